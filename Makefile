@@ -1,0 +1,42 @@
+# make demo: the whole DAG on the sample subjects.   make test: every test.   make quick: each commit.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+STAMP := $(VENV)/installed
+
+.PHONY: install demo quick test soak bench lock docs lint
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install
+	idiolect demo
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m pipeline.formats_page --check docs/formats.md
+
+quick: lint
+	pytest -m 'not slow and not soak' tests
+
+test: lint
+	pytest -m 'not soak' tests
+
+soak: install
+	pytest -m soak tests
+
+bench: install
+	for script in bench/*.py; do python $$script || exit 1; done
+
+lock: install
+	python -m pipeline.versions
+
+docs: install
+	python -m pipeline.formats_page > docs/formats.md

@@ -1,0 +1,316 @@
+"""Every table of the pipeline, column by column: the source of docs/formats.md.
+
+A `Format` names its columns with dtype, shape, unit and meaning; `pipeline.tables` writes, reads
+and validates by it; `python -m pipeline.formats` prints the page.
+
+Coordinates. Pixels are continuous: 0 is the left (top) edge of the first pixel, `size` the right
+(bottom) edge of the last, so that scaling an image scales its coordinates. Three-dimensional
+points follow `x = K (R X + t)` with column vectors: X in the head's own frame (x to the image's
+right, y down, z away from the camera; the mean face's distance from nasion, point 27, to chin,
+point 8, is 1 "face height"), R and t the pose, K the clip's pin-hole camera with one focal length
+and the principal point at the centre of the stored image.
+"""
+
+from dataclasses import dataclass
+
+TEMPLATES = ("None", "M", "R", "O")
+REGIONS = ("mouth", "eyes", "skin", "other")
+
+# Label maps hold these codes. What is nobody's region is "other".
+LABELS = (
+    "background",
+    "skin",
+    "nose",
+    "brows",
+    "eyes",
+    "mouth",
+    "ears",
+    "neck",
+    "hair",
+    "body",
+    "glasses",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: arrow type, shape of a cell, unit and meaning."""
+
+    name: str
+    type: str
+    text: str
+    unit: str = ""
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of table: where its files lie, what a row is, and the columns in order."""
+
+    name: str
+    where: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in file order."""
+        return tuple(column.name for column in self.columns)
+
+
+_FRAME = Column("frame", "int32", "index in the clip; time is frame / fps", "frames")
+_CLIP = Column("clip", "string", "clip id: the video's file name without suffix, '-', shot number")
+
+LEDGER = Format(
+    "ledger",
+    "data/clips/ROLE/S/clips.parquet",
+    "one clip, or one video (or shot) that gave none; the subject's in = ok + rejected + failed",
+    (
+        Column("video", "string", "file name inside data/raw/S"),
+        Column("sha256", "string", "of the video's bytes"),
+        Column("clip", "string", "clip id: file name without suffix, '-', shot number of 3 digits"),
+        Column("status", "string", "ok | rejected | failed"),
+        Column("reason", "string", "why not ok: expected and found; empty for ok"),
+        Column("start", "float64", "where the clip begins in the video", "s"),
+        Column("end", "float64", "where it ends", "s"),
+        Column("fps", "float64", "frames a second of the clip", "1/s"),
+        Column("frames", "int32", "frames in the clip, 0 unless ok", "frames"),
+        Column("size", "int32", "width and height of the stored frames", "px"),
+        Column("source_width", "int32", "of the video, after its rotation flag", "px"),
+        Column("source_height", "int32", "of the video, after its rotation flag", "px"),
+        Column("source_fps", "float64", "mean rate of the video", "1/s"),
+        Column("window", "float32", "x, y and side of the crop window in the video", "px", (3,)),
+        Column("face_height", "float32", "median height of the found face in the video", "px"),
+        Column("missing", "float32", "share of sampled frames without a face"),
+        Column("loudness", "float32", "RMS of the audio, full scale is 0", "dB"),
+        Column(
+            "train", "int32", "first frame and end (exclusive) of the training span", "frames", (2,)
+        ),
+        Column(
+            "test", "int32", "first frame and end (exclusive) of the held-out span", "frames", (2,)
+        ),
+    ),
+)
+
+FRAMES = Format(
+    "frames",
+    "data/clips/ROLE/S/CLIP/frames.parquet",
+    "one frame of a clip; row groups of one second",
+    (
+        _FRAME,
+        Column("time", "float64", "presentation time of the source frame shown", "s"),
+        Column("jpeg", "binary", "the frame, size × size, JPEG"),
+    ),
+)
+
+LANDMARKS = Format(
+    "landmarks",
+    "data/landmarks/ROLE/S/CLIP.parquet",
+    "one frame of a clip, valid or not (NaN where there is no face)",
+    (
+        _FRAME,
+        Column("valid", "bool", "a face was found and its pose fits"),
+        Column("score", "float32", "the backend's confidence, 0 to 1"),
+        Column(
+            "points",
+            "float32",
+            "68 landmarks (dlib's order): x, y in the stored frame",
+            "px",
+            (68, 2),
+        ),
+        Column(
+            "oval",
+            "float32",
+            "36 points around the face, clockwise from the forehead",
+            "px",
+            (36, 2),
+        ),
+        Column("irises", "float32", "centres of the irises, image left first", "px", (2, 2)),
+        Column(
+            "shoulders",
+            "float32",
+            "9 points along each shoulder, image left first, from the neck out",
+            "px",
+            (18, 2),
+        ),
+        Column("shoulders_valid", "bool", "the shoulder line was seen"),
+        Column("box", "float32", "x, y, width, height around the 68 points", "px", (4,)),
+        Column("rotation", "float32", "R of x = K (R X + t)", "", (3, 3)),
+        Column("translation", "float32", "t of x = K (R X + t)", "face heights", (3,)),
+        Column(
+            "head",
+            "float32",
+            "the 68 landmarks as X of x = K (R X + t): without the pose",
+            "face heights",
+            (68, 3),
+        ),
+        Column(
+            "reprojection", "float32", "RMS distance of the posed mean face to the points", "px"
+        ),
+        Column("sharpness", "float32", "variance of the Laplacian over the face at 128 px"),
+        Column(
+            "opening_eyes", "float32", "lid distance over lid width, image left first", "", (2,)
+        ),
+    ),
+)
+
+CAMERAS = Format(
+    "cameras",
+    "data/landmarks/ROLE/S/cameras.parquet",
+    "one clip",
+    (
+        _CLIP,
+        Column("focal", "float32", "focal length; the principal point is size / 2", "px"),
+        Column("size", "int32", "width and height of the stored frames", "px"),
+        Column("valid", "int32", "frames with a valid face", "frames"),
+        Column("frames", "int32", "frames in the clip", "frames"),
+    ),
+)
+
+PARSING = Format(
+    "parsing",
+    "data/parsing/ROLE/S/CLIP.parquet",
+    "one frame of a clip",
+    (
+        _FRAME,
+        Column("labels", "binary", "label map, size × size, one byte a pixel (see LABELS), PNG"),
+        Column("areas", "float32", "share of the frame: mouth, eyes, skin, other", "", (4,)),
+    ),
+)
+
+MEL = Format(
+    "mel",
+    "data/speech/ROLE/S/CLIP.parquet",
+    "one audio frame; frame i starts at sample round(i · 16000 / (2 · fps)); two a video frame",
+    (
+        Column("step", "int32", "index of the audio frame", "1/(2·fps) s"),
+        Column("mel", "float32", "80-band log-mel, 0 to 1", "", (80,)),
+        Column("energy", "float32", "RMS of the window, full scale is 0", "dB"),
+    ),
+)
+
+PHONES = Format(
+    "phones",
+    "data/speech/ROLE/S/phones.parquet",
+    "one phone, in order of clip and time",
+    (
+        _CLIP,
+        Column("start", "float64", "in the clip", "s"),
+        Column("end", "float64", "in the clip", "s"),
+        Column("phone", "string", "ARPAbet without stress; SIL for silence"),
+        Column("syllable", "int32", "index of its syllable in the clip, -1 for none"),
+        Column("kind", "string", "key motion of its syllable: None | M | R | O; empty for none"),
+    ),
+)
+
+SYNC = Format(
+    "sync",
+    "data/speech/ROLE/S/sync.parquet",
+    "one clip",
+    (
+        _CLIP,
+        Column("offset", "float64", "how late the audio is against the lips", "s"),
+        Column("correlation", "float32", "of predicted with seen mouth opening at that offset"),
+    ),
+)
+
+FEATURES = Format(
+    "features",
+    "data/features/ROLE/S/CLIP.parquet",
+    "one audio frame, two a video frame",
+    (
+        Column("step", "int32", "index of the audio frame", "1/(2·fps) s"),
+        Column("feature", "float32", "last layer of the APC network", "", (512,)),
+    ),
+)
+
+REFERENCES = Format(
+    "references",
+    "data/references/S/references.parquet",
+    "one candidate of one key motion template, nearest first",
+    (
+        Column("template", "string", "None | M | R | O"),
+        Column("rank", "int32", "0 is the nearest"),
+        Column("chosen", "bool", "this candidate is the template's style reference image"),
+        _CLIP,
+        _FRAME,
+        Column("distance", "float32", "L2 between person-normalised curve and template"),
+        Column(
+            "amplitude",
+            "float32",
+            "raw descriptors at the frame, in the order of the template's columns",
+            "face heights, radians",
+            (12,),
+        ),
+        Column("image", "binary", "the frame, size × size, JPEG as stored"),
+    ),
+)
+
+MATCH = Format(
+    "match",
+    "data/match/S/CLIP.parquet",
+    "one frame of a clip",
+    (
+        _FRAME,
+        Column(
+            "reference",
+            "int32",
+            "index among the four style reference images, in the order None, M, R, O; -1 for none",
+        ),
+        Column("distance", "float32", "cosine distance of the deep features"),
+        Column(
+            "transform",
+            "float32",
+            "2 × 3 similarity from the reference's pixels to the frame's, stored size",
+            "px",
+            (2, 3),
+        ),
+    ),
+)
+
+ISPS = Format(
+    "isps",
+    "data/isp/S/isps.parquet",
+    "one Intermediate Style Pattern, in the order of the references",
+    (
+        Column("template", "string", "None | M | R | O"),
+        Column("rank", "int32", "rank of the candidate that it was made from"),
+        Column("chosen", "bool", "made from the style reference image"),
+        _CLIP,
+        _FRAME,
+        Column("image", "binary", "the ISP, size of the style mapping, PNG"),
+    ),
+)
+
+MOTION = Format(
+    "motion",
+    "reports/videos/S/NAME.parquet",
+    "one frame of a rendered video",
+    (
+        _FRAME,
+        Column("head", "float32", "68 landmarks as X of x = K (R X + t)", "face heights", (68, 3)),
+        Column("rotation", "float32", "R", "", (3, 3)),
+        Column("translation", "float32", "t", "face heights", (3,)),
+        Column(
+            "points", "float32", "the 68 landmarks projected into the stored frame", "px", (68, 2)
+        ),
+        Column("irises", "float32", "centres of the irises", "px", (2, 2)),
+        Column("shoulders", "float32", "shoulder points", "px", (18, 2)),
+    ),
+)
+
+ALL = (
+    LEDGER,
+    FRAMES,
+    LANDMARKS,
+    CAMERAS,
+    PARSING,
+    MEL,
+    PHONES,
+    SYNC,
+    FEATURES,
+    REFERENCES,
+    MATCH,
+    ISPS,
+    MOTION,
+)

@@ -1,0 +1,72 @@
+"""params.yaml: every number that changes a result, one section a stage, checked when read.
+
+Each stage package defines its own section as a subclass of `Section`; this module only reads.
+"""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.problems import BadParams, MissingInput
+
+PARAMS = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """One section of params.yaml: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Training(Section):
+    """What every training shares, since it changes bytes."""
+
+    seed: int
+    precision: str
+    threads: int
+
+
+S = TypeVar("S", bound=Section)
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """Read params.yaml whole; raise MissingInput or BadParams."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        content = YAML(typ="safe").load(path.read_text())
+    except FileNotFoundError:
+        raise MissingInput(path, "not here", "run inside the project's folder") from None
+    except YAMLError as error:
+        raise BadParams(path, f"is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise BadParams(path, "expected a mapping of sections")
+    return content
+
+
+def section(name: str, model: type[S], path: Path = PARAMS) -> S:
+    """Read one section; raise BadParams naming the key, what was expected and found."""
+    content = read(path)
+    if name not in content:
+        raise BadParams(f"{path}: {name}", "section missing", "run `idiolect preset laptop`")
+    return check(name, content[name], model)
+
+
+def check(name: str, content: object, model: type[S]) -> S:
+    """Validate one section's content; raise BadParams naming the key, expected and found."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([name, *(str(part) for part in first["loc"])])
+        raise BadParams(where, f"{first['msg']}, found {first['input']!r}") from None
+
+
+def seen_subjects(path: Path = PARAMS) -> list[str]:
+    """Read the list subjects.seen; raise BadParams where it is empty."""
+    names = read(path).get("subjects", {}).get("seen", [])
+    if not names:
+        raise BadParams("subjects.seen", "no subject to train on", "run `idiolect add VIDEO…`")
+    return [str(name) for name in names]

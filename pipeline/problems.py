@@ -1,0 +1,37 @@
+"""Errors that a user meets: one line that names the item, what was expected, found, and to do."""
+
+from typing import NoReturn
+
+
+class Problem(Exception):
+    """Tell a user what is wrong with an input; `run` prints it without a traceback.
+
+    Args:
+        item: the file, clip, subject or parameter that is wrong.
+        found: what was expected and what was found.
+        todo: what to do about it.
+    """
+
+    def __init__(self, item: object, found: str, todo: str = "") -> None:
+        self.item, self.found, self.todo = str(item), found, todo
+        super().__init__(f"{item}: {found}" + (f"; {todo}" if todo else ""))
+
+
+class BadParams(Problem):
+    """params.yaml holds a value that cannot be used."""
+
+
+class BadFormat(Problem):
+    """A file does not hold what docs/formats.md says."""
+
+
+class MissingInput(Problem):
+    """An input that a stage needs is not there."""
+
+
+def fail(problem: Problem, code: int = 1) -> NoReturn:
+    """Print a problem as one line on standard error and exit."""
+    import sys
+
+    print(f"error: {problem}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,117 @@
+"""A stage's code version: a hash of what it imports from here, without comments and docstrings.
+
+versions.yaml holds one hash a stage and is among the stage's params in dvc.yaml, so that changed
+code re-runs what imports it and a changed comment runs nothing. `python -m pipeline.versions`
+(`make lock`) writes it.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from pipeline.problems import BadParams
+
+VERSIONS = Path("versions.yaml")
+ROOT = Path(__file__).resolve().parent.parent
+_OURS = ("pipeline", "stages")
+
+
+@cache
+def version(stage: str, path: Path = VERSIONS) -> str:
+    """Return the recorded code version of a stage; raise BadParams where it is missing."""
+    from pipeline.params import read
+
+    versions = read(path)
+    if stage not in versions:
+        raise BadParams(f"{path}: {stage}", "no code version recorded", "run `make lock`")
+    return str(versions[stage])
+
+
+def stage_modules(dvc_yaml: Path = ROOT / "dvc.yaml") -> dict[str, str]:
+    """Map each stage of dvc.yaml to the module that its command runs."""
+    from pipeline.params import read
+
+    stages = read(dvc_yaml)["stages"]
+    commands = {name: (stage.get("do") or stage)["cmd"].split() for name, stage in stages.items()}
+    return {name: command[command.index("-m") + 1] for name, command in commands.items()}
+
+
+def compute(module: str, root: Path = ROOT) -> str:
+    """Hash the syntax trees of a module and of all of ours that it imports, at any depth.
+
+    Args:
+        module: dotted name of a module or package that is run.
+        root: folder of the `pipeline` and `stages` packages.
+
+    Returns:
+        16 hex digits; the same for any change of comments, docstrings and layout alone.
+
+    """
+    digest = hashlib.sha256()
+    for path in sorted(closure(module, root)):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(_meaning(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def closure(module: str, root: Path = ROOT) -> set[Path]:
+    """Find the files of a module, its packages and all of ours that they import."""
+    entry = _files(module, root) | _files(f"{module}.__main__", root)
+    found: set[Path] = set()
+    waiting = list(entry)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _imports(path, root):
+            waiting.extend(_files(name, root) - found)
+    return found
+
+
+def _files(module: str, root: Path) -> set[Path]:
+    """Return the file of a module and the __init__ of every package around it."""
+    parts = module.split(".")
+    if parts[0] not in _OURS:
+        return set()
+    around = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
+    own = root.joinpath(*parts).with_suffix(".py")
+    return {path for path in [*around, own] if path.is_file()}
+
+
+def _imports(path: Path, root: Path) -> Iterator[str]:
+    package = path.relative_to(root).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def _meaning(path: Path) -> str:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def write(path: Path = VERSIONS) -> None:
+    """Write versions.yaml for the code as it is."""
+    lines = [f"{stage}: {compute(module)!r}\n" for stage, module in stage_modules().items()]
+    path.write_text("# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines))
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,1 @@
+"""One package per capability, in the order of the data's way."""
