@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.mean_face import MEAN_FACE as _MEAN_FACE
+from pipeline.mean_face import MEAN_OVAL as _MEAN_OVAL
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,9 @@ MIRROR = (
     *(64, 63, 62, 61, 60, 67, 66, 65),
 )
 MEAN_FACE: Floats = np.array(_MEAN_FACE)  # (68, 3), face heights
+MEAN_OVAL: Floats = np.array(_MEAN_OVAL)  # (36, 3), clockwise in the image from the forehead
 MEAN_FACE.setflags(write=False)
+MEAN_OVAL.setflags(write=False)
 
 
 @dataclass(frozen=True)
@@ -300,7 +303,8 @@ def apply_similarity(transform: ArrayLike, points: ArrayLike) -> Floats:
     """Move points, (…, N, 2), by transforms [sR | t], (…, 2, 3)."""
     A = np.asarray(transform, float)
     turned: Floats = np.asarray(points, float) @ np.swapaxes(A[..., :2], -1, -2)
-    return turned + np.asarray(A[..., None, :, 2])
+    moved: Floats = turned + A[..., None, :, 2]
+    return moved
 
 
 # What a face does; ours, in face heights

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict
 
 import numpy as np
 import torch
@@ -40,6 +40,13 @@ _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 Batch = dict[str, Tensor]
 Weights = dict[str, dict[str, Tensor]]
 Update = Callable[..., None]
+
+
+class Told(TypedDict):
+    """Curves so far: points [step, value] by name, and the values since the last point."""
+
+    points: dict[str, list[list[float]]]
+    sums: dict[str, list[float]]
 
 
 class Stopped(KeyboardInterrupt):
@@ -113,9 +120,9 @@ def train(
         raise BadParams("training.precision", f"fp32 or bf16, found {training.precision!r}")
     run = _Run(task, training, ema, clip, rate)
     folder = CHECKPOINTS / name / _key(training, inputs, steps)
-    first, curves = _restore(run, folder)
+    first, told = _restore(run, folder)
     curves_to = report or Path("reports/training") / name
-    with _stop_flag() as stop, _Curves(curves_to, curves) as drawn:
+    with _stop_flag() as stop, _Curves(curves_to, told) as drawn:
         saved = time.monotonic()
         with bar(name, steps, first) as progress, ThreadPoolExecutor(1) as ahead:
             rngs = (
@@ -133,12 +140,12 @@ def train(
                 note = drawn.add(step, values, log_every)
                 progress.advance(note=note)
                 if stop.is_set() or time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                    _save(run, folder, step + 1, drawn.points)
+                    _save(run, folder, step + 1, drawn.told())
                     saved = time.monotonic()
                 if stop.is_set():
                     raise Stopped(f"{name}: stopped after step {step + 1} of {steps}; run it again")
         if first < steps:
-            _save(run, folder, steps, drawn.points)
+            _save(run, folder, steps, drawn.told())
     return run.weights()
 
 
@@ -310,12 +317,12 @@ def _key(training: Training, inputs: Mapping[str, Any], steps: int) -> str:
     return items.key(torch=torch.__version__, **parts)[:16]
 
 
-def _save(run: _Run, folder: Path, step: int, points: dict[str, list[tuple[int, float]]]) -> None:
+def _save(run: _Run, folder: Path, step: int, told: Told) -> None:
     """Write the checkpoint of a step, then drop older ones and the oldest runs."""
     path = folder / f"{step:08d}.safetensors"
     state = {key: value.detach().cpu().contiguous().clone() for key, value in run.state().items()}
     with whole_file(path) as part_:
-        save_file(state, part_, metadata={"step": str(step), "curves": json.dumps(points)})
+        save_file(state, part_, metadata={"step": str(step), "curves": json.dumps(told)})
     for old in sorted(folder.glob("[0-9]*.safetensors"))[:-1]:
         old.unlink()
     runs = sorted(folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)
@@ -325,15 +332,14 @@ def _save(run: _Run, folder: Path, step: int, points: dict[str, list[tuple[int, 
         old_run.rmdir()
 
 
-def _restore(run: _Run, folder: Path) -> tuple[int, dict[str, list[tuple[int, float]]]]:
+def _restore(run: _Run, folder: Path) -> tuple[int, Told]:
     """Load the newest checkpoint; return the next step and the curves so far."""
     for path in sorted(folder.glob("[0-9]*.safetensors"), reverse=True):
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
             run.restore({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        points = {k: [(s, v) for s, v in pts] for k, pts in json.loads(metadata["curves"]).items()}
-        return int(metadata["step"]), points
-    return 0, {}
+        return int(metadata["step"]), json.loads(metadata["curves"])
+    return 0, {"points": {}, "sums": {}}
 
 
 @contextmanager
@@ -357,9 +363,12 @@ def _stop_flag() -> Iterator[threading.Event]:
 class _Curves:
     """Curves of a training, written by DVCLive; those of before a stop are written again."""
 
-    def __init__(self, folder: Path, points: dict[str, list[tuple[int, float]]]) -> None:
-        self.folder, self.points = folder, points
-        self.sums: dict[str, list[float]] = {}
+    def __init__(self, folder: Path, told: Told) -> None:
+        self.folder, self.points, self.sums = folder, told["points"], told["sums"]
+
+    def told(self) -> Told:
+        """Return what is drawn and what is not yet, for a checkpoint."""
+        return {"points": self.points, "sums": self.sums}
 
     def __enter__(self) -> Self:
         from dvclive import Live
@@ -368,7 +377,7 @@ class _Curves:
         by_step: dict[int, dict[str, float]] = {}
         for name, curve in self.points.items():
             for step, value in curve:
-                by_step.setdefault(step, {})[name] = value
+                by_step.setdefault(int(step), {})[name] = value
         for step in sorted(by_step):
             self._draw(step, by_step[step])
         return self
@@ -385,7 +394,7 @@ class _Curves:
         means = {name: float(np.mean(kept)) for name, kept in self.sums.items()}
         self.sums = {}
         for name, mean in means.items():
-            self.points.setdefault(name, []).append((step + 1, mean))
+            self.points.setdefault(name, []).append([step + 1, mean])
         self._draw(step + 1, means)
         return " ".join(f"{name} {mean:.3g}" for name, mean in list(means.items())[:3])
 

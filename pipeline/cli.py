@@ -1,0 +1,107 @@
+"""The command line: a thin layer over `pipeline.project`, `pipeline.demo`, `pipeline.doctor`."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pipeline.problems import Problem, fail
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learn how one person talks, from video, and give that style to a portrait and a voice. "
+    "`dvc repro` is the main job; these commands are what is around it.",
+)
+
+
+@app.command()
+def add(
+    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
+    subject: Annotated[str, typer.Option(help="The person: a-z, 0-9 and _.")],
+    unseen: Annotated[bool, typer.Option("--unseen", help="Hold the person out.")] = False,
+    keep_sample: Annotated[
+        bool, typer.Option("--keep-sample", help="Keep the sample subjects in.")
+    ] = False,
+) -> None:
+    """Copy videos of one person into the project; yours stay as they are."""
+    from pipeline import project, timing
+
+    role = "unseen" if unseen else "seen"
+    added = project.add(videos, subject, role=role, keep_sample=keep_sample)
+    for warning in added.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{subject} ({role}): {len(added.copied)} copied, {len(added.present)} there before")
+    if added.left:
+        typer.echo(f"left: {', '.join(added.left)} (back with `idiolect sample`)")
+    typer.echo(f"next: `dvc repro`, {timing.expectation()}")
+    typer.echo(f"undo: `idiolect remove {subject}` (the copies stay in data/raw/{subject})")
+
+
+@app.command()
+def remove(subject: Annotated[str, typer.Argument(help="The person.")]) -> None:
+    """Take a person out of the project; the videos stay in data/raw."""
+    from pipeline import project
+
+    deleted = project.remove(subject)
+    typer.echo(f"{subject}: out of params.yaml, {len(deleted)} results deleted")
+    typer.echo(f"kept: data/raw/{subject}; next: `dvc repro`")
+
+
+@app.command()
+def sample() -> None:
+    """Bring the sample subjects back."""
+    from pipeline import project
+
+    typer.echo(f"in: {', '.join(project.add_sample())}; next: `dvc repro`")
+
+
+@app.command()
+def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) -> None:
+    """Write a preset's numbers into params.yaml; subjects stay."""
+    from pipeline import project, timing
+
+    project.apply_preset(name)
+    typer.echo(f"params.yaml: preset {name}; next: `dvc repro`, {timing.expectation()}")
+
+
+@app.command()
+def render(
+    identity: Annotated[str, typer.Option(help="Whose face: a trained subject.")],
+    audio: Annotated[Path, typer.Option(help="The voice: any audio or video file.")],
+    out: Annotated[Path, typer.Option(help="The video to write (.mp4).")],
+    style: Annotated[
+        Optional[str],  # noqa: UP045  # typer reads it
+        typer.Option(help="Whose way of talking; the identity's own unless given."),
+    ] = None,
+) -> None:
+    """Make a talking video: a face, a style and a voice, chosen apart."""
+    from stages.render.talk import render_talk
+
+    render_talk(identity, style or identity, audio, out)
+    typer.echo(out)
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole DAG on what params.yaml names and show where its results are."""
+    from pipeline.demo import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine has and how many minutes to expect."""
+    from pipeline.doctor import report
+
+    raise typer.Exit(report())
+
+
+def main() -> None:
+    """Run the command line; a problem is one line and exit code 1."""
+    try:
+        app()
+    except Problem as problem:
+        fail(problem)

@@ -1,0 +1,79 @@
+"""`idiolect doctor`: what this machine has, and how many minutes to expect."""
+
+import os
+import platform
+import shutil
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline import timing
+
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+_PACKAGES = ("torch", "dvc", "mediapipe", "faiss-cpu", "faiss-gpu", "face-alignment", "piper-tts")
+_DISK_GB, _MEMORY_GB = 5.0, 6.0
+# Seconds of `_step_seconds` on the machine of `timing.SECONDS`.
+_REFERENCE_STEP = 0.060
+
+
+def report() -> int:
+    """Print the machine; return 1 where something needed is missing."""
+    missing: list[str] = []
+    print(f"python   {platform.python_version()} on {platform.platform()}")
+    print(f"cpu      {os.cpu_count()} cores, {_cpu()}")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(f"memory   {memory:.0f} GB (the laptop preset needs {_MEMORY_GB:.0f})")
+    disk = shutil.disk_usage(Path.cwd()).free / 2**30
+    print(f"disk     {disk:.0f} GB free (needed: {_DISK_GB:.0f})")
+    if disk < _DISK_GB:
+        missing.append(f"disk: {_DISK_GB:.0f} GB free needed, {disk:.1f} found; make room")
+    for name in _PACKAGES:
+        try:
+            print(f"package  {name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    print(f"gpu      {_gpu()}")
+    seconds = _step_seconds()
+    ratio = seconds / _REFERENCE_STEP
+    whole = sum(timing.SECONDS.values()) / 60 * ratio
+    print(f"speed    {seconds * 1000:.0f} ms a test step, {1 / ratio:.2f} × the reference machine")
+    print(f"expect   the demo in about {whole:.0f} min; {timing.expectation()}")
+    for line in missing:
+        print(f"missing  {line}")
+    return 1 if missing else 0
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return platform.processor() or "flags unknown"
+    lines = info.read_text().splitlines()
+    model = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("model name")), "")
+    flags = next((ln for ln in lines if ln.startswith("flags")), "").split()
+    have = [flag for flag in _FLAGS if flag in flags]
+    lack = [flag for flag in _FLAGS if flag not in flags]
+    return f"{model}: {' '.join(have)}" + (f"; without {' '.join(lack)}" if lack else "")
+
+
+def _gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none; trainings run on the CPU"
+    card = torch.cuda.get_device_properties(0)
+    return f"{card.name}, {card.total_memory / 2**30:.0f} GB"
+
+
+def _step_seconds() -> float:
+    """Time a small convolution forward and backward on two threads, as the trainings do."""
+    import torch
+
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    image = torch.randn(4, 64, 128, 128).contiguous(memory_format=torch.channels_last)
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        layer(image).square().mean().backward()
+        times.append(time.perf_counter() - began)
+    return sorted(times)[1]

@@ -1,0 +1,261 @@
+"""Change the project as a user asks: add and remove subjects, choose a preset.
+
+Only params.yaml, data/raw and what was made from a removed subject are touched; the user's own
+files are read and copied, never moved or changed.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pipeline.items import file_hash
+from pipeline.params import PARAMS, read
+from pipeline.problems import BadParams, MissingInput, Problem
+from pipeline.subjects import ROLES, check_name
+from pipeline.writing import whole_file
+
+RAW = Path("data/raw")
+PRESETS = Path(__file__).resolve().parent.parent / "presets"
+_BY_ROLE = ("clips", "landmarks", "parsing", "speech", "features")
+_BY_NAME = ("references", "match", "isp")
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add` did: copied files, those that were there, warnings, and subjects that left."""
+
+    copied: list[Path]
+    present: list[Path]
+    warnings: list[str]
+    left: list[str]
+
+
+@contextmanager
+def edited(path: Path = PARAMS) -> Iterator[Any]:
+    """Yield params.yaml as a mapping that keeps its comments; write it whole afterwards."""
+    from ruamel.yaml import YAML
+
+    read(path)  # tells a user what is wrong with it before anything is changed
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    content = yaml.load(path.read_text())
+    yield content
+    text = StringIO()
+    yaml.dump(content, text)
+    with whole_file(path) as part:
+        part.write_text(text.getvalue())
+
+
+def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool = False) -> Added:
+    """Copy videos to data/raw/NAME, track them with DVC and put the subject into params.yaml.
+
+    Args:
+        videos: files, or folders whose files are taken.
+        name: the subject; new, or one that gets more videos.
+        role: seen (trained on) or unseen (held out as a whole).
+        keep_sample: leave the sample subjects in.
+
+    Raises:
+        MissingInput: a path that is not there.
+        BadParams: a name that is none, a sample's, or one with the other role.
+        Problem: another video of the same file name is there already.
+
+    """
+    check_name(name)
+    params = read()
+    samples = list(params["sample"]["subjects"])
+    if name in samples:
+        raise BadParams(name, "is a sample subject", "choose another name")
+    known = params["subjects"]["all"].get(name)
+    if known and known["role"] != role:
+        found = f"is {known['role']} already"
+        raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
+    files = _files(videos)
+    warnings = [warning for file in files if (warning := _warning(file))]
+    copied, present = _copy(files, RAW / name)
+    _dvc("add", "--quiet", str(RAW / name))
+    left = [] if keep_sample else samples
+    with edited() as content:
+        content["subjects"]["all"][name] = _flow({"role": role})
+        if role == "seen" and name not in content["subjects"]["seen"]:
+            content["subjects"]["seen"].append(name)
+        for sample in left:
+            _forget(content, sample)
+    for sample in left:
+        _delete_made(sample)
+    return Added(copied, present, warnings, left)
+
+
+def remove(name: str) -> list[Path]:
+    """Take a subject out of params.yaml and delete what was made from it; keep its videos.
+
+    Returns:
+        What was deleted. DVC's cache still has it: adding the subject again restores it.
+
+    Raises:
+        BadParams: no such subject, and nothing was made from one of this name.
+
+    """
+    check_name(name)
+    known = name in read()["subjects"]["all"]
+    if not known and not any(path.exists() for path in _made_from(name)):
+        names = ", ".join(read()["subjects"]["all"])
+        raise BadParams(name, "no such subject", f"there are: {names}")
+    with edited() as content:
+        _forget(content, name)
+    return _delete_made(name)
+
+
+def add_sample() -> list[str]:
+    """Bring the sample subjects of the presets back; return their names."""
+    subjects = _load_preset("laptop")["sample"]["subjects"]
+    with edited() as content:
+        for name, kind in subjects.items():
+            content["sample"]["subjects"][name] = _flow(dict(kind))
+            content["subjects"]["all"][name] = _flow({"role": "seen"})
+            if name not in content["subjects"]["seen"]:
+                content["subjects"]["seen"].append(name)
+    return list(subjects)
+
+
+def apply_preset(name: str) -> None:
+    """Write a preset's numbers into params.yaml; the subjects stay.
+
+    A preset other than laptop holds only what differs from laptop.
+    """
+    values = _load_preset("laptop")
+    if name != "laptop":
+        values = merged(values, _load_preset(name))
+    with edited() as content:
+        for section, entry in values.items():
+            if section == "sample":
+                content["sample"].update({k: v for k, v in entry.items() if k != "subjects"})
+            else:
+                _update(content, section, entry)
+
+
+def presets() -> list[str]:
+    """List the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay a mapping over another, section by section; raise BadParams for an unknown key."""
+    result = dict(base)
+    for key, value in over.items():
+        if key not in base:
+            raise BadParams(key, "not in the laptop preset")
+        result[key] = merged(base[key], value) if isinstance(value, dict) else value
+    return result
+
+
+def _load_preset(name: str) -> dict[str, Any]:
+    if name not in presets():
+        raise BadParams(name, f"no such preset; there are: {', '.join(presets())}")
+    return read(PRESETS / f"{name}.yaml")
+
+
+def _update(content: Any, key: str, value: Any) -> None:
+    if isinstance(value, dict) and key in content:
+        for inner in [k for k in content[key] if k not in value]:
+            del content[key][inner]
+        for inner, entry in value.items():
+            _update(content[key], inner, entry)
+    elif key not in content or content[key] != value:
+        content[key] = value
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise MissingInput(path, "no such file", "nothing was added")
+        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files += [file for file in inside if not file.name.startswith(".")]
+    names = [file.name for file in files]
+    for file in files:
+        if names.count(file.name) > 1:
+            raise Problem(file, "two videos have this file name", "rename one of them")
+    if not files:
+        raise MissingInput(", ".join(map(str, paths)), "no file in there", "nothing was added")
+    return files
+
+
+def _warning(file: Path) -> str:
+    from stages.clips.probe import probe
+
+    try:
+        probe(file)
+    except Problem as problem:
+        return str(problem)
+    return ""
+
+
+def _copy(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
+    copied, present = [], []
+    for file in files:
+        target = folder / file.name
+        if not target.exists():
+            continue
+        if file_hash(target) != file_hash(file):
+            raise Problem(file, f"another video is at {target} already", "rename the new one")
+    for file in files:
+        target = folder / file.name
+        if target.exists():
+            present.append(target)
+            continue
+        with whole_file(target) as part:
+            shutil.copyfile(file, part)
+        copied.append(target)
+    return copied, present
+
+
+def _forget(content: Any, name: str) -> None:
+    content["subjects"]["all"].pop(name, None)
+    content["sample"]["subjects"].pop(name, None)
+    if name in content["subjects"]["seen"]:
+        content["subjects"]["seen"].remove(name)
+
+
+def _made_from(name: str) -> list[Path]:
+    data, reports = Path("data"), Path("reports")
+    return [
+        *(data / kind / role / name for kind in _BY_ROLE for role in ROLES),
+        *(data / kind / name for kind in _BY_NAME),
+        reports / "references" / f"{name}.png",
+        reports / "isp" / f"{name}.png",
+        reports / "videos" / f"{name}.mp4",
+        reports / "videos" / name,
+    ]
+
+
+def _delete_made(name: str) -> list[Path]:
+    """Delete what stages made from a subject, so that no training reads it."""
+    there = [path for path in _made_from(name) if path.exists()]
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return there
+
+
+def _flow(mapping: dict[str, str]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    flow = CommentedMap(mapping)
+    flow.fa.set_flow_style()
+    return flow
+
+
+def _dvc(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise Problem(f"dvc {arguments[0]}", "failed: " + " ".join(last))

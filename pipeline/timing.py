@@ -1,0 +1,60 @@
+"""How long stages take: seconds measured on one machine, for the time that remains.
+
+`SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of a Xeon with
+AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). Estimates only: no result
+depends on them.
+"""
+
+from typing import Any
+
+from pipeline.params import read
+
+# One instance of each stage.
+SECONDS = {
+    "sample": 60.0,
+    "neutral": 5.0,
+    "clips": 20.0,
+    "landmarks": 20.0,
+    "parsing": 10.0,
+    "speech": 15.0,
+    "train_audio": 60.0,
+    "features": 10.0,
+    "references": 8.0,
+    "match": 20.0,
+    "train_style_mapping": 180.0,
+    "isp": 10.0,
+    "train_motion": 120.0,
+    "train_generator_base": 330.0,
+    "train_generator": 75.0,
+    "render": 30.0,
+    "evaluate": 40.0,
+}
+# Where a stage's time follows the length of the videos, that of one sample subject.
+SAMPLE_SECONDS = 40.0
+
+
+def instances(dvc: dict[str, Any], params: dict[str, Any]) -> list[str]:
+    """List the stages of dvc.yaml as DVC names them: `clips@NAME`, `train_audio`."""
+    names: list[str] = []
+    for stage, entry in dvc["stages"].items():
+        if "foreach" not in entry:
+            names.append(stage)
+            continue
+        value: Any = params
+        for part in entry["foreach"].removeprefix("${").removesuffix("}").split("."):
+            value = value[part]
+        names += [f"{stage}@{key}" for key in value]
+    return names
+
+
+def seconds(instance: str) -> float:
+    """Return the measured seconds of a stage on the reference machine."""
+    return SECONDS.get(instance.partition("@")[0], 10.0)
+
+
+def expectation() -> str:
+    """Say how long the whole DAG takes on the reference machine with params.yaml as it is."""
+    from pathlib import Path
+
+    total = sum(seconds(name) for name in instances(read(Path("dvc.yaml")), read()))
+    return f"about {total / 60:.0f} min for the laptop preset on 2 cores, more for long videos"

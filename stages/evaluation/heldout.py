@@ -1,0 +1,97 @@
+"""What evaluation reads of one subject: held-out frames, their truth, and the training frames."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import tables
+from pipeline.formats import LANDMARKS, MATCH, PARSING
+from pipeline.media import Frames, decode_png
+from pipeline.subjects import Subject
+from stages.clips.ledger import Clip, clips_of
+
+Floats = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+DATA = Path("data")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One frame of a clip: its clip, its index there, and its landmarks' row."""
+
+    clip: Clip
+    frame: int
+
+
+class Heldout:
+    """One subject's clips with their landmarks, split into training and held-out frames."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.clips = clips_of(subject)
+        self.landmarks = {
+            clip.id: tables.read(
+                DATA / "landmarks" / str(subject) / f"{clip.id}.parquet", LANDMARKS
+            )
+            for clip in self.clips
+        }
+
+    def rows(self, split: str, most: int | None = None) -> list[Row]:
+        """List the frames with a valid face of a span (train or test), evenly thinned to `most`."""
+        rows = [
+            Row(clip, frame)
+            for clip in self.clips
+            for frame in range(*getattr(clip, split))
+            if self.landmarks[clip.id]["valid"][frame]
+        ]
+        if most is None or len(rows) <= most:
+            return rows
+        return [rows[i] for i in np.linspace(0, len(rows) - 1, most).round().astype(int)]
+
+    def test_columns(self, name: str) -> Floats:
+        """Return a landmark column over all test spans, joined in ledger order as renders are."""
+        parts = [self.landmarks[clip.id][name][slice(*clip.test)] for clip in self.clips]
+        return np.concatenate(parts)
+
+    def column(self, rows: list[Row], name: str) -> Floats:
+        """Return a landmark column at given rows."""
+        return np.array([self.landmarks[row.clip.id][name][row.frame] for row in rows])
+
+    def scaled(self, rows: list[Row], name: str, size: int) -> Floats:
+        """Return a column in pixels at given rows, for pictures of another size."""
+        scale = np.array([size / row.clip.size for row in rows])
+        values = self.column(rows, name)
+        return values * scale.reshape(-1, *[1] * (values.ndim - 1))
+
+    def images(self, rows: list[Row], size: int) -> Image:
+        """Decode the frames of given rows, (N, size, size, 3), RGB."""
+        readers = {clip.id: Frames(clip.video, size) for clip in self.clips}
+        return np.stack([readers[row.clip.id][row.frame] for row in rows])
+
+    def labels(self, rows: list[Row], size: int) -> Image:
+        """Decode the label maps of given rows, (N, size, size), nearest label."""
+        import cv2
+
+        kept = {clip.id: self._labels_of(clip) for clip in {row.clip for row in rows}}
+        maps = [decode_png(kept[row.clip.id][row.frame]) for row in rows]
+        return np.stack(
+            [cv2.resize(m, (size, size), interpolation=cv2.INTER_NEAREST_EXACT) for m in maps]
+        )
+
+    def _labels_of(self, clip: Clip) -> NDArray[Any]:
+        path = DATA / "parsing" / str(self.subject) / f"{clip.id}.parquet"
+        return tables.read(path, PARSING, ["labels"])["labels"]
+
+    def match(self, rows: list[Row]) -> tuple[Floats, Floats]:
+        """Return the matched reference's index (N,) and transform (N, 2, 3) of given rows."""
+        folder = DATA / "match" / self.subject.name
+        kept = {
+            clip.id: tables.read(folder / f"{clip.id}.parquet", MATCH)
+            for clip in {row.clip for row in rows}
+        }
+        index = np.array([kept[row.clip.id]["reference"][row.frame] for row in rows])
+        transform = np.array([kept[row.clip.id]["transform"][row.frame] for row in rows])
+        return index, transform

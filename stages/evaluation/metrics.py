@@ -1,0 +1,141 @@
+"""The measures: pictures against pictures, motion against motion.
+
+Landmark measures are taken in the head's own frame (pose removed: another take of the same words
+has another head pose), x and y, in percent of a face height.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import faces
+
+Floats = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+MOUTH = slice(48, 68)
+PERCENT = 100.0
+
+
+def psnr(truth: Image, image: Image) -> float:
+    """Return the peak signal-to-noise ratio of two pictures (H, W, 3) of 8 bits, dB."""
+    error = np.mean((truth.astype(np.float64) - image.astype(np.float64)) ** 2)
+    return float(10 * np.log10(255.0**2 / error)) if error else float("inf")
+
+
+def ssim(truth: Image, image: Image) -> float:
+    """Return the structural similarity (Wang et al. 2004, Gaussian window) of two pictures."""
+    from skimage.metrics import structural_similarity
+
+    return float(
+        structural_similarity(
+            truth,
+            image,
+            channel_axis=2,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+        )
+    )
+
+
+def face_box(points: Floats, size: int, margin: float = 0.2) -> Box:
+    """Return the face crop: the landmarks' box, wider by `margin` of its size on each side.
+
+    Args:
+        points: 68 landmarks, (68, 2), px of the picture.
+        size: width and height of the picture.
+        margin: what is added on each side, over the box's width or height.
+
+    Returns:
+        Left, top, right and bottom (exclusive), whole px inside the picture, 16 px at least.
+
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    grow = (high - low) * margin
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2 + grow, 8.0)
+    first = np.clip(np.floor(centre - half), 0, size - 16).astype(int)
+    last = np.clip(np.ceil(centre + half), first + 16, size).astype(int)
+    return int(first[0]), int(first[1]), int(last[0]), int(last[1])
+
+
+def crop(image: Image, box: Box) -> Image:
+    """Cut a box out of a picture."""
+    left, top, right, bottom = box
+    return image[top:bottom, left:right]
+
+
+def region_l1(truth: Image, image: Image, mask: NDArray[np.bool_]) -> float:
+    """Return the mean absolute difference inside a mask (H, W), grey levels; NaN if empty."""
+    if not mask.any():
+        return float("nan")
+    return float(np.abs(truth[mask].astype(np.float64) - image[mask].astype(np.float64)).mean())
+
+
+def landmark_distance(truth: Floats, made: Floats) -> float:
+    """D-L: mean distance of landmarks (N, P, 3) over points and frames, % of a face height."""
+    return float(np.linalg.norm(_flat(truth) - _flat(made), axis=-1).mean() * PERCENT)
+
+
+def velocity_distance(truth: Floats, made: Floats, fps: float) -> float:
+    """D-V: mean distance of the landmarks' velocities, % of a face height a second."""
+    speed = np.diff(_flat(truth), axis=0) - np.diff(_flat(made), axis=0)
+    return float(np.linalg.norm(speed, axis=-1).mean() * fps * PERCENT)
+
+
+def area_distance(truth: Floats, made: Floats) -> float:
+    """D-A: mean difference of the open mouth's area, % of a squared face height."""
+    difference = faces.mouth_area(truth) - faces.mouth_area(made)
+    return float(np.abs(difference).mean() * PERCENT)
+
+
+def mouth_distance(truth: Floats, made: Floats) -> float:
+    """LMD: mean distance of the mouth's 20 landmarks, % of a face height.
+
+    Both are moved to the mouth's mean first, as the measure's authors do (Chen et al. 2018).
+    """
+    return landmark_distance(_centred(truth[:, MOUTH]), _centred(made[:, MOUTH]))
+
+
+def _flat(points: Floats) -> Floats:
+    return points[..., :2]
+
+
+def _centred(points: Floats) -> Floats:
+    centred: Floats = points - points.mean(axis=1, keepdims=True)
+    return centred
+
+
+def correlation(first: Floats, second: Floats) -> float:
+    """Return Pearson's correlation of two curves at zero lag; 0 where one is constant."""
+    a, b = first - first.mean(), second - second.mean()
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
+
+
+def windowed_distance(reference: Floats, made: Floats, frames: int, stride: int) -> float:
+    """SLD: mean over reference windows of the least D-L to any generated window.
+
+    Args:
+        reference: landmarks of the style's real videos, (N, P, 3), face heights.
+        made: landmarks of the generated video, (M, P, 3).
+        frames: F, frames in a window.
+        stride: v, frames between windows.
+
+    Returns:
+        % of a face height; NaN where one is shorter than a window. Source: section 8 of
+        method.md, the formula and not the released script.
+
+    """
+    windows = [_flat(reference)[i : i + frames] for i in _starts(len(reference), frames, stride)]
+    others = np.array([_flat(made)[i : i + frames] for i in _starts(len(made), frames, stride)])
+    if not windows or not len(others):
+        return float("nan")
+    least = [np.linalg.norm(others - w, axis=-1).mean(axis=(1, 2)).min() for w in windows]
+    return float(np.mean(least) * PERCENT)
+
+
+def _starts(count: int, frames: int, stride: int) -> range:
+    return range(0, count - frames + 1, stride)

@@ -1,0 +1,104 @@
+"""Generated motion against true motion over the held-out voice."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import faces, tables
+from pipeline.formats import MOTION
+from stages.evaluation import metrics
+from stages.evaluation.heldout import Heldout
+
+Floats = NDArray[np.floating[Any]]
+Scores = dict[str, float]
+_SHIFT_S = 2.0
+
+
+def read_motion(path: Path) -> Floats:
+    """Read a rendered video's landmarks in the head's frame, (N, 68, 3), face heights."""
+    return tables.read(path, MOTION, ["head"])["head"]
+
+
+def rows(held: Heldout, made: Floats) -> dict[str, Scores]:
+    """Score the generated motion, the trivial answers and the truth.
+
+    Args:
+        held: the subject; its test spans, joined in ledger order, are the truth.
+        made: generated landmarks of the same frames, (N, 68, 3).
+
+    Returns:
+        `generated`; `mean_face` (the training mean, unmoved); `other_audio` (the generated motion
+        moved against the truth by 2 s and more: what the wrong voice gives, mean over shifts);
+        `truth`.
+
+    """
+    valid = held.test_columns("valid").astype(bool)
+    truth, fps = held.test_columns("head"), held.clips[0].fps
+    count = min(len(truth), len(made))
+    valid, truth, made = valid[:count], truth[:count], made[:count]
+    mean = held.column(held.rows("train"), "head").mean(axis=0)
+    step = round(_SHIFT_S * fps)
+    shifted = [
+        _score(truth, np.roll(made, shift, axis=0), valid, fps)
+        for shift in range(step, count - step + 1, step)
+    ]
+    found = {
+        "generated": _score(truth, made, valid, fps),
+        "mean_face": _score(truth, np.broadcast_to(mean, truth.shape), valid, fps),
+        "truth": _score(truth, truth, valid, fps),
+    }
+    if shifted:
+        found["other_audio"] = {k: _round(np.mean([s[k] for s in shifted])) for k in shifted[0]}
+    return found
+
+
+def _score(truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float) -> Scores:
+    pairs = valid[1:] & valid[:-1]
+    opening, true_opening = faces.mouth_opening(made[valid]), faces.mouth_opening(truth[valid])
+    steps = np.concatenate([[False], pairs])
+    return {
+        "d_l": _round(metrics.landmark_distance(truth[valid], made[valid])),
+        "lmd": _round(metrics.mouth_distance(truth[valid], made[valid])),
+        "d_v": _round(_velocity(truth, made, steps, fps)),
+        "d_a": _round(metrics.area_distance(truth[valid], made[valid])),
+        "mouth_correlation": _round(metrics.correlation(true_opening, opening)),
+        "mouth_amplitude": _round(opening.std() / max(true_opening.std(), 1e-9)),
+    }
+
+
+def _velocity(truth: Floats, made: Floats, steps: NDArray[np.bool_], fps: float) -> float:
+    """D-V over the steps between two valid frames."""
+    at = np.flatnonzero(steps)
+    if not len(at):
+        return float("nan")
+    pairs = [metrics.velocity_distance(truth[i - 1 : i + 1], made[i - 1 : i + 1], fps) for i in at]
+    return float(np.mean(pairs))
+
+
+def redetected(held: Heldout, found: Floats, valid: NDArray[np.bool_]) -> Scores:
+    """Correlate the opening seen in the rendered video with the true opening.
+
+    Args:
+        held: the subject.
+        found: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
+        valid: where a face was found, (N,).
+
+    """
+    true_valid = held.test_columns("valid").astype(bool)
+    count = min(len(found), len(true_valid))
+    both = valid[:count] & true_valid[:count]
+    if not both.any():
+        return {"mouth_correlation": float("nan"), "frames": 0}
+    seen = faces.mouth_opening(found[:count][both])
+    true = faces.mouth_opening(held.test_columns("points")[:count][both])
+    return {
+        "mouth_correlation": _round(metrics.correlation(true, seen)),
+        "mouth_amplitude": _round(seen.std() / max(true.std(), 1e-9)),
+        "frames": int(both.sum()),
+    }
+
+
+def _round(value: Any) -> float:
+    return round(float(value), 4)

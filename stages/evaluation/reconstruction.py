@@ -1,0 +1,204 @@
+"""Held-out frames drawn from their true landmarks, beside the trivial answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import tables
+from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
+from pipeline.media import decode_jpeg, resize
+from pipeline.progress import each
+from stages.evaluation import metrics
+from stages.evaluation.heldout import Heldout, Row
+from stages.evaluation.trivial import TrainingFrames, moved
+from stages.generator.inference import Generator, read_isps
+from stages.parsing.regions import region_masks
+
+Floats = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+Scores = dict[str, float]
+TRIVIAL = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source")
+_TRAINING_FRAMES = 2000
+
+
+@dataclass
+class Drawn:
+    """Held-out frames with every answer to them.
+
+    Attributes:
+        rows: which frames.
+        points: their landmarks at the pictures' size, (N, 68, 2).
+        truth: (N, H, W, 3).
+        answers: name of the answer to its pictures, (N, H, W, 3).
+        regions: masks in the order of REGIONS, (N, 4, H, W).
+        matched: the aligned match I_m, (N, H, W, 3), and where it is, (N, H, W).
+
+    """
+
+    rows: list[Row]
+    points: Floats
+    truth: Image
+    answers: dict[str, Image]
+    regions: NDArray[np.bool_]
+    matched: Image
+    matched_where: NDArray[np.bool_]
+
+
+def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> Drawn:
+    """Draw a subject's held-out frames in every way.
+
+    Args:
+        held: the subject.
+        generator: the trained generator.
+        others: names of the other seen subjects; the first lends its ISPs to the row `swapped`.
+        most: frames at most, evenly spread.
+
+    """
+    size, name = generator.size, held.subject.name
+    rows = held.rows("test", most)
+    points = held.scaled(rows, "points", size)
+    training = _training(held, size)
+    nearest = [training.nearest(p) for p in points]
+    isps = read_isps(Path("data/isp") / name / "isps.parquet")
+    answers = {
+        "generator": _drawn(held, generator, rows, isps, "drawn from true landmarks"),
+        "isps_zeroed": _drawn(held, generator, rows, np.zeros_like(isps), "with ISPs zeroed"),
+        "mean_frame": np.repeat(training.mean[None], len(rows), axis=0),
+        "nearest_frame": training.images[nearest],
+        "nearest_frame_aligned": np.stack(
+            [training.aligned(i, p) for i, p in zip(nearest, points, strict=True)]
+        ),
+        "source": np.repeat(resize(generator.source(name), size)[None], len(rows), axis=0),
+    }
+    if others:
+        swapped = read_isps(Path("data/isp") / others[0] / "isps.parquet")
+        answers["isps_swapped"] = _drawn(held, generator, rows, swapped, "with others' ISPs")
+    matched, where = _matched(held, rows, size)
+    return Drawn(
+        rows,
+        points,
+        held.images(rows, size),
+        answers,
+        np.stack([region_masks(labels) for labels in held.labels(rows, size)]),
+        matched,
+        where,
+    )
+
+
+def _training(held: Heldout, size: int) -> TrainingFrames:
+    rows = held.rows("train", _TRAINING_FRAMES)
+    return TrainingFrames(held.images(rows, size), held.scaled(rows, "points", size))
+
+
+def _drawn(held: Heldout, generator: Generator, rows: list[Row], isps: Image, title: str) -> Image:
+    frames = generator.frames(
+        held.subject.name,
+        held.column(rows, "points"),
+        held.column(rows, "irises"),
+        held.column(rows, "shoulders"),
+        isps,
+    )
+    return np.stack(list(each(frames, f"{held.subject.name} {title}", len(rows))))
+
+
+def _matched(held: Heldout, rows: list[Row], size: int) -> tuple[Image, NDArray[np.bool_]]:
+    """Align each frame's best reference to it; where the transform leaves nothing is False."""
+    index, transform = held.match(rows)
+    path = Path("data/references") / held.subject.name / "references.parquet"
+    table = tables.read(path, REFERENCES, ["template", "chosen", "image"])
+    images = [
+        decode_jpeg(table["image"][(table["template"] == template) & table["chosen"]][0])
+        for template in TEMPLATES
+    ]
+    out = np.zeros((len(rows), size, size, 3), np.uint8)
+    where = np.zeros((len(rows), size, size), bool)
+    for i, row in enumerate(rows):
+        if index[i] < 0:
+            continue
+        scale = size / row.clip.size
+        to_frame = transform[i] * np.array([1.0, 1.0, scale])
+        reference = resize(images[index[i]], size)
+        out[i] = moved(reference, to_frame, size)
+        where[i] = _covered(to_frame, size)
+    return out, where
+
+
+def _covered(transform: Floats, size: int) -> NDArray[np.bool_]:
+    """Tell which pixels of the frame the moved picture reaches."""
+    import cv2
+
+    full = np.full((size, size), 255, np.uint8)
+    shifted = transform.astype(np.float64).copy()
+    shifted[:, 2] += shifted[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    covered: NDArray[np.bool_] = cv2.warpAffine(full, shifted, (size, size)) == 255
+    return covered
+
+
+def scores(drawn: Drawn) -> dict[str, Scores]:
+    """Score every answer: PSNR and SSIM of whole and face crop, L1 a region to truth and I_m."""
+    size = drawn.truth.shape[1]
+    boxes = [metrics.face_box(points, size) for points in drawn.points]
+    return {
+        name: _mean([_one(drawn, images[i], i, boxes[i]) for i in range(len(drawn.rows))])
+        for name, images in drawn.answers.items()
+    } | {"truth": _truth(drawn)}
+
+
+def _one(drawn: Drawn, image: Image, i: int, box: metrics.Box) -> Scores:
+    truth = drawn.truth[i]
+    face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
+    found = {
+        "psnr": metrics.psnr(truth, image),
+        "psnr_face": metrics.psnr(true_face, face),
+        "ssim": metrics.ssim(truth, image),
+        "ssim_face": metrics.ssim(true_face, face),
+    }
+    for region, mask in zip(REGIONS, drawn.regions[i], strict=True):
+        found[f"l1_{region}"] = metrics.region_l1(truth, image, mask)
+    return found | _to_match(drawn, image, i)
+
+
+def _to_match(drawn: Drawn, image: Image, i: int) -> Scores:
+    where = drawn.matched_where[i]
+    return {
+        f"l1_match_{region}": metrics.region_l1(drawn.matched[i], image, mask & where)
+        for region, mask in zip(REGIONS, drawn.regions[i], strict=True)
+        if region != "other"
+    }
+
+
+def _truth(drawn: Drawn) -> Scores:
+    """Score the truth itself: only its distance to I_m says anything."""
+    return _mean([_to_match(drawn, drawn.truth[i], i) for i in range(len(drawn.rows))])
+
+
+def _mean(rows: list[Scores]) -> Scores:
+    """Average over frames; a frame without the region does not count."""
+    means: Scores = {}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        finite = values[np.isfinite(values)]
+        means[name] = round(float(finite.mean()), 4) if len(finite) else float("nan")
+    return means
+
+
+def gain(found: Mapping[str, Scores], measure: str = "psnr_face") -> float:
+    """Return what the generator gains over the best trivial row, in the measure's unit."""
+    best = max(found[name][measure] for name in TRIVIAL)
+    return round(found["generator"][measure] - best, 4)
+
+
+def movement(drawn: Drawn, name: str) -> Scores:
+    """Return how far an answer's pictures are from the generator's, mean L1 a region."""
+    rows = [
+        {
+            region: metrics.region_l1(drawn.answers["generator"][i], drawn.answers[name][i], mask)
+            for region, mask in zip(REGIONS, drawn.regions[i], strict=True)
+        }
+        for i in range(len(drawn.rows))
+    ]
+    return _mean(rows)

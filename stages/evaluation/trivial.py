@@ -1,0 +1,47 @@
+"""The trivial answers: what a render must beat before its numbers mean anything."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import faces
+
+Floats = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+
+
+class TrainingFrames:
+    """A subject's training frames and landmarks, at the size of the pictures.
+
+    Args:
+        images: (N, H, W, 3), RGB.
+        points: 68 landmarks of each, (N, 68, 2), px.
+
+    """
+
+    def __init__(self, images: Image, points: Floats) -> None:
+        self.images, self.points = images, points
+        self.mean = np.round(images.mean(axis=0, dtype=np.float64)).astype(np.uint8)
+
+    def nearest(self, points: Floats) -> int:
+        """Find the frame whose landmarks (68, 2) lie nearest, mean distance; the first of equals."""
+        return int(np.linalg.norm(self.points - points, axis=-1).mean(axis=1).argmin())
+
+    def aligned(self, index: int, points: Floats) -> Image:
+        """Move a frame by the similarity of its landmarks to the given (68, 2)."""
+        transform = faces.fit_similarity(self.points[index], points)
+        size = self.images.shape[1]
+        return moved(self.images[index], transform, size)
+
+
+def moved(image: Image, transform: Floats, size: int) -> Image:
+    """Warp a picture by a 2 × 3 similarity in continuous pixels; borders are replicated."""
+    centre = np.array([0.5, 0.5])
+    shifted = transform.astype(np.float64).copy()
+    shifted[:, 2] += shifted[:, :2] @ centre - centre  # cv2's pixel centres are whole numbers
+    out: Image = cv2.warpAffine(
+        image, shifted, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return out

@@ -1,0 +1,23 @@
+"""Fixtures that all tests share: real clips where they are, and folders to work in."""
+
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+SHARED = REPO.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Give the folder of real clips, or skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the real clips in ../shared/data, which are not here")
+    return SHARED
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, as stages do in a project's root."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
