@@ -1,0 +1,63 @@
+"""What the U-Net is given for a frame: source, warped source, facial map, as tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.generator import facial_map, warping
+from stages.generator.model import Source
+
+Images = NDArray[np.uint8]
+
+
+def condition(
+    source: Source,
+    points: NDArray[np.floating[Any]],
+    irises: NDArray[np.floating[Any]],
+    shoulders: NDArray[np.floating[Any]],
+) -> tuple[Images, Images]:
+    """Warp a source to driving landmarks and draw their facial map.
+
+    Args:
+        source: the identity.
+        points: 68 landmarks, (68, 2), px of the source image.
+        irises: (2, 2), px, or NaN.
+        shoulders: (18, 2), px, or NaN.
+
+    Returns:
+        The warped source (size, size, 3) and the map (size, size, 7).
+    """
+    size = len(source.image)
+    pairs = warping.controls(points, shoulders, source.points, source.shoulders, size)
+    warped = warping.warp(source.image, warping.flow(*pairs, size))
+    drawn = facial_map.draw(points, irises, shoulders, size)
+    return warped, np.ascontiguousarray(drawn.transpose(1, 2, 0))
+
+
+def to_tensor(pictures: Sequence[Images] | Images) -> Tensor:
+    """Turn pictures (B, H, W, C) of 0 to 255 into a tensor (B, C, H, W) of −1 to 1.
+
+    Memory stays channels last, which is what convolutions on a CPU want.
+    """
+    return torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def map_to_tensor(maps: Sequence[Images] | Images) -> Tensor:
+    """Turn facial maps (B, H, W, 7) of 0 to 255 into a tensor (B, 7, H, W) of 0 to 1."""
+    return torch.from_numpy(np.stack(list(maps))).permute(0, 3, 1, 2).float() / 255
+
+
+def isps_to_tensor(isps: Images) -> Tensor:
+    """Turn four ISPs (4, H, W, 3) into a tensor (1, 12, H, W) of −1 to 1, template by template."""
+    return to_tensor([np.concatenate(list(isps), axis=-1)])
+
+
+def to_images(frames: Tensor) -> Images:
+    """Turn frames (B, 3, H, W) of −1 to 1 into pictures (B, H, W, 3) of 0 to 255."""
+    scaled = ((frames.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    images: Images = scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return images

@@ -1,0 +1,122 @@
+"""The generator's model file: weights, and each identity's source image with its landmarks.
+
+The source lies in the file, so that drawing frames needs no clip.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline import training
+from pipeline.pictures import Image
+from pipeline.problems import BadFormat
+from stages.generator.footage import Footage, choose_source
+from stages.generator.network import UNet
+from stages.generator.params import GeneratorParams
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source image of one identity, at training size.
+
+    Attributes:
+        image: (size, size, 3) RGB.
+        points: its landmarks, (68, 2), px of the image.
+        shoulders: its shoulder points, (18, 2), px of the image, or NaN.
+        stored: width and height of the identity's stored frames, px.
+        clip: the clip it was taken from.
+        frame: index in that clip.
+    """
+
+    image: Image
+    points: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
+    stored: int
+    clip: str
+    frame: int
+
+
+def source_of(footage: Footage) -> Source:
+    """Take a person's source image out of the training frames."""
+    row = choose_source(footage)
+    clip = footage.clips[footage.clip[row]]
+    return Source(
+        image=footage.picture(row),
+        points=footage.driving.points[row],
+        shoulders=footage.driving.shoulders[row],
+        stored=clip.size,
+        clip=clip.id,
+        frame=int(footage.frame[row]),
+    )
+
+
+def save(
+    path: Path,
+    weights: training.Weights,
+    sources: Mapping[str, Source],
+    params: GeneratorParams,
+) -> None:
+    """Write networks and sources whole; the configuration is JSON in the metadata."""
+    tensors = training.prefixed(weights)
+    subjects = {}
+    for name, source in sources.items():
+        tensors[f"source.{name}.image"] = torch.from_numpy(source.image)
+        tensors[f"source.{name}.points"] = torch.from_numpy(source.points)
+        tensors[f"source.{name}.shoulders"] = torch.from_numpy(source.shoulders)
+        subjects[name] = {"stored": source.stored, "clip": source.clip, "frame": source.frame}
+    config = {"generator": params.model_dump(mode="json"), "subjects": subjects}
+    training.save_model(path, tensors, config)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Source]]:
+    """Read a model file: its tensors, configuration and sources; raise MissingInput, BadFormat."""
+    tensors, config = training.load_model(path)
+    try:
+        sources = {
+            name: Source(
+                image=tensors[f"source.{name}.image"].numpy(),
+                points=tensors[f"source.{name}.points"].numpy(),
+                shoulders=tensors[f"source.{name}.shoulders"].numpy(),
+                stored=int(facts["stored"]),
+                clip=str(facts["clip"]),
+                frame=int(facts["frame"]),
+            )
+            for name, facts in config["subjects"].items()
+        }
+    except (KeyError, TypeError) as error:
+        raise BadFormat(path, f"is no generator: {error} is missing") from None
+    return tensors, config, sources
+
+
+def load_unet(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> UNet:
+    """Build the U-Net of a model file; raise BadFormat where weights and shape differ."""
+    try:
+        shape = config["generator"]
+        unet = UNet(int(shape["size"]), tuple(shape["channels"]))
+        unet.load_state_dict(training.part(tensors, "unet"))
+    except (KeyError, RuntimeError) as error:
+        raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
+    unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return unet.eval()
+
+
+def continue_from(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    modules: Mapping[str, nn.Module],
+) -> None:
+    """Put a base model's weights into networks; raise BadFormat where they do not fit."""
+    for name, module in modules.items():
+        try:
+            module.load_state_dict(training.part(tensors, name))
+        except RuntimeError as error:
+            shape = config.get("generator", {}).get("channels")
+            first = str(error).splitlines()[0]
+            raise BadFormat(path, f"does not fit params.yaml (channels {shape}): {first}") from None

@@ -1,0 +1,132 @@
+"""The networks: a U-Net with residual blocks, and a PatchGAN discriminator at two scales.
+
+Sources: U-Net with residual blocks at each scale and tanh (LSP), PatchGAN (pix2pixHD). Ours: the
+first down-sampling and the last up-sampling move pixels to channels and back, so that no
+convolution runs at full size; and the network paints over the source warped to the driving
+landmarks, of which it keeps what its mask tells.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MAP_CHANNELS = 7
+ISP_CHANNELS = 12
+SOURCE_CHANNELS = 6  # the source as it is and as warped
+PLACE_CHANNELS = 2  # where in the image a pixel lies
+_SLOPE = 0.1
+
+
+def activate(x: Tensor) -> Tensor:
+    """Apply the one non-linearity of these networks."""
+    return F.leaky_relu(x, _SLOPE)
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(cast("Tensor", self.second.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same shape, (B, C, H, W)."""
+        return x + cast("Tensor", self.second(activate(self.first(activate(x)))))
+
+
+class UNet(nn.Module):
+    """Source, facial map and four ISPs → frame.
+
+    Args:
+        size: width and height of the frame, a power of two; log2(size) − 1 down-samplings.
+        channels: features after each down-sampling; the last holds for all deeper ones.
+    """
+
+    def __init__(self, size: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        depth = size.bit_length() - 2
+        wide = [channels[min(i, len(channels) - 1)] for i in range(depth)]
+        inputs = SOURCE_CHANNELS + MAP_CHANNELS + ISP_CHANNELS + PLACE_CHANNELS
+        self.stem = nn.Conv2d(inputs * 4, wide[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(wide)
+        )
+        self.encode = nn.ModuleList(Residual(c) for c in wide)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(wide))
+        self.join = nn.ModuleList(nn.Conv2d(2 * c, c, 1) for c in wide[:-1])
+        self.decode = nn.ModuleList(Residual(c) for c in wide[:-1])
+        self.head = nn.Conv2d(wide[0], 4 * 4, 3, padding=1)
+        nn.init.zeros_(cast("Tensor", self.head.bias))
+        steps = (torch.arange(size, dtype=torch.float32) + 0.5) * (2 / size) - 1
+        place = torch.stack(torch.meshgrid(steps, steps, indexing="ij"))[None]
+        self.register_buffer("place", place, persistent=False)
+
+    def forward(self, source: Tensor, warped: Tensor, drawn: Tensor, isps: Tensor) -> Tensor:
+        """Draw frames.
+
+        Args:
+            source: source image of the identity, (B, 3, H, W), −1 to 1.
+            warped: the source warped to the driving landmarks, (B, 3, H, W), −1 to 1.
+            drawn: facial map, (B, 7, H, W), 0 to 1.
+            isps: the four ISPs, (B, 12, H, W), −1 to 1; black, −1, where dropped.
+
+        Returns:
+            Frames, (B, 3, H, W), −1 to 1.
+        """
+        place = cast("Tensor", self.place).expand(len(source), -1, -1, -1)
+        x = torch.cat([source, warped, drawn, isps, place], dim=1)
+        x = self.encode[0](self.stem(F.pixel_unshuffle(x, 2)))
+        kept = []
+        for down, encode in zip(self.down, self.encode[1:], strict=True):
+            kept.append(x)
+            x = encode(down(activate(x)))
+        for i in reversed(range(len(kept))):
+            x = self.up[i](activate(F.interpolate(x, scale_factor=2.0)))
+            x = self.decode[i](self.join[i](torch.cat([x, kept[i]], dim=1)))
+        out = F.pixel_shuffle(self.head(activate(x)), 2)
+        mask = torch.sigmoid(out[:, 3:])
+        return mask * warped + (1 - mask) * torch.tanh(out[:, :3])
+
+
+class Patches(nn.Module):
+    """One PatchGAN: 4 × 4 convolutions, one verdict a patch."""
+
+    def __init__(self, inputs: int, channels: int, layers: int) -> None:
+        super().__init__()
+        wide = [inputs, *(channels * min(2**i, 8) for i in range(layers))]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(wide)
+        )
+        self.verdict = nn.Conv2d(wide[-1], 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the features of each layer and last the verdicts, (B, 1, h, w)."""
+        features = []
+        for layer in self.layers:
+            x = activate(layer(x))
+            features.append(x)
+        return [*features, self.verdict(x)]
+
+
+class Discriminator(nn.Module):
+    """Two PatchGANs, at full and at half size, that see the frame beside its facial map."""
+
+    def __init__(self, channels: int, layers: int) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(Patches(3 + MAP_CHANNELS, channels, layers) for _ in range(2))
+
+    def forward(self, image: Tensor, drawn: Tensor) -> list[list[Tensor]]:
+        """Judge frames (B, 3, H, W) that belong to facial maps (B, 7, H, W): a list a scale."""
+        x = torch.cat([image, drawn], dim=1)
+        verdicts = []
+        for scale in self.scales:
+            verdicts.append(scale(x))
+            x = F.avg_pool2d(x, 2)
+        return verdicts

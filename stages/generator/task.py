@@ -1,0 +1,155 @@
+"""One step of the generator's training: L_G, and in the second phase L_G + λ L_sp."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.perceptual import load_perceptual
+from pipeline.training import Batch, Update
+from stages.generator import drawing, losses
+from stages.generator.footage import Footage
+from stages.generator.model import Source
+from stages.generator.network import Discriminator, UNet
+from stages.generator.params import GeneratorParams
+from stages.generator.patterns import Patterns
+from stages.generator.references import Matches
+from stages.generator.style_loss import style_preserving
+
+Weights = tuple[float, float, float, float]
+
+
+class StyleTerm:
+    """λ L_sp: the matched references of each person, W by code of region, and λ."""
+
+    def __init__(self, matches: Sequence[Matches], weights: Weights, factor: float) -> None:
+        self.matches, self.weights, self.factor = matches, weights, factor
+
+
+class GeneratorTask:
+    """Networks, batches and the step; a `pipeline.training.Task`.
+
+    Args:
+        params: section `generator`.
+        footage: training frames of each person.
+        sources: source image of each person.
+        patterns: ISPs of each person.
+        steps: how many there will be, for the terms that begin later.
+        rates: learning rates of the U-Net and of the discriminator.
+        style: the style-aware term, or None in the first phase.
+    """
+
+    def __init__(
+        self,
+        params: GeneratorParams,
+        footage: Sequence[Footage],
+        sources: Sequence[Source],
+        patterns: Sequence[Patterns],
+        steps: int,
+        rates: tuple[float, float],
+        style: StyleTerm | None = None,
+    ) -> None:
+        self.params, self.footage, self.sources = params, footage, sources
+        self.patterns, self.style = patterns, style
+        first_phase = style is None
+        self.judged_from = round(params.discriminator.begins * steps) if first_phase else 0
+        self.compared_from = round(params.perceptual.begins * steps) if first_phase else 0
+        unet = UNet(params.size, params.channels)
+        judge = Discriminator(params.discriminator.channels, params.discriminator.layers)
+        for network in (unet, judge):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.modules: dict[str, nn.Module] = {"unet": unet, "discriminator": judge}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "unet": torch.optim.Adam(unet.parameters(), rates[0], (0.9, 0.99)),
+            "discriminator": torch.optim.Adam(judge.parameters(), rates[1], (0.5, 0.99)),
+        }
+        self.averaged: tuple[str, ...] = ("unet",)
+        self.perceptual: nn.Module | None = None
+        if params.perceptual.images and (params.losses.perceptual or params.losses.style):
+            self.perceptual = load_perceptual(params.perceptual.network, params.perceptual.taps)
+
+    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+        """Draw frames, people in turn, each with a driving map and ISPs of its own."""
+        rows = [self._row(step * self.params.batch + i, rng) for i in range(self.params.batch)]
+        tensors = {
+            "source": drawing.to_tensor([row["source"] for row in rows]),
+            "warped": drawing.to_tensor([row["warped"] for row in rows]),
+            "map": drawing.map_to_tensor([row["map"] for row in rows]),
+            "isps": drawing.to_tensor([row["isps"] for row in rows]),
+            "frame": drawing.to_tensor([row["frame"] for row in rows]),
+        }
+        if self.style is not None:
+            tensors["matched"] = drawing.to_tensor([row["matched"] for row in rows])
+            tensors["codes"] = torch.from_numpy(np.stack([row["codes"] for row in rows]))
+        return tensors
+
+    def _row(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
+        person = number % len(self.footage)
+        footage, source = self.footage[person], self.sources[person]
+        row = int(rng.integers(len(footage)))
+        neutral = rng.random() < self.params.neutralise
+        driving = footage.neutral if neutral else footage.driving
+        warped, drawn = drawing.condition(
+            source, driving.points[row], driving.irises[row], driving.shoulders[row]
+        )
+        clip, frame = footage.clips[footage.clip[row]], int(footage.frame[row])
+        isps = self.patterns[person].draw(clip.id, frame, self.params.isp_gap * clip.fps, rng)
+        if rng.random() < self.params.isp_dropout:
+            isps = np.zeros_like(isps)
+        out = {
+            "source": source.image,
+            "warped": warped,
+            "map": drawn,
+            "isps": np.concatenate(list(isps), axis=-1),
+            "frame": footage.picture(row),
+        }
+        if self.style is not None:
+            matched, codes = self.style.matches[person].at(clip.id, frame)
+            out |= {"matched": matched, "codes": codes}
+        return cast("dict[str, NDArray[np.uint8]]", out)
+
+    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+        """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""
+        weights = self.params.losses
+        unet, judge = self.modules["unet"], self.modules["discriminator"]
+        drawn = unet(batch["source"], batch["warped"], batch["map"], batch["isps"])
+        values = {"l1": nn.functional.l1_loss(drawn, batch["frame"])}
+        total = weights.l1 * values["l1"]
+        if step >= self.compared_from and self.perceptual is not None:
+            values["perceptual"], values["style"] = self._compared(drawn, batch["frame"])
+            total = total + weights.perceptual * values["perceptual"]
+            total = total + weights.style * values["style"]
+        judged = step >= self.judged_from and (weights.adversarial or weights.feature_matching)
+        if judged:
+            judge.requires_grad_(requires_grad=False)
+            with torch.no_grad():
+                true = judge(batch["frame"], batch["map"])
+            verdicts = judge(drawn, batch["map"])
+            values["adversarial"] = losses.adversarial(verdicts)
+            values["feature_matching"] = losses.feature_matching(true, verdicts)
+            total = total + weights.adversarial * values["adversarial"]
+            total = total + weights.feature_matching * values["feature_matching"]
+            judge.requires_grad_(requires_grad=True)
+        if self.style is not None:
+            values["style_preserving"] = style_preserving(
+                drawn, batch["matched"], batch["codes"], self.style.weights
+            )
+            total = total + self.style.factor * values["style_preserving"]
+        update("unet", total)
+        if judged:
+            real = judge(batch["frame"], batch["map"])
+            fake = judge(drawn.detach(), batch["map"])
+            values["discriminator"] = losses.discriminator(real, fake)
+            update("discriminator", values["discriminator"])
+        return {name: value.detach() for name, value in values.items()}
+
+    def _compared(self, drawn: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
+        network = cast("nn.Module", self.perceptual).to(drawn.device)
+        count = self.params.perceptual.images
+        with torch.no_grad():
+            real = network((frame[:count] + 1) / 2)
+        fake = network((drawn[:count] + 1) / 2)
+        return losses.perceptual(real, fake), losses.gram_style(real, fake)

@@ -1,0 +1,81 @@
+"""Phase two of the generator: goes on from the base with L_G + lambda_sp · L_sp.
+
+    python -m stages.generator.train_generator
+
+Reads the base, what it read, parsing, references and match; writes models/generator.safetensors.
+A change of `region_weights` costs this phase alone. Method: section "Style-aware generator" of
+docs/method.md, equation (3).
+"""
+
+from pathlib import Path
+
+from pipeline.problems import BadFormat, Problem, fail
+
+BASE = Path("models/generator_base.safetensors")
+MODEL = Path("models/generator.safetensors")
+STAGE = "train_generator"
+
+
+def run() -> None:
+    """Train with L_G + λ L_sp and write the model; raise Problem where an input is off."""
+    from pipeline import items
+    from pipeline.params import section
+    from pipeline.training import train
+    from stages.generator import model, training_run
+    from stages.generator.params import RegionWeights, StyleGeneratorParams, read_lambda
+    from stages.generator.references import Matches
+    from stages.generator.style_loss import weight_vector
+    from stages.generator.task import GeneratorTask, StyleTerm
+
+    phase = section("style_generator", StyleGeneratorParams)
+    weights = section("region_weights", RegionWeights)
+    factor = read_lambda()
+    inputs = training_run.read_inputs()
+    params = inputs.params
+    tensors, config, sources = model.read(BASE)
+    names = [subject.name for subject in inputs.subjects]
+    if list(sources) != sorted(names):
+        raise BadFormat(BASE, f"trained on {', '.join(sources)}, not {', '.join(names)}")
+    matches = [Matches(subject, params.size, training_run.DATA) for subject in inputs.subjects]
+    task = GeneratorTask(
+        params,
+        inputs.footage,
+        [sources[name] for name in names],
+        inputs.patterns,
+        steps=phase.steps,
+        rates=(phase.lr, min(phase.lr, params.discriminator.lr)),
+        style=StyleTerm(matches, weight_vector(weights.model_dump()), factor),
+    )
+    model.continue_from(BASE, tensors, config, task.modules)
+    trained = train(
+        task,
+        name=STAGE,
+        steps=phase.steps,
+        training=inputs.training,
+        inputs=training_run.fingerprint(
+            inputs,
+            STAGE,
+            "parsing",
+            "references",
+            "match",
+            base=items.file_hash(BASE),
+            style_generator=phase.model_dump(),
+            region_weights=weights.model_dump(),
+            lambda_sp=factor,
+        ),
+        ema=params.ema,
+        rate=training_run.schedule(phase.steps, params.warmup),
+    )
+    model.save(MODEL, {"unet": trained["unet"]}, sources, params)
+
+
+def main() -> None:
+    """Run the stage; a problem is one line and exit code 1."""
+    try:
+        run()
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Phase one of the generator: L_G, from scratch, on all seen subjects.
+
+    python -m stages.generator.train_generator_base
+
+Reads clips, landmarks and ISPs; writes models/generator_base.safetensors: the averaged U-Net and
+the discriminator, which phase two goes on from, and each identity's source image.
+Method: section "Style-aware generator" of docs/method.md.
+"""
+
+from pathlib import Path
+
+from pipeline.problems import Problem, fail
+
+BASE = Path("models/generator_base.safetensors")
+STAGE = "train_generator_base"
+
+
+def run() -> None:
+    """Train with L_G and write the base model; raise Problem where an input is off."""
+    from pipeline.training import train
+    from stages.generator import model, training_run
+    from stages.generator.task import GeneratorTask
+
+    inputs = training_run.read_inputs()
+    params = inputs.params
+    sources = [model.source_of(footage) for footage in inputs.footage]
+    task = GeneratorTask(
+        params,
+        inputs.footage,
+        sources,
+        inputs.patterns,
+        steps=params.steps,
+        rates=(params.lr, params.discriminator.lr),
+    )
+    weights = train(
+        task,
+        name=STAGE,
+        steps=params.steps,
+        training=inputs.training,
+        inputs=training_run.fingerprint(inputs, STAGE),
+        ema=params.ema,
+        rate=training_run.schedule(params.steps, params.warmup),
+    )
+    names = [subject.name for subject in inputs.subjects]
+    model.save(BASE, weights, dict(zip(names, sources, strict=True)), params)
+
+
+def main() -> None:
+    """Run the stage; a problem is one line and exit code 1."""
+    try:
+        run()
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main()

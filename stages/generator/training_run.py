@@ -1,0 +1,76 @@
+"""What both phases of the generator's training do alike: read inputs, train, write the model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import items
+from pipeline.params import Training, section, seen_subjects
+from pipeline.problems import MissingInput
+from pipeline.subjects import Subject, training_subjects
+from pipeline.training import cosine
+from pipeline.versions import version
+from stages.generator.footage import Footage, read_footage
+from stages.generator.params import GeneratorParams, read_generator
+from stages.generator.patterns import Patterns, read_patterns
+
+DATA = Path("data")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a phase reads: params and, a person each, training frames and ISPs."""
+
+    params: GeneratorParams
+    training: Training
+    subjects: list[Subject]
+    footage: list[Footage]
+    patterns: list[Patterns]
+
+
+def read_inputs() -> Inputs:
+    """Read params and the artifacts of all seen subjects; raise Problem where something is off."""
+    params = read_generator()
+    common = section("training", Training)
+    subjects = training_subjects(seen_subjects(), DATA / "clips/seen")
+    patterns = [read_patterns(_isps(subject), params.size) for subject in subjects]
+    footage = read_footage(subjects, params.size)
+    return Inputs(params, common, subjects, footage, patterns)
+
+
+def _isps(subject: Subject) -> Path:
+    path = DATA / "isp" / subject.name / "isps.parquet"
+    if not path.is_file():
+        raise MissingInput(path, "no ISPs of this seen subject", "run `dvc repro`")
+    return path
+
+
+def fingerprint(inputs: Inputs, stage: str, *kinds: str, **more: Any) -> Mapping[str, Any]:
+    """Name everything that a phase's result depends on, for its checkpoints.
+
+    Args:
+        inputs: what was read.
+        stage: name in versions.yaml.
+        kinds: folders of data that are read beside clips, landmarks and ISPs.
+        more: params of this phase alone.
+    """
+    names = [str(subject) for subject in inputs.subjects]
+    names += [subject.name for subject in inputs.subjects]  # what only seen subjects have
+    kinds = ("clips", "landmarks", "isp", *kinds)
+    folders = [DATA / kind / name for kind in kinds for name in names]
+    files = sorted(
+        {path for folder in folders if folder.is_dir() for path in folder.rglob("*.parquet")}
+    )
+    return {
+        "code": version(stage),
+        "generator": inputs.params.model_dump(mode="json"),
+        "subjects": [str(subject) for subject in inputs.subjects],
+        "data": {str(path): items.file_hash(path) for path in files},
+        **more,
+    }
+
+
+def schedule(steps: int, warmup: int) -> Callable[[int], float]:
+    """Return the learning rate's course: warm-up, then a cosine down to a hundredth."""
+    return cosine(steps, min(warmup, steps // 4), floor=0.01)
