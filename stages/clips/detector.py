@@ -1,0 +1,72 @@
+"""Where the faces of a picture are: MediaPipe's two detectors, whose models come in its wheel."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.media import Image, resize
+
+_LONG_SIDE = 960  # the detectors look at 128 and 192 pixels; larger pictures only cost time
+_SMALL = 0.3  # a face smaller than this share of the picture is looked at again, near
+_NEAR = 2.5  # side of that second look, in faces
+_SCORE = 0.5
+
+
+class Box(NamedTuple):
+    """A face from brows to chin: left, top and side of its square, in pixels."""
+
+    x: float
+    y: float
+    side: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle."""
+        return self.x + self.side / 2, self.y + self.side / 2
+
+
+class FaceFinder:
+    """Finds faces; the near model first, the far one where that finds none."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        from mediapipe.python.solutions.face_detection import FaceDetection
+
+        self._near: Any = FaceDetection(_SCORE, 0)
+        self._far: Any = FaceDetection(_SCORE, 1)
+
+    def __call__(self, image: Image) -> list[Box]:
+        """Find the faces of an RGB picture, (H, W, 3), largest first."""
+        height, width = image.shape[:2]
+        scale = max(height, width) / _LONG_SIDE
+        if scale > 1:
+            image = resize(image, (round(height / scale), round(width / scale)))
+        found = _boxes(self._near, image) or _boxes(self._far, image)
+        boxes = [self._closer(image, box) for box in found]
+        scale = max(scale, 1.0)
+        boxes = [Box(b.x * scale, b.y * scale, b.side * scale) for b in boxes]
+        return sorted(boxes, key=lambda box: -box.side)
+
+    def _closer(self, image: Image, box: Box) -> Box:
+        """Look again at a small face from near: the box of a far look is a third off."""
+        if box.side > _SMALL * max(image.shape[:2]):
+            return box
+        half, (x, y) = box.side * _NEAR / 2, box.centre
+        left, top = max(0, int(x - half)), max(0, int(y - half))
+        part = np.ascontiguousarray(image[top : int(y + half), left : int(x + half)])
+        again = _boxes(self._near, part)
+        if not again:
+            return box
+        best = max(again, key=lambda b: b.side)
+        return Box(best.x + left, best.y + top, best.side)
+
+
+def _boxes(model: Any, image: Image) -> list[Box]:
+    height, width = image.shape[:2]
+    boxes = []
+    for detection in model.process(image).detections or ():
+        box = detection.location_data.relative_bounding_box
+        side = (box.width * width + box.height * height) / 2
+        boxes.append(Box(box.xmin * width, box.ymin * height, side))
+    return boxes

@@ -1,0 +1,28 @@
+"""The section `clips` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ClipsParams(Section):
+    """What a clip is made of, what is refused, and what is held out."""
+
+    size: Annotated[int, Field(ge=32, le=2048, multiple_of=2)]
+    fps: Annotated[float, Field(ge=5, le=120)]
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)]
+    room: Annotated[float, Field(ge=1.2, le=6)]
+    cut_ratio: Positive
+    cut_change: Positive
+    min_seconds: Annotated[float, Field(ge=0.5)]
+    min_face: Positive
+    max_missing: Share
+    min_loudness: Annotated[float, Field(lt=0)]
+    long_seconds: Positive
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+    gap_seconds: Annotated[float, Field(ge=0)]

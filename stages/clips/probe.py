@@ -1,0 +1,16 @@
+"""What a video is, told from its headers and first frame: cheap enough to ask before a run."""
+
+from pathlib import Path
+
+from pipeline.media import NotAVideo, VideoFacts, facts
+
+__all__ = ["NotAVideo", "VideoFacts", "probe"]
+
+
+def probe(path: Path) -> VideoFacts:
+    """Tell duration, rate, size as shown, codec and whether there is sound.
+
+    Raises:
+        NotAVideo: the file is empty, no video, or not one of its frames can be decoded.
+    """
+    return facts(path)
