@@ -64,7 +64,8 @@ class Heldout:
         """Return a column in pixels at given rows, for pictures of another size."""
         scale = np.array([size / row.clip.size for row in rows])
         values = self.column(rows, name)
-        return values * scale.reshape(-1, *[1] * (values.ndim - 1))
+        scaled: Floats = values * scale.reshape(-1, *[1] * (values.ndim - 1))
+        return scaled
 
     def images(self, rows: list[Row], size: int) -> Image:
         """Decode the frames of given rows, (N, size, size, 3), RGB."""

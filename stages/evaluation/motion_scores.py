@@ -38,7 +38,7 @@ def rows(held: Heldout, made: Floats) -> dict[str, Scores]:
     truth, fps = held.test_columns("head"), held.clips[0].fps
     count = min(len(truth), len(made))
     valid, truth, made = valid[:count], truth[:count], made[:count]
-    mean = held.column(held.rows("train"), "head").mean(axis=0)
+    mean = _mean_face(held)
     step = round(_SHIFT_S * fps)
     shifted = [
         _score(truth, np.roll(made, shift, axis=0), valid, fps)
@@ -75,6 +75,29 @@ def _velocity(truth: Floats, made: Floats, steps: NDArray[np.bool_], fps: float)
         return float("nan")
     pairs = [metrics.velocity_distance(truth[i - 1 : i + 1], made[i - 1 : i + 1], fps) for i in at]
     return float(np.mean(pairs))
+
+
+def style_distance(real: Heldout, own: Heldout, made: Floats, window: int, stride: int) -> float:
+    """SLD between the real motion of one subject and a generated motion on another's face.
+
+    Both are displacements from their owner's mean training face, so that faces do not count.
+
+    Args:
+        real: whose style.
+        own: whose face the generated motion moves.
+        made: the generated landmarks, (N, 68, 3), face heights.
+        window: F, frames.
+        stride: v, frames.
+
+    """
+    truth = real.test_columns("head")[real.test_columns("valid").astype(bool)]
+    reference = truth - _mean_face(real)
+    return _round(metrics.windowed_distance(reference, made - _mean_face(own), window, stride))
+
+
+def _mean_face(held: Heldout) -> Floats:
+    mean: Floats = held.column(held.rows("train"), "head").mean(axis=0)
+    return mean
 
 
 def redetected(held: Heldout, found: Floats, valid: NDArray[np.bool_]) -> Scores:

@@ -26,7 +26,7 @@ class TrainingFrames:
         self.mean = np.round(images.mean(axis=0, dtype=np.float64)).astype(np.uint8)
 
     def nearest(self, points: Floats) -> int:
-        """Find the frame whose landmarks (68, 2) lie nearest, mean distance; the first of equals."""
+        """Find the frame with the nearest landmarks (68, 2), by mean distance."""
         return int(np.linalg.norm(self.points - points, axis=-1).mean(axis=1).argmin())
 
     def aligned(self, index: int, points: Floats) -> Image:

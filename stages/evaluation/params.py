@@ -1,0 +1,13 @@
+"""The section `evaluation` of params.yaml."""
+
+from pydantic import Field
+
+from pipeline.params import Section
+
+
+class EvaluationParams(Section):
+    """How much is evaluated."""
+
+    frames: int = Field(ge=1, description="held-out frames a subject at most, evenly spread")
+    window_s: float = Field(gt=0, description="F of the style distances, s")
+    stride_s: float = Field(gt=0, description="v of the style distances, s")

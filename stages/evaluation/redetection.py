@@ -1,0 +1,32 @@
+"""Landmarks seen again in a rendered video: what a viewer's eye would follow."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import media
+from pipeline.pictures import resize
+from stages.landmarks import backend
+
+Floats = NDArray[np.floating[Any]]
+_SIZE = 256  # the mesh network wants a face of more than a hundred pixels
+
+
+def landmarks_of_video(path: Path) -> tuple[Floats, NDArray[np.bool_]]:
+    """Detect the 68 landmarks in every frame of a square video.
+
+    Returns:
+        Points (N, 68, 2) in px of a 256 px frame, NaN where no face was found, and where one
+        was, (N,).
+
+    """
+    finder = backend.opened("mediapipe")
+    found = []
+    for _, image in media.frames(path):
+        face = finder(resize(image, _SIZE))
+        found.append(np.full((68, 2), np.nan) if face is None else face.points)
+    finder.close()
+    points = np.array(found).reshape(-1, 68, 2)
+    return points, np.isfinite(points).all(axis=(1, 2))

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.evaluation import metrics
+from stages.evaluation.trivial import TrainingFrames, moved
+
+
+def test_psnr_of_a_known_error() -> None:
+    truth = np.zeros((8, 8, 3), np.uint8)
+    assert metrics.psnr(truth, truth + np.uint8(10)) == pytest.approx(20 * np.log10(25.5))
+    assert metrics.psnr(truth, truth) == float("inf")
+
+
+def test_ssim_is_one_for_the_same_and_falls_with_noise() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    noisy = np.clip(truth + rng.normal(0, 40, truth.shape), 0, 255).astype(np.uint8)
+    assert metrics.ssim(truth, truth) == pytest.approx(1.0)
+    assert metrics.ssim(truth, noisy) < 0.95
+
+
+def test_landmark_distance_of_a_shift_is_its_length_in_percent() -> None:
+    truth = np.zeros((5, 68, 3))
+    made = truth + np.array([0.03, 0.04, 7.0])
+    assert metrics.landmark_distance(truth, made) == pytest.approx(5.0)
+    assert metrics.mouth_distance(truth, made) == pytest.approx(0.0)
+
+
+def test_velocity_distance_of_a_drift() -> None:
+    truth = np.zeros((4, 68, 3))
+    made = truth + np.arange(4)[:, None, None] * np.array([0.01, 0.0, 0.0])
+    assert metrics.velocity_distance(truth, made, 25.0) == pytest.approx(25.0)
+
+
+def test_area_distance_of_a_square_mouth() -> None:
+    truth = np.zeros((1, 68, 3))
+    made = truth.copy()
+    square = [(0, 0), (0.1, 0), (0.2, 0), (0.2, 0.1), (0.2, 0.2), (0.1, 0.2), (0, 0.2), (0, 0.1)]
+    made[0, 60:68, :2] = square
+    assert metrics.area_distance(truth, made) == pytest.approx(4.0)
+
+
+def test_style_distance_takes_the_nearest_window_of_each() -> None:
+    made = np.zeros((6, 1, 2))
+    made[3:, :, 0] = 1.0
+    reference = np.zeros((4, 1, 2))
+    reference[2:, :, 0] = 1.5
+    found = metrics.windowed_distance(reference, made, frames=2, stride=2)
+    assert found == pytest.approx(100 * (0.0 + 0.5) / 2)
+    assert np.isnan(metrics.windowed_distance(reference, made, frames=9, stride=1))
+
+
+@given(shift=st.floats(-5, 5), scale=st.floats(0.1, 5))
+def test_correlation_ignores_shift_and_scale(shift: float, scale: float) -> None:
+    curve = np.sin(np.arange(50.0))
+    assert metrics.correlation(curve, shift + scale * curve) == pytest.approx(1.0)
+    assert metrics.correlation(curve, shift - scale * curve) == pytest.approx(-1.0)
+    assert metrics.correlation(curve, np.full(50, shift)) == 0.0
+
+
+def test_the_face_box_is_wider_and_stays_inside() -> None:
+    points = np.array([[40.0, 40.0], [80.0, 60.0]])
+    assert metrics.face_box(points, 128) == (32, 36, 88, 64)
+    assert metrics.face_box(points - 60, 128)[:2] == (0, 0)
+
+
+def test_an_empty_region_has_no_distance() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert np.isnan(metrics.region_l1(image, image, np.zeros((4, 4), bool)))
+    assert metrics.region_l1(image, image + np.uint8(3), np.ones((4, 4), bool)) == 3.0
+
+
+def test_the_nearest_training_frame_is_found_and_moved_onto_the_landmarks() -> None:
+    rng = np.random.default_rng(1)
+    points = rng.uniform(8, 24, (3, 68, 2))
+    images = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    training = TrainingFrames(images, points)
+    assert training.nearest(points[1] + 0.1) == 1
+    shifted = training.aligned(1, points[1] + np.array([3.0, -2.0]))
+    np.testing.assert_array_equal(shifted[:-2, 3:], images[1][2:, :-3])
+    identity = np.array([[1.0, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(moved(images[0], identity, 32), images[0])
