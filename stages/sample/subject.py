@@ -1,0 +1,134 @@
+"""Make one sample subject: its video, and beside it the truth about every frame."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+IDENTITIES = ("a", "b")
+STYLES = ("calm", "lively")
+
+
+def make_sample(
+    identity: str,
+    style: str,
+    seconds: float,
+    size: int,
+    fps: int,
+    out_video: Path,
+    out_truth: Path,
+    start: int = 0,
+) -> None:
+    """Write a video of an identity speaking and singing in a style, and its truth.
+
+    Args:
+        identity: `a` or `b`.
+        style: `calm` or `lively`.
+        seconds: length of the video.
+        size: width and height in pixels.
+        fps: frames a second.
+        out_video: the .mp4 to write.
+        out_truth: the folder for truth.parquet, phones.parquet and rest.parquet.
+        start: the line of the script to begin with.
+
+    The bytes are the same on every run on one machine.
+    """
+    import cv2
+
+    from pipeline.progress import bar
+    from stages.sample.face import load_face
+    from stages.sample.motion import move
+    from stages.sample.movie import movie
+    from stages.sample.picture import Painter
+    from stages.sample.speech import speak
+
+    cv2.setNumThreads(1)
+    frames = round(seconds * fps)
+    speech = speak(identity, style, frames / fps, start)
+    seed = 10 * IDENTITIES.index(identity) + STYLES.index(style)
+    motion = move(speech, style, frames, fps, seed)
+    painter = Painter(load_face(identity))
+    rows = []
+    with (
+        bar(f"sample {identity} {style}", frames) as progress,
+        movie(out_video, size, fps, speech.sound) as add,
+    ):
+        for frame in range(frames):
+            image, points, pose = painter.draw(motion, frame)
+            if size != len(image):
+                image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+            add(image)
+            rows.append((points, pose))
+            progress.advance()
+    _write_truth(out_truth, painter, motion, rows, size, fps, style)
+    _write_phones(out_truth, speech)
+
+
+def _write_truth(
+    folder: Path, painter: object, motion: object, rows: list[tuple[FloatArray, object]],
+    size: int, fps: int, style: str,
+) -> None:
+    from pipeline import tables
+    from stages.sample import points as index
+    from stages.sample.formats import NEUTRAL_POINTS, TRUTH
+    from stages.sample.grid import CANVAS
+    from stages.sample.motion import MOUTH_GAIN, Motion
+    from stages.sample.picture import Painter
+    from stages.sample.pose import FOCAL, Pose
+
+    assert isinstance(painter, Painter)
+    assert isinstance(motion, Motion)
+    poses = [pose for _, pose in rows if isinstance(pose, Pose)]
+    height = painter.face.height
+    scale = size / CANVAS
+    points = np.stack([mesh for mesh, _ in rows]) * scale
+    landmarks = points[:, list(index.IBUG_68)]
+    frames = len(rows)
+    mouth = motion.mouth
+    tables.write(
+        folder / "truth.parquet",
+        TRUTH,
+        {
+            "frame": np.arange(frames),
+            "time": (np.arange(frames) + 0.5) / fps,
+            "landmarks": landmarks,
+            "irises": points[:, list(index.IRISES)],
+            "R": np.stack([pose.R for pose in poses]),
+            "t": np.stack([pose.t for pose in poses]) / height,
+            "focal": np.full(frames, FOCAL * scale),
+            "torso": np.stack([pose.torso for pose in poses]) * scale,
+            "opening": np.linalg.norm(landmarks[:, 66] - landmarks[:, 62], axis=1) / height / scale,
+            "blink": motion.blink,
+            "brow": motion.brow,
+            "jaw": mouth.jaw,
+            "press": mouth.press,
+            "pucker": mouth.pucker,
+            "spread": mouth.spread,
+            "gain": np.full(frames, MOUTH_GAIN[style]),
+        },
+    )
+    rest = painter.face.points[list(index.IBUG_68)]
+    X = painter.head.at_rest(rest[:, :2], rest[:, 2]) / height
+    tables.write(folder / "rest.parquet", NEUTRAL_POINTS, {"X": X})
+
+
+def _write_phones(folder: Path, speech: object) -> None:
+    from pipeline import tables
+    from stages.sample.formats import PHONES
+    from stages.sample.voice import Utterance
+
+    assert isinstance(speech, Utterance)
+    phones = speech.phones
+    tables.write(
+        folder / "phones.parquet",
+        PHONES,
+        {
+            "phone": [p.name for p in phones],
+            "start": [p.start for p in phones],
+            "end": [p.end for p in phones],
+            "stressed": [p.stressed for p in phones],
+            "sung": [p.sung for p in phones],
+        },
+    )
