@@ -1,0 +1,1 @@
+"""Speech: mel spectrogram, phones, sync, and the features that drive motion."""

@@ -1,0 +1,160 @@
+"""Speech of one subject: mel spectrogram, phones with their syllables, and sync.
+
+    python -m stages.speech seen/NAME
+
+Reads data/clips/ROLE/NAME (audio.wav and the ledger) and data/landmarks/ROLE/NAME; writes
+data/speech/ROLE/NAME (see docs/formats.md, "mel", "phones" and "sync").
+Method: sections 1 and 4 of docs/method.md.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import items, progress, tables
+from pipeline.faces import mouth_opening
+from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
+from pipeline.media import read_wav
+from pipeline.params import section
+from pipeline.problems import BadFormat, Problem, fail
+from pipeline.subjects import Subject
+from pipeline.versions import version
+from pipeline.writing import whole_folder
+from stages.clips.ledger import CLIPS, Clip, clips_of
+from stages.speech import mel
+from stages.speech.params import SpeechParams
+from stages.speech.phones import phones_of
+from stages.speech.sync import measure, stretch
+
+LANDMARKS_ROOT = Path("data/landmarks")
+SPEECH = Path("data/speech")
+
+
+def run(
+    subject: Subject,
+    params: SpeechParams,
+    clips: Path = CLIPS,
+    landmarks: Path = LANDMARKS_ROOT,
+    speech: Path = SPEECH,
+) -> int:
+    """Write mel, phones and sync of a subject's clips; return how many clips there are.
+
+    Raises:
+        MissingInput: a clip has no sound or no landmarks.
+        BadFormat: sound that is not 16 kHz, or landmarks of another length than the clip.
+    """
+    found = clips_of(subject, clips)
+    marks = landmarks / subject.role / subject.name
+    with whole_folder(speech / subject.role / subject.name) as target:
+        work = target / ".work"
+        _all(found, marks, params, work, str(subject))
+        for clip in found:
+            (work / clip.id / "mel.parquet").rename(target / f"{clip.id}.parquet")
+        for name, fmt in (("phones", PHONES), ("sync", SYNC)):
+            with tables.writer(target / f"{name}.parquet", fmt, 65536) as add:
+                for clip in found:
+                    rows = tables.read(work / clip.id / f"{name}.parquet", fmt)
+                    add({**rows, "clip": [clip.id] * len(rows["clip"])})
+        _remove(work)
+    return len(found)
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _all(clips: list[Clip], marks: Path, params: SpeechParams, work: Path, title: str) -> None:
+    """Work on every clip, each in a process of its own."""
+    from joblib import Parallel, delayed
+
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    jobs = max(1, min(cores, len(clips)))
+    tasks = (delayed(_one)(clip, marks / f"{clip.id}.parquet", params, work) for clip in clips)
+    with progress.bar(f"speech {title}", len(clips)) as bar:
+        for name in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+            bar.advance(note=name)
+
+
+def _one(clip: Clip, marks: Path, params: SpeechParams, work: Path) -> str:
+    """Fill the work folder of one clip, from the item store where it is there."""
+    key = items.key(
+        stage="speech",
+        version=version("speech"),
+        params=params.model_dump(),
+        sha256=[items.file_hash(clip.audio), items.file_hash(marks)],
+        clip=[clip.frames, clip.fps],
+    )
+    items.compute(key, work / clip.id, lambda part: extract(clip, marks, params, part))
+    return clip.id
+
+
+def extract(clip: Clip, marks: Path, params: SpeechParams, folder: Path) -> None:
+    """Write one clip's mel, phones and sync into a folder; the column clip stays empty."""
+    read, samples = _sound(clip.audio)
+    with tables.writer(folder / "mel.parquet", MEL, round(2 * clip.fps)) as add:
+        step = 0
+        for block, energy in mel.in_blocks(read, clip.fps, clip.frames):
+            add({"step": np.arange(step, step + len(block)), "mel": block, "energy": energy})
+            step += len(block)
+    phones = phones_of(read, samples, words=params.recogniser == "words")
+    columns = {
+        "clip": [""] * len(phones),
+        "start": [phone.start for phone in phones],
+        "end": [phone.end for phone in phones],
+        "phone": [phone.name for phone in phones],
+        "syllable": [phone.syllable for phone in phones],
+        "kind": [phone.kind for phone in phones],
+    }
+    tables.write(folder / "phones.parquet", PHONES, columns)
+    first, last = stretch(clip.frames, clip.fps)
+    sound = tables.read(folder / "mel.parquet", MEL, ["mel"], 2 * first, 2 * last)["mel"]
+    sync = measure(sound, _opening(marks, clip)[first:last], clip.fps)
+    tables.write(
+        folder / "sync.parquet",
+        SYNC,
+        {"clip": [""], "offset": [sync.offset], "correlation": [sync.correlation]},
+    )
+
+
+def _sound(path: Path) -> tuple[mel.Read, int]:
+    """Return a reader of samples and their number; raise BadFormat unless 16 kHz."""
+    import wave
+
+    with wave.open(str(path), "rb") as file:
+        rate, samples = file.getframerate(), file.getnframes()
+    if rate != mel.RATE:
+        raise BadFormat(path, f"expected {mel.RATE} Hz, found {rate}")
+    return lambda first, last: read_wav(path, first, last)[0], samples
+
+
+def _opening(path: Path, clip: Clip) -> NDArray[np.float64]:
+    """Return the mouth's opening, (N,), NaN where no face was found."""
+    rows = tables.read(path, LANDMARKS, ["valid", "head"])
+    if len(rows["valid"]) != clip.frames:
+        raise BadFormat(path, f"expected {clip.frames} frames, found {len(rows['valid'])}")
+    opening = np.full(clip.frames, np.nan)
+    opening[rows["valid"]] = mouth_opening(rows["head"][rows["valid"]])
+    return opening
+
+
+def main(arguments: list[str]) -> None:
+    """Run the stage for the subject that the command line names."""
+    try:
+        if len(arguments) != 1:
+            raise Problem("stages.speech", "expected one argument, ROLE/NAME")
+        subject = Subject.parse(arguments[0])
+        count = run(subject, section("speech", SpeechParams))
+        print(f"{subject.name}: mel, phones and sync of {count} clips")
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,88 @@
+"""Manifold projection: replace a feature by what its neighbours among a person's own make of it.
+
+Live Speech Portraits' step, with the small ridge of locally linear embedding, without which
+neighbours that coincide have no weights (section "Audio" of docs/method.md).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+NEIGHBOURS = 10
+RIDGE = 1e-3  # share of the mean squared distance to the neighbours
+_BATCH = 512  # queries at once, always: FAISS rounds otherwise for other numbers
+
+
+class Manifold:
+    """A person's own features, ready to project others onto.
+
+    Args:
+        base: features of training spans, (M, D), M at least 1.
+        neighbours: how many of them make a projection, M if there are fewer.
+        ridge: what is added to the diagonal, as a share of the mean squared distance.
+    """
+
+    def __init__(self, base: Floats, neighbours: int = NEIGHBOURS, ridge: float = RIDGE) -> None:
+        if base.ndim != 2 or not len(base):
+            raise ValueError(f"expected features (M, D), found {base.shape}")
+        self.base = np.ascontiguousarray(base, np.float32)
+        self.neighbours, self.ridge = min(neighbours, len(base)), ridge
+        self.index = _index(self.base)
+
+    def project(self, queries: Floats) -> Floats:
+        """Replace each feature, (N, D), by its weighted neighbours."""
+        return np.concatenate(
+            [self._project(queries[i : i + _BATCH]) for i in range(0, len(queries), _BATCH)]
+            or [np.zeros((0, self.base.shape[1]), np.float32)]
+        )
+
+    def _project(self, queries: Floats) -> Floats:
+        filled = np.zeros((_BATCH, self.base.shape[1]), np.float32)
+        filled[: len(queries)] = queries
+        _, found = self.index.search(filled, self.neighbours)
+        near = self.base[found[: len(queries)]]  # (N, K, D)
+        weights = reconstruction_weights(filled[: len(queries)], near, self.ridge)
+        return np.asarray(np.einsum("nk,nkd->nd", weights, near.astype(np.float64)), np.float32)
+
+
+def project(
+    queries: Floats, base: Floats, neighbours: int = NEIGHBOURS, ridge: float = RIDGE
+) -> Floats:
+    """Project features, (N, D), onto a person's own, (M, D); see `Manifold` to do it often."""
+    return Manifold(base, neighbours, ridge).project(queries)
+
+
+def reconstruction_weights(queries: Floats, near: Floats, ridge: float) -> NDArray[np.float64]:
+    """Solve for the weights, summing to 1, that best make each query from its neighbours.
+
+    Minimises ‖q - Σ w n‖² + λ ‖w‖² under Σ w = 1, λ = ridge · the mean of ‖q - n‖².
+
+    Args:
+        queries: (N, D).
+        near: their neighbours, (N, K, D).
+        ridge: at least 0; with 0, coinciding neighbours make the system singular.
+
+    Returns:
+        Weights, (N, K), in float64.
+    """
+    away = near.astype(np.float64) - queries.astype(np.float64)[:, None]  # (N, K, D)
+    gram = np.einsum("nid,njd->nij", away, away)
+    spread = np.trace(gram, axis1=1, axis2=2) / near.shape[1]
+    diagonal = np.arange(near.shape[1])
+    gram[:, diagonal, diagonal] += np.where(spread > 0, ridge * spread, 1.0)[:, None]
+    raw = np.linalg.solve(gram, np.ones((*gram.shape[:2], 1)))[..., 0]
+    weights: NDArray[np.float64] = raw / raw.sum(1, keepdims=True)
+    return weights
+
+
+def _index(base: Floats) -> Any:
+    import faiss
+
+    index: Any = faiss.IndexFlatL2(base.shape[1])
+    if faiss.get_num_gpus() > 0 and hasattr(faiss, "StandardGpuResources"):
+        index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    index.add(base)
+    return index

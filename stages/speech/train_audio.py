@@ -1,0 +1,148 @@
+"""Train the APC network: the sound of the seen subjects' training spans predicts itself.
+
+    python -m stages.speech.train_audio
+
+Reads data/speech/seen and the ledgers of data/clips/seen; writes models/audio.safetensors and
+reports/training/train_audio. Method: section "Audio" of docs/method.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline import items, tables
+from pipeline.formats import MEL
+from pipeline.params import Training, section, seen_subjects
+from pipeline.problems import BadFormat, MissingInput, Problem, fail
+from pipeline.subjects import Subject, training_subjects
+from pipeline.training import Batch, Update, part, prefixed, save_model, train
+from pipeline.versions import version
+from stages.clips.ledger import CLIPS, clips_of
+from stages.speech.apc import APC, apc_loss, gain, levelled
+from stages.speech.mel import BANDS
+from stages.speech.params import AudioParams
+
+SPEECH = Path("data/speech")
+MODEL = Path("models/audio.safetensors")
+NAME = "train_audio"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Training frames of one clip: its mel table, first step and end, and the clip's gain in dB."""
+
+    path: Path
+    first: int
+    last: int
+    gain: float
+
+
+class AudioTask:
+    """Windows of mel frames, drawn from the spans by their length, and the APC loss on them."""
+
+    def __init__(self, spans: Sequence[Span], params: AudioParams, window: int) -> None:
+        self.params, self.spans, self.window = params, spans, window
+        self.averaged: tuple[str, ...] = ("apc",)
+        network = APC(params.hidden, params.layers, residual=params.residual)
+        self.modules: dict[str, torch.nn.Module] = {"apc": network}
+        optimizer = torch.optim.Adam(network.parameters(), params.learning_rate)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"apc": optimizer}
+        lengths = np.array([span.last - span.first for span in spans], float)
+        self.share = lengths / lengths.sum()
+
+    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+        """Draw windows: mel (B, T, 80) and which frames are no padding, valid (B, T)."""
+        shape = (self.params.batch, self.window)
+        mel, valid = np.zeros((*shape, BANDS), np.float32), np.zeros(shape, bool)
+        for row, chosen in enumerate(rng.choice(len(self.spans), shape[0], p=self.share)):
+            span = self.spans[chosen]
+            free = max(0, span.last - span.first - self.window)
+            first = span.first + int(rng.integers(free + 1))
+            last = min(first + self.window, span.last)
+            found = tables.read(span.path, MEL, ["mel"], first, last)["mel"]
+            mel[row, : len(found)] = levelled(found, span.gain)
+            valid[row, : len(found)] = True
+        return {"mel": torch.from_numpy(mel), "valid": torch.from_numpy(valid)}
+
+    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+        """Predict, compare, update; `copy` is the loss of repeating the present frame."""
+        mel, valid, ahead = batch["mel"], batch["valid"], self.params.ahead
+        predicted, _ = self.modules["apc"](mel)
+        loss = apc_loss(predicted, mel, valid, ahead)
+        update("apc", loss)
+        return {"loss": loss.detach(), "copy": apc_loss(mel, mel, valid, ahead)}
+
+
+def spans_of(
+    subjects: Sequence[Subject], params: AudioParams, clips: Path, speech: Path
+) -> tuple[list[Span], float]:
+    """List the training spans of the subjects' clips and the clips' one frame rate.
+
+    Raises:
+        MissingInput: no clip has a training span.
+        BadFormat: clips of different rates, or mel of another length than its clip.
+    """
+    spans, rates = [], set()
+    for subject in subjects:
+        for clip in clips_of(subject, clips):
+            path = speech / subject.role / subject.name / f"{clip.id}.parquet"
+            energy = tables.read(path, MEL, ["energy"])["energy"]
+            if len(energy) != 2 * clip.frames:
+                raise BadFormat(path, f"expected {2 * clip.frames} rows, found {len(energy)}")
+            first, last = (2 * frame for frame in clip.train)
+            rates.add(clip.fps)
+            if last - first > params.ahead:
+                spans.append(Span(path, first, last, gain(energy, params.level_db)))
+    if not spans:
+        raise MissingInput(speech, "no training span in any clip", "add longer or more videos")
+    if len(rates) > 1:
+        raise BadFormat(clips, f"expected one frame rate, found {sorted(rates)}", "run `dvc repro`")
+    return spans, rates.pop()
+
+
+def run(
+    names: Sequence[str],
+    params: AudioParams,
+    training: Training,
+    clips: Path = CLIPS,
+    speech: Path = SPEECH,
+    model: Path = MODEL,
+) -> None:
+    """Train on the seen subjects and write the model."""
+    subjects = training_subjects(list(names), clips / "seen")
+    training_subjects(list(names), speech / "seen")
+    spans, fps = spans_of(subjects, params, clips, speech)
+    torch.manual_seed(training.seed)
+    task = AudioTask(spans, params, round(params.seconds * 2 * fps))
+    inputs = {
+        "version": version(NAME),
+        "params": params.model_dump(),
+        "spans": [[items.file_hash(s.path), s.first, s.last] for s in spans],
+    }
+    weights = train(
+        task,
+        name=NAME,
+        steps=params.steps,
+        training=training,
+        inputs=inputs,
+        ema=params.ema,
+        clip=params.clip,
+    )
+    config = params.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
+    save_model(model, part(prefixed(weights), "apc"), config | {"fps": fps})
+
+
+def main() -> None:
+    """Run the stage by params.yaml."""
+    try:
+        run(seen_subjects(), section(NAME, AudioParams), section("training", Training))
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main()
