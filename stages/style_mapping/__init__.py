@@ -1,0 +1,1 @@
+"""Neutral image and style reference → Intermediate Style Pattern (method, section 5)."""

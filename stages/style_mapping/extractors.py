@@ -1,0 +1,121 @@
+"""What is read from an image: canonical keypoints, pose and expression, appearance.
+
+Images are RGB in [0, 1], (B, 3, S, S); keypoints and rotations as in `keypoints`.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.style_mapping import keypoints as kp
+from stages.style_mapping.blocks import Layer, Residual
+from stages.style_mapping.params import Network
+
+Maps = dict[str, Tensor]
+
+
+class KeypointExtractor(nn.Module):
+    """Image → K canonical 3D keypoints c_k: soft-argmax over heatmaps of an hourglass.
+
+    The depth of the heatmaps lies in the channels of the last layer, so that all is 2D.
+    """
+
+    def __init__(self, sizes: Network) -> None:
+        super().__init__()
+        self.sizes, self.depth = sizes, max(2, sizes.volume[1])
+        downs = (sizes.heat_input // 4).bit_length() - 1  # to a plane of 4
+        ups = (sizes.heat_plane // 4).bit_length() - 1
+        widths = [min(sizes.heat_channels << i, 8 * sizes.heat_channels) for i in range(downs + 1)]
+        self.first = Layer(2, 3, widths[0])
+        self.down = nn.ModuleList(Layer(2, a, b, stride=2) for a, b in pairwise(widths))
+        up, width = [], widths[-1]
+        for skip in reversed(widths[downs - ups : downs]):
+            up.append(Layer(2, width + skip, skip))
+            width = skip
+        self.up = nn.ModuleList(up)
+        self.heat = nn.Conv2d(width, sizes.keypoints * self.depth, 3, padding=1)
+        nn.init.normal_(self.heat.weight, std=0.01)
+        # Without a start of their own all keypoints begin at the centre and share one gradient.
+        places = kp.starting_places(sizes.keypoints)[None]
+        start = -0.5 / 0.02 * kp.squared_distances(places, self.depth, sizes.heat_plane)
+        self.start = nn.Parameter(start)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return c, (B, K, 3), of images (B, 3, S, S)."""
+        x = self.first(F.adaptive_avg_pool2d(image, self.sizes.heat_input) * 2 - 1)
+        skips = []
+        for down in self.down:
+            skips.append(x)
+            x = down(x)
+        for up in self.up:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = up(torch.cat([x, skips[self._scale(x, skips)]], dim=1))
+        plane = self.sizes.heat_plane
+        logits = self.heat(x).reshape(-1, self.sizes.keypoints, self.depth, plane, plane)
+        return kp.soft_argmax(10.0 * logits + self.start)
+
+    @staticmethod
+    def _scale(x: Tensor, skips: list[Tensor]) -> int:
+        return [skip.shape[-1] for skip in skips].index(x.shape[-1])
+
+
+class PoseExpression(nn.Module):
+    """Image → head pose (66 bins of 3° an angle), translation τ and expression ε_k."""
+
+    def __init__(self, sizes: Network) -> None:
+        super().__init__()
+        self.count = sizes.keypoints
+        layers: list[nn.Module] = []
+        channels, extent = 3, sizes.size
+        width = sizes.pose_channels
+        while extent > 4:
+            layers += [Layer(2, channels, width, stride=2)]
+            layers += [Residual(2, width) for _ in range(sizes.pose_blocks)]
+            channels, extent, width = width, extent // 2, min(2 * width, 8 * sizes.pose_channels)
+        self.layers = nn.Sequential(*layers)
+        # The plane of 4 × 4 is kept: a mean over it would forget where the head is.
+        self.reduce = nn.Sequential(nn.Conv2d(channels, 32, 1), nn.Flatten(), nn.ReLU())
+        self.hidden = nn.Sequential(nn.Linear(32 * 16, 256), nn.ReLU())
+        self.bins = nn.Linear(256, 3 * kp.BINS)
+        self.shift = nn.Linear(256, 3)
+        self.expression = nn.Linear(256, 3 * sizes.keypoints)
+        for head in (self.bins, self.shift, self.expression):
+            nn.init.normal_(head.weight, std=0.002)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, image: Tensor) -> Maps:
+        """Return angles (B, 3), rotation (B, 3, 3) for rows, shift (B, 3), expression (B, K, 3)."""
+        x = self.hidden(self.reduce(self.layers(image * 2 - 1)))
+        angles = kp.expected_angle(self.bins(x).view(-1, 3, kp.BINS))
+        return {
+            "angles": angles,
+            "rotation": kp.row_rotation(angles),
+            "shift": self.shift(x),
+            "expression": self.expression(x).view(-1, self.count, 3),
+        }
+
+
+class Appearance(nn.Module):
+    """Image → 3D feature volume (B, C, D, H, W)."""
+
+    def __init__(self, sizes: Network) -> None:
+        super().__init__()
+        self.volume = sizes.volume
+        width = sizes.channels
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 5, padding=2), nn.ReLU()]
+        for _ in range(sizes.halvings):
+            layers.append(Layer(2, width, 2 * width, stride=2))
+            width *= 2
+        layers.append(nn.Conv2d(width, sizes.volume[0] * sizes.volume[1], 1))
+        self.flat = nn.Sequential(*layers)
+        self.solid = nn.Sequential(
+            *(Residual(3, sizes.volume[0]) for _ in range(sizes.volume_blocks))
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode images (B, 3, S, S)."""
+        flat = self.flat(image * 2 - 1)
+        out: Tensor = self.solid(flat.reshape(-1, *self.volume, *flat.shape[-2:]))
+        return out

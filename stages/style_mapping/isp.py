@@ -1,0 +1,79 @@
+"""Intermediate Style Patterns of one subject: the neutral face moved as its references are.
+
+    python -m stages.style_mapping.isp seen/sample_calm      # seconds
+
+Reads references, data/neutral.png and the trained style mapping; writes data/isp/NAME (format
+ISPS) and the contact sheet reports/isp/NAME.png. Method: section 5, equations (1) and (2).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.formats import ISPS, REFERENCES, TEMPLATES
+from pipeline.pictures import Image, decode_jpeg, decode_png, encode_png
+from pipeline.problems import MissingInput, Problem, fail
+from pipeline.subjects import Subject
+from pipeline.writing import whole_file, whole_folder
+from stages.style_mapping.sheet import grid
+
+NEUTRAL = Path("data/neutral.png")
+MODEL = Path("models/style_mapping.safetensors")
+
+
+def run(subject: Subject) -> None:
+    """Make the ISP of every candidate of a subject and draw the chosen ones."""
+    from stages.style_mapping.inference import load
+
+    neutral = read_neutral(NEUTRAL)
+    rows = tables.read(Path("data/references") / subject.name / "references.parquet", REFERENCES)
+    mapping = load(MODEL)
+    references = [decode_jpeg(data) for data in rows["image"]]
+    isps = mapping.isps(neutral, references)
+    with whole_folder(Path("data/isp") / subject.name) as folder:
+        kept = ("template", "rank", "chosen", "clip", "frame")
+        columns: dict[str, Any] = {name: rows[name] for name in kept}
+        columns["image"] = [encode_png(isp) for isp in isps]
+        tables.write(folder / "isps.parquet", ISPS, columns)
+    chosen = {str(rows["template"][i]): int(i) for i in np.flatnonzero(rows["chosen"])}
+    page = sheet(neutral, references, list(isps), chosen)
+    with whole_file(Path("reports/isp") / f"{subject.name}.png") as part:
+        part.write_bytes(encode_png(page))
+
+
+def read_neutral(path: Path) -> Image:
+    """Read the neutral image, RGB; raise MissingInput or BadFormat."""
+    if not path.is_file():
+        raise MissingInput(path, "no neutral image here", "run `dvc repro neutral`, or put one")
+    image = decode_png(path.read_bytes())
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def sheet(
+    neutral: Image, references: list[Image], isps: list[Image], chosen: dict[str, int]
+) -> Image:
+    """Draw neutral | four style reference images over neutral | four ISPs."""
+    from stages.style_mapping.inference import square
+
+    names = [name for name in TEMPLATES if name in chosen]
+    face = square(neutral, isps[0].shape[0])
+    above = [(f"{name}: reference", references[chosen[name]]) for name in names]
+    below = [(f"{name}: ISP", isps[chosen[name]]) for name in names]
+    return grid([[("neutral", face), *above], [("neutral", face), *below]])
+
+
+def main() -> None:
+    """Run for the subject named on the command line."""
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m stages.style_mapping.isp ROLE/NAME")
+    try:
+        run(Subject.parse(sys.argv[1]))
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main()

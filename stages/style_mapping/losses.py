@@ -1,0 +1,136 @@
+"""The losses of the style mapping (section 5), each a function of tensors; means over the batch."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stages.style_mapping.keypoints import GUIDED, axis
+
+
+def pixel(image: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Mean absolute difference of images (B, 3, S, S); ours, it makes short trainings settle.
+
+    Args:
+        image: (B, 3, S, S).
+        target: (B, 3, S, S).
+        weight: of each pixel, (B, 1, S, S).
+    """
+    return ((image - target).abs() * weight).mean()
+
+
+def around_mouth(points: Tensor, size: int) -> Tensor:
+    """Draw a Gaussian on the mouth, (B, 1, S, S), as wide as the mouth is (σ half its width).
+
+    Args:
+        points: guided landmarks in [-1, 1], (B, G, 2).
+        size: width and height, px.
+    """
+    corners = points[:, [GUIDED.index(48), GUIDED.index(54)]]
+    lips = points[:, [GUIDED.index(index) for index in (48, 54, 51, 57)]].mean(1)
+    sigma = (corners[:, 0] - corners[:, 1]).norm(dim=-1) / 2
+    x, y = axis(size, points)[None, None], axis(size, points)[None, :, None]
+    apart = (x - lips[:, 0, None, None]).square() + (y - lips[:, 1, None, None]).square()
+    heat: Tensor = (-0.5 * apart / sigma.square()[:, None, None]).exp()
+    return heat[:, None]
+
+
+def perceptual(
+    features: Callable[[Tensor], list[Tensor]],
+    image: Tensor,
+    target: Tensor,
+    pyramid: Sequence[int] = (1, 2, 4, 8),
+) -> Tensor:
+    """Sum, over an image pyramid and the maps of a network, the mean absolute differences.
+
+    Args:
+        features: images in [0, 1] to feature maps.
+        image: (B, 3, S, S), in [0, 1].
+        target: (B, 3, S, S); no gradient flows there.
+        pyramid: the images are looked at divided by each of these.
+    """
+    total = image.new_zeros(())
+    for divisor in pyramid:
+        small, wanted = (F.avg_pool2d(x, divisor) if divisor > 1 else x for x in (image, target))
+        with torch.no_grad():
+            there = features(wanted)
+        here = features(small)
+        for a, b in zip(here, there, strict=True):
+            total = total + (a - b).abs().mean()
+    return total
+
+
+def hinge_generator(scores: Sequence[Tensor]) -> Tensor:
+    """Return minus the mean score of each scale's patches, averaged over scales."""
+    return torch.stack([-score.mean() for score in scores]).mean()
+
+
+def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """Return max(0, 1 - real) + max(0, 1 + fake), averaged over patches and scales."""
+    both = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
+    return torch.stack(both).mean()
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Average |real - fake| over the discriminator's maps, (scales) of (layers)."""
+    terms = [
+        (r.detach() - f).abs().mean()
+        for scale_r, scale_f in zip(real, fake, strict=True)
+        for r, f in zip(scale_r, scale_f, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def equivariance(keypoints: Tensor, deformed: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
+    """Compare keypoints with those found in a deformed image.
+
+    Args:
+        keypoints: of an image I, (B, K, 3); only x and y count.
+        deformed: of the image I(T(p)), (B, K, 3).
+        move: T, points (B, K, 2) to (B, K, 2).
+
+    Returns:
+        Mean |C - T(C')| over x and y.
+    """
+    return (keypoints[..., :2] - move(deformed[..., :2])).abs().mean()
+
+
+def keypoint_prior(keypoints: Tensor, distance: float, depth: float) -> Tensor:
+    """Keep keypoints apart and their mean depth at a place.
+
+    Args:
+        keypoints: (B, K, 3).
+        distance: D_t; a pair's squared distance below it costs the difference.
+        depth: z_t, wanted mean of z.
+
+    Returns:
+        mean over pairs i ≠ j of max(0, D_t - |C_i - C_j|²), plus |mean z - z_t|. F sums over the
+        pairs; the mean keeps its weight independent of K.
+    """
+    count = keypoints.shape[1]
+    apart = (keypoints[:, :, None] - keypoints[:, None]).square().sum(-1)
+    near = F.relu(distance - apart)
+    near = near.sum((1, 2)) - near.diagonal(dim1=1, dim2=2).sum(-1)
+    far = (keypoints[..., 2].mean(1) - depth).abs()
+    return (near / max(1, count * (count - 1)) + far).mean()
+
+
+def head_pose(angles: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of (yaw, pitch, roll), radians, to the fitted pose."""
+    return (angles - target).abs().mean()
+
+
+def expression(deltas: Tensor) -> Tensor:
+    """Mean |ε|: expressions stay small, so that pose carries what pose can."""
+    return deltas.abs().mean()
+
+
+def landmarks(keypoints: Tensor, points: Tensor) -> Tensor:
+    """Lead the first keypoints to landmarks; ours, for trainings of minutes.
+
+    Args:
+        keypoints: (B, K, 3), K at least the number of guided landmarks.
+        points: those landmarks in [-1, 1], (B, G, 2), in the order of `keypoints.GUIDED`.
+    """
+    return (keypoints[:, : len(GUIDED), :2] - points[:, : keypoints.shape[1]]).abs().mean()

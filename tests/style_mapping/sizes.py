@@ -1,0 +1,55 @@
+"""The smallest networks that have every part."""
+
+from stages.style_mapping.params import Network, StyleMappingParams, Weights
+
+TINY = Network(
+    size=32,
+    keypoints=13,
+    channels=4,
+    halvings=1,
+    volume=(4, 2),
+    volume_blocks=1,
+    heat_input=16,
+    heat_plane=8,
+    heat_channels=4,
+    pose_channels=4,
+    pose_blocks=0,
+    motion_channels=8,
+    motion_halvings=1,
+    decoder_channels=16,
+    decoder_blocks=1,
+    spade_channels=8,
+    style_channels=16,
+    skip=True,
+)
+
+WEIGHTS = Weights(
+    pixel=20,
+    perceptual=0,
+    gan=0,
+    feature_matching=0,
+    equivariance=10,
+    keypoint_prior=10,
+    head_pose=20,
+    expression=5,
+    landmarks=20,
+)
+
+PARAMS = StyleMappingParams(
+    network=TINY,
+    weights=WEIGHTS,
+    perceptual="mobilenet_v2",
+    taps=(1, 3),
+    pyramid=(1,),
+    mouth_focus=4,
+    discriminator_channels=4,
+    discriminator_scales=2,
+    keypoint_distance=0.1,
+    keypoint_depth=0.33,
+    batch=2,
+    steps=4,
+    rate=5e-4,
+    warmup=1,
+    ema=0.9,
+    held_out_pairs=4,
+)

@@ -1,0 +1,113 @@
+"""Training and ISPs, from the command's functions to the files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.formats import ISPS
+from pipeline.params import Training
+from pipeline.pictures import decode_png
+from pipeline.problems import BadFormat, MissingInput
+from pipeline.subjects import Subject
+from pipeline.training import save_model
+from stages.style_mapping import isp, quality, train_style_mapping
+from stages.style_mapping.inference import load, square
+from stages.style_mapping.pairs import Pairs, held_out, shots
+from tests.style_mapping.sizes import PARAMS
+
+SOMEONE = Subject("seen", "someone")
+TRAINING = Training(seed=1, precision="fp32", threads=1)
+MODEL = train_style_mapping.MODEL
+
+
+def trained(**changes: object) -> bytes:
+    params = PARAMS.model_copy(update=changes)
+    train_style_mapping.run(params, TRAINING, [SOMEONE])
+    return MODEL.read_bytes()
+
+
+def test_pairs_come_from_valid_frames_of_the_training_span_alone(project):
+    (shot,) = found = shots([SOMEONE], 32)
+    assert set(shot.train) == set(range(24)) - {3}
+    drawn = Pairs(found).draw(6, np.random.default_rng(0))
+    assert drawn["neutral"].shape == drawn["reference"].shape == (6, 3, 32, 32)
+    assert drawn["points"].shape == (6, 2, 12, 2)
+    same = Pairs(found).draw(6, np.random.default_rng(0))
+    assert all((drawn[name] == same[name]).all() for name in drawn)
+
+
+def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):
+    found = shots([SOMEONE], 32)
+    pairs = held_out(found, 5)
+    assert pairs == held_out(found, 5)
+    assert len(pairs) == 5
+    assert all(28 <= a < 40 and 28 <= b < 40 and a != b for _, a, b in pairs)
+
+
+def test_a_perfect_reconstruction_is_told_from_the_unmoved_source(project):
+    class Oracle(quality.StyleMapping):
+        def forward(self, neutral, reference, also=None):
+            return super().forward(neutral, reference, also) | {"image": reference}
+
+    pairs = held_out(shots([SOMEONE], 32), 4)
+    report = quality.evaluate(Oracle(PARAMS.network), pairs)
+    assert report["mapping"] == {"l1": 0.0, "psnr": 60.0}
+    assert report["unmoved"]["psnr"] < 40
+    assert report["better"] == 1.0
+
+
+def test_two_trainings_write_the_same_bytes(project):
+    first = trained()
+    shutil.rmtree(".idiolect")
+    assert trained() == first
+    report = json.loads((train_style_mapping.REPORT / "held_out.json").read_text())
+    assert report["pairs"] == 4
+    assert (train_style_mapping.REPORT / "held_out.png").is_file()
+
+
+def test_a_training_with_discriminator_updates_both_networks(project):
+    against = {"gan": 1.0, "feature_matching": 10.0}
+    weights = PARAMS.weights.model_copy(update=against)
+    without = trained()
+    assert trained(weights=weights) != without
+    assert b"discriminator" not in MODEL.read_bytes()
+
+
+def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
+    trained()
+    isp.run(SOMEONE)
+    rows = tables.read(Path("data/isp/someone/isps.parquet"), ISPS)
+    assert list(rows["template"]) == ["None", "None", "M", "M", "R", "R", "O", "O"]
+    assert decode_png(rows["image"][0]).shape == (32, 32, 3)
+    sheet = decode_png(Path("reports/isp/someone.png").read_bytes())
+    assert sheet.shape[1] > 5 * 192
+    written = Path("data/isp/someone/isps.parquet").read_bytes()
+    isp.run(SOMEONE)
+    assert Path("data/isp/someone/isps.parquet").read_bytes() == written
+
+
+def test_any_size_of_picture_is_cut_square_and_scaled():
+    wide = np.zeros((40, 100, 3), np.uint8)
+    wide[:, 30:70] = 200
+    assert (square(wide, 16) == 200).all()
+    assert square(np.zeros((9, 9, 4), np.uint8), 16).shape == (16, 16, 3)
+    with pytest.raises(BadFormat):
+        square(np.zeros((9, 9), np.uint8), 16)
+
+
+def test_missing_or_strange_inputs_are_told_by_name(project):
+    with pytest.raises(MissingInput, match="style_mapping"):
+        load(MODEL)
+    save_model(MODEL, {}, {"network": PARAMS.network.model_dump()})
+    with pytest.raises(BadFormat, match="do not fit"):
+        load(MODEL)
+    save_model(MODEL, {}, {})
+    with pytest.raises(BadFormat, match="no style mapping"):
+        load(MODEL)
+    Path("data/neutral.png").unlink()
+    with pytest.raises(MissingInput, match="neutral"):
+        isp.run(SOMEONE)
