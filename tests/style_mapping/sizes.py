@@ -23,6 +23,28 @@ TINY = Network(
     skip=True,
 )
 
+# What face-vid2vid's paper names, for the paper preset.
+PAPER = Network(
+    size=256,
+    keypoints=20,
+    channels=64,
+    halvings=2,
+    volume=(32, 16),
+    volume_blocks=6,
+    heat_input=64,
+    heat_plane=64,
+    heat_channels=32,
+    pose_channels=64,
+    pose_blocks=3,
+    motion_channels=64,
+    motion_halvings=0,
+    decoder_channels=256,
+    decoder_blocks=6,
+    spade_channels=128,
+    style_channels=256,
+    skip=False,
+)
+
 WEIGHTS = Weights(
     pixel=20,
     perceptual=0,
