@@ -1,0 +1,133 @@
+"""Draw what people look at: the templates as curves, and a subject's references beside them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.formats import TEMPLATES
+from pipeline.pictures import decode_jpeg
+from pipeline.writing import whole_file
+from stages.references.descriptors import NAMES, Floats
+from stages.references.person import Person
+from stages.references.retrieval import Candidate
+
+_SHOWN = (0, 1, 2, 3)  # the mouth; the other descriptors are in the tables
+_COLOURS = ("#c1121f", "#0077b6", "#588157", "#8338ec")
+_MEANING = {
+    "None": "closed syllable",
+    "M": "closed, lips meet",
+    "R": "open, spread vowel",
+    "O": "open, rounded vowel",
+}
+
+
+def draw(
+    target: Path,
+    title: str,
+    templates: Floats,
+    own: Floats,
+    person: Person,
+    picked: list[list[Candidate]],
+    images: list[bytes],
+) -> None:
+    """Draw one row a template: its curves, what was found, and the candidates' faces.
+
+    Args:
+        target: PNG to write.
+        title: the subject.
+        templates: (4, T, 12), quantiles.
+        own: the curve around each of the person's frames, (N, T, 12).
+        person: whose frames.
+        picked: candidates of each template; the first is the style reference image.
+        images: the candidates' frames as JPEG, template by template.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    faces = max(len(candidates) for candidates in picked)
+    figure = Figure(figsize=(3.6 + 1.45 * faces, 8.2), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(len(TEMPLATES), faces + 1, width_ratios=[2.2, *[1.0] * faces])
+    figure.suptitle(
+        f"{title}: style reference images (framed) and candidates, nearest first", fontsize=11
+    )
+    start = 0
+    for row, (name, candidates) in enumerate(zip(TEMPLATES, picked, strict=True)):
+        axis = figure.add_subplot(grid[row, 0])
+        _curves(axis, name, templates[row], own[[c.row for c in candidates]], legend=row == 0)
+        for column, candidate in enumerate(candidates):
+            axis = figure.add_subplot(grid[row, column + 1])
+            _face(axis, person, candidate, images[start + column], chosen=column == 0)
+        start += len(candidates)
+    with whole_file(target) as part:
+        # No software version inside: the picture is an output whose bytes are compared.
+        figure.savefig(part, format="png", metadata={"Software": None})
+
+
+def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -> None:
+    """Draw the four templates, one panel a descriptor, with the quartiles of their syllables.
+
+    Args:
+        target: PNG to write.
+        templates: (4, T, 12), quantiles.
+        low: first quartile of the syllables of each class, (4, T, 12).
+        high: third quartile, (4, T, 12).
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 8), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    steps = np.linspace(-0.5, 0.5, templates.shape[1])
+    for index, (axis, name) in enumerate(zip(figure.subplots(3, 4).flat, NAMES, strict=True)):
+        for k, template in enumerate(TEMPLATES):
+            axis.plot(steps, templates[k, :, index], color=_COLOURS[k], lw=2, label=template)
+            axis.fill_between(
+                steps, low[k, :, index], high[k, :, index], color=_COLOURS[k], alpha=0.08, lw=0
+            )
+        axis.set(title=name.replace("_", " "), ylim=(0, 1))
+        axis.title.set_fontsize(9)
+        axis.grid(alpha=0.2)
+    figure.axes[0].legend(fontsize=8, frameon=False)
+    figure.suptitle(
+        "Key motion templates: quantile of a person's own range over one syllable", fontsize=11
+    )
+    with whole_file(target) as part:
+        figure.savefig(part, format="png", metadata={"Software": None})
+
+
+def _curves(axis: Any, name: str, template: Floats, found: Floats, legend: bool) -> None:
+    steps = np.linspace(-0.5, 0.5, len(template))
+    for index, colour in zip(_SHOWN, _COLOURS, strict=True):
+        axis.plot(steps, found[:, :, index].T, color=colour, lw=0.6, alpha=0.35)
+        label = NAMES[index].replace("_", " ")
+        axis.plot(steps, template[:, index], color=colour, lw=2.2, label=label)
+    axis.set(ylim=(0, 1), xlim=(-0.5, 0.5), xticks=[], yticks=[0, 0.5, 1])
+    axis.tick_params(labelsize=7)
+    axis.set_title(f"{name}: {_MEANING[name]}", fontsize=9, loc="left")
+    axis.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axis.legend(fontsize=6, frameon=False, ncols=2, loc="lower center")
+
+
+def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen: bool) -> None:
+    picture = decode_jpeg(image)
+    x, y, width, height = person.box[candidate.row]
+    half = 0.62 * max(width, height)
+    middle = (x + width / 2, y + height / 2)
+    axis.imshow(picture, extent=(0, picture.shape[1], picture.shape[0], 0))
+    axis.set(
+        xlim=(middle[0] - half, middle[0] + half),
+        ylim=(middle[1] + half, middle[1] - half),
+        xticks=[],
+        yticks=[],
+    )
+    raw = person.amplitude[candidate.row]
+    clip = person.clips[int(person.clip[candidate.row])].id
+    axis.set_title(
+        f"{clip[-9:]}:{person.frame[candidate.row]}  d {candidate.distance:.2f}", fontsize=6
+    )
+    axis.set_xlabel(f"open {raw[0]:.3f}  wide {raw[1]:.3f}\npress {raw[3]:.3f}", fontsize=6)
+    for spine in axis.spines.values():
+        spine.set(color="#c1121f" if chosen else "#bbbbbb", linewidth=3 if chosen else 0.5)

@@ -1,0 +1,55 @@
+"""The four key motion templates None, M, R, O: curves kept in git, measured on speech.
+
+data/templates/templates.csv has one row a template and step, one column a descriptor, each value a
+quantile of a person's own range; provenance.json beside it says what they were measured on.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.formats import TEMPLATES
+from pipeline.problems import BadFormat, MissingInput
+from pipeline.writing import whole_file
+from stages.references.descriptors import NAMES, Floats
+
+FOLDER = Path("data/templates")
+FILE = "templates.csv"
+
+
+def load(folder: Path = FOLDER) -> Floats:
+    """Read the templates, (4, T, 12), in the order of `pipeline.formats.TEMPLATES`.
+
+    Raises:
+        MissingInput: no file.
+        BadFormat: other columns, templates or steps than expected, or values beyond 0 to 1.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise MissingInput(path, "no templates here", "restore data/templates from git")
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or tuple(rows[0]) != ("template", "step", *NAMES):
+        raise BadFormat(path, f"expected columns template, step, {', '.join(NAMES)}")
+    steps = (len(rows) - 1) // len(TEMPLATES)
+    expected = [(name, str(step)) for name in TEMPLATES for step in range(steps)]
+    if steps < 2 or [(row[0], row[1]) for row in rows[1:]] != expected:
+        raise BadFormat(path, f"expected {', '.join(TEMPLATES)} in this order, steps from 0")
+    try:
+        values = np.array([[float(value) for value in row[2:]] for row in rows[1:]])
+    except ValueError as error:
+        raise BadFormat(path, str(error)) from None
+    if not ((values >= 0) & (values <= 1)).all():
+        raise BadFormat(path, "expected quantiles between 0 and 1")
+    return values.reshape(len(TEMPLATES), steps, len(NAMES))
+
+
+def save(curves: Floats, folder: Path = FOLDER) -> None:
+    """Write templates (4, T, 12) as templates.csv, four digits a value."""
+    with whole_file(folder / FILE) as part, part.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["template", "step", *NAMES])
+        for name, curve in zip(TEMPLATES, curves, strict=True):
+            for step, values in enumerate(curve):
+                writer.writerow([name, step, *(f"{value:.4f}" for value in values)])

@@ -1,0 +1,116 @@
+"""The templates: read back as written, refused when changed by hand, learnt from syllables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.formats import TEMPLATES
+from pipeline.problems import BadFormat, MissingInput
+from stages.references import templates
+from stages.references.descriptors import NAMES
+from stages.references.learn_templates import REACH, Syllable, learn, syllables
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def test_templates_come_back_as_they_were_written(tmp_path: Path) -> None:
+    curves = np.random.default_rng(0).uniform(0, 1, (4, 9, 12)).round(4)
+    templates.save(curves, tmp_path)
+    np.testing.assert_array_equal(templates.load(tmp_path), curves)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mouth_opening", "mouth", "expected columns template, step, mouth_opening"),
+        ("R,0", "Q,0", "expected None, M, R, O in this order"),
+        ("0.5", "1.5", "expected quantiles between 0 and 1"),
+        ("0.5", "half", "could not convert"),
+    ],
+)
+def test_templates_changed_by_hand_are_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    templates.save(np.full((4, 3, 12), 0.5), tmp_path)
+    path = tmp_path / templates.FILE
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(BadFormat, match=message):
+        templates.load(tmp_path)
+
+
+def test_missing_templates_say_where_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(MissingInput, match="restore data/templates from git"):
+        templates.load(tmp_path)
+
+
+def test_the_templates_kept_in_git_show_what_their_names_say() -> None:
+    curves = templates.load(REPO / "data/templates")
+    middle = curves[:, curves.shape[1] // 2]
+    none, m, r, o = (dict(zip(NAMES, row, strict=True)) for row in middle)
+    assert m["mouth_opening"] < 0.25  # lips meet
+    assert m["mouth_opening"] < none["mouth_opening"] < r["mouth_opening"]
+    assert o["mouth_width"] < 0.35  # rounded
+    assert o["mouth_width"] < min(none["mouth_width"], m["mouth_width"], r["mouth_width"])
+
+
+def test_the_provenance_counts_the_syllables_and_names_nobody() -> None:
+    story = json.loads((REPO / "data/templates/provenance.json").read_text())
+    counts = [story["classes"][name]["syllables"] for name in TEMPLATES]
+    assert min(counts) >= 10
+    assert sum(counts) == sum(story["syllables_by_person"])
+    assert f"{sum(counts)} syllables" in story["measured_on"]
+
+
+def test_a_template_is_its_classes_mean_moved_out_to_an_expressive_syllable() -> None:
+    """One descriptor tells the classes apart, by hand; the others are noise."""
+    random = np.random.default_rng(1)
+    kinds = np.repeat(np.array(TEMPLATES), 400)
+    curves = random.uniform(0.3, 0.7, (1600, 5, 12))
+    centres = {"None": 0.45, "M": 0.25, "R": 0.65, "O": 0.45}
+    curves[:, :, 0] = np.array([centres[str(kind)] for kind in kinds])[:, None]
+    curves[:, :, 0] += random.uniform(-0.1, 0.1, (1600, 1))
+    learned = learn(curves, kinds)
+    assert learned.counts == (400, 400, 400, 400)
+    # The middle of the classes is 0.45; M lies 0.2 below, and the quarter of its syllables that
+    # moves most another 0.05 further (uniform within 0.1).
+    assert REACH == 0.75
+    np.testing.assert_allclose(learned.curves[1, :, 0], 0.45 - 0.2 - 0.05, atol=0.02)
+    np.testing.assert_allclose(learned.curves[2, :, 0], 0.45 + 0.2 + 0.05, atol=0.02)
+    np.testing.assert_allclose(learned.curves[1:3, :, 1:], 0.5, atol=0.03)
+
+
+def test_a_class_without_syllables_is_told() -> None:
+    with pytest.raises(MissingInput, match="O: expected syllables of every class, found 0"):
+        learn(np.full((9, 5, 12), 0.5), np.repeat(np.array(["None", "M", "R"]), 3))
+
+
+def test_syllables_are_centred_on_the_sound_that_makes_their_class() -> None:
+    sounds = [
+        # "come": its vowel and the M that closes it
+        ("K", 0.0, 0.1, 0, "M"),
+        ("AH", 0.1, 0.2, 0, "M"),
+        ("M", 0.2, 0.3, 0, "M"),
+        ("SIL", 0.3, 0.5, -1, ""),
+        # "two", "the" (neither rounded nor spread), "sit"
+        ("T", 0.5, 0.6, 1, "O"),
+        ("UW", 0.6, 0.8, 1, "O"),
+        ("DH", 0.8, 0.85, 2, "R"),
+        ("AH", 0.85, 0.9, 2, "R"),
+        ("S", 0.9, 1.0, 3, "None"),
+        ("IH", 1.0, 1.1, 3, "None"),
+        ("T", 1.1, 1.2, 3, "None"),
+    ]
+    names = ("phone", "start", "end", "syllable", "kind")
+    columns = {
+        name: np.array(column, dtype=object if name in ("phone", "kind") else None)
+        for name, column in zip(names, zip(*sounds, strict=True), strict=True)
+    }
+    columns["clip"] = np.array(["a"] * len(sounds), dtype=object)
+    found = list(syllables(columns, "a"))
+    expected = [Syllable("M", 0.25, 0.3), Syllable("O", 0.7, 0.3), Syllable("None", 1.15, 0.3)]
+    assert [s.kind for s in found] == [s.kind for s in expected]
+    for a, b in zip(found, expected, strict=True):
+        assert (a.centre, a.length) == pytest.approx((b.centre, b.length))
+    assert list(syllables(columns, "b")) == []
