@@ -179,9 +179,10 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
         except (av.FFmpegError, OSError):
             return
         try:
-            yield from packet.decode()
+            decoded = packet.decode()
         except av.FFmpegError:
             continue
+        yield from (frame for frame in decoded if not frame.is_corrupt)
 
 
 def _shown(frame: Any, stream: Any) -> Image:

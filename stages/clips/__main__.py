@@ -7,9 +7,11 @@ Method: section 1 of docs/method.md.
 """
 
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import items, progress, tables
@@ -48,12 +50,12 @@ def run(subject: Subject, params: ClipsParams, raw: Path = RAW, clips: Path = CL
         rows = [row for found in _all(tasks, str(subject)) for row in found]
         names = _stems(videos)
         for row in rows:
-            _place(row, names[row["video"]], work, target)
+            _place(row, names[row["video"]], target)
         _split(rows, params, subject.role, kept)
         tables.write(
             target / "clips.parquet", LEDGER, {n: [row[n] for row in rows] for n in LEDGER.names}
         )
-        _remove_empty(work)
+        shutil.rmtree(work, ignore_errors=True)
     return rows
 
 
@@ -77,18 +79,46 @@ def _stems(videos: list[Path]) -> dict[str, str]:
     }
 
 
-Task = tuple[Path, ClipsParams, str, str, Path]
+@dataclass(frozen=True)
+class Task:
+    """One video's work: paths are absolute, since a worker may stand in another folder.
+
+    Attributes:
+        video: the file.
+        sha256: of its bytes; empty where it is no file.
+        twin: name of a video of the same bytes that comes before; else empty.
+        key: of its item in the store.
+        store: the item store.
+        folder: where its clips go.
+    """
+
+    video: Path
+    params: ClipsParams
+    sha256: str
+    twin: str
+    key: str
+    store: Path
+    folder: Path
 
 
 def _tasks(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
-    """Plan each video's work: what it is, its hash, and the copy that it follows, if it is one."""
+    """Plan each video's work."""
     tasks: list[Task] = []
     first: dict[str, str] = {}
+    made_by = {"stage": "clips", "version": version("clips"), "params": params.model_dump()}
     for number, video in enumerate(videos):
         sha256 = items.file_hash(video) if video.is_file() else ""
         twin = first.setdefault(sha256, video.name) if sha256 else video.name
         tasks.append(
-            (video, params, sha256, "" if twin == video.name else twin, work / str(number))
+            Task(
+                video=video.absolute(),
+                params=params,
+                sha256=sha256,
+                twin="" if twin == video.name else twin,
+                key=items.key(sha256=sha256, **made_by),
+                store=items.STORE.absolute(),
+                folder=work.absolute() / str(number),
+            )
         )
     return tasks
 
@@ -110,7 +140,7 @@ def _all(tasks: list[Task], title: str) -> list[list[Row]]:
             )
             for i, rows in made:
                 done[i] = rows
-                bar.advance(note=tasks[i][0].name)
+                bar.advance(note=tasks[i].video.name)
 
         try:
             collect(list(range(len(tasks))), min(len(tasks), max(cores, 2)))
@@ -131,22 +161,22 @@ def _numbered(number: int, task: Task) -> tuple[int, list[Row]]:
 
 def _one(task: Task) -> list[Row]:
     """Turn one video into clips in its work folder; whatever happens is told in its rows."""
-    video, params, sha256, twin, folder = task
-    if twin:
-        row = {**failed(f"the same bytes as {twin}"), "status": "rejected"}
+    if task.twin:
+        row = failed(f"the same bytes as {task.twin}") | {"status": "rejected"}
         return [_named(row, task)]
-    if not sha256:
+    if not task.sha256:
         return [_named(failed("not a file: videos lie in the subject's folder itself"), task)]
-    key = items.key(
-        stage="clips", version=version("clips"), sha256=sha256, params=params.model_dump()
-    )
+
+    def make(part: Path) -> None:
+        extract(task.video, task.params, part)
+
     try:
-        items.compute(key, folder, lambda part: extract(video, params, part))
+        items.compute(task.key, task.folder, make, task.store)
     except Problem as problem:
         return [_named(failed(problem.found), task)]
     except Exception as error:  # noqa: BLE001 - one bad video must not stop the good ones
         return [_named(failed(f"{type(error).__name__}: {' '.join(str(error).split())}"), task)]
-    return [_named(row, task) for row in _read_rows(folder)]
+    return [_named(row, task) for row in _read_rows(task.folder)]
 
 
 def _read_rows(folder: Path) -> Iterator[Row]:
@@ -156,10 +186,10 @@ def _read_rows(folder: Path) -> Iterator[Row]:
 
 
 def _named(row: Row, task: Task) -> Row:
-    return {**row, "video": task[0].name, "sha256": task[2], "work": task[4]}
+    return row | {"video": task.video.name, "sha256": task.sha256, "work": task.folder}
 
 
-def _place(row: Row, stem: str, work: Path, target: Path) -> None:
+def _place(row: Row, stem: str, target: Path) -> None:
     """Give a row its clip's name, and a good clip's files their place."""
     if not row["clip"]:
         return
@@ -173,12 +203,6 @@ def _split(rows: list[Row], params: ClipsParams, role: str, kept: dict[str, str]
     pieces = [Piece(r["sha256"], r["video"], float(r["start"]), int(r["frames"])) for r in good]
     for row, split in zip(good, assign(pieces, params, role, kept), strict=True):
         row["train"], row["test"] = split.train, split.test
-
-
-def _remove_empty(work: Path) -> None:
-    import shutil
-
-    shutil.rmtree(work, ignore_errors=True)
 
 
 def summary(subject: Subject, rows: list[Row]) -> list[str]:

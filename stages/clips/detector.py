@@ -1,6 +1,10 @@
 """Where the faces of a picture are: MediaPipe's two detectors, whose models come in its wheel."""
 
 import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,11 +34,14 @@ class FaceFinder:
     """Finds faces; the near model first, the far one where that finds none."""
 
     def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        from mediapipe.python.solutions.face_detection import FaceDetection
+        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
+        with _quiet():
+            from mediapipe.python.solutions.face_detection import FaceDetection
 
-        self._near: Any = FaceDetection(_SCORE, 0)
-        self._far: Any = FaceDetection(_SCORE, 1)
+            self._near: Any = FaceDetection(_SCORE, 0)
+            self._far: Any = FaceDetection(_SCORE, 1)
+            for model in (self._near, self._far):
+                model.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image) -> list[Box]:
         """Find the faces of an RGB picture, (H, W, 3), largest first."""
@@ -60,6 +67,20 @@ class FaceFinder:
             return box
         best = max(again, key=lambda b: b.side)
         return Box(best.x + left, best.y + top, best.side)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what MediaPipe's libraries say while they start from a user's terminal."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _boxes(model: Any, image: Image) -> list[Box]:

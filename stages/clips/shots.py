@@ -43,7 +43,7 @@ def shots(
         faces: the face finder.
         step: how long the last frame is shown, in seconds.
         ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
-        change: the least change of a cut, in grey levels of hue, saturation and value.
+        change: the least change of a cut, in grey levels.
     """
     found: list[Shot] = []
     times: list[float] = []
@@ -82,14 +82,14 @@ class _Cuts:
     """PySceneDetect's adaptive detector, fed with small pictures and real times.
 
     Its result is a change that stands out from its neighbours', so that a moving camera or a
-    lively head is no cut.
+    lively head is no cut. Of brightness alone: in dark pictures, hue jumps at every key frame.
     """
 
     def __init__(self, ratio: float, change: float) -> None:
         from scenedetect.detectors import AdaptiveDetector
 
         self._detector: Any = AdaptiveDetector(
-            adaptive_threshold=ratio, min_content_val=change, min_scene_len=1
+            adaptive_threshold=ratio, min_content_val=change, min_scene_len=1, luma_only=True
         )
         self._times: deque[float] = deque(maxlen=16)
         self._count = 0

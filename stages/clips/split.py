@@ -14,10 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from pipeline import tables
+from pipeline.formats import LEDGER
 from pipeline.problems import BadFormat
+from pipeline.writing import whole_file
 from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"
+_HEADER = (
+    "# What is held out of training, whatever is added: a video's name, or a clip; whole or tail\n"
+)
 Span = tuple[int, int]
 
 
@@ -99,6 +107,30 @@ def _split(piece: Piece, how: str, params: ClipsParams) -> Split:
     test = piece.frames - piece.frames // 5
     train = max(test - round(params.gap_seconds * params.fps), 0)
     return Split((0, train), (test, piece.frames))
+
+
+def remember(videos: Path, clips: Path, params: ClipsParams) -> None:
+    """Keep what a seen subject's last run held out, before videos are added, if there was a run.
+
+    Args:
+        videos: the subject's folder of videos, where held_out.txt is written or added to.
+        clips: the subject's folder of clips with its ledger.
+        params: those of the last run.
+    """
+    if clips.parent.name != "seen" or not (clips / "clips.parquet").is_file():
+        return
+    rows = tables.read(clips / "clips.parquet", LEDGER)
+    lines = []
+    for i in np.flatnonzero((rows["status"] == "ok") & (rows["test"][:, 1] > 0)):
+        piece = Piece(rows["sha256"][i], rows["video"][i], rows["start"][i], rows["frames"][i])
+        how = "tail" if rows["test"][i][0] else "whole"
+        if _choose(piece, params, read_kept(videos)) not in (how, "whole"):
+            lines.append(f"{piece.key} {how}  # {rows['clip'][i]}\n")
+    if lines:
+        path = videos / HELD_OUT
+        before = path.read_text() if path.is_file() else _HEADER
+        with whole_file(path) as part:
+            part.write_text(before + "".join(lines))
 
 
 def read_kept(folder: Path) -> dict[str, str]:
