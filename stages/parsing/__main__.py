@@ -1,0 +1,22 @@
+"""Parse the faces in all clips of one subject: `python -m stages.parsing ROLE/NAME`."""
+
+import sys
+
+from pipeline.params import section
+from pipeline.problems import Problem, fail
+from pipeline.subjects import Subject
+from stages.parsing.params import ParsingParams
+from stages.parsing.run import run
+
+
+def main() -> None:
+    """Run the stage on the subject named on the command line."""
+    try:
+        subject = Subject.parse(sys.argv[1] if len(sys.argv) == 2 else "")
+        print(run(subject, section("parsing", ParsingParams)))
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main()

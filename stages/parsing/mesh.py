@@ -1,0 +1,61 @@
+"""The default backend: polygons of the landmarks over the person matte.
+
+Fast, and its weights are free to use. It cannot tell neck, hair and clothes apart (all are
+"body"), nor ears and glasses (they stay "body" and "skin").
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.faces import CHIN, NASION, Floats
+from pipeline.formats import LABELS
+
+CODES = {label: code for code, label in enumerate(LABELS)}
+_BROW = 0.075  # how far a brow's hair reaches below its upper edge, face heights
+_LIDS = 0.012  # lids and lashes around the opening of the eye, face heights
+_SHIFT = 4  # OpenCV's polygons take sixteenths of a pixel
+
+
+def draw(
+    person: NDArray[np.bool_], points: Floats | None, oval: Floats | None
+) -> NDArray[np.uint8]:
+    """Draw the label map of one frame.
+
+    Args:
+        person: the matte, (H, W).
+        points: landmarks, (68, 2), pixels; None where there is no face.
+        oval: 36 points around the face, (36, 2), pixels.
+
+    Returns:
+        Codes of LABELS, (H, W).
+    """
+    labels = np.where(person, CODES["body"], CODES["background"]).astype(np.uint8)
+    if points is None or oval is None:
+        return labels
+    height = float(np.linalg.norm(points[CHIN] - points[NASION]))
+    down = (points[CHIN] - points[NASION]) * _BROW
+    _fill(labels, oval, CODES["skin"])
+    for brow in (points[17:22], points[22:27]):
+        _fill(labels, np.concatenate([brow, brow[::-1] + down]), CODES["brows"])
+    _fill(labels, _hull(points[27:36]), CODES["nose"])
+    for eye in (points[36:42], points[42:48]):
+        _fill(labels, eye, CODES["eyes"], rim=2 * _LIDS * height)
+    _fill(labels, points[48:60], CODES["mouth"])
+    return labels
+
+
+def _fill(labels: NDArray[np.uint8], polygon: Floats, code: int, rim: float = 0.0) -> None:
+    """Fill a polygon, with a rim of a width in pixels around it; pixel centres are at .5."""
+    import cv2
+
+    fixed = np.round((polygon - 0.5) * 2**_SHIFT).astype(np.int32)
+    cv2.fillPoly(labels, [fixed], code, shift=_SHIFT)
+    width = round(rim)
+    if width >= 1:
+        cv2.polylines(labels, [fixed], isClosed=True, color=code, thickness=width, shift=_SHIFT)
+
+
+def _hull(points: Floats) -> Floats:
+    import cv2
+
+    return np.asarray(cv2.convexHull(points.astype(np.float32))[:, 0], float)
