@@ -1,0 +1,223 @@
+"""Blinks and gaze: a person's own statistics, and eyes drawn from them.
+
+Ours: LSP replays the training video's blinks; drawn ones show no span of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.faces import Floats
+
+_CLOSED = 0.7  # below this share of the usual opening an eye is blinking
+_LONGEST = 0.6  # half as wide as this at half depth; a longer one is a look down, s
+_AROUND = 2.0  # the usual opening is the median over so many seconds
+_CLOSING = 0.4  # share of a blink in which the lids close; they open more slowly
+_FEWEST = 3  # blinks that a statistic needs
+_SETTLE = 0.04  # how long a saccade takes, s
+_SPREAD = 0.5  # saccades are so large against the measured spread: it has noise and reading in it
+
+
+@dataclass(frozen=True)
+class Blinks:
+    """Statistics of a person's blinks.
+
+    Attributes:
+        rate: blinks a second.
+        duration: mean and standard deviation, s.
+        depth: mean and standard deviation of how far the lids close, 1 is shut.
+        count: blinks measured; 0 where these are the usual person's.
+    """
+
+    rate: float
+    duration: tuple[float, float]
+    depth: tuple[float, float]
+    count: int
+
+
+USUAL = Blinks(rate=0.3, duration=(0.28, 0.05), depth=(0.85, 0.05), count=0)
+
+
+def blink_shape(phase: Floats) -> Floats:
+    """Return how far a blink has closed the lids, 0 to 1, at its phase from 0 to 1.
+
+    It is half closed or more for exactly half of its duration.
+    """
+    closing = 0.5 - 0.5 * np.cos(np.pi * phase / _CLOSING)
+    opening = 0.5 + 0.5 * np.cos(np.pi * (phase - _CLOSING) / (1 - _CLOSING))
+    shape: Floats = np.where(phase < _CLOSING, closing, opening)
+    return np.where((phase > 0) & (phase < 1), shape, 0.0)
+
+
+def measure_blinks(openings: Sequence[Floats], fps: float) -> Blinks:
+    """Measure blinks in spans of a person's video.
+
+    Args:
+        openings: per span the eyes' opening, (N,), any unit, NaN where no face was found.
+        fps: frames a second.
+
+    Returns:
+        Statistics; those of the usual person where fewer than three blinks are found.
+    """
+    found: list[tuple[float, float]] = []
+    seconds = 0.0
+    for opening in openings:
+        seconds += float(np.isfinite(opening).sum()) / fps
+        found += _blinks_in(opening, fps)
+    if len(found) < _FEWEST:
+        return USUAL
+    widths, depths = np.array(found).T
+    duration = 2 * widths / fps
+    return Blinks(
+        rate=len(found) / seconds,
+        duration=(float(np.median(duration)), float(np.std(duration))),
+        depth=(float(np.median(depths)), float(np.std(depths))),
+        count=len(found),
+    )
+
+
+def relative_opening(opening: Floats, fps: float) -> Floats:
+    """Divide an opening, (N,), by its median over the seconds around; NaN stays."""
+    from scipy.ndimage import median_filter
+
+    known = np.isfinite(opening)
+    if not known.any():
+        return opening
+    filled = np.interp(np.arange(len(opening)), np.flatnonzero(known), opening[known])
+    usual = median_filter(filled, max(3, round(_AROUND * fps)), mode="nearest")
+    return np.where(known, filled / np.maximum(usual, 1e-6), np.nan)
+
+
+def _blinks_in(opening: Floats, fps: float) -> list[tuple[float, float]]:
+    """Find blinks that begin and end in view: (width at half depth in frames, depth)."""
+    relative = relative_opening(opening, fps)
+    with np.errstate(invalid="ignore"):
+        low = np.concatenate([[False], relative < _CLOSED, [False]])
+    edges = np.flatnonzero(np.diff(low.astype(int)))
+    found = []
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        deepest = first + int(np.argmin(relative[first:end]))
+        depth = 1 - float(relative[deepest])
+        width = _crossing(relative, deepest, 1, depth / 2) + _crossing(
+            relative, deepest, -1, depth / 2
+        )
+        if np.isfinite(width) and 2 * width / fps <= _LONGEST:
+            found.append((width, min(depth, 1.0)))
+    return found
+
+
+def _crossing(relative: Floats, start: int, step: int, depth: float) -> float:
+    """Measure how many frames from `start` the opening is back at 1 - depth; NaN if never."""
+    level, at = 1 - depth, start
+    while 0 <= at + step < len(relative):
+        before, after = relative[at], relative[at + step]
+        if not np.isfinite(after):
+            break
+        if after >= level:
+            part = (level - before) / (after - before) if after > before else 0.0
+            return abs(at - start) + float(part)
+        at += step
+    return float("nan")
+
+
+class BlinkDrawer:
+    """Blinks in time, drawn from statistics; the same for a seed however the frames are cut."""
+
+    def __init__(self, blinks: Blinks, fps: float, rng: np.random.Generator) -> None:
+        self.blinks, self.fps, self.rng = blinks, fps, rng
+        self.frame = 0
+        self.start, self.duration, self.depth = 0.0, 0.0, 0.0
+        self._next()
+
+    def draw(self, count: int) -> Floats:
+        """Return how far the lids are closed in the next frames, (count,), 0 to 1."""
+        closed = np.zeros(count)
+        for index in range(count):
+            time = (self.frame + index) / self.fps
+            while time >= self.start + self.duration:
+                self._next()
+            phase = np.array((time - self.start) / self.duration)
+            closed[index] = self.depth * blink_shape(phase)
+        self.frame += count
+        return closed
+
+    def _next(self) -> None:
+        """Draw the next blink: a pause of exponential length after the last one's end."""
+        mean, spread = self.blinks.duration
+        pause = max(1 / self.blinks.rate - mean, 0.1)
+        self.start += self.duration + self.rng.exponential(pause)
+        self.duration = float(np.clip(self.rng.normal(mean, spread), 0.5 * mean, 2 * mean))
+        self.depth = float(np.clip(self.rng.normal(*self.blinks.depth), 0.1, 1.0))
+
+
+def close_lids(head: Floats, closed: Floats) -> Floats:
+    """Close the lids of heads with open eyes.
+
+    Args:
+        head: 68 landmarks of open eyes, (N, 68, 3), face heights.
+        closed: how far, (N,): 0 leaves them, 1 puts the lids onto each other.
+
+    Returns:
+        Heads, (N, 68, 3): the upper lid comes down five sixths of the way.
+    """
+    out = head.copy()
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        gap = head[:, lower] - head[:, upper]
+        out[:, upper] += (5 / 6) * closed[:, None] * gap
+        out[:, lower] -= (1 / 6) * closed[:, None] * gap
+    return out
+
+
+# Gaze
+
+
+def gaze_of(points: Floats, irises: Floats) -> Floats:
+    """Write irises, (N, 2, 2) px, in each eye's own frame, (N, 2, 2).
+
+    The origin is the middle of the eye's corners, the first axis runs along them, and the unit is
+    their distance, of the landmarks (N, 68, 2) in px.
+    """
+    middle, along, across = _eye_frames(points)
+    offset = irises - middle
+    width = (along**2).sum(-1)
+    x, y = (offset * along).sum(-1) / width, (offset * across).sum(-1) / width
+    return np.stack([x, y], axis=-1)
+
+
+def irises_at(points: Floats, gaze: Floats) -> Floats:
+    """Return the irises, (N, 2, 2) px, of gazes; the inverse of `gaze_of`."""
+    middle, along, across = _eye_frames(points)
+    placed: Floats = middle + gaze[..., :1] * along + gaze[..., 1:] * across
+    return placed
+
+
+def _eye_frames(points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return middle, axis along the corners and axis across it, (N, 2, 2) each, px."""
+    left, right = points[:, [36, 42]], points[:, [39, 45]]
+    along = right - left
+    across = np.stack([-along[..., 1], along[..., 0]], axis=-1)
+    return (left + right) / 2, along, across
+
+
+class GazeDrawer:
+    """Small saccades about the person's mean gaze, both eyes together."""
+
+    def __init__(self, spread: NDArray[np.float64], fps: float, rng: np.random.Generator) -> None:
+        self.spread, self.fps, self.rng = spread * _SPREAD, fps, rng
+        self.frame, self.until = 0, 0.0
+        self.now = self.goal = np.zeros(2)
+
+    def draw(self, count: int) -> Floats:
+        """Return the gaze's offset in the next frames, (count, 2), in eye widths."""
+        out = np.zeros((count, 2))
+        share = min(1.0, 1 / (_SETTLE * self.fps))
+        for index in range(count):
+            if (self.frame + index) / self.fps >= self.until:
+                self.until = (self.frame + index) / self.fps + 0.3 + self.rng.exponential(0.9)
+                self.goal = np.clip(self.rng.standard_normal(2), -2, 2) * self.spread
+            self.now = self.now + share * (self.goal - self.now)
+            out[index] = self.now
+        self.frame += count
+        return out

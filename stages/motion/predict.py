@@ -1,0 +1,335 @@
+"""Predict motion from audio features, and put it onto an identity.
+
+    model = MotionModel.load()
+    motion = generate(model, features, style="sample_lively", seed=1)
+    columns = retarget(motion, model.person("sample_lively"), model.person("sample_calm"))
+
+`MotionStream` does the same in pieces, so that memory does not grow with the audio's length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.faces import Floats, project
+from stages.motion import frames_in
+from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
+from stages.motion.model import MotionModel
+from stages.motion.networks import POSE, State
+from stages.motion.person import JAW, LIDS, LIPS, Person
+from stages.motion.pose import from_rest
+from stages.motion.recordings import Features, Rest, pairs_of
+from stages.motion.torso import head_shift, place_shoulders
+
+_CLOSE_S = 0.12  # the mouth closes and opens around a silence over about so long, s
+_WIDER = 0.25  # sampled poses may leave the training range by this share of its width
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a style moves, apart from any identity; N frames.
+
+    Attributes:
+        displacement: of the landmarks from the style's mean face, (N, 68, 3), face heights.
+        pose: rotation vector and translation about the rest, (N, 6): radians, face heights.
+        closed: how far the lids are closed, (N,), 0 to 1.
+        gaze: the irises' offset from the person's mean gaze, (N, 2), eye widths.
+    """
+
+    displacement: Floats
+    pose: Floats
+    closed: Floats
+    gaze: Floats
+
+    def __len__(self) -> int:
+        return len(self.closed)
+
+
+def generate(
+    model: MotionModel,
+    features: Features,
+    style: str,
+    seed: int,
+    quiet: NDArray[np.bool_] | None = None,
+) -> Motion:
+    """Predict the motion of a style speaking.
+
+    Args:
+        model: a trained motion model.
+        features: audio features, two a frame, (2N, 512).
+        style: name of a trained subject.
+        seed: of head pose, blinks and gaze.
+        quiet: frames of silence, (N,), in which the mouth closes; none unless given.
+
+    Returns:
+        N frames of motion.
+
+    Raises:
+        NotTrained: no such style.
+    """
+    stream = MotionStream(model, style, seed)
+    return join([stream.push(features, quiet), stream.finish()])
+
+
+def join(pieces: Sequence[Motion]) -> Motion:
+    """Put pieces of motion one after the other."""
+    return Motion(
+        displacement=np.concatenate([p.displacement for p in pieces]),
+        pose=np.concatenate([p.pose for p in pieces]),
+        closed=np.concatenate([p.closed for p in pieces]),
+        gaze=np.concatenate([p.gaze for p in pieces]),
+    )
+
+
+class MotionStream:
+    """Motion in pieces: the same frames however the features are cut."""
+
+    def __init__(self, model: MotionModel, style: str, seed: int) -> None:
+        self.model, self.person = model, model.person(style)
+        fps = model.fps
+        rngs = [np.random.default_rng([seed, part]) for part in range(3)]
+        self.project = _projection(model, style)
+        self.mouth = _Mouth(model, style)
+        self.pose = _Pose(model, style, rngs[0])
+        self.silence = _Silence(fps)
+        self.blinks = BlinkDrawer(self.person.blinks, fps, rngs[1])
+        self.gaze = GazeDrawer(self.person.gaze_spread, fps, rngs[2])
+        self.ready: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
+
+    def push(self, features: Features, quiet: NDArray[np.bool_] | None = None) -> Motion:
+        """Take the next features, (2n, 512), and silences, (n,); return the frames now ready."""
+        count = len(features) // 2
+        if not count:
+            return self._emit()
+        own = self.project(np.asarray(features[: 2 * count], np.float32))
+        pairs = self.model.normalised(torch.tensor(pairs_of(own)))
+        still = np.zeros(count, bool) if quiet is None else quiet
+        return self._emit(self.mouth.push(pairs), self.pose.push(pairs), self.silence.push(still))
+
+    def finish(self) -> Motion:
+        """Return the last frames, for which the audio ahead is the last heard."""
+        return self._emit(self.mouth.finish(), self.pose.finish(), self.silence.finish())
+
+    def _emit(self, *new: Floats) -> Motion:
+        if new:
+            self.ready = [np.concatenate(both) for both in zip(self.ready, new, strict=True)]
+        count = min(len(part) for part in self.ready)
+        displacement, pose, silence = (part[:count] for part in self.ready)
+        self.ready = [part[count:] for part in self.ready]
+        return Motion(
+            displacement=self._close(displacement, silence),
+            pose=pose,
+            closed=self.blinks.draw(count),
+            gaze=self.gaze.draw(count),
+        )
+
+    def _close(self, displacement: Floats, silence: Floats) -> Floats:
+        """Blend lips and jaw to the person's closed mouth in silence."""
+        moved = [*JAW, *LIPS]
+        closed = (self.person.closed_face - self.person.mean_face)[moved]
+        share = silence[:, None, None]
+        out = displacement.copy()
+        out[:, moved] = (1 - share) * displacement[:, moved] + share * closed
+        return out
+
+
+def _projection(model: MotionModel, style: str) -> Any:
+    """Return the projection onto the style's own features, or none."""
+    base = model.bases[style]
+    if not len(base):
+        return lambda features: features
+    from stages.speech.manifold import Manifold
+
+    manifold = Manifold(base.numpy(), neighbours=model.params.manifold.neighbours)
+    return manifold.project
+
+
+class _Mouth:
+    """The mouth network with its state; frame k is ready when the look-ahead is heard."""
+
+    def __init__(self, model: MotionModel, style: str) -> None:
+        self.model, self.style = model, model.style(style)[None]
+        self.scale = model.person(style).mouth_scale
+        self.ahead = frames_in(model.params.mouth.look_ahead_s, model.fps)
+        self.drop = self.ahead
+        self.state: State | None = None
+        self.last: Tensor | None = None
+
+    @torch.no_grad()
+    def push(self, pairs: Tensor) -> Floats:
+        out, self.state = self.model.mouth.step(pairs[None], self.style, self.state)
+        self.last = pairs[-1:]
+        early = min(self.drop, len(pairs))
+        self.drop -= early
+        displacement: Floats = out[0, early:].double().numpy() * self.scale
+        displacement[:, list(LIDS)] = 0.0
+        return displacement
+
+    def finish(self) -> Floats:
+        if self.last is None:
+            return np.zeros((0, 68, 3))
+        return self.push(self.last.expand(self.ahead, -1))
+
+
+class _Pose:
+    """The pose network, sampled frame by frame, then smoothed."""
+
+    def __init__(self, model: MotionModel, style: str, rng: np.random.Generator) -> None:
+        self.model, self.style, self.rng = model, model.style(style), rng
+        self.params = model.params.pose
+        self.ahead = frames_in(self.params.look_ahead_s, model.fps)
+        self.drop = self.ahead
+        person = model.person(style)
+        self.scale, self.speed = person.pose_scale, person.velocity_scale
+        low, high = person.pose_range
+        margin = _WIDER * (high - low)
+        self.low, self.high = low - margin, high + margin
+        self.memory = model.pose.begin()
+        self.row = np.zeros(2 * POSE)  # pose and velocity of the frame before, normalised
+        self.last: Tensor | None = None
+        self.smooth = _Smoother(self.params.smooth_s * model.fps)
+
+    @torch.no_grad()
+    def push(self, pairs: Tensor) -> Floats:
+        early = min(self.drop, len(pairs))
+        self.drop -= early
+        self.last = pairs[-1:]
+        out = np.zeros((len(pairs) - early, POSE))
+        if not len(out):
+            return out
+        for index, heard in enumerate(self.model.pose.hear(pairs[early:], self.style)):
+            history = torch.from_numpy(self.row).float()
+            mean, log_sigma = self.model.pose.next(history, heard, self.memory)
+            out[index] = self._next(mean.double().numpy(), log_sigma.double().exp().numpy())
+            velocity = (out[index] - self._before()) / self.speed
+            self.row = np.concatenate([out[index] / self.scale, velocity])
+        return self.smooth.push(out)
+
+    def _before(self) -> Floats:
+        return self.row[:POSE] * self.scale
+
+    def _next(self, mean: Floats, sigma: Floats) -> Floats:
+        """Join what pose and velocity say, weighted by their precision, and keep it in range.
+
+        The noise is the joint Gaussian's, times the temperature.
+        """
+        here, spread = mean[:POSE] * self.scale, sigma[:POSE] * self.scale
+        moved = self._before() + mean[POSE:] * self.speed
+        drift = sigma[POSE:] * self.speed
+        weight = drift**2 / (spread**2 + drift**2)
+        joint = weight * here + (1 - weight) * moved
+        width = np.sqrt(weight) * spread * self.params.temperature
+        drawn = joint + width * self.rng.standard_normal(POSE)
+        kept: Floats = np.clip(drawn, self.low, self.high)
+        return kept
+
+    def finish(self) -> Floats:
+        if self.last is None:
+            return np.zeros((0, POSE))
+        rest = self.push(self.last.expand(self.ahead, -1))
+        return np.concatenate([rest, self.smooth.finish()])
+
+
+class _Silence:
+    """How closed silence makes the mouth: 1 inside, with soft ends that begin within it."""
+
+    def __init__(self, fps: float) -> None:
+        self.smooth = _Smoother(_CLOSE_S * fps / 2)
+
+    def push(self, quiet: NDArray[np.bool_]) -> Floats:
+        return self._share(self.smooth.push(quiet.astype(float)[:, None]))
+
+    def finish(self) -> Floats:
+        return self._share(self.smooth.finish())
+
+    def _share(self, smoothed: Floats) -> Floats:
+        # Speech at full strength up to its very edge: only beyond half does silence count.
+        share: Floats = np.clip(2 * smoothed[:, 0] - 1, 0.0, 1.0)
+        return share
+
+
+class _Smoother:
+    """A Gaussian along time, (N, D), in pieces; its ends see the first and last row go on."""
+
+    def __init__(self, sigma: float) -> None:
+        self.reach = round(3 * sigma)
+        offsets = np.arange(-self.reach, self.reach + 1)
+        kernel = np.exp(-0.5 * (offsets / max(sigma, 1e-6)) ** 2)
+        self.kernel = kernel / kernel.sum()
+        self.held: Floats | None = None
+
+    def push(self, rows: Floats) -> Floats:
+        """Take rows, return those whose surroundings are known."""
+        if self.held is None:
+            if not len(rows):
+                return rows
+            self.held = np.repeat(rows[:1], self.reach, axis=0)
+        self.held = np.concatenate([self.held, rows])
+        count = max(0, len(self.held) - 2 * self.reach)
+        shifted = [self.held[i : i + count] * w for i, w in enumerate(self.kernel)]
+        self.held = self.held[count:]
+        smoothed: Floats = np.sum(shifted, axis=0)
+        return smoothed
+
+    def finish(self) -> Floats:
+        """Return the last rows."""
+        if self.held is None:
+            return np.zeros((0, POSE))
+        return self.push(np.repeat(self.held[-1:], self.reach, axis=0))
+
+
+def retarget(
+    motion: Motion,
+    style: Person,
+    identity: Person,
+    rest: Rest | None = None,
+    first: int = 0,
+) -> dict[str, NDArray[Any]]:
+    """Put the motion of a style onto an identity's face, in its camera.
+
+    Args:
+        motion: of the style.
+        style: whose motion it is.
+        identity: whose face moves.
+        rest: where the identity's head rests, unless that of its longest clip.
+        first: number of the first frame.
+
+    Returns:
+        Columns of the format MOTION.
+
+    Displacements are carried over in face heights from the closed mouth, not from the mean face,
+    whose mouth is open by another amount in everyone: so lips that close on one close on the
+    other. For the style's own face both are the same. Ours.
+    """
+    rest = rest or identity.rest
+    moved = style.mean_face - style.closed_face + motion.displacement
+    head = keep_lips_apart(identity.closed_face + moved)
+    head = close_lids(head, motion.closed)
+    R, t = from_rest(motion.pose, rest.rotation, rest.translation)
+    points = project(head, R, t, rest.focal, rest.size)
+    gaze = identity.gaze + motion.gaze[:, None]
+    shifts = head_shift(t, rest.translation, rest.focal)
+    return {
+        "frame": np.arange(first, first + len(motion)),
+        "head": head,
+        "rotation": R,
+        "translation": t,
+        "points": points,
+        "irises": irises_at(points, gaze),
+        "shoulders": place_shoulders(rest.shoulders, shifts, identity.torso),
+    }
+
+
+def keep_lips_apart(head: Floats) -> Floats:
+    """Put inner lips that have crossed onto their middle; heads are (N, 68, 3)."""
+    out = head.copy()
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        crossed = out[:, lower, 1] < out[:, upper, 1]
+        middle = (out[crossed, upper] + out[crossed, lower]) / 2
+        out[crossed, upper] = out[crossed, lower] = middle
+    return out

@@ -1,0 +1,148 @@
+"""Training the motion model on synthetic people whose rules are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import tables
+from pipeline.faces import MEAN_FACE, mouth_opening
+from pipeline.formats import FEATURES, LANDMARKS
+from pipeline.params import Training
+from pipeline.problems import BadFormat, MissingInput
+from pipeline.subjects import Subject
+from stages.motion.model import MotionModel
+from stages.motion.person import LIDS, measure_person
+from stages.motion.predict import generate, retarget
+from stages.motion.recordings import read_recordings
+from stages.motion.train_motion import hide_frames, landmark_weights, run
+from stages.motion.windows import Windows, feature_statistics
+from tests.motion.people import GAZE, write_subject
+from tests.motion.settings import TINY, tiny
+
+ANN, BOB = Subject("seen", "ann"), Subject("seen", "bob")
+TRAINING = Training(seed=1, precision="fp32", threads=1)
+
+
+def test_a_recording_ends_before_the_held_out_span(tmp_path):
+    write_subject(tmp_path, "seen/ann", frames=300)
+    (recording,) = read_recordings(ANN, extra=0.3, data=tmp_path)
+    assert len(recording.valid) == 215  # 300 · 4/5 less the gap of a second
+    assert recording.pairs.shape == (215 + 8, 1024)  # the look-ahead is in the gap
+    (longer,) = read_recordings(ANN, extra=5.0, data=tmp_path)
+    assert len(longer.pairs) == 240  # but never in the held-out span
+
+
+def test_nothing_of_the_held_out_span_reaches_a_person(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    before = measure_person("ann", read_recordings(ANN, 0.3, tmp_path))
+    path = tmp_path / "landmarks/seen/ann/one-001.parquet"
+    rows = tables.read(path, LANDMARKS)
+    rows["head"] = rows["head"].copy()
+    rows["head"][220:] += 1.0
+    tables.write(path, LANDMARKS, rows)
+    after = measure_person("ann", read_recordings(ANN, 0.3, tmp_path))
+    assert np.array_equal(before.mean_face, after.mean_face)
+
+
+def test_frames_without_a_face_are_left_out_and_not_made_up(tmp_path):
+    write_subject(tmp_path, "seen/ann", holes=(50, 51))
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person = measure_person("ann", recordings)
+    assert np.isfinite(person.mean_face).all()
+    mean, scale = feature_statistics(recordings)
+    windows = Windows([person], [recordings], 215, 8, mean, scale)
+    batch = windows.draw(1, np.random.default_rng(0))
+    lost = torch.nonzero(batch["face"][0] == 0).flatten().tolist()
+    assert lost == [50, 51]
+    # A velocity needs the frame before as well; that of the first frame is unknown.
+    assert torch.nonzero(batch["posed"][0] == 0).flatten().tolist() == [0, 50, 51, 52]
+    assert torch.isfinite(batch["motion"]).all()
+
+
+def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_path):
+    write_subject(tmp_path, "seen/ann", frames=100)
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person = measure_person("ann", recordings)
+    mean, scale = feature_statistics(recordings)
+    windows = Windows([person], [recordings], 80, 8, mean, scale)
+    batch = windows.draw(2, np.random.default_rng(0))
+    assert batch["pairs"].shape == (2, 88, 1024)
+    assert (batch["face"][:, :25] == 0).all()
+    assert (batch["face"][:, 25:] == 1).all()
+
+
+def test_a_person_is_measured_as_made(tmp_path):
+    opening = write_subject(tmp_path, "seen/ann", frames=900)
+    person = measure_person("ann", read_recordings(ANN, 0.3, tmp_path))
+    assert abs(person.torso - 0.4) < 0.01
+    assert np.allclose(person.gaze, GAZE, atol=0.01)
+    assert person.blinks.count > 3
+    moved = mouth_opening(person.mean_face) - mouth_opening(MEAN_FACE)
+    assert np.isclose(moved, opening[:695].mean(), atol=2e-3)
+    closed = mouth_opening(person.closed_face) - mouth_opening(MEAN_FACE)
+    assert closed < 0.1 * opening.max()
+    lids = list(LIDS)
+    assert np.allclose(person.mean_face[lids], MEAN_FACE[lids], atol=1e-3)
+
+
+def test_lids_are_left_out_of_the_loss_and_lips_count_more():
+    weights = landmark_weights(3.0)
+    assert weights[list(LIDS)].sum() == 0
+    assert (weights[48:] == 3).all()
+    assert (weights[:17] == 1).all()
+
+
+def test_hidden_history_keeps_its_expectation():
+    torch.manual_seed(0)
+    hidden = hide_frames(torch.ones(50, 200, 12), 0.5)
+    assert abs(float(hidden.mean()) - 1) < 0.05
+    assert set(hidden.unique().tolist()) == {0.0, 2.0}
+    whole = hidden.amin(2) == hidden.amax(2)
+    assert whole.all()  # frames are hidden whole
+
+
+def test_a_subject_without_a_face_to_train_on_is_named(tmp_path):
+    write_subject(tmp_path, "seen/ann", holes=tuple(range(215)))
+    with pytest.raises(MissingInput, match="seen/ann"):
+        read_recordings(ANN, 0.3, tmp_path)
+
+
+def test_features_that_are_too_short_are_named(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    path = tmp_path / "features/seen/ann/one-001.parquet"
+    rows = tables.read(path, FEATURES, stop=100)
+    tables.write(path, FEATURES, rows)
+    with pytest.raises(BadFormat, match="one-001"):
+        read_recordings(ANN, 0.3, tmp_path)
+
+
+def test_subjects_of_two_rates_are_refused(workdir):
+    write_subject(Path("data"), "seen/ann")
+    write_subject(Path("data"), "seen/bob", fps=30.0)
+    with pytest.raises(BadFormat, match="one rate"):
+        run(tiny(), TRAINING, [ANN, BOB])
+
+
+@pytest.mark.slow
+def test_training_learns_each_persons_own_mouth(workdir, monkeypatch):
+    monkeypatch.setattr("stages.motion.train_motion.version", lambda _: "test")
+    true = {
+        subject.name: write_subject(Path("data"), str(subject), frames=500, gain=gain)
+        for subject, gain in ((ANN, 0.02), (BOB, 0.08))
+    }
+    params = tiny(steps=150, batch=8, mouth=TINY["mouth"] | {"look_ahead_s": 0.04})
+    run(params, TRAINING, [ANN, BOB])
+    model = MotionModel.load()
+    for name, opening in true.items():
+        rows = tables.read(Path(f"data/features/seen/{name}/one-001.parquet"), FEATURES)
+        person = model.person(name)
+        columns = retarget(generate(model, rows["feature"], name, 1), person, person)
+        found = mouth_opening(columns["head"])[400:490]
+        assert np.corrcoef(found, opening[400:490])[0, 1] > 0.8
+        assert 0.7 < found.std() / opening[400:490].std() < 1.2
+    # The other's style on the same voice moves the mouth by the other's amplitude.
+    crossed = generate(model, rows["feature"], "ann", 1)
+    ann, bob = model.person("ann"), model.person("bob")
+    assert mouth_opening(retarget(crossed, ann, bob)["head"]).std() < 0.5 * found.std()
