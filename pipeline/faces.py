@@ -27,6 +27,7 @@ MIRROR = (
     *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
     *(64, 63, 62, 61, 60, 67, 66, 65),
 )
+_CONVERGED = 1e-9  # a pose's last step, radians and face heights
 MEAN_FACE: Floats = np.array(_MEAN_FACE)  # (68, 3), face heights
 MEAN_OVAL: Floats = np.array(_MEAN_OVAL)  # (36, 3), clockwise in the image from the forehead
 MEAN_FACE.setflags(write=False)
@@ -132,7 +133,7 @@ def fit_pose(
         focal: focal length, scalar or (…), pixels.
         size: width and height of the image, pixels.
         landmarks: which of the 68 count.
-        steps: Levenberg-Marquardt steps after the start by scaled orthography.
+        steps: Levenberg-Marquardt steps at most, after the start by scaled orthography.
 
     Returns:
         R, (…, 3, 3), and t, (…, 3), face heights.
@@ -176,6 +177,8 @@ def _refine_pose(
         b = np.einsum("nki,nk->ni", J, residual.reshape(len(R), -1))
         diagonal = np.einsum("nii->ni", A) * damping[:, None] + 1e-12
         step = np.linalg.solve(A + diagonal[:, None] * np.eye(6), b[..., None])[..., 0]
+        if np.abs(step).max(initial=0.0) < _CONVERGED:
+            break
         R_new, t_new = exponential(step[:, :3]) @ R, t + step[:, 3:]
         posed_new, residual_new = _residual(R_new, t_new, seen, X, f)
         error_new = (residual_new**2).sum((1, 2))

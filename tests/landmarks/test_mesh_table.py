@@ -1,0 +1,25 @@
+"""The correspondence of mesh vertices and landmarks, and the mean face made with it."""
+
+import numpy as np
+
+from pipeline import faces
+from stages.landmarks.mesh import OVAL, VERTICES
+
+
+def test_every_landmark_has_its_vertices_and_none_is_taken_twice_alone():
+    assert len(VERTICES) == 68
+    alone = [v[0] for v in VERTICES if len(v) == 1]
+    assert len(alone) == len(set(alone))
+
+
+def test_the_table_agrees_with_itself_when_the_face_is_mirrored():
+    counts = [len(v) for v in VERTICES]
+    assert [counts[i] for i in faces.MIRROR] == counts
+
+
+def test_the_oval_has_36_points_and_goes_clockwise():
+    assert len(set(OVAL)) == 36
+    x, y = faces.MEAN_OVAL[:, 0], faces.MEAN_OVAL[:, 1]
+    doubled = (x * np.roll(y, -1) - y * np.roll(x, -1)).sum()
+    assert doubled > 0  # clockwise where y goes down
+    assert y[0] == y.min()

@@ -1,0 +1,78 @@
+"""Shoulders traced on a drawn person, and followed when he moves."""
+
+import cv2
+import numpy as np
+
+from pipeline import faces
+from stages.landmarks.shoulders import Follower, trace
+
+SIZE = 256
+POINTS = faces.project(faces.MEAN_FACE, np.eye(3), [0, -0.3, 8.0], 700.0, SIZE)
+NECK_ROW = 190
+
+
+def person(shift=0.0):
+    """Head, neck and sloping shoulders: the line falls from row 190 by a pixel every four."""
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    x = 128 + shift
+    cv2.ellipse(mask, (round(x), 110), (55, 75), 0, 0, 360, 1, -1)
+    body = [(x - 28, 170), (x + 28, 170), (x + 28, NECK_ROW), (x + 148, NECK_ROW + 30)]
+    body += [(x + 148, 300), (x - 148, 300), (x - 148, NECK_ROW + 30), (x - 28, NECK_ROW)]
+    cv2.fillPoly(mask, [np.round(body).astype(np.int32)], 1)
+    return mask.astype(bool)
+
+
+def textured(mask, shift):
+    """A picture with texture that moves with the person."""
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.uniform(0, 255, (SIZE, SIZE, 3)).astype(np.float32), (0, 0), 2)
+    noise = (noise - noise.min()) / np.ptp(noise) * 255
+    moved = cv2.warpAffine(
+        noise, np.float32([[1, 0, shift], [0, 1, 0]]), (SIZE, SIZE), borderMode=2
+    )
+    return np.where(mask[..., None], moved, 20).astype(np.uint8)
+
+
+def test_the_line_runs_along_both_shoulders_from_the_neck_out():
+    found = trace(person(), POINTS)
+    assert found is not None
+    left, right = found[:9], found[9:]
+    assert (np.diff(left[:, 0]) < 0).all()
+    assert (np.diff(right[:, 0]) > 0).all()
+    for x, y in found:
+        assert abs(y - (NECK_ROW + (abs(x - 128) - 28) / 4)) < 2
+
+
+def test_a_shoulder_out_of_sight_is_not_traced():
+    mask = person()
+    mask[:, 160:] = False
+    assert trace(mask, POINTS) is None
+    assert trace(np.zeros((SIZE, SIZE), bool), POINTS) is None
+    assert trace(person()[:, :], POINTS + np.array([400, 0])) is None
+
+
+def test_points_follow_a_moving_person_between_tracings_without_jumps():
+    follower = Follower(interval=8)
+    shifts = np.linspace(0, 12, 25)
+    for shift in shifts:
+        mask = person(shift)
+        due = follower.due()
+        traced = trace(mask, POINTS + np.array([shift, 0])) if due else None
+        follower.add(textured(mask, shift), traced)
+    rows = follower.finish()
+    assert np.isfinite(rows).all()
+    for found, shift in zip(rows, shifts, strict=True):
+        line = NECK_ROW + (np.abs(found[:, 0] - 128 - shift) - 28) / 4
+        assert np.abs(found[:, 1] - line).max() < 3
+    # The points at the neck go with it; those at the window's edge slide along the shoulder.
+    np.testing.assert_allclose(rows[-1][[0, 9], 0] - rows[0][[0, 9], 0], 12, atol=3)
+    assert np.abs(np.diff(rows, axis=0)).max() < 4
+
+
+def test_a_person_never_seen_has_no_shoulders():
+    follower = Follower(interval=3)
+    for _ in range(5):
+        follower.add(np.zeros((SIZE, SIZE, 3), np.uint8), None)
+    rows = follower.finish()
+    assert rows.shape == (5, 18, 2)
+    assert np.isnan(rows).all()
