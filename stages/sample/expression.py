@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from stages.sample import points as index
 from stages.sample.face import Face
-from stages.sample.grid import Field, at_points, nodes
+from stages.sample.grid import NODES, Field, at_points, nodes
 from stages.sample.motion import Motion
 
 FloatArray = NDArray[np.float64]
 
-NAMES = ("jaw", "lips", "spread", "pucker", "press", "tuck", "brow_left", "brow_right")
+NAMES = ("jaw", "lips", "spread", "pucker", "press", "tuck", "round", "brow_left",
+         "brow_right")  # fmt: skip
 _DROP = 0.105  # face heights that an open vowel of calm speech parts the lips
 
 
@@ -34,14 +35,19 @@ class Expression:
         self.half = float(np.ptp(self.corners[:, 0]) / 2)
         seam = face.points[list(index.UPPER_INNER), :2]
         self.seam = seam[np.argsort(seam[:, 0])]
-        self.upper, self.lower = self._fields()
+        upper, lower = self._fields()
+        changing = np.abs(upper).max(axis=(0, 3)) > 0.01
+        rows, columns = np.flatnonzero(changing.any(axis=1)), np.flatnonzero(changing.any(axis=0))
+        self.box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        self.upper = np.ascontiguousarray(upper[:, self.box[0], self.box[1]])
+        self.lower = np.ascontiguousarray(lower[:, self.box[0], self.box[1]])
 
     def seam_y(self, x: FloatArray) -> FloatArray:
         """Return the height of the line between the lips at x, level beyond the corners."""
         return np.interp(x, self.seam[:, 0], self.seam[:, 1])
 
     def amounts(self, motion: Motion, frame: int) -> NDArray[np.float32]:
-        """Return how much of each field a frame has, (8,)."""
+        """Return how much of each field a frame has, (9,)."""
         mouth = motion.mouth
         jaw, press, tuck = (float(a[frame]) for a in (mouth.jaw, mouth.press, mouth.tuck))
         part = (jaw + 0.10 * float(mouth.pucker[frame])) * (1 - press)
@@ -53,6 +59,7 @@ class Expression:
                 mouth.pucker[frame] * (1 - 0.4 * press),
                 press,
                 tuck * (1 - press),
+                mouth.pucker[frame] * min(jaw, 1.2) * (1 - press),
                 *motion.brow[frame],
             ],
             np.float32,
@@ -60,9 +67,10 @@ class Expression:
 
     def summed(self, amounts: NDArray[np.float32]) -> tuple[Field, Field]:
         """Return the displacement above and below the line, each (NODES, NODES, 2)."""
-        above = np.tensordot(amounts, self.upper, axes=1)
-        below = above + np.tensordot(amounts[_PARTING], self.lower, axes=1)
-        return above.astype(np.float32), below.astype(np.float32)
+        above, below = (np.zeros((NODES, NODES, 2), np.float32) for _ in range(2))
+        above[self.box] = np.tensordot(amounts, self.upper, axes=1)
+        below[self.box] = above[self.box] + np.tensordot(amounts[_PARTING], self.lower, axes=1)
+        return above, below
 
     def moved(self, points: FloatArray, above: Field, below: Field) -> FloatArray:
         """Move mesh points with the face, (478, 2)."""
@@ -72,7 +80,7 @@ class Expression:
         return moved
 
     def _fields(self) -> tuple[Field, Field]:
-        """Build the sum's terms: above the line (8, N, N, 2), and what below differs by."""
+        """Build the sum's terms: above the line (9, N, N, 2), and what below differs by."""
         x, y = np.moveaxis(nodes().astype(np.float64), -1, 0)
         high, half = self.height, self.half
         chin = self.face.points[index.CHIN, :2]
@@ -92,18 +100,23 @@ class Expression:
         near = np.exp(-((u / 1.0) ** 2) - (v / (0.42 * half)) ** 2)
         lip_up = np.exp(-((v / (0.20 * high)) ** 2))
         spread = 0.17 * half * np.tanh(u) * around
-        pucker = -0.36 * half * np.tanh(u * 1.1) * around
+        pucker = -0.46 * half * np.tanh(u * 1.1) * around
         upper = [
             (zero, jaw),
-            (zero, -(0.22 + 0.13) * drop * inside * lip_up),
+            (zero, -(0.22 + 0.09) * drop * inside * lip_up),
             (spread, -0.05 * half * u**2 * around),
-            (pucker, 0.20 * v * near),
+            (pucker, 0.30 * v * near),
             (zero, -0.16 * v * near),
             (zero, -0.022 * high * inside * lip_up),
+            (zero, -0.045 * high * inside * lip_up + 0.012 * high * u**2 * around),
             *((zero, self._brow(x, y, brow)) for brow in index.BROWS),
         ]
-        low = 0.78 * drop * inside * (1 - fall) + (0.22 + 0.13) * drop * inside * lip_up
-        parting = [(zero, low), (zero, 0.022 * high * inside * lip_up)]
+        low = 0.78 * drop * inside * (1 - fall) + (0.22 + 0.09) * drop * inside * lip_up
+        parting = [
+            (zero, low),
+            (zero, 0.022 * high * inside * lip_up),
+            (zero, 0.06 * high * inside * lip_up),
+        ]
         return _stacked(upper), _stacked(parting)
 
     def _brow(self, x: FloatArray, y: FloatArray, brow: tuple[int, ...]) -> FloatArray:
@@ -117,7 +130,7 @@ class Expression:
         )  # fmt: skip
 
 
-_PARTING = [NAMES.index("lips"), NAMES.index("tuck")]
+_PARTING = [NAMES.index(name) for name in ("lips", "tuck", "round")]
 
 
 def _eased(t: FloatArray) -> FloatArray:

@@ -39,9 +39,13 @@ PHONES = Format(
     ),
 )
 
-NEUTRAL_POINTS = Format(
+REST = Format(
     "sample_rest",
     "data/truth/NAME/rest.parquet",
     "one of the 68 points of the face at rest",
-    (Column("X", "float32", "place in the head's frame, of x = K (R X + t)", "face heights", (3,)),),
+    (
+        Column(
+            "X", "float32", "place in the head's frame, of x = K (R X + t)", "face heights", (3,)
+        ),
+    ),
 )

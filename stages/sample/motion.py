@@ -48,7 +48,7 @@ def move(speech: Utterance, style: str, frames: int, fps: float, seed: int) -> M
         fps: frames a second; frame i shows the instant (i + 0.5) / fps.
         seed: of the part that speech does not determine.
     """
-    times = (np.arange(frames) + 0.5) / fps
+    times: FloatArray = np.asarray((np.arange(frames) + 0.5) / fps, np.float64)
     rng = np.random.default_rng(seed)
     energy = _energy(speech, times)
     stress = _beats(speech.phones, times, 0.16)
@@ -59,9 +59,9 @@ def move(speech: Utterance, style: str, frames: int, fps: float, seed: int) -> M
     alive = 0.45 + 0.55 * energy[:, None]
     degrees = np.stack(
         [
-            2.0 * drift[:, 0] + 3.6 * stress - 2.0 * phrase[:, 1] + 1.2 * sway,
-            3.0 * drift[:, 1] + 6.0 * phrase[:, 0] + 2.0 * sway,
-            1.6 * drift[:, 2] + 1.8 * phrase[:, 2] + 2.2 * sway,
+            2.6 * drift[:, 0] + 5.0 * stress - 3.0 * phrase[:, 1] + 1.8 * sway,
+            4.5 * drift[:, 1] + 9.0 * phrase[:, 0] + 3.0 * sway,
+            2.2 * drift[:, 2] + 3.0 * phrase[:, 2] + 3.2 * sway,
         ],
         axis=1,
     )
@@ -108,9 +108,7 @@ def _beats(phones: tuple[Phone, ...], times: FloatArray, width: float) -> FloatA
     return np.convolve(np.pad(beats, 3, "edge"), kernel / kernel.sum(), "valid")
 
 
-def _phrases(
-    phones: tuple[Phone, ...], times: FloatArray, rng: np.random.Generator
-) -> FloatArray:
+def _phrases(phones: tuple[Phone, ...], times: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Turn to a new pose with each phrase: yaw, lift and roll, (N, 3), about [-1, 1]."""
     starts = [p.end for p in phones if p.name == "SIL" and p.end - p.start > 0.12]
     side, values = 1.0, [[0.0, 0.0, 0.0]]
@@ -123,9 +121,9 @@ def _phrases(
         values.append([yaw, rng.uniform(-0.3, 1.0), -0.7 * yaw + rng.uniform(-0.4, 0.4)])
         knots.append(start)
     steps = np.clip((times[:, None] - np.array(knots) + 0.25) / 0.6, 0, 1)
-    eased = steps * steps * (3 - 2 * steps)
+    eased: FloatArray = steps * steps * (3 - 2 * steps)
     changes = np.diff(np.array(values), axis=0, prepend=np.zeros((1, 3)))
-    return eased @ changes
+    return np.asarray(eased @ changes, np.float64)
 
 
 def _sway(phones: tuple[Phone, ...], times: FloatArray) -> FloatArray:
@@ -145,9 +143,7 @@ def _drift(times: FloatArray, rng: np.random.Generator) -> FloatArray:
     return waves
 
 
-def _blinks(
-    phones: tuple[Phone, ...], times: FloatArray, rng: np.random.Generator
-) -> FloatArray:
+def _blinks(phones: tuple[Phone, ...], times: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Blink about every three seconds, drawn to pauses, (N,): 90 ms down, 40 shut, 140 up."""
     pauses = np.array([p.start + 0.1 for p in phones if p.name == "SIL"] or [0.5])
     shut = np.zeros(len(times))

@@ -16,7 +16,9 @@ Image = NDArray[np.uint8]
 
 
 @contextmanager
-def movie(path: Path, size: int, fps: int, sound: NDArray[np.float64]) -> Iterator[Callable[[Image], None]]:
+def movie(
+    path: Path, size: int, fps: int, sound: NDArray[np.float64]
+) -> Iterator[Callable[[Image], None]]:
     """Open a video for frames (size, size, 3) RGB; it appears whole when the block ends.
 
     Args:

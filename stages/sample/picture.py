@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from stages.sample import points as index
 from stages.sample.expression import Expression
-from stages.sample.face import DENSITY, Face
+from stages.sample.face import Face
 from stages.sample.grid import CANVAS, MARGIN, NODES, Field, inverted, nodes, sample
 from stages.sample.motion import Motion
 from stages.sample.pose import Head, Pose
+from stages.sample.textures import DENSITY
 
 FloatArray = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -42,14 +43,16 @@ class Painter:
         """
         amounts = self.expression.amounts(motion, frame)
         above, below = self.expression.summed(amounts)
-        pose = self.head.pose(motion.angles[frame], motion.shift[frame], float(motion.breath[frame]))
+        pose = self.head.pose(
+            motion.angles[frame], motion.shift[frame], float(motion.breath[frame])
+        )
         turned = self.head.displacement(pose)
         unposed = inverted(turned, self.nodes)
         gaze = motion.gaze[frame] * self._eye_width()
         blink = float(motion.blink[frame])
 
         before = _full(unposed)
-        layer = self._upper(before, _full(sample(inverted(above, self.nodes) , unposed)), blink, gaze)
+        layer = self._upper(before, _full(sample(self._undone(above), unposed)), blink, gaze)
         tongue, pucker = (float(a[frame]) for a in (motion.mouth.tongue, motion.mouth.pucker))
         self._mouth(layer, before, unposed, above, below, tongue, pucker)
         alpha = layer[..., 3:] / 255
@@ -59,6 +62,13 @@ class Painter:
         landmarks = self.head.projected(self.expression.moved(lidded, above, below), turned)
         return np.clip(np.round(picture), 0, 255).astype(np.uint8), landmarks, pose
 
+    def _undone(self, field: Field) -> Field:
+        """Return where each grid node was before the face moved, (NODES, NODES, 2)."""
+        origin = self.nodes.copy()
+        box = self.expression.box
+        origin[box] = inverted(field, self.nodes[box], 8)
+        return origin
+
     def _eye_width(self) -> float:
         eye = self.face.points[[33, 133], :2]
         return float(np.linalg.norm(eye[0] - eye[1]))
@@ -67,7 +77,9 @@ class Painter:
         """Sample the upper texture over the whole picture, with lids and gaze, RGBA."""
         layer = _texels(self.face.upper, place)
         for up, low, brow in zip(index.UPPER_LIDS, index.LOWER_LIDS, index.BROWS, strict=True):
-            fold = 0.55 * (self.face.points[list(up), 1].min() - self.face.points[list(brow), 1].mean())
+            fold = 0.55 * (
+                self.face.points[list(up), 1].min() - self.face.points[list(brow), 1].mean()
+            )
             self._eye(layer, place, up, low, float(fold), blink, gaze)
         return layer
 
@@ -107,7 +119,9 @@ class Painter:
         bend = np.clip(blink * (edge - top) / np.maximum(edge - crease, 1e-3), 0, 0.9)
         stretched = crease + (top - crease) * ((1 - bend) * share + bend * share**2)
         lid = spot.copy()
-        lid[..., 1] = np.where((y > crease) & (y < edge + 2), stretched + np.maximum(y - edge, 0), y)
+        lid[..., 1] = np.where(
+            (y > crease) & (y < edge + 2), stretched + np.maximum(y - edge, 0), y
+        )
         within = rim * np.clip((y - top) / 3, 0, 1) * np.clip((bottom - y) / 3, 0, 1)
         ball = spot - within[..., None] * gaze.astype(np.float32)
         shown = np.clip(y - edge + 0.5, 0, 1) * (rim > 0)
@@ -151,7 +165,7 @@ class Painter:
         if box is None:
             return
         spot = before[box]
-        lower = _texels(self.face.lower, _full(sample(inverted(below, self.nodes, 8), unposed))[box])
+        lower = _texels(self.face.lower, _full(sample(self._undone(below), unposed))[box])
         x, y = spot[..., 0], spot[..., 1]
         upper_lip, lower_lip = self._lips(above, below)
         ceiling = np.interp(x, upper_lip[:, 0], upper_lip[:, 1]).astype(np.float32)
@@ -180,7 +194,12 @@ class Painter:
         )  # type: ignore[return-value]
 
     def _inside(
-        self, spot: Field, ceiling: Float, floor: Float, lip: FloatArray, tongue: float,
+        self,
+        spot: Field,
+        ceiling: Float,
+        floor: Float,
+        lip: FloatArray,
+        tongue: float,
         pucker: float,
     ) -> Float:
         """Paint cavity, tongue and upper teeth, (H, W, 3)."""
@@ -194,12 +213,15 @@ class Painter:
         crown = floor - gap * (0.30 + 0.38 * tongue) - 1.0
         crown = crown + 0.10 * high * u**2 * (1 - 0.5 * tongue)
         body = np.clip((y - crown) / 2.5 + 0.5, 0, 1) * np.clip((0.82 - np.abs(u)) / 0.2, 0, 1)
-        light = 0.62 + 0.30 * np.exp(-((u / 0.5) ** 2)) - 0.25 * np.clip((y - crown) / (0.12 * high), 0, 1)
+        light = (
+            0.62
+            + 0.30 * np.exp(-((u / 0.5) ** 2))
+            - 0.25 * np.clip((y - crown) / (0.12 * high), 0, 1)
+        )
         color = color + body[..., None] * (_TONGUE * light[..., None] - color)
         teeth = _texels(self.face.teeth, spot)
         shade = 0.60 + 0.32 * np.clip((y - ceiling) / 5, 0, 1) - 0.35 * np.abs(u) ** 2
-        shade = shade * (1 - 0.55 * pucker)
-        cover = teeth[..., 3:] / 255
+        cover = teeth[..., 3:] / 255 * (1 - np.clip(1.3 * pucker - 0.2, 0, 0.92))
         color = color + cover * (teeth[..., :3] * np.clip(shade, 0.1, 1)[..., None] - color)
         return np.asarray(color, np.float32)
 

@@ -41,7 +41,9 @@ class Head:
         chin = face.points[index.CHIN]
         self.joint = np.array([chin[0], chin[1] - 0.12 * face.height, 95.0])
         self.face = face
-        self.X = self.at_rest(nodes().astype(np.float64), face.depth.astype(np.float64))
+        rest = self.at_rest(nodes().astype(np.float64), face.depth.astype(np.float64))
+        self.X = rest.astype(np.float32)
+        self.nodes = nodes()
 
     def at_rest(self, places: FloatArray, depth: FloatArray) -> FloatArray:
         """Bring canvas places (..., 2) and depths (...) to the head's frame, (..., 3)."""
@@ -52,9 +54,7 @@ class Head:
     def pose(self, angles: FloatArray, shift: FloatArray, breath: float) -> Pose:
         """Make a pose of pitch, yaw and roll in radians and a shift in face heights."""
         pitch, yaw, roll = angles
-        cx, sx, cy, sy, cz, sz = (
-            f(a) for a in (pitch, yaw, roll) for f in (np.cos, np.sin)
-        )
+        cx, sx, cy, sy, cz, sz = (f(a) for a in (pitch, yaw, roll) for f in (np.cos, np.sin))
         Rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
         Ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         Rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
@@ -65,10 +65,10 @@ class Head:
 
     def displacement(self, pose: Pose) -> Field:
         """Return where each grid node goes, (NODES, NODES, 2): head and torso blended."""
-        X = self.X @ pose.R.T + pose.t
-        head = FOCAL * X[..., :2] / X[..., 2:] + CANVAS / 2 - nodes()
-        follow = self.face.head[..., None].astype(np.float64)
-        return (follow * head + (1 - follow) * pose.torso).astype(np.float32)
+        X = self.X @ pose.R.T.astype(np.float32) + pose.t.astype(np.float32)
+        head = np.float32(FOCAL) * X[..., :2] / X[..., 2:] + np.float32(CANVAS / 2) - self.nodes
+        torso = pose.torso.astype(np.float32)
+        return np.asarray(torso + self.face.head[..., None] * (head - torso), np.float32)
 
     def projected(self, points: FloatArray, displacement: Field) -> FloatArray:
         """Move points of the unposed face into the picture, (P, 2)."""

