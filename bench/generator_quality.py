@@ -1,0 +1,218 @@
+"""How well the generator draws held-out frames from true landmarks, beside trivial answers.
+
+    python bench/generator_quality.py --data data --subjects newscaster --steps 1500
+    python bench/generator_quality.py --model models/generator.safetensors --subjects sample_calm
+
+Without --model it trains the base on the subjects' training spans first, into a throw-away
+folder; params come from params.yaml, single ones from --set, e.g. --set lr=5e-4 losses.l1=50.
+PSNR of the face crop (landmark box enlarged by a fifth) and of the whole frame, mean over frames.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline import faces
+from pipeline.params import Training
+from pipeline.pictures import encode_png
+from pipeline.subjects import Subject
+from pipeline.training import train
+from stages.generator import model
+from stages.generator.footage import Footage, read_footage
+from stages.generator.inference import Generator, load
+from stages.generator.params import GeneratorParams, read_generator
+from stages.generator.patterns import Patterns, read_patterns
+from stages.generator.task import GeneratorTask
+from stages.generator.training_run import schedule
+
+
+def main() -> None:
+    args = _arguments()
+    params = _changed(read_generator(), args.set)
+    subjects = [Subject("seen", name) for name in args.subjects]
+    training = read_footage(subjects, params.size, data=args.data)
+    patterns = [_patterns(f, args.data) for f in training]
+    generator = load(args.model) if args.model else _train(params, training, patterns, args.threads)
+    held = read_footage(subjects, params.size, held_out=True, data=args.data)
+    for before, now, styles in zip(training, held, patterns, strict=True):
+        _report(generator, before, now, styles, args.frames, args.sheet)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--subjects", nargs="+", required=True)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--set", nargs="*", default=[])
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sheet", type=Path)
+    return parser.parse_args()
+
+
+def _changed(params: GeneratorParams, changes: list[str]) -> GeneratorParams:
+    from ruamel.yaml import YAML
+
+    content = params.model_dump()
+    for change in changes:
+        name, _, value = change.partition("=")
+        *parents, last = name.split(".")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        place[last] = YAML(typ="safe").load(value)
+    return GeneratorParams.model_validate(content)
+
+
+def _patterns(footage: Footage, data: Path) -> Patterns:
+    """Read the ISPs; without them, take training frames in their place."""
+    path = data / "isp" / footage.subject.name / "isps.parquet"
+    if path.is_file():
+        return read_patterns(path, footage.size)
+    rows = np.linspace(0, len(footage) - 1, 32).astype(int)
+    return Patterns(
+        images=np.stack([footage.picture(int(row)) for row in rows]),
+        template=np.arange(32) % 4,
+        chosen=np.arange(32) < 4,
+        clip=np.array([footage.clips[footage.clip[row]].id for row in rows], object),
+        frame=footage.frame[rows].astype(np.int64),
+    )
+
+
+def _train(
+    params: GeneratorParams, footage: list[Footage], patterns: list[Patterns], threads: int
+) -> Generator:
+    sources = [model.source_of(f) for f in footage]
+    task = GeneratorTask(
+        params,
+        footage,
+        sources,
+        patterns,
+        steps=params.steps,
+        rates=(params.lr, params.discriminator.lr),
+    )
+    home = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        footage_paths(footage, home)
+        os.chdir(folder)
+        began = time.monotonic()
+        weights = train(
+            task,
+            name="bench",
+            steps=params.steps,
+            training=Training(seed=1, precision="fp32", threads=threads),
+            inputs={},
+            ema=params.ema,
+            rate=schedule(params.steps, params.warmup),
+            log_every=100,
+        )
+        seconds = time.monotonic() - began
+        print(f"{params.steps} steps in {seconds:.0f} s, {seconds / params.steps:.3f} s a step")
+        names = [f.subject.name for f in footage]
+        path = Path("model.safetensors")
+        model.save(path, weights, dict(zip(names, sources, strict=True)), params)
+        generator = load(path)
+        os.chdir(home)
+    return generator
+
+
+def footage_paths(footage: list[Footage], home: Path) -> None:
+    """Make the readers' paths whole, since the training runs in a folder of its own."""
+    for person in footage:
+        for reader in person.pictures:
+            reader.path = home / reader.path
+
+
+def _report(
+    generator: Generator,
+    before: Footage,
+    now: Footage,
+    patterns: Patterns,
+    most: int,
+    sheet: Path | None,
+) -> None:
+    rows = np.unique(np.linspace(0, len(now) - 1, most).astype(int))
+    truth = np.stack([now.picture(int(row)) for row in rows])
+    scale = now.clips[0].size / generator.size
+    driving = now.driving.scaled(scale)
+    parts = (driving.points[rows], driving.irises[rows], driving.shoulders[rows])
+    name = now.subject.name
+    began = time.monotonic()
+    drawn = np.stack(list(generator.frames(name, *parts, patterns.best())))
+    each = (time.monotonic() - began) / len(rows)
+    black = np.zeros_like(patterns.best())
+    training = np.stack([before.picture(i) for i in range(len(before))])
+    points = now.driving.points[rows]
+    apart = np.linalg.norm(before.driving.points[None] - points[:, None], axis=-1).mean(-1)
+    nearest = apart.argmin(1)
+    source = generator.source(name)
+    from stages.generator.drawing import condition
+
+    warped = np.stack(
+        [
+            condition(
+                generator.sources[name],
+                now.driving.points[r],
+                now.driving.irises[r],
+                now.driving.shoulders[r],
+            )[0]
+            for r in rows
+        ]
+    )
+    answers = {
+        "generator": drawn,
+        "generator, no ISPs": np.stack(list(generator.frames(name, *parts, black))),
+        "mean frame": np.repeat(training.mean(0)[None], len(rows), axis=0),
+        "nearest": training[nearest],
+        "nearest, aligned": np.stack(
+            [
+                _aligned(training[n], before.driving.points[n], p)
+                for n, p in zip(nearest, points, strict=True)
+            ]
+        ),
+        "source": np.repeat(source[None], len(rows), axis=0),
+        "source, warped": warped,
+    }
+    print(f"{name}: {len(rows)} held-out frames, {each * 1000:.0f} ms a frame drawn")
+    for answer, images in answers.items():
+        scores = [_psnr(a, b) for a, b in zip(images, truth, strict=True)]
+        crops = [
+            _psnr(a[box], b[box])
+            for a, b, box in zip(images, truth, map(_box, points), strict=True)
+        ]
+        print(f"  {answer:20s} face {np.mean(crops):6.2f} dB   whole {np.mean(scores):6.2f} dB")
+    if sheet is not None:
+        some = np.linspace(0, len(rows) - 1, 8).astype(int)
+        lines = [truth, drawn, warped, answers["nearest, aligned"]]
+        picture = np.concatenate([np.concatenate(list(line[some]), axis=1) for line in lines])
+        big = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        sheet.with_name(f"{sheet.stem}_{name}.png").write_bytes(encode_png(big))
+
+
+def _box(points: np.ndarray) -> tuple[slice, slice]:
+    low, high = points.min(0), points.max(0)
+    middle, half = (low + high) / 2, (high - low) / 2 * 1.2
+    a = np.maximum(np.floor(middle - half), 0).astype(int)
+    b = np.ceil(middle + half).astype(int)
+    return slice(a[1], b[1]), slice(a[0], b[0])
+
+
+def _psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = np.mean((a.astype(np.float64) - b) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def _aligned(image: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    matrix = faces.fit_similarity(points, target)
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    size = image.shape[1], image.shape[0]
+    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""L_G term by term against values computed by hand."""
+
+import pytest
+import torch
+
+from stages.generator import losses
+
+
+def verdicts(*values):
+    """One scale a value: one feature layer of ones, and constant verdicts."""
+    return [[torch.ones(1, 2, 2, 2), torch.full((1, 1, 2, 2), value)] for value in values]
+
+
+def test_lsgan_of_the_generator_is_the_squared_distance_of_its_verdicts_to_one():
+    assert losses.adversarial(verdicts(0.5, 2.0)).item() == pytest.approx((0.25 + 1.0) / 2)
+
+
+def test_lsgan_of_the_discriminator_wants_one_for_true_and_zero_for_drawn():
+    value = losses.discriminator(verdicts(0.5, 1.0), verdicts(1.0, 0.0))
+    assert value.item() == pytest.approx(((0.25 + 1.0) / 2 + 0.0) / 2)
+
+
+def test_feature_matching_averages_layers_and_leaves_verdicts_out():
+    real = [[torch.zeros(1, 2, 2, 2), torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 2, 2)]]
+    fake = [[torch.full((1, 2, 2, 2), 0.5), torch.full((1, 3, 1, 1), -2.0), torch.ones(1, 1, 2, 2)]]
+    assert losses.feature_matching(real, fake).item() == pytest.approx((0.5 + 2.0) / 2)
+
+
+def test_perceptual_loss_averages_layers():
+    real = [torch.zeros(1, 1, 2, 2), torch.zeros(1, 4, 1, 1)]
+    fake = [torch.ones(1, 1, 2, 2), torch.full((1, 4, 1, 1), 3.0)]
+    assert losses.perceptual(real, fake).item() == pytest.approx(2.0)
+
+
+def test_gram_matrix_is_channel_products_over_their_number_and_the_area():
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # C=2, H=1, W=2
+    expected = torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4
+    torch.testing.assert_close(losses.gram(features), expected)
+
+
+def test_gram_style_loss_does_not_see_where_things_are():
+    features = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    moved = features.roll(1, dims=3)
+    assert losses.gram_style([features], [moved]).item() == pytest.approx(0.0, abs=1e-6)
+    twice = losses.gram_style([features], [2 * features]).item()
+    assert twice == pytest.approx(3 * losses.gram(features).abs().sum(2).mean().item(), rel=1e-5)

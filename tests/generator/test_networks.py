@@ -1,0 +1,47 @@
+"""The U-Net and the discriminator: shapes, depth, and what reaches the output."""
+
+import pytest
+import torch
+
+from stages.generator.network import Discriminator, Residual, UNet
+
+
+def inputs(size=32, batch=2, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return [torch.rand(batch, c, size, size, generator=rng) * 2 - 1 for c in (3, 3, 7, 12)]
+
+
+@pytest.mark.parametrize(("size", "scales"), [(16, 3), (32, 4), (128, 6), (512, 8)])
+def test_it_halves_the_image_log2_size_minus_one_times(size, scales):
+    unet = UNet(size, [16])
+    assert len(unet.encode) == scales
+    assert len(unet.down) == scales - 1  # the first halving moves pixels to channels
+    assert size // 2**scales == 2
+
+
+def test_frames_have_the_sources_shape_and_stay_within_the_range():
+    out = UNet(32, [16, 32])(*inputs())
+    assert out.shape == (2, 3, 32, 32)
+    assert out.abs().max() <= 1
+
+
+def test_every_input_reaches_the_output():
+    torch.manual_seed(0)
+    unet = UNet(32, [16, 32])
+    given = [x.requires_grad_() for x in inputs()]
+    unet(*given).square().sum().backward()
+    for x in given:
+        assert (x.grad.abs().sum(dim=(0, 2, 3)) > 0).all()  # each channel
+
+
+def test_a_residual_block_starts_as_the_identity():
+    x = torch.rand(1, 8, 4, 4)
+    torch.testing.assert_close(Residual(8)(x), x)
+
+
+def test_the_discriminator_judges_patches_at_two_scales():
+    judge = Discriminator(16, 3)
+    full, half = judge(*[inputs(64)[i] for i in (0, 2)])
+    assert [f.shape[1] for f in full] == [16, 32, 64, 1]
+    assert full[-1].shape[-1] == 8
+    assert half[-1].shape[-1] == 4

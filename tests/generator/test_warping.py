@@ -1,0 +1,87 @@
+"""The warp of the source to the driving landmarks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import faces
+from stages.generator import warping
+
+SIZE = 128
+NONE = np.full((18, 2), np.nan)
+
+
+def face(scale=1.0, shift=(0.0, 0.0), turn=0.0):
+    points = faces.MEAN_FACE[:, :2]
+    points = (points - points.mean(0)) * 40 * scale
+    c, s = np.cos(turn), np.sin(turn)
+    return points @ np.array([[c, s], [-s, c]]) + 64 + np.array(shift)
+
+
+def flow_between(points, source):
+    return warping.flow(*warping.controls(points, NONE, source, NONE, SIZE), SIZE)
+
+
+def at(where, point):
+    """Read the flow at a continuous pixel, in continuous pixels."""
+    x, y = np.clip(np.round(point - 0.5).astype(int), 0, SIZE - 1)
+    return where[y, x] + 0.5 + (point - 0.5 - [x, y])
+
+
+def test_the_same_landmarks_leave_the_image_as_it_is():
+    where = flow_between(face(), face())
+    grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), axis=-1)
+    np.testing.assert_allclose(where, grid, atol=2e-3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.floats(0.8, 1.25),
+    st.tuples(st.floats(-10, 10), st.floats(-10, 10)),
+    st.floats(-0.2, 0.2),
+)
+def test_each_landmark_comes_from_its_place_in_the_source(scale, shift, turn):
+    source, driving = face(), face(scale, shift, turn)
+    where = flow_between(driving, source)
+    found = np.array([at(where, point) for point in driving])
+    assert np.abs(found - source).max() < 1.5  # the flow is read at the nearest pixel
+    assert np.abs(found - source).mean() < 0.5
+
+
+def test_the_upper_border_stays_while_the_face_moves():
+    where = flow_between(face(shift=(8, 4)), face())
+    assert np.abs(where[0, :, 1]).max() < 1.5
+    assert np.abs(where[:64, 0, 0]).max() < 1.5
+
+
+def test_the_crown_moves_with_the_head():
+    source, driving = face(), face(shift=(6, 0))
+    driven, still = warping.controls(driving, NONE, source, NONE, SIZE)
+    np.testing.assert_allclose(driven[68:82] - still[68:82], np.tile([6, 0], (14, 1)), atol=1e-3)
+
+
+def test_shoulders_count_only_where_both_images_show_them():
+    seen = np.stack([np.linspace(0, 127, 18), np.full(18, 120.0)], axis=1)
+    without, _ = warping.controls(face(), NONE, face(), seen, SIZE)
+    with_them, _ = warping.controls(face(), seen, face(), seen, SIZE)
+    assert len(with_them) == len(without) + 18
+
+
+def test_points_at_one_place_do_no_harm():
+    shut = face()
+    shut[60:68] = shut[60:68].mean(0)
+    where = flow_between(face(), shut)
+    assert np.isfinite(where).all()
+    assert np.isfinite(flow_between(shut, face())).all()
+
+
+def test_a_shifted_image_is_warped_back():
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 255, (16, 16, 3), np.uint8)
+    image = np.kron(small, np.ones((8, 8, 1), np.uint8))
+    grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1).astype(np.float32)
+    out = warping.warp(image, grid + np.float32([8, 0]))
+    np.testing.assert_array_equal(out[:, :-8], image[:, 8:])
+    assert out.shape == image.shape
+    assert pytest.approx(image[:, -1].mean()) == out[:, -1].mean()
