@@ -122,8 +122,12 @@ def head_pose(angles: Tensor, target: Tensor) -> Tensor:
 
 
 def expression(deltas: Tensor) -> Tensor:
-    """Mean |ε|: expressions stay small, so that pose carries what pose can."""
-    return deltas.abs().mean()
+    """Mean over keypoints of |ε_k|₁: they stay small, so that pose and c carry what they can.
+
+    Args:
+        deltas: ε, (…, K, 3).
+    """
+    return deltas.abs().sum(-1).mean()
 
 
 def landmarks(keypoints: Tensor, points: Tensor) -> Tensor:

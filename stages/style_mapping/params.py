@@ -77,6 +77,9 @@ class StyleMappingParams(Section):
     discriminator_scales: int = Field(ge=1, le=4)
     keypoint_distance: float = Field(ge=0)  # D_t of the keypoint prior
     keypoint_depth: float  # z_t of the keypoint prior
+    mirror: bool  # half of the pairs are mirrored
+    stretch: float = Field(ge=0, le=0.5)  # pairs are made wider, taller or smaller by so much; ours
+    colour: float = Field(ge=0, le=0.5)  # and their colours are scaled by so much; ours
     batch: int = Field(ge=1)
     steps: int = Field(ge=1)
     rate: float = Field(gt=0)  # Adam's learning rate

@@ -32,6 +32,7 @@ from stages.style_mapping.pairs import Pairs, Shot, gather, held_out, shots
 from stages.style_mapping.params import StyleMappingParams
 from stages.style_mapping.quality import Pair, evaluate, predict
 from stages.style_mapping.sheet import grid
+from stages.style_mapping.variation import vary
 
 NAME = "train_style_mapping"
 CLIPS, LANDMARKS = Path("data/clips"), Path("data/landmarks")
@@ -61,7 +62,7 @@ class Reconstruction:
 
     def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         """Draw pairs, and the deformations of the equivariance loss."""
-        drawn = self.pairs.draw(self.params.batch, rng)
+        drawn = vary(self.pairs.draw(self.params.batch, rng), self.params, rng)
         if self.params.weights.equivariance:
             drawn["affine"], drawn["spline"] = deformation.draw(self.params.batch, rng)
         return drawn
