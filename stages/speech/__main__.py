@@ -9,6 +9,7 @@ Method: sections 1 and 4 of docs/method.md.
 
 import os
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
 from pipeline.media import read_wav
 from pipeline.params import section
-from pipeline.problems import BadFormat, Problem, fail
+from pipeline.problems import BadFormat, MissingInput, Problem, fail
 from pipeline.subjects import Subject
 from pipeline.versions import version
 from pipeline.writing import whole_folder
@@ -76,14 +77,41 @@ def _all(clips: list[Clip], marks: Path, params: SpeechParams, work: Path, title
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     jobs = max(1, min(cores, len(clips)))
-    tasks = (delayed(_one)(clip, marks / f"{clip.id}.parquet", params, work) for clip in clips)
+    home = Path.cwd()
+    tasks = (
+        delayed(_one)(clip, marks / f"{clip.id}.parquet", params, work, home) for clip in clips
+    )
+    problems: dict[str, Problem] = {}
     with progress.bar(f"speech {title}", len(clips)) as bar:
-        for name in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+        for name, problem in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+            if problem is not None:
+                problems[name] = Problem(*problem)
             bar.advance(note=name)
+    for clip in clips:
+        if clip.id in problems:
+            raise problems[clip.id]
 
 
-def _one(clip: Clip, marks: Path, params: SpeechParams, work: Path) -> str:
-    """Fill the work folder of one clip, from the item store where it is there."""
+def _one(
+    clip: Clip, marks: Path, params: SpeechParams, work: Path, home: Path
+) -> tuple[str, tuple[str, str, str] | None]:
+    """Fill the work folder of one clip; return its name and a problem's words.
+
+    Exceptions of ours do not travel between processes: the words do, and are raised at home.
+    """
+    try:
+        with chdir(home):  # a process that is used again may stand elsewhere
+            _fill(clip, marks, params, work)
+    except Problem as problem:
+        return clip.id, (problem.item, problem.found, problem.todo)
+    return clip.id, None
+
+
+def _fill(clip: Clip, marks: Path, params: SpeechParams, work: Path) -> None:
+    """Compute one clip, or take it from the item store."""
+    for path in (clip.audio, marks):
+        if not path.is_file():
+            raise MissingInput(path, "not here", "run `dvc repro`")
     key = items.key(
         stage="speech",
         version=version("speech"),
@@ -92,7 +120,6 @@ def _one(clip: Clip, marks: Path, params: SpeechParams, work: Path) -> str:
         clip=[clip.frames, clip.fps],
     )
     items.compute(key, work / clip.id, lambda part: extract(clip, marks, params, part))
-    return clip.id
 
 
 def extract(clip: Clip, marks: Path, params: SpeechParams, folder: Path) -> None:

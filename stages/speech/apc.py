@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from stages.speech.mel import BANDS, DECIBELS
 
 States = list[Tensor]
+_MEAN, _SPREAD = 0.4, 0.2  # about those of levelled speech; few steps suffice from there
 _KNEE = 0.1  # of the mel's range above silence: 12 dB
 
 
@@ -36,11 +37,11 @@ class APC(nn.Module):
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Return prediction (B, T, 80) and representation (B, T, hidden) of mel (B, T, 80)."""
         x, _ = self.represent(mel)
-        return self.predict(x), x
+        return _MEAN + _SPREAD * self.predict(x), x
 
     def represent(self, mel: Tensor, states: Sequence[Tensor] = ()) -> tuple[Tensor, States]:
         """Return the representation and the layers' states, to go on from with what follows."""
-        x, after = mel, []
+        x, after = (mel - _MEAN) / _SPREAD, []
         for index, layer in enumerate(self.layers):
             y, state = layer(x, states[index] if states else None)
             x = x + y if self.residual and index else y
