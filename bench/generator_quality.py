@@ -95,6 +95,7 @@ def _train(
         patterns,
         steps=params.steps,
         rates=(params.lr, params.discriminator.lr),
+        seed=1,
     )
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:

@@ -43,12 +43,18 @@ def to_tensor(pictures: Sequence[Images] | Images) -> Tensor:
 
     Memory stays channels last, which is what convolutions on a CPU want.
     """
-    return torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).float() / 127.5 - 1
+    scaled = np.stack(list(pictures)).astype(np.float32)
+    # By NumPy: the thread that prepares batches shall not start torch's threads beside training.
+    scaled /= 127.5
+    scaled -= 1
+    return torch.from_numpy(scaled).permute(0, 3, 1, 2)
 
 
 def map_to_tensor(maps: Sequence[Images] | Images) -> Tensor:
     """Turn facial maps (B, H, W, 7) of 0 to 255 into a tensor (B, 7, H, W) of 0 to 1."""
-    return torch.from_numpy(np.stack(list(maps))).permute(0, 3, 1, 2).float() / 255
+    scaled = np.stack(list(maps)).astype(np.float32)
+    scaled /= 255
+    return torch.from_numpy(scaled).permute(0, 3, 1, 2)
 
 
 def isps_to_tensor(isps: Images) -> Tensor:

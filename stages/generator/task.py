@@ -39,6 +39,7 @@ class GeneratorTask:
         patterns: ISPs of each person.
         steps: how many there will be, for the terms that begin later.
         rates: learning rates of the U-Net and of the discriminator.
+        seed: of the networks' first weights.
         style: the style-aware term, or None in the first phase.
     """
 
@@ -50,6 +51,7 @@ class GeneratorTask:
         patterns: Sequence[Patterns],
         steps: int,
         rates: tuple[float, float],
+        seed: int,
         style: StyleTerm | None = None,
     ) -> None:
         self.params, self.footage, self.sources = params, footage, sources
@@ -57,6 +59,7 @@ class GeneratorTask:
         first_phase = style is None
         self.judged_from = round(params.discriminator.begins * steps) if first_phase else 0
         self.compared_from = round(params.perceptual.begins * steps) if first_phase else 0
+        torch.manual_seed(seed)
         unet = UNet(params.size, params.channels)
         judge = Discriminator(params.discriminator.channels, params.discriminator.layers)
         for network in (unet, judge):

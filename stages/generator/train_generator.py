@@ -44,6 +44,7 @@ def run() -> None:
         inputs.patterns,
         steps=phase.steps,
         rates=(phase.lr, min(phase.lr, params.discriminator.lr)),
+        seed=inputs.training.seed,
         style=StyleTerm(matches, weight_vector(weights.model_dump()), factor),
     )
     model.continue_from(BASE, tensors, config, task.modules)

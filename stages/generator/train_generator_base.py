@@ -31,6 +31,7 @@ def run() -> None:
         inputs.patterns,
         steps=params.steps,
         rates=(params.lr, params.discriminator.lr),
+        seed=inputs.training.seed,
     )
     weights = train(
         task,

@@ -58,14 +58,15 @@ def test_the_upper_border_stays_while_the_face_moves():
 def test_the_crown_moves_with_the_head():
     source, driving = face(), face(shift=(6, 0))
     driven, still = warping.controls(driving, NONE, source, NONE, SIZE)
-    np.testing.assert_allclose(driven[68:82] - still[68:82], np.tile([6, 0], (14, 1)), atol=1e-3)
+    np.testing.assert_allclose(driven[66:76] - still[66:76], np.tile([6, 0], (10, 1)), atol=1e-3)
 
 
 def test_shoulders_count_only_where_both_images_show_them():
     seen = np.stack([np.linspace(0, 127, 18), np.full(18, 120.0)], axis=1)
     without, _ = warping.controls(face(), NONE, face(), seen, SIZE)
     with_them, _ = warping.controls(face(), seen, face(), seen, SIZE)
-    assert len(with_them) == len(without) + 18
+    assert len(with_them) == len(without) + 9
+    assert len(with_them) + 3 < 100  # more equations are solved on all threads
 
 
 def test_points_at_one_place_do_no_harm():
