@@ -59,10 +59,10 @@ class _Mesh:
 class _BiSeNet:
     """Runs BiSeNet where there is a face."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         from stages.parsing.bisenet import Parser
 
-        self.parser = Parser(size)
+        self.parser = Parser()
 
     def __call__(
         self, image: Image, person: NDArray[np.bool_], face: tuple[Floats, Floats] | None
@@ -71,4 +71,4 @@ class _BiSeNet:
 
 
 def _parser(params: ParsingParams) -> _Mesh | _BiSeNet:
-    return _BiSeNet(params.bisenet_size) if params.backend == "bisenet" else _Mesh()
+    return _BiSeNet() if params.backend == "bisenet" else _Mesh()

@@ -24,7 +24,7 @@ def draw(
     Args:
         person: the matte, (H, W).
         points: landmarks, (68, 2), pixels; None where there is no face.
-        oval: 36 points around the face, (36, 2), pixels.
+        oval: 36 points around the face, (36, 2), pixels; none of them leave the skin out.
 
     Returns:
         Codes of LABELS, (H, W).
@@ -34,7 +34,8 @@ def draw(
         return labels
     height = float(np.linalg.norm(points[CHIN] - points[NASION]))
     down = (points[CHIN] - points[NASION]) * _BROW
-    _fill(labels, oval, CODES["skin"])
+    if len(oval):
+        _fill(labels, oval, CODES["skin"])
     for brow in (points[17:22], points[22:27]):
         _fill(labels, np.concatenate([brow, brow[::-1] + down]), CODES["brows"])
     _fill(labels, _hull(points[27:36]), CODES["nose"])

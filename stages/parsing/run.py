@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import items, tables, weights
+from pipeline.formats import LANDMARKS as FORMAT
 from pipeline.formats import PARSING, REGIONS
 from pipeline.progress import each
 from pipeline.subjects import Subject
@@ -36,6 +37,8 @@ def run(
     from joblib import Parallel, delayed
 
     found = clips_of(subject, clips)
+    for clip in found:
+        tables.count(landmarks / str(subject) / f"{clip.id}.parquet", FORMAT)
     if params.backend == "bisenet":
         weights.path("bisenet")  # once, before the workers
     with whole_folder(parsed / str(subject)) as part:

@@ -1,0 +1,147 @@
+"""The stage from clips to tables, on a real face that moves by known amounts."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import faces, tables
+from pipeline.formats import CAMERAS, LANDMARKS
+from pipeline.problems import MissingInput
+from stages.landmarks.params import LandmarksParams
+from stages.landmarks.run import run
+from tests.landmarks.conftest import REPO, astronaut
+
+PARAMS = LandmarksParams(
+    backend="mediapipe", distance=8.0, max_reprojection=0.05, pose_window=0.0, shoulder_interval=1.0
+)
+FOUND = Path("data/landmarks/seen/somebody")
+MOVES = [0, 0, 2, 4, 6, 8, 10, 12, 12, 12]
+
+
+def moving():
+    return [astronaut(right=move, down=move // 2) for move in MOVES]
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_moving_face_is_found_in_every_frame_and_its_points_move_with_it(subject):
+    told = run(subject({"walk-001": moving()}), PARAMS)
+    assert "a face in 10 of 10 frames" in told
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    assert found["valid"].all()
+    moved = found["points"].mean(1) - found["points"][0].mean(0)
+    np.testing.assert_allclose(moved[:, 0], MOVES, atol=0.7)
+    np.testing.assert_allclose(moved[:, 1], np.array(MOVES) // 2, atol=0.7)
+    assert found["irises"][0, 0, 0] < found["irises"][0, 1, 0]
+    assert (found["opening_eyes"] > 0.15).all()
+    assert (found["sharpness"] > 0).all()
+
+
+def test_the_stored_head_camera_and_pose_give_the_stored_points_exactly(subject):
+    run(subject({"walk-001": moving()}), PARAMS)
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    camera = tables.read(FOUND / "cameras.parquet", CAMERAS)
+    assert list(camera["clip"]) == ["walk-001"]
+    assert camera["size"][0] == 256
+    back = faces.project(
+        found["head"], found["rotation"], found["translation"], camera["focal"][0], 256
+    )
+    np.testing.assert_allclose(back, found["points"], atol=1e-3)
+
+
+def test_the_shoulders_lie_beside_the_neck_and_below_the_face(subject):
+    run(subject({"walk-001": moving()}), PARAMS)
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    assert found["shoulders_valid"].all()
+    chin = found["points"][:, faces.CHIN]
+    assert (found["shoulders"][:, :9, 0] < chin[:, None, 0]).all()
+    assert (found["shoulders"][:, 9:, 0] > chin[:, None, 0]).all()
+    assert (found["shoulders"][:, :, 1].max(1) > chin[:, 1]).all()
+
+
+EMPTY = np.full((256, 256, 3), 90, np.uint8)
+
+
+def test_a_clip_without_a_face_is_told_frame_by_frame(subject):
+    told = run(subject({"empty-001": [EMPTY] * 4}), PARAMS)
+    assert "a face in 0 of 4 frames" in told
+    found = tables.read(FOUND / "empty-001.parquet", LANDMARKS)
+    assert not found["valid"].any()
+    assert np.isnan(found["points"]).all()
+    assert not found["shoulders_valid"].any()
+
+
+@pytest.mark.slow
+def test_clips_are_worked_on_side_by_side_and_one_without_a_face_stops_nothing(subject):
+    told = run(subject({"empty-001": [EMPTY] * 4, "walk-001": moving()[:4]}), PARAMS)
+    assert "2 clips (2 new), a face in 4 of 8 frames" in told
+    cameras = tables.read(FOUND / "cameras.parquet", CAMERAS)
+    assert list(cameras["clip"]) == ["empty-001", "walk-001"]
+    assert cameras["valid"].tolist() == [0, 4]
+
+
+def test_a_frame_that_loses_the_face_is_invalid_and_the_next_is_not(subject):
+    images = moving()
+    images[4] = EMPTY
+    run(subject({"walk-001": images}), PARAMS)
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    assert np.flatnonzero(~found["valid"]).tolist() == [4]
+    assert np.isnan(found["head"][4]).all()
+
+
+def test_the_same_clip_is_computed_once_and_gives_the_same_bytes_when_computed_again(subject):
+    somebody = subject({"walk-001": moving()})
+    assert "(1 new)" in run(somebody, PARAMS)
+    first = digest(FOUND / "walk-001.parquet")
+    assert "(0 new)" in run(somebody, PARAMS)
+    shutil.rmtree(".idiolect")
+    assert "(1 new)" in run(somebody, PARAMS)
+    assert digest(FOUND / "walk-001.parquet") == first
+
+
+def test_face_alignment_without_its_weights_says_which_file_goes_where(subject, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(Path.cwd() / "torch"))
+    params = PARAMS.model_copy(update={"backend": "face-alignment"})
+    with pytest.raises(MissingInput, match=r"torch/hub/checkpoints/2DFAN4-11f355bf06.pth.tar"):
+        run(subject({"walk-001": moving()[:1]}), params)
+
+
+@pytest.mark.slow
+def test_face_alignment_runs_on_weights_that_lie_in_their_place(subject, monkeypatch):
+    face_alignment = pytest.importorskip("face_alignment")
+    import torch
+
+    home = Path.cwd() / "torch"
+    (home / "hub" / "checkpoints").mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    torch.manual_seed(0)
+    network = face_alignment.models.FAN(4)
+    torch.save(network.state_dict(), home / "hub/checkpoints/2DFAN4-11f355bf06.pth.tar")
+    # Random weights find no face's shape: the pose does not fit, unless every fit is taken.
+    params = PARAMS.model_copy(update={"backend": "face-alignment", "max_reprojection": 1e9})
+    told = run(subject({"walk-001": moving()[:1]}), params)
+    assert "1 clips (1 new)" in told
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    assert found["score"].shape == (1,)
+    assert tables.read(FOUND / "cameras.parquet", CAMERAS)["frames"][0] == 1
+
+
+def test_a_wrong_argument_ends_the_command_with_one_line(workdir):
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.landmarks", "nobody"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=workdir,
+        env={"PYTHONPATH": str(REPO), "PATH": ""},
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: nobody: expected ROLE/NAME")
+    assert "Traceback" not in done.stderr
