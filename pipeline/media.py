@@ -44,6 +44,7 @@ __all__ = [
     "read_audio",
     "read_wav",
     "resize",
+    "sound",
     "write_wav",
 ]
 
@@ -301,12 +302,18 @@ def _pieces(
             begun = None
 
 
-def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
-    """Decode the sound of any audio or video file whole, mono, (N,) within -1 to 1."""
+def sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[NDArray[np.int16]]:
+    """Yield the sound of any audio or video file in pieces, mono; raise NotAVideo for none."""
     with _opened(path) as container:
         if not container.streams.audio:
             raise NotAVideo(path.name, "has no sound")
-        pieces = [piece for _, piece in _sound(container, container.streams.audio[0], rate)]
+        for _, piece in _sound(container, container.streams.audio[0], rate):
+            yield piece
+
+
+def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
+    """Decode the sound of any audio or video file whole, mono, (N,) within -1 to 1."""
+    pieces = list(sound(path, rate))
     whole = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
     return whole.astype(np.float32) / np.float32(32768)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.items import file_hash
-from pipeline.params import PARAMS, read
+from pipeline.params import PARAMS, check, read
 from pipeline.problems import BadParams, MissingInput, Problem
 from pipeline.subjects import ROLES, check_name
 from pipeline.writing import whole_file
@@ -79,6 +79,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files = _files(videos)
     warnings = [warning for file in files if (warning := _warning(file))]
+    _remember(name, params)
     copied, present = _copy(files, RAW / name)
     _dvc("add", "--quiet", str(RAW / name))
     left = [] if keep_sample else samples
@@ -196,6 +197,17 @@ def _warning(file: Path) -> str:
     except Problem as problem:
         return str(problem)
     return ""
+
+
+def _remember(name: str, params: dict[str, Any]) -> None:
+    """Keep what is held out now held out, whatever the new videos are."""
+    from stages.clips.params import ClipsParams
+    from stages.clips.split import remember
+
+    if (RAW / name).is_dir():
+        remember(
+            RAW / name, Path("data/clips/seen") / name, check("clips", params["clips"], ClipsParams)
+        )
 
 
 def _copy(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:

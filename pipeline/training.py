@@ -372,8 +372,13 @@ class _Curves:
 
     def __enter__(self) -> Self:
         from dvclive import Live
+        from scmrepo.exceptions import SCMError
 
-        self.live = Live(dir=str(self.folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        try:
+            self.live = Live(dir=str(self.folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        except SCMError:
+            todo = "DVCLive needs one: run `git commit`"
+            raise MissingInput("git", "this repository has no commit yet", todo) from None
         by_step: dict[int, dict[str, float]] = {}
         for name, curve in self.points.items():
             for step, value in curve:

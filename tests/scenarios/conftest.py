@@ -1,0 +1,94 @@
+"""A clone of the project in a temporary folder, run as a user runs it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+REPO = Path(__file__).resolve().parent.parent.parent
+_RAN = re.compile(r"Running stage '([^']+)'")
+
+
+@dataclass
+class Project:
+    """A clone; `dvc` and `idiolect` run in it as separate processes."""
+
+    root: Path
+
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        folder = str(Path(sys.executable).parent)
+        env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
+        env.pop("PYTHONPATH", None)
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=env,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *command: str, code: int = 0) -> str:
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=900)
+        assert process.returncode == code, f"{command} ended with {process.returncode}:\n{output}"
+        return output
+
+    def repro(self, *targets: str, code: int = 0) -> list[str]:
+        """Run `dvc repro` and return the stages that ran, sorted."""
+        return sorted(_RAN.findall(self.run("dvc", "repro", *targets, code=code)))
+
+    def lock(self) -> dict[str, Any]:
+        return dict(YAML(typ="safe").load((self.root / "dvc.lock").read_text())["stages"])
+
+    def outs(self) -> dict[str, str]:
+        """Every out's path and hash, from dvc.lock."""
+        return {o["path"]: o["md5"] for s in self.lock().values() for o in s.get("outs", [])}
+
+    def params(self) -> Any:
+        return YAML(typ="safe").load((self.root / "params.yaml").read_text())
+
+    def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
+        text = (self.root / file).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        (self.root / file).write_text(text.replace(old, new))
+
+    def metrics(self) -> Any:
+        return json.loads((self.root / "reports/metrics.json").read_text())
+
+
+def clone(to: Path) -> Project:
+    """Copy what git tracks or would track, and make it a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=REPO,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (REPO / name).is_file() and name != "dvc.lock":
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPO / name, to / name)
+    who = ["-c", "user.name=user", "-c", "user.email=user@example.com"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "start"]):
+        subprocess.run(["git", *command], cwd=to, check=True)
+    return Project(to)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Run the whole DAG once, from nothing, in the tiny preset."""
+    project = clone(tmp_path_factory.mktemp("project"))
+    project.run("idiolect", "preset", "tiny")
+    project.run("idiolect", "demo")
+    return project

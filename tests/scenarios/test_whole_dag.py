@@ -1,0 +1,266 @@
+"""The whole DAG as a user runs it, once, and what a change then runs again.
+
+The tests use one project in their order here: each leaves it as it found it.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from pipeline import tables, timing
+from pipeline.formats import (
+    CAMERAS,
+    FEATURES,
+    FRAMES,
+    ISPS,
+    LANDMARKS,
+    LEDGER,
+    MATCH,
+    MEL,
+    MOTION,
+    PARSING,
+    PHONES,
+    REFERENCES,
+    SYNC,
+    Format,
+)
+from pipeline.params import read
+from tests.scenarios.conftest import Project
+
+pytestmark = pytest.mark.slow
+SUBJECTS = ("sample_calm", "sample_lively")
+
+
+def test_the_demo_ends_with_videos_that_play_with_sound(made: Project) -> None:
+    for name in SUBJECTS:
+        with av.open(str(made.root / f"reports/videos/{name}.mp4")) as video:
+            kinds = {stream.type: stream.codec_context.name for stream in video.streams}
+            assert kinds == {"video": "h264", "audio": "aac"}
+            assert sum(1 for _ in video.decode(video=0)) > 10
+
+
+def test_every_artifact_is_as_the_formats_page_says(made: Project) -> None:
+    data = made.root / "data"
+    files: list[tuple[Format, list[Path]]] = [
+        (LEDGER, list(data.glob("clips/*/*/clips.parquet"))),
+        (FRAMES, list(data.glob("clips/*/*/*/frames.parquet"))),
+        (CAMERAS, list(data.glob("landmarks/*/*/cameras.parquet"))),
+        (LANDMARKS, [p for p in data.glob("landmarks/*/*/*.parquet") if p.stem != "cameras"]),
+        (PARSING, list(data.glob("parsing/*/*/*.parquet"))),
+        (MEL, [p for p in data.glob("speech/*/*/*.parquet") if p.stem not in ("phones", "sync")]),
+        (PHONES, list(data.glob("speech/*/*/phones.parquet"))),
+        (SYNC, list(data.glob("speech/*/*/sync.parquet"))),
+        (FEATURES, list(data.glob("features/*/*/*.parquet"))),
+        (REFERENCES, list(data.glob("references/*/references.parquet"))),
+        (MATCH, list(data.glob("match/*/*.parquet"))),
+        (ISPS, list(data.glob("isp/*/isps.parquet"))),
+        (MOTION, list((made.root / "reports/videos").glob("*/*.parquet"))),
+    ]
+    for fmt, paths in files:
+        assert len(paths) >= len(SUBJECTS), fmt.name
+        for path in paths:
+            rows = tables.read(path, fmt)
+            assert len(rows[fmt.names[0]]), path
+
+
+def test_frames_landmarks_parsing_and_half_the_mel_have_as_many_rows(made: Project) -> None:
+    data = made.root / "data"
+    for frames in data.glob("clips/*/*/*/frames.parquet"):
+        role, name, clip = frames.parts[-4:-1]
+        count = tables.count(frames, FRAMES)
+        assert (
+            tables.count(data / "landmarks" / role / name / f"{clip}.parquet", LANDMARKS) == count
+        )
+        assert tables.count(data / "parsing" / role / name / f"{clip}.parquet", PARSING) == count
+        assert tables.count(data / "speech" / role / name / f"{clip}.parquet", MEL) == 2 * count
+        assert (
+            tables.count(data / "features" / role / name / f"{clip}.parquet", FEATURES) == 2 * count
+        )
+
+
+def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> None:
+    metrics = made.metrics()
+    for name in SUBJECTS:
+        rows = metrics["subjects"][name]["reconstruction"]
+        assert {
+            "generator",
+            "truth",
+            "mean_frame",
+            "nearest_frame",
+            "nearest_frame_aligned",
+            "source",
+        } <= set(rows)
+        assert {"generated", "mean_face", "truth"} <= set(metrics["subjects"][name]["motion"])
+        assert metrics["subjects"][name]["frames"] > 0
+    assert "LPIPS" in metrics["absent"]
+
+
+def test_running_again_runs_nothing(made: Project) -> None:
+    made.repro()
+    began = time.monotonic()
+    assert made.repro() == []
+    assert time.monotonic() - began < 10.0  # the machine may be busy; the note tells the seconds
+
+
+def test_changing_region_weights_reruns_only_the_generator_and_what_follows(made: Project) -> None:
+    before = made.outs()
+    made.edit("mouth: 5.0, eyes", "mouth: 6.0, eyes")
+    ran = made.repro()
+    assert ran == sorted(["train_generator", *(f"render@{name}" for name in SUBJECTS), "evaluate"])
+    assert made.outs()["models/generator.safetensors"] != before["models/generator.safetensors"]
+    made.edit("mouth: 6.0, eyes", "mouth: 5.0, eyes")
+    assert made.repro() == []
+    assert made.outs() == before
+
+
+@pytest.mark.parametrize("weights", ["mouth: -1.0, eyes: 3.0", "mouth: .nan, eyes: 3.0"])
+def test_a_bad_region_weight_is_one_clear_line(made: Project, weights: str) -> None:
+    made.edit("mouth: 5.0, eyes: 3.0", weights)
+    output = made.run("dvc", "repro", "train_generator", code=255)
+    made.edit(weights, "mouth: 5.0, eyes: 3.0")
+    assert "region_weights" in output
+    assert "Traceback" not in output
+    made.repro()
+
+
+def test_a_comment_in_a_shared_module_runs_nothing_and_a_changed_line_what_imports_it(
+    made: Project,
+) -> None:
+    before = (made.root / "pipeline/items.py").read_text()
+    made.run("python", "-m", "pipeline.versions")
+    assert made.repro() == []
+    (made.root / "pipeline/items.py").write_text(before + "\n# a remark\n")
+    made.run("python", "-m", "pipeline.versions")
+    assert made.repro() == []
+    (made.root / "pipeline/items.py").write_text(before + "\nREMARK = 1\n")
+    made.run("python", "-m", "pipeline.versions")
+    changed = made.run("dvc", "status")
+    assert "clips@sample_calm" in changed
+    assert "neutral:" not in changed
+    (made.root / "pipeline/items.py").write_text(before)
+    made.run("python", "-m", "pipeline.versions")
+    assert made.repro() == []
+
+
+def test_the_same_project_from_scratch_gives_the_same_hashes(made: Project, tmp_path: Path) -> None:
+    from tests.scenarios.conftest import clone
+
+    again = clone(tmp_path)
+    again.run("idiolect", "preset", "tiny")
+    again.repro()
+    assert again.outs() == made.outs()
+
+
+def test_timing_names_every_stage(made: Project) -> None:
+    names = timing.instances(read(made.root / "dvc.yaml"), made.params())
+    assert set(names) == set(made.lock())
+    assert {name.partition("@")[0] for name in names} == set(timing.SECONDS)
+
+
+def test_a_folder_of_good_and_bad_videos_gives_the_good_one_and_reasons_for_the_rest(
+    made: Project, tmp_path: Path
+) -> None:
+    from stages.sample import make_sample
+
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    good = folder / "good one.mp4"
+    make_sample("a", "lively", 4.0, 256, 25, good, tmp_path / "truth")
+    (folder / "notes.mp4").write_text("this is no video")
+    (folder / "empty.mp4").touch()
+    _without_sound(good, folder / "silent.mp4")
+    _without_face(folder / "wall.mp4")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    told = made.run("idiolect", "add", str(folder), "--subject", "guest", "--keep-sample")
+    assert "notes.mp4" in told
+    output = made.run("dvc", "repro", "clips@guest")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    rows = tables.read(made.root / "data/clips/seen/guest/clips.parquet", LEDGER)
+    status = dict(zip(rows["video"], rows["status"], strict=True))
+    assert status == {
+        "good one.mp4": "ok",
+        "notes.mp4": "failed",
+        "empty.mp4": "failed",
+        "silent.mp4": "rejected",
+        "wall.mp4": "rejected",
+    }
+    reasons = dict(zip(rows["video"], rows["reason"], strict=True))
+    assert "face" in reasons["wall.mp4"]
+    assert "audio" in reasons["silent.mp4"] or "sound" in reasons["silent.mp4"]
+    assert all(name in output for name in ("notes.mp4", "empty.mp4", "silent.mp4", "wall.mp4"))
+    assert "1 ok" in output
+    assert "Traceback" not in output + told
+
+
+def test_a_new_subject_leaves_the_others_extraction_alone(made: Project) -> None:
+    ran = made.repro("speech@guest", "train_audio")
+    assert ran == ["landmarks@guest", "speech@guest", "train_audio"]
+    made.run("idiolect", "remove", "guest")
+    assert made.repro() == []
+
+
+def test_a_subject_of_bad_videos_alone_fails_with_its_reasons(
+    made: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.mp4").write_text("this is no video")
+    made.run("idiolect", "add", str(tmp_path), "--subject", "nobody", "--keep-sample")
+    output = made.run("dvc", "repro", "clips@nobody", code=255)
+    assert "notes.mp4" in output
+    assert "Traceback" not in output
+    made.run("idiolect", "remove", "nobody")
+
+
+def test_a_trained_face_speaks_any_audio_in_anothers_style(made: Project, tmp_path: Path) -> None:
+    wav = next((made.root / "data/clips/seen/sample_calm").glob("*/audio.wav"))
+    shutil.copy(wav, tmp_path / "voice.wav")
+    made.run(
+        "idiolect",
+        "render",
+        "--identity",
+        "sample_calm",
+        "--style",
+        "sample_lively",
+        "--audio",
+        str(tmp_path / "voice.wav"),
+        "--out",
+        str(tmp_path / "talk.mp4"),
+    )
+    with av.open(str(tmp_path / "talk.mp4")) as video:
+        assert {stream.type for stream in video.streams} == {"video", "audio"}
+    output = made.run(
+        "idiolect",
+        "render",
+        "--identity",
+        "stranger",
+        "--audio",
+        str(tmp_path / "voice.wav"),
+        "--out",
+        str(tmp_path / "none.mp4"),
+        code=1,
+    )
+    assert "stranger" in output
+    assert "sample_calm" in output
+    assert "Traceback" not in output
+
+
+def _without_sound(video: Path, to: Path) -> None:
+    with av.open(str(video)) as source, av.open(str(to), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+
+
+def _without_face(to: Path) -> None:
+    import numpy as np
+
+    from pipeline.media import encode_video
+
+    ramp = np.linspace(0, 255, 256, dtype=np.uint8)
+    wall = np.stack([np.broadcast_to(ramp, (256, 256))] * 3, axis=-1)
+    tone = np.sin(np.arange(48000) * 0.1).astype(np.float32) * 0.3
+    encode_video(to, (np.roll(wall, i, axis=1) for i in range(75)), 25, (tone, 16000))
