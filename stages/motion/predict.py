@@ -14,20 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipeline.faces import Floats, project
-from stages.motion import frames_in
 from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
+from stages.motion.features import Features, pairs_of
 from stages.motion.model import MotionModel
-from stages.motion.networks import POSE, State
-from stages.motion.person import JAW, LIDS, LIPS, Person
+from stages.motion.networks import POSE
+from stages.motion.person import JAW, LIPS, Person
 from stages.motion.pose import from_rest
-from stages.motion.recordings import Features, Rest, pairs_of
+from stages.motion.recordings import Rest
+from stages.motion.streams import MouthStream, PoseStream, SilenceStream
 from stages.motion.torso import head_shift, place_shoulders
-
-_CLOSE_S = 0.12  # the mouth closes and opens around a silence over about so long, s
-_WIDER = 0.25  # sampled poses may leave the training range by this share of its width
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,12 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.closed)
+
+    def after(self, frame: int) -> "Motion":
+        """Return the motion from a frame on."""
+        return Motion(
+            self.displacement[frame:], self.pose[frame:], self.closed[frame:], self.gaze[frame:]
+        )
 
 
 def generate(
@@ -94,9 +97,9 @@ class MotionStream:
         fps = model.fps
         rngs = [np.random.default_rng([seed, part]) for part in range(3)]
         self.project = _projection(model, style)
-        self.mouth = _Mouth(model, style)
-        self.pose = _Pose(model, style, rngs[0])
-        self.silence = _Silence(fps)
+        self.mouth = MouthStream(model, style)
+        self.pose = PoseStream(model, style, rngs[0])
+        self.silence = SilenceStream(fps)
         self.blinks = BlinkDrawer(self.person.blinks, fps, rngs[1])
         self.gaze = GazeDrawer(self.person.gaze_spread, fps, rngs[2])
         self.ready: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
@@ -147,140 +150,6 @@ def _projection(model: MotionModel, style: str) -> Any:
 
     manifold = Manifold(base.numpy(), neighbours=model.params.manifold.neighbours)
     return manifold.project
-
-
-class _Mouth:
-    """The mouth network with its state; frame k is ready when the look-ahead is heard."""
-
-    def __init__(self, model: MotionModel, style: str) -> None:
-        self.model, self.style = model, model.style(style)[None]
-        self.scale = model.person(style).mouth_scale
-        self.ahead = frames_in(model.params.mouth.look_ahead_s, model.fps)
-        self.drop = self.ahead
-        self.state: State | None = None
-        self.last: Tensor | None = None
-
-    @torch.no_grad()
-    def push(self, pairs: Tensor) -> Floats:
-        out, self.state = self.model.mouth.step(pairs[None], self.style, self.state)
-        self.last = pairs[-1:]
-        early = min(self.drop, len(pairs))
-        self.drop -= early
-        displacement: Floats = out[0, early:].double().numpy() * self.scale
-        displacement[:, list(LIDS)] = 0.0
-        return displacement
-
-    def finish(self) -> Floats:
-        if self.last is None:
-            return np.zeros((0, 68, 3))
-        return self.push(self.last.expand(self.ahead, -1))
-
-
-class _Pose:
-    """The pose network, sampled frame by frame, then smoothed."""
-
-    def __init__(self, model: MotionModel, style: str, rng: np.random.Generator) -> None:
-        self.model, self.style, self.rng = model, model.style(style), rng
-        self.params = model.params.pose
-        self.ahead = frames_in(self.params.look_ahead_s, model.fps)
-        self.drop = self.ahead
-        person = model.person(style)
-        self.scale, self.speed = person.pose_scale, person.velocity_scale
-        low, high = person.pose_range
-        margin = _WIDER * (high - low)
-        self.low, self.high = low - margin, high + margin
-        self.memory = model.pose.begin()
-        self.row = np.zeros(2 * POSE)  # pose and velocity of the frame before, normalised
-        self.last: Tensor | None = None
-        self.smooth = _Smoother(self.params.smooth_s * model.fps)
-
-    @torch.no_grad()
-    def push(self, pairs: Tensor) -> Floats:
-        early = min(self.drop, len(pairs))
-        self.drop -= early
-        self.last = pairs[-1:]
-        out = np.zeros((len(pairs) - early, POSE))
-        if not len(out):
-            return out
-        for index, heard in enumerate(self.model.pose.hear(pairs[early:], self.style)):
-            history = torch.from_numpy(self.row).float()
-            mean, log_sigma = self.model.pose.next(history, heard, self.memory)
-            out[index] = self._next(mean.double().numpy(), log_sigma.double().exp().numpy())
-            velocity = (out[index] - self._before()) / self.speed
-            self.row = np.concatenate([out[index] / self.scale, velocity])
-        return self.smooth.push(out)
-
-    def _before(self) -> Floats:
-        return self.row[:POSE] * self.scale
-
-    def _next(self, mean: Floats, sigma: Floats) -> Floats:
-        """Join what pose and velocity say, weighted by their precision, and keep it in range.
-
-        The noise is the joint Gaussian's, times the temperature.
-        """
-        here, spread = mean[:POSE] * self.scale, sigma[:POSE] * self.scale
-        moved = self._before() + mean[POSE:] * self.speed
-        drift = sigma[POSE:] * self.speed
-        weight = drift**2 / (spread**2 + drift**2)
-        joint = weight * here + (1 - weight) * moved
-        width = np.sqrt(weight) * spread * self.params.temperature
-        drawn = joint + width * self.rng.standard_normal(POSE)
-        kept: Floats = np.clip(drawn, self.low, self.high)
-        return kept
-
-    def finish(self) -> Floats:
-        if self.last is None:
-            return np.zeros((0, POSE))
-        rest = self.push(self.last.expand(self.ahead, -1))
-        return np.concatenate([rest, self.smooth.finish()])
-
-
-class _Silence:
-    """How closed silence makes the mouth: 1 inside, with soft ends that begin within it."""
-
-    def __init__(self, fps: float) -> None:
-        self.smooth = _Smoother(_CLOSE_S * fps / 2)
-
-    def push(self, quiet: NDArray[np.bool_]) -> Floats:
-        return self._share(self.smooth.push(quiet.astype(float)[:, None]))
-
-    def finish(self) -> Floats:
-        return self._share(self.smooth.finish())
-
-    def _share(self, smoothed: Floats) -> Floats:
-        # Speech at full strength up to its very edge: only beyond half does silence count.
-        share: Floats = np.clip(2 * smoothed[:, 0] - 1, 0.0, 1.0)
-        return share
-
-
-class _Smoother:
-    """A Gaussian along time, (N, D), in pieces; its ends see the first and last row go on."""
-
-    def __init__(self, sigma: float) -> None:
-        self.reach = round(3 * sigma)
-        offsets = np.arange(-self.reach, self.reach + 1)
-        kernel = np.exp(-0.5 * (offsets / max(sigma, 1e-6)) ** 2)
-        self.kernel = kernel / kernel.sum()
-        self.held: Floats | None = None
-
-    def push(self, rows: Floats) -> Floats:
-        """Take rows, return those whose surroundings are known."""
-        if self.held is None:
-            if not len(rows):
-                return rows
-            self.held = np.repeat(rows[:1], self.reach, axis=0)
-        self.held = np.concatenate([self.held, rows])
-        count = max(0, len(self.held) - 2 * self.reach)
-        shifted = [self.held[i : i + count] * w for i, w in enumerate(self.kernel)]
-        self.held = self.held[count:]
-        smoothed: Floats = np.sum(shifted, axis=0)
-        return smoothed
-
-    def finish(self) -> Floats:
-        """Return the last rows."""
-        if self.held is None:
-            return np.zeros((0, POSE))
-        return self.push(np.repeat(self.held[-1:], self.reach, axis=0))
 
 
 def retarget(

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline import tables
 from pipeline.faces import Floats, project
-from pipeline.formats import CAMERAS, FEATURES, LANDMARKS
+from pipeline.formats import CAMERAS, LANDMARKS
 from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip, clips_of
 from stages.motion.eyes import gaze_of
+from stages.motion.features import Features, read_pairs
+from stages.motion.lateness import audio_late
 from stages.motion.pose import about_rest, mean_rotation, velocities
 
 _COLUMNS = (
@@ -27,8 +29,6 @@ _COLUMNS = (
     "opening_eyes",
 )
 _FEWEST = 10  # valid frames of a span that a mean needs
-
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Recording:
     Attributes:
         clip: its id.
         fps: frames a second.
-        pairs: audio features, two a frame, (T + extra, 1024); the extra frames at the end are those
-            of the gap before the held-out span, for the look-ahead.
+        pairs: audio features, two a frame, moved to where the lips are, (T + extra, 1024); the
+            extra frames are those of the gap before the held-out span, for the look-ahead.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.
         pose: about the clip's rest, (T, 6); NaN where there is no face.
@@ -129,23 +129,6 @@ def focal_of(subject: Subject, clip: Clip, data: Path = Path("data")) -> float:
     raise BadFormat(path, f"no camera of clip {clip.id}")
 
 
-def read_pairs(
-    subject: Subject, clip: Clip, first: int, end: int, data: Path = Path("data")
-) -> Features:
-    """Read the features of frames first to end (exclusive) of a clip, two a frame, (N, 1024)."""
-    path = data / "features" / str(subject) / f"{clip.id}.parquet"
-    rows = tables.read(path, FEATURES, ["feature"], 2 * first, 2 * end)
-    steps: Features = rows["feature"].astype(np.float32, copy=False)
-    if len(steps) != 2 * (end - first):
-        raise BadFormat(path, f"expected {2 * (end - first)} rows here, found {len(steps)}")
-    return pairs_of(steps)
-
-
-def pairs_of(steps: Features) -> Features:
-    """Join the two features of each video frame: (2N, 512) to (N, 1024)."""
-    return np.ascontiguousarray(steps).reshape(len(steps) // 2, -1)
-
-
 def _landmarks(subject: Subject, clip: Clip, data: Path) -> dict[str, NDArray[Any]]:
     path = data / "landmarks" / str(subject) / f"{clip.id}.parquet"
     return tables.read(path, LANDMARKS, _COLUMNS, *clip.train)
@@ -179,7 +162,7 @@ def _read(subject: Subject, clip: Clip, extra: float, data: Path) -> Recording |
     return Recording(
         clip=clip.id,
         fps=clip.fps,
-        pairs=read_pairs(subject, clip, first, heard, data),
+        pairs=read_pairs(subject, clip, first, heard, audio_late(subject, clip, data), data),
         valid=valid,
         head=np.where(valid[:, None, None], rows["head"], 0.0),
         pose=pose,

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.faces import Floats
+from stages.motion.features import Features
 from stages.motion.person import Person
-from stages.motion.recordings import Features, Recording
+from stages.motion.recordings import Recording
 
 Batch = dict[str, Tensor]
 

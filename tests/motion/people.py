@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from pipeline import tables
 from pipeline.faces import MEAN_FACE, exponential, project
 from pipeline.formats import CAMERAS, FEATURES, LANDMARKS, LEDGER
+from pipeline.media import write_wav
 from stages.motion import MotionParams
 from stages.motion.eyes import USUAL, BlinkDrawer, close_lids, irises_at
 from stages.motion.model import MotionModel, build
@@ -133,6 +134,7 @@ def write_subject(
         FEATURES,
         {"step": np.arange(2 * frames), "feature": features},
     )
+    write_wav(data / f"clips/{subject}/one-001/audio.wav", np.zeros(round(frames / fps * 16000)))
     ledger = {
         "video": ["one.mp4"],
         "sha256": ["0" * 64],

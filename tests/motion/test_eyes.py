@@ -24,7 +24,7 @@ def drawn_opening(blinks: Blinks, fps: float, seconds: float, seed: int) -> np.n
     return 0.3 * (1 - closed) * (1 + noise)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     rate=st.floats(0.1, 0.7),
     duration=st.floats(0.2, 0.4),

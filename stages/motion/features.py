@@ -1,0 +1,47 @@
+"""Audio features of video frames: two a frame, joined to a pair."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import tables
+from pipeline.formats import FEATURES
+from pipeline.problems import BadFormat
+from pipeline.subjects import Subject
+from stages.clips.ledger import Clip
+
+Features = NDArray[np.float32]
+
+
+def read_pairs(
+    subject: Subject, clip: Clip, first: int, end: int, late: int, data: Path
+) -> Features:
+    """Read the features of frames first to end (exclusive), two a frame, (N, 1024).
+
+    Args:
+        subject: who.
+        clip: one of their clips.
+        first: first frame.
+        end: end (exclusive).
+        late: audio frames by which the sound comes late; beyond the clip, its ends go on.
+        data: the folder of features.
+
+    Raises:
+        BadFormat: the table does not have two rows a frame.
+    """
+    path = data / "features" / str(subject) / f"{clip.id}.parquet"
+    total = 2 * clip.frames
+    found = tables.count(path, FEATURES)
+    if found != total:
+        raise BadFormat(path, f"expected {total} rows, two a frame, found {found}")
+    wanted = np.arange(2 * first + late, 2 * end + late)
+    inside = np.clip(wanted, 0, total - 1)
+    low, high = int(inside.min()), int(inside.max()) + 1
+    steps = tables.read(path, FEATURES, ["feature"], low, high)["feature"]
+    return pairs_of(steps[inside - low].astype(np.float32, copy=False))
+
+
+def pairs_of(steps: Features) -> Features:
+    """Join the two features of each video frame: (2N, 512) to (N, 1024)."""
+    return np.ascontiguousarray(steps).reshape(len(steps) // 2, -1)

@@ -1,0 +1,19 @@
+"""Render: held-out voice, motion and generator put together to videos with sound."""
+
+from pipeline.params import Section
+
+
+class RenderParams(Section):
+    """Section `render` of params.yaml.
+
+    Attributes:
+        seconds: of held-out sound that is rendered, at most; the first in ledger order.
+        crf: x264's constant quality, 0 (lossless) to 51.
+        panel: width and height of a picture in the side-by-side video, px.
+        batch: frames drawn at once.
+    """
+
+    seconds: float
+    crf: int
+    panel: int
+    batch: int

@@ -1,0 +1,112 @@
+"""Render the held-out voice of one seen subject.
+
+    python -m stages.render seen/NAME
+
+Reads the subject's held-out spans, features and landmarks, the ISPs and the two models; writes
+reports/videos/NAME.mp4 and reports/videos/NAME: NAME.parquet (its motion), beside.mp4 (truth, from
+true landmarks, from the voice), and as_OTHER.mp4 and .parquet in the next seen subject's style.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from pipeline import tables
+from pipeline.formats import MOTION
+from pipeline.media import AUDIO_RATE, encode_video, frames
+from pipeline.params import Training, section, seen_subjects
+from pipeline.pictures import Image
+from pipeline.problems import BadParams, Problem, fail
+from pipeline.progress import each
+from pipeline.subjects import Subject
+from pipeline.writing import whole_folder
+from stages.render import RenderParams
+from stages.render.actor import Columns, Models, load_models, pictures, style_patterns
+from stages.render.beside import side_by_side, truth
+from stages.render.heldout import Span, spans, speak, true_landmarks, voice
+
+VIDEOS = Path("reports/videos")
+_ROWS = 64  # in a row group: about a second
+
+
+class Scene:
+    """One subject's held-out voice, and what it takes to draw it."""
+
+    def __init__(
+        self, subject: Subject, parts: list[Span], models: Models, params: RenderParams
+    ) -> None:
+        self.subject, self.parts, self.models, self.params = subject, parts, models, params
+        self.fps = models.motion.fps
+        self.sound = (voice(parts), AUDIO_RATE)
+        self.frames = sum(len(part) for part in parts)
+
+    def speak(self, style: str, seed: int, video: Path, table: Path) -> None:
+        """Write the video of the voice in a style, and its motion."""
+        columns = speak(self.models.motion, self.subject, self.parts, style, seed)
+        tables.write(table, MOTION, columns, _ROWS)
+        drawn = self.draw(columns, style)
+        self.encode(video, each(drawn, f"render {video.name}", self.frames))
+
+    def draw(self, columns: Columns, style: str) -> Iterator[Image]:
+        """Draw landmarks with the ISPs of a style."""
+        return pictures(
+            self.models.generator,
+            self.subject.name,
+            columns,
+            style_patterns(style),
+            self.params.batch,
+        )
+
+    def encode(self, video: Path, drawn: Iterable[Image]) -> None:
+        """Write a video with the voice."""
+        encode_video(video, drawn, self.fps, self.sound, self.params.crf)
+
+    def compare(self, spoken: Path, video: Path) -> None:
+        """Write truth, reconstruction and the spoken video beside each other."""
+        known = self.draw(true_landmarks(self.subject, self.parts), self.subject.name)
+        panels = [
+            truth(self.parts, self.models.generator.size),
+            known,
+            (picture for _, picture in frames(spoken)),
+        ]
+        rows = side_by_side(panels, self.params.panel)
+        self.encode(video, each(rows, f"render {video.name}", self.frames))
+
+
+def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> None:
+    """Render a subject in its own style and in the next one's.
+
+    Raises:
+        Problem: an input is missing or does not fit.
+    """
+    if subject.name not in seen:
+        raise BadParams(subject, f"not in subjects.seen ({', '.join(seen)})")
+    own, other = subject.name, seen[(seen.index(subject.name) + 1) % len(seen)]
+    models = load_models(own, other)
+    scene = Scene(subject, spans(subject, params.seconds), models, params)
+    with whole_folder(VIDEOS / own) as folder:
+        spoken = VIDEOS / f"{own}.mp4"
+        scene.speak(own, seed, spoken, folder / f"{own}.parquet")
+        if other != own:
+            crossed = folder / f"as_{other}.mp4"
+            scene.speak(other, seed, crossed, crossed.with_suffix(".parquet"))
+        scene.compare(spoken, folder / "beside.mp4")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the stage for the subject that the command line names."""
+    try:
+        if len(arguments) != 1:
+            raise Problem("stages.render", "expected one argument, seen/NAME")
+        subject = Subject.parse(arguments[0])
+        params, training = section("render", RenderParams), section("training", Training)
+        torch.set_num_threads(training.threads)
+        run(subject, seen_subjects(), params, training.seed)
+    except Problem as problem:
+        fail(problem)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

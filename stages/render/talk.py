@@ -1,0 +1,130 @@
+"""Let a trained identity say any sound, in its own or another's style.
+
+    render_talk("sample_calm", "sample_lively", Path("voice.wav"), Path("talk.mp4"))
+
+Sound, features, motion and pictures pass through in pieces: memory does not grow with the sound.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import media, progress
+from pipeline.params import Training, section
+from pipeline.pictures import Image
+from pipeline.problems import BadFormat, MissingInput, Problem
+from stages.motion.predict import Motion, MotionStream, retarget
+from stages.motion.silence import levels, quiet_frames
+from stages.render import RenderParams
+from stages.render.actor import Models, load_models, pictures, style_patterns
+
+_SOUND_RATE = 48000  # of the video's sound
+_WAV_HEADER = 44  # bytes before the samples of what `write_wav` writes
+
+
+def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
+    """Render an identity that says a sound in a style; return how many frames.
+
+    Args:
+        identity: whose face, a trained subject.
+        style: whose way, a trained subject.
+        audio: any audio or video file with sound.
+        out: the video to write, H.264 and AAC, ending in .mp4.
+
+    Raises:
+        NotTrained: identity or style is not among the trained subjects.
+        NotAVideo: the file has no sound that can be decoded.
+        Problem: another input is missing or wrong.
+    """
+    if out.suffix.lower() != ".mp4":
+        raise Problem(out, "expected a name that ends in .mp4")
+    if not audio.is_file():
+        raise MissingInput(audio, "no such file")
+    params = section("render", RenderParams)
+    seed = section("training", Training).seed
+    models = load_models(identity, style)
+    isps = style_patterns(style)
+    with tempfile.TemporaryDirectory() as folder:
+        heard, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
+        media.write_wav(heard, media.sound(audio))
+        media.write_wav(played, media.sound(audio, _SOUND_RATE), _SOUND_RATE)
+        frames = _frames_of(heard, audio, models.motion.fps)
+        samples = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
+        with progress.bar(f"render {out.name}", frames) as bar:
+            drawn = _drawn(models, identity, style, heard, frames, isps, seed, params)
+            media.encode_video(
+                out,
+                _counted(drawn, bar),
+                models.motion.fps,
+                (samples, _SOUND_RATE),
+                params.crf,
+            )
+    return frames
+
+
+def _frames_of(wav: Path, audio: Path, fps: float) -> int:
+    samples = (wav.stat().st_size - _WAV_HEADER) // 2
+    if not samples:
+        raise BadFormat(audio, "its sound is empty")
+    return ceil(samples * fps / media.AUDIO_RATE - 1e-6)
+
+
+def _counted(pieces: Iterator[Image], bar: progress.Bar) -> Iterator[Image]:
+    for picture in pieces:
+        yield picture
+        bar.advance()
+
+
+def _drawn(
+    models: Models,
+    identity: str,
+    style: str,
+    wav: Path,
+    frames: int,
+    isps: Image,
+    seed: int,
+    params: RenderParams,
+) -> Iterator[Image]:
+    """Yield the pictures of a sound."""
+    face, way, at = models.motion.person(identity), models.motion.person(style), 0
+    for motion in motion_of(models, style, wav, frames, seed):
+        columns = retarget(motion, way, face, first=at)
+        at += len(motion)
+        yield from pictures(models.generator, identity, columns, isps, params.batch)
+
+
+def motion_of(models: Models, style: str, wav: Path, frames: int, seed: int) -> Iterator[Motion]:
+    """Yield the motion of a style saying a sound of 16 kHz, in pieces."""
+    fps = models.motion.fps
+    quiet = quiet_frames(levels(wav, fps, 0, frames), fps)
+    stream, at = MotionStream(models.motion, style, seed), 0
+    for features in features_of(wav, frames, fps):
+        count = len(features) // 2
+        yield stream.push(features, quiet[at : at + count])
+        at += count
+    yield stream.finish()
+
+
+def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float32]]:
+    """Yield the audio features of a sound of 16 kHz, (2n, 512), in pieces.
+
+    The sound is read twice: how loud it is has to be known first.
+    """
+    from stages.speech import mel
+    from stages.speech.apc import gain
+    from stages.speech.features import MODEL, Representer
+
+    representer = Representer()
+    if abs(representer.fps - fps) > 1e-6:
+        raise BadFormat(MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
+
+    def read(first: int, last: int) -> NDArray[np.float32]:
+        return media.read_wav(wav, first, last)[0]
+
+    energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
+    blocks = (m for m, _ in mel.in_blocks(read, fps, frames))
+    yield from representer.features(blocks, gain(energy, representer.level))

@@ -1,0 +1,117 @@
+"""The render stage: held-out frames, all of them, with their sound, and nothing by chance."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import media, tables
+from pipeline.faces import project as project_points
+from pipeline.formats import LANDMARKS, MOTION
+from pipeline.params import section
+from pipeline.problems import BadParams, MissingInput, Problem
+from pipeline.subjects import Subject
+from stages.motion.model import NotTrained
+from stages.render import RenderParams
+from stages.render.__main__ import main, run
+from stages.render.heldout import spans, true_landmarks, voice
+from tests.motion.people import FOCAL, SIZE
+from tests.render.project import lose_faces
+
+ANN = Subject("seen", "ann")
+FRAMES = 15  # 0.6 s at 25 fps
+
+
+def render(name: str = "ann") -> Path:
+    params = section("render", RenderParams)
+    run(Subject("seen", name), ["ann", "bob"], params, seed=1)
+    return Path("reports/videos")
+
+
+def test_every_video_has_all_held_out_frames_and_their_sound(project):
+    folder = render()
+    for path in ("ann.mp4", "ann/as_bob.mp4", "ann/beside.mp4"):
+        facts = media.facts(folder / path)
+        assert facts.audio
+        assert (facts.codec, facts.fps) == ("h264", 25.0)
+        assert len(list(media.frames(folder / path))) == FRAMES, path
+        sound = media.read_audio(folder / path)
+        assert abs(len(sound) / media.AUDIO_RATE - FRAMES / 25) < 0.1
+    assert media.facts(folder / "ann.mp4").width == 32
+    beside = media.facts(folder / "ann/beside.mp4")
+    assert (beside.width, beside.height) == (3 * 64, 64 + 24)
+
+
+def test_the_motion_table_is_what_was_drawn(project):
+    folder = render()
+    rows = tables.read(folder / "ann/ann.parquet", MOTION)
+    assert rows["frame"].tolist() == list(range(FRAMES))
+    again = project_points(rows["head"], rows["rotation"], rows["translation"], FOCAL, SIZE)
+    assert np.allclose(again, rows["points"], atol=1e-3)
+    other = tables.read(folder / "ann/as_bob.parquet", MOTION)
+    assert not np.allclose(other["head"], rows["head"])
+
+
+def test_the_same_inputs_give_the_same_bytes(project):
+    def digests() -> list[str]:
+        files = sorted(p for p in render().rglob("*") if p.is_file())
+        return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+    first = digests()
+    assert len(first) == 5
+    assert digests() == first
+
+
+def test_held_out_spans_are_cut_to_the_seconds_asked_for(project):
+    assert [len(span) for span in spans(ANN, 0.2)] == [5]
+    whole = spans(ANN, 100.0)
+    assert (whole[0].first, whole[0].end) == (80, 100)
+    assert len(voice(whole)) == 20 * 640
+
+
+def test_a_subject_with_nothing_held_out_is_told(project):
+    with pytest.raises(MissingInput, match="held-out"):
+        spans(ANN, 0.0)
+
+
+def test_a_frame_without_a_face_holds_the_last_one(project):
+    lose_faces("ann", [85, 86, 80])
+    known = true_landmarks(ANN, spans(ANN, 10.0))
+    truth = tables.read(Path("data/landmarks/seen/ann/one-001.parquet"), LANDMARKS)["points"]
+    assert np.array_equal(known["points"][5], truth[84])
+    assert np.array_equal(known["points"][6], truth[84])
+    assert np.array_equal(known["points"][0], truth[81])  # none before: the first with one
+
+
+def test_a_subject_that_is_not_seen_is_refused(project):
+    with pytest.raises(BadParams, match=r"subjects\.seen"):
+        run(Subject("seen", "carol"), ["ann"], section("render", RenderParams), 1)
+
+
+def test_a_subject_that_the_models_do_not_know_is_named(project):
+    with pytest.raises(NotTrained, match="carol"):
+        run(Subject("seen", "carol"), ["ann", "carol"], section("render", RenderParams), 1)
+
+
+def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
+    Path("models/generator.safetensors").unlink()
+    with pytest.raises(SystemExit):
+        main(["seen/ann"])
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert "generator.safetensors" in told[0]
+    with pytest.raises(SystemExit):
+        main([])
+
+
+def test_one_subject_alone_needs_no_other(project):
+    run(ANN, ["ann"], section("render", RenderParams), 1)
+    names = sorted(p.name for p in Path("reports/videos/ann").iterdir())
+    assert names == ["ann.parquet", "beside.mp4"]
+
+
+def test_missing_patterns_are_told(project):
+    Path("data/isp/ann/isps.parquet").unlink()
+    with pytest.raises(Problem, match="ISPs"):
+        render()
