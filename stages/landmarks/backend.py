@@ -1,6 +1,7 @@
 """What a landmark backend gives, and how one is chosen by name."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ def identity(name: str) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence MediaPipe's start, which writes to the process's standard error past Python."""
+    # MediaPipe 0.10.14 warns of protobuf's future; it is pinned.
+    warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -4,8 +4,6 @@ It follows the face from frame to frame, so that a clip always starts with a fre
 is smoothed over time, so that lips do not lag. Apache-2.0, weights in the wheel.
 """
 
-import warnings
-
 import numpy as np
 
 from pipeline.pictures import Image
@@ -40,8 +38,6 @@ class MeshBackend:
     """MediaPipe's face mesh, following one face through a clip."""
 
     def __init__(self) -> None:
-        # MediaPipe 0.10.14 warns of protobuf's future; it is pinned.
-        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
         with quiet():
             from mediapipe.python.solutions.face_mesh import FaceMesh
 
