@@ -19,6 +19,7 @@ from stages.speech.syllables import VOWELS, kind, syllabify
 SILENCE = "SIL"
 _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
+_MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
 _QUIET_DB = -65.0  # a piece that is nowhere louder holds no speech
 _BLOCK = round(0.02 * RATE)  # samples, the grid on which quiet places are looked for
 
@@ -155,7 +156,12 @@ def _phones_alone(sound: NDArray[np.float32]) -> list[Word]:
 
 def _phone(name: str, start: int, end: int) -> Phone:
     # Fillers ("+NSN+", "<s>") are sounds that are not speech.
-    return Phone(name if name.isalpha() else SILENCE, start * _FRAME, end * _FRAME)
+    return Phone(name if name.isalpha() else SILENCE, _edge(start), _edge(end))
+
+
+def _edge(frame: int) -> float:
+    """Return the time half-way between the middles of a frame's window and the one before."""
+    return (frame - 0.5) * _FRAME + _MIDDLE if frame else 0.0
 
 
 def _placed(words: list[Word], start: float, end: float) -> list[Word]:

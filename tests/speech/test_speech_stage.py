@@ -90,6 +90,7 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
     assert np.isfinite(found["feature"]).all()
 
 
+@pytest.mark.slow
 def test_the_second_run_takes_every_clip_from_the_item_store(project: Path):
     speech.run(CALM, SpeechParams(recogniser="phones"))
     kept = list(Path(".idiolect/items").glob("*/*/sync.parquet"))
@@ -186,7 +187,7 @@ def test_residual_layers_add_their_input():
     torch.manual_seed(0)
     network = apc.APC(8, 2, residual=True).eval()
     sound = torch.rand(1, 6, 80)
-    x, _ = network.layers[0]((sound - 0.4) / 0.2)
+    x, _ = network.layers[0]((sound - apc._MEAN) / apc._SPREAD)
     y, _ = network.layers[1](x)
     assert torch.allclose(network.represent(sound)[0], x + y)
 
