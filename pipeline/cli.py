@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pipeline.problems import Problem, fail
+from pipeline.problems import one_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,7 +101,5 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; a problem is one line and exit code 1."""
-    try:
+    with one_line():
         app()
-    except Problem as problem:
-        fail(problem)

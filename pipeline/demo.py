@@ -33,10 +33,11 @@ def run() -> int:
     try:
         for line in process.stdout:
             starts, rests = _STARTS.search(line), _REST.search(line)
-            name = (starts or rests or [None, ""])[1]
+            found = starts or rests
+            name = str(found[1]) if found else ""
             if name in left:
                 left.remove(name)
-            if current and (starts or rests):
+            if current and found:
                 took[current] = time.monotonic() - since
                 expected += timing.seconds(current)
                 current = ""

@@ -69,7 +69,7 @@ def _step_seconds() -> float:
     import torch
 
     torch.set_num_threads(min(2, os.cpu_count() or 1))
-    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1)
     image = torch.randn(4, 64, 128, 128).contiguous(memory_format=torch.channels_last)
     times = []
     for _ in range(6):

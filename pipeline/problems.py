@@ -1,5 +1,7 @@
 """Errors that a user meets: one line that names the item, what was expected, found, and to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -15,6 +17,10 @@ class Problem(Exception):
     def __init__(self, item: object, found: str, todo: str = "") -> None:
         self.item, self.found, self.todo = str(item), found, todo
         super().__init__(f"{item}: {found}" + (f"; {todo}" if todo else ""))
+
+    def __reduce__(self) -> tuple[type["Problem"], tuple[str, str, str]]:
+        """Travel between processes."""
+        return type(self), (self.item, self.found, self.todo)
 
 
 class BadParams(Problem):
@@ -35,3 +41,14 @@ def fail(problem: Problem, code: int = 1) -> NoReturn:
 
     print(f"error: {problem}", file=sys.stderr)
     raise SystemExit(code)
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """End the program with one line where the block meets a problem, or Ctrl-C."""
+    try:
+        yield
+    except Problem as problem:
+        fail(problem)
+    except KeyboardInterrupt:
+        fail(Problem("stopped", "by Ctrl-C", "run it again to go on"), 130)

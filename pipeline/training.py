@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from pipeline import items
 from pipeline.params import Training
-from pipeline.problems import BadFormat, BadParams, MissingInput
+from pipeline.problems import BadFormat, BadParams, MissingInput, Problem
 from pipeline.progress import bar
 from pipeline.writing import whole_file
 
@@ -49,7 +49,7 @@ class Told(TypedDict):
     sums: dict[str, list[float]]
 
 
-class Stopped(KeyboardInterrupt):
+class Stopped(Problem):
     """The training was asked to stop; its checkpoint is written."""
 
 
@@ -143,7 +143,8 @@ def train(
                     _save(run, folder, step + 1, drawn.told())
                     saved = time.monotonic()
                 if stop.is_set():
-                    raise Stopped(f"{name}: stopped after step {step + 1} of {steps}; run it again")
+                    raise Stopped(name, f"stopped after step {step + 1} of {steps}", "run it again")
+        drawn.finish(steps)
         if first < steps:
             _save(run, folder, steps, drawn.told())
     return run.weights()
@@ -394,13 +395,19 @@ class _Curves:
         """Add a step's values; every so many steps draw their means and return them as text."""
         for name, value in values.items():
             self.sums.setdefault(name, []).append(float(value))
-        if (step + 1) % every:
-            return ""
+        return "" if (step + 1) % every else self._point(step + 1)
+
+    def finish(self, steps: int) -> None:
+        """Draw what is left since the last point."""
+        if self.sums:
+            self._point(steps)
+
+    def _point(self, step: int) -> str:
         means = {name: float(np.mean(kept)) for name, kept in self.sums.items()}
         self.sums = {}
         for name, mean in means.items():
-            self.points.setdefault(name, []).append([step + 1, mean])
-        self._draw(step + 1, means)
+            self.points.setdefault(name, []).append([step, mean])
+        self._draw(step, means)
         return " ".join(f"{name} {mean:.3g}" for name, mean in list(means.items())[:3])
 
     def _draw(self, step: int, means: Mapping[str, float]) -> None:

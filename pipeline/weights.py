@@ -237,10 +237,8 @@ def _row(name: str) -> Weights:
 
 
 if __name__ == "__main__":
-    from pipeline.problems import fail
+    from pipeline.problems import one_line
 
-    try:
+    with one_line():
         for each in TABLE:
             print(each, path(each))
-    except Problem as problem:
-        fail(problem)

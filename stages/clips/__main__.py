@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline import items, progress, tables
 from pipeline.formats import LEDGER
 from pipeline.params import section
-from pipeline.problems import MissingInput, Problem, fail
+from pipeline.problems import MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.versions import version
 from pipeline.writing import whole_folder
@@ -221,7 +221,7 @@ def summary(subject: Subject, rows: list[Row]) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject that the command line names."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.clips", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
@@ -232,8 +232,6 @@ def main(arguments: list[str]) -> None:
         if not usable:
             found = told[0].partition(": ")[2]
             raise NothingUsable(subject.name, f"nothing usable in {found}", "see the reasons above")
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

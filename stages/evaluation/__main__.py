@@ -11,7 +11,7 @@ import numpy as np
 from pipeline import faces
 from pipeline.items import file_hash
 from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import Problem, fail
+from pipeline.problems import one_line
 from pipeline.subjects import Subject, training_subjects
 from pipeline.writing import whole_file
 from stages.evaluation import motion_scores, pictures, reconstruction
@@ -139,14 +139,12 @@ def _finite(value: Any) -> Any:
 
 def main() -> None:
     """Evaluate what params.yaml names."""
-    try:
+    with one_line():
         training = section("training", Training)
         import torch
 
         torch.set_num_threads(training.threads)
         run(section("evaluation", EvaluationParams), seen_subjects())
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ docs/method.md, equation (3).
 
 from pathlib import Path
 
-from pipeline.problems import BadFormat, Problem, fail
+from pipeline.problems import BadFormat, one_line
 
 BASE = Path("models/generator_base.safetensors")
 MODEL = Path("models/generator.safetensors")
@@ -72,10 +72,8 @@ def run() -> None:
 
 def main() -> None:
     """Run the stage; a problem is one line and exit code 1."""
-    try:
+    with one_line():
         run()
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

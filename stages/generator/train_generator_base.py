@@ -9,7 +9,7 @@ Method: section "Style-aware generator" of docs/method.md.
 
 from pathlib import Path
 
-from pipeline.problems import Problem, fail
+from pipeline.problems import one_line
 
 BASE = Path("models/generator_base.safetensors")
 STAGE = "train_generator_base"
@@ -48,10 +48,8 @@ def run() -> None:
 
 def main() -> None:
     """Run the stage; a problem is one line and exit code 1."""
-    try:
+    with one_line():
         run()
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import sys
 
 from pipeline.params import section
-from pipeline.problems import Problem, fail
+from pipeline.problems import one_line
 from pipeline.subjects import Subject
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.run import run
@@ -11,11 +11,9 @@ from stages.landmarks.run import run
 
 def main() -> None:
     """Run the stage on the subject named on the command line."""
-    try:
+    with one_line():
         subject = Subject.parse(sys.argv[1] if len(sys.argv) == 2 else "")
         print(run(subject, section("landmarks", LandmarksParams)))
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

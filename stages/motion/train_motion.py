@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pipeline import items
 from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import BadFormat, Problem, fail
+from pipeline.problems import BadFormat, one_line
 from pipeline.subjects import Subject, training_subjects
 from pipeline.training import Batch, Update, cosine, train
 from pipeline.versions import version
@@ -200,11 +200,9 @@ def _hashes(subjects: Sequence[Subject], data: Path) -> dict[str, str]:
 
 def main() -> None:
     """Run the stage as dvc.yaml calls it."""
-    try:
+    with one_line():
         subjects = training_subjects(seen_subjects(), Path("data/features/seen"))
         run(section("motion", MotionParams), section("training", Training), subjects)
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

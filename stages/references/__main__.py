@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import params, tables
 from pipeline.formats import REFERENCES, TEMPLATES
 from pipeline.pictures import Frames
-from pipeline.problems import Problem, fail
+from pipeline.problems import Problem, one_line
 from pipeline.subjects import Subject
 from stages.references import ReferenceParams, person, retrieval, sheet, templates
 from stages.references.person import Person
@@ -62,13 +62,11 @@ def rows(motion: Person, picked: list[list[Candidate]]) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject named on the command line."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.references", "expected one subject", "say seen/NAME")
         subject = Subject.parse(arguments[0])
         run(subject, params.section("references", ReferenceParams))
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

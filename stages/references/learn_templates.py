@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline import params, tables
 from pipeline.formats import PHONES, SYNC, TEMPLATES
-from pipeline.problems import MissingInput, Problem, fail
+from pipeline.problems import MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.writing import whole_file
 from stages.references import ReferenceParams, person, sheet, templates
@@ -223,13 +223,11 @@ def _by_name(values: Floats) -> dict[str, float]:
 
 def main(arguments: list[str]) -> None:
     """Learn from the data folders named on the command line."""
-    try:
+    with one_line():
         if not arguments:
             raise Problem("stages.references.learn_templates", "expected data folders")
         section = params.section("references", ReferenceParams)
         run([Path(argument) for argument in arguments], section)
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

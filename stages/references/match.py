@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline import faces, params, tables
 from pipeline.formats import LANDMARKS, MATCH, REFERENCES, TEMPLATES
 from pipeline.pictures import Frames, Image
-from pipeline.problems import MissingInput, Problem, fail
+from pipeline.problems import MissingInput, Problem, one_line
 from pipeline.progress import bar
 from pipeline.subjects import Subject
 from stages.references import MatchParams
@@ -202,13 +202,11 @@ def embed(network: "Features", images: Image) -> Floats:
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject named on the command line."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.references.match", "expected one subject", "say seen/NAME")
         subject = Subject.parse(arguments[0])
         run(subject, params.section("match", MatchParams))
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

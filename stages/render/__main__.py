@@ -18,7 +18,7 @@ from pipeline.formats import MOTION
 from pipeline.media import AUDIO_RATE, encode_video, frames
 from pipeline.params import Training, section, seen_subjects
 from pipeline.pictures import Image
-from pipeline.problems import BadParams, Problem, fail
+from pipeline.problems import BadParams, Problem, one_line
 from pipeline.progress import each
 from pipeline.subjects import Subject
 from pipeline.writing import whole_folder
@@ -97,15 +97,13 @@ def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> N
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject that the command line names."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.render", "expected one argument, seen/NAME")
         subject = Subject.parse(arguments[0])
         params, training = section("render", RenderParams), section("training", Training)
         torch.set_num_threads(training.threads)
         run(subject, seen_subjects(), params, training.seed)
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.params import Section, section
-from pipeline.problems import BadParams, Problem, fail
+from pipeline.problems import BadParams, one_line
 from stages.sample import make_sample
 
 
@@ -43,9 +43,7 @@ def run(name: str, params: SampleParams) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line():
         if len(sys.argv) != 2:
             raise BadParams("python -m stages.sample", "expected the name of one sample subject")
         run(sys.argv[1], section("sample", SampleParams))
-    except Problem as problem:
-        fail(problem)

@@ -20,7 +20,7 @@ from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
 from pipeline.media import read_wav
 from pipeline.params import section
-from pipeline.problems import BadFormat, MissingInput, Problem, fail
+from pipeline.problems import BadFormat, MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.versions import version
 from pipeline.writing import whole_folder
@@ -173,14 +173,12 @@ def _opening(path: Path, clip: Clip) -> NDArray[np.float64]:
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject that the command line names."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.speech", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
         count = run(subject, section("speech", SpeechParams))
         print(f"{subject.name}: mel, phones and sync of {count} clips")
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline import progress, tables
 from pipeline.formats import FEATURES, MEL
-from pipeline.problems import BadFormat, Problem, fail
+from pipeline.problems import BadFormat, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.training import load_model
 from pipeline.writing import whole_folder
@@ -129,13 +129,11 @@ def _write(source: Path, target: Path, representer: Representer) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the stage for the subject that the command line names."""
-    try:
+    with one_line():
         if len(arguments) != 1:
             raise Problem("stages.speech.features", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
         print(f"{subject.name}: features of {run(subject)} clips")
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch import Tensor
 from pipeline import items, tables
 from pipeline.formats import MEL
 from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import BadFormat, MissingInput, Problem, fail
+from pipeline.problems import BadFormat, MissingInput, one_line
 from pipeline.subjects import Subject, training_subjects
 from pipeline.training import Batch, Update, part, prefixed, save_model, train
 from pipeline.versions import version
@@ -138,10 +138,8 @@ def run(
 
 def main() -> None:
     """Run the stage by params.yaml."""
-    try:
+    with one_line():
         run(seen_subjects(), section(NAME, AudioParams), section("training", Training))
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

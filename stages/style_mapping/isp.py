@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import tables
 from pipeline.formats import ISPS, REFERENCES, TEMPLATES
 from pipeline.pictures import Image, decode_jpeg, decode_png, encode_png
-from pipeline.problems import MissingInput, Problem, fail
+from pipeline.problems import MissingInput, one_line
 from pipeline.subjects import Subject
 from pipeline.writing import whole_file, whole_folder
 from stages.style_mapping.sheet import grid
@@ -69,10 +69,8 @@ def main() -> None:
     """Run for the subject named on the command line."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m stages.style_mapping.isp ROLE/NAME")
-    try:
+    with one_line():
         run(Subject.parse(sys.argv[1]))
-    except Problem as problem:
-        fail(problem)
 
 
 if __name__ == "__main__":

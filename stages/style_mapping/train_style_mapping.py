@@ -20,9 +20,9 @@ from pipeline.items import file_hash
 from pipeline.params import Training
 from pipeline.perceptual import load_perceptual
 from pipeline.pictures import Image, encode_png
-from pipeline.problems import Problem, fail
+from pipeline.problems import one_line
 from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Stopped, Update, cosine, prefixed, save_model, train
+from pipeline.training import Update, cosine, prefixed, save_model, train
 from pipeline.versions import version
 from pipeline.writing import whole_file
 from stages.style_mapping import deformation, losses
@@ -187,15 +187,11 @@ def _hashes(subject: Subject) -> dict[str, str]:
 
 def main() -> None:
     """Train with params.yaml."""
-    try:
+    with one_line():
         params = parameters.section("style_mapping", StyleMappingParams)
         training = parameters.section("training", Training)
         names = parameters.seen_subjects()
         run(params, training, training_subjects(names, CLIPS / "seen"))
-    except Problem as problem:
-        fail(problem)
-    except Stopped as stopped:
-        raise SystemExit(f"{stopped}") from None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,17 @@ from torch import Tensor, nn
 
 from pipeline.params import Training
 from pipeline.problems import BadFormat, BadParams, MissingInput
-from pipeline.training import Batch, Update, cosine, load_model, part, prefixed, save_model, train
+from pipeline.training import (
+    Batch,
+    Stopped,
+    Update,
+    cosine,
+    load_model,
+    part,
+    prefixed,
+    save_model,
+    train,
+)
 
 SETTINGS = Training(seed=3, precision="fp32", threads=1)
 
@@ -68,7 +78,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(
     whole = run(Doubling())
     monkeypatch.chdir(tmp_path / "parts")
     for stop in (6, 21):
-        with pytest.raises(KeyboardInterrupt, match="run it again"):
+        with pytest.raises(Stopped, match="run it again"):
             run(Doubling(stop_at=stop))
     parts = run(Doubling())
     assert same(whole, parts)

@@ -1,0 +1,31 @@
+import pickle
+
+import pytest
+
+from pipeline.problems import BadParams, Problem, one_line
+
+
+def test_a_problem_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped, one_line():
+        raise BadParams("clips.fps", "expected more than 0, found -1", "set it to 25")
+    assert stopped.value.code == 1
+    told = capsys.readouterr().err
+    assert told == "error: clips.fps: expected more than 0, found -1; set it to 25\n"
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped, one_line():
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_problem_travels_between_processes() -> None:
+    back = pickle.loads(pickle.dumps(BadParams("a", "b", "c")))
+    assert (type(back), str(back)) == (BadParams, "a: b; c")
+
+
+def test_what_is_no_problem_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), one_line():
+        raise ZeroDivisionError
+    assert str(Problem("a", "b")) == "a: b"
