@@ -1,15 +1,12 @@
 """Where the faces of a picture are: MediaPipe's two detectors, whose models come in its wheel."""
 
-import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline.media import Image, resize
+from pipeline.native import quiet
 
 _LONG_SIDE = 960  # the detectors look at 128 and 192 pixels; larger pictures only cost time
 _SMALL = 0.3  # a face smaller than this share of the picture is looked at again, near
@@ -35,7 +32,7 @@ class FaceFinder:
 
     def __init__(self) -> None:
         warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
-        with _quiet():
+        with quiet():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
             self._near: Any = FaceDetection(_SCORE, 0)
@@ -67,20 +64,6 @@ class FaceFinder:
             return box
         best = max(again, key=lambda b: b.side)
         return Box(best.x + left, best.y + top, best.side)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what MediaPipe's libraries say while they start from a user's terminal."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _boxes(model: Any, image: Image) -> list[Box]:

@@ -1,9 +1,5 @@
 """What a landmark backend gives, and how one is chosen by name."""
 
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,19 +69,3 @@ def identity(name: str) -> str:
     from importlib.metadata import version
 
     return f"mediapipe {version('mediapipe')}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence MediaPipe's start, which writes to the process's standard error past Python."""
-    # MediaPipe 0.10.14 warns of protobuf's future; it is pinned.
-    warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

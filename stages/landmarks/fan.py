@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.native import quiet
 from pipeline.pictures import Image
 from pipeline.problems import MissingInput
-from stages.landmarks.backend import Face, quiet
+from stages.landmarks.backend import Face
 
 WEIGHTS = "2DFAN4-11f355bf06.pth.tar"
 _URL = "https://www.adrianbulat.com/downloads/python-fan/"

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.native import quiet
 from pipeline.pictures import Image
-from stages.landmarks.backend import quiet
 
 
 class Matte:

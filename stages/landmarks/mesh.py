@@ -6,8 +6,9 @@ is smoothed over time, so that lips do not lag. Apache-2.0, weights in the wheel
 
 import numpy as np
 
+from pipeline.native import quiet
 from pipeline.pictures import Image
-from stages.landmarks.backend import Face, quiet
+from stages.landmarks.backend import Face
 
 # For each of the 68 landmarks the vertices of the mesh whose mean it is, symmetric in left and
 # right; chosen by eye on overlays. The jaw's lie on the mesh, not on the silhouette: they stay on

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.native import quiet
 from stages.sample import points as index
 
 FloatArray = NDArray[np.float64]
@@ -20,7 +21,7 @@ def detect(photo: Image) -> FloatArray:
     part = cv2.resize(
         photo[top : top + side, left : left + side], None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC
     )
-    with FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
+    with quiet(), FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
         found = mesh.process(part).multi_face_landmarks[0].landmark
     points = np.array([[p.x, p.y, p.z] for p in found]) * side
     return np.asarray(points + np.array([left, top, 0.0]), np.float64)
@@ -38,7 +39,7 @@ def mattes(
     zoom = 3
     left, top, side = round(float(mesh[:468, 0].mean())) - 130, 0, 260
     part = photo[top : top + side, left : left + side]
-    with SelfieSegmentation(model_selection=0) as segmentation:
+    with quiet(), SelfieSegmentation(model_selection=0) as segmentation:
         rough = np.asarray(segmentation.process(part).segmentation_mask, np.float32)
     large: Any = cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     rough = cv2.resize(rough, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)

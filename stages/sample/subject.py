@@ -1,5 +1,6 @@
 """Make one sample subject: its video, and beside it the truth about every frame."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,36 +43,53 @@ def make_sample(
 
     The bytes are the same on every run on one machine.
     """
-    import cv2
+    from joblib import Parallel, delayed
 
-    from pipeline.progress import bar
+    from pipeline.media import encode_video
+    from pipeline.progress import each
     from stages.sample.face import load_face
     from stages.sample.motion import move
-    from stages.sample.movie import movie
     from stages.sample.picture import Painter
-    from stages.sample.pose import Pose
     from stages.sample.speech import speak
+    from stages.sample.voice import RATE
 
-    cv2.setNumThreads(1)
     frames = round(seconds * fps)
     speech = speak(identity, style, frames / fps, start)
     seed = 10 * IDENTITIES.index(identity) + STYLES.index(style)
     motion = move(speech, style, frames, fps, seed)
     painter = Painter(load_face(identity))
     rows: list[tuple[FloatArray, Pose]] = []
-    with (
-        bar(f"sample {identity} {style}", frames) as progress,
-        movie(out_video, size, fps, speech.sound) as add,
-    ):
-        for frame in range(frames):
-            image, points, pose = painter.draw(motion, frame)
-            if size != len(image):
-                image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-            add(image)
-            rows.append((points, pose))
-            progress.advance()
+    drawn = Parallel(n_jobs=-1, return_as="generator")(
+        delayed(_draw)(painter, motion, range(first, min(first + fps, frames)), size)
+        for first in range(0, frames, fps)
+    )
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for second in drawn:
+            for image, points, pose in second:
+                rows.append((points, pose))
+                yield image
+
+    shown = each(pictures(), f"sample {identity} {style}", frames)
+    encode_video(out_video, shown, fps, (speech.sound, RATE), crf=15)
     _write_truth(out_truth, painter, motion, rows, size, fps, style)
     _write_phones(out_truth, speech)
+
+
+def _draw(
+    painter: "Painter", motion: "Motion", frames: range, size: int
+) -> list[tuple[NDArray[np.uint8], FloatArray, "Pose"]]:
+    """Draw some frames on one core: pictures (size, size, 3), mesh points, poses."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    made = []
+    for frame in frames:
+        image, points, pose = painter.draw(motion, frame)
+        if size != len(image):
+            image = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
+        made.append((image, points, pose))
+    return made
 
 
 def _write_truth(

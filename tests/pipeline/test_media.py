@@ -226,7 +226,7 @@ def test_a_copy_of_a_reader_for_another_process_starts_empty(tmp_path: Path) -> 
     write_frames(tmp_path / "frames.parquet", 5)
     reader = media.Frames(tmp_path / "frames.parquet", size=32)
     assert number(reader[4]) == 4
-    copy = pickle.loads(pickle.dumps(reader))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(reader))
     assert not copy._kept
     assert number(copy[4]) == 4
 
