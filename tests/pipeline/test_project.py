@@ -1,6 +1,5 @@
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ REPO = Path(__file__).resolve().parent.parent.parent
 @pytest.fixture
 def empty(workdir: Path) -> Path:
     """Give a project without results: params, presets and a DVC repository."""
-    for name in ("params.yaml", "dvc.yaml", "versions.yaml"):
-        shutil.copy(REPO / name, workdir)
+    for name in ("params.yaml", "dvc.yaml", "versions.yaml", ".dvc/config"):
+        (workdir / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPO / name, workdir / name)
     subprocess.run(["git", "init", "-q"], check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
     return workdir
 
 
