@@ -16,17 +16,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from pipeline import faces
 from pipeline.params import Training
 from pipeline.pictures import encode_png
 from pipeline.subjects import Subject
 from pipeline.training import train
-from stages.generator import model
+from stages.generator import drawing, model
 from stages.generator.footage import Footage, read_footage
 from stages.generator.inference import Generator, load
+from stages.generator.network import sample
 from stages.generator.params import GeneratorParams, read_generator
 from stages.generator.patterns import Patterns, read_patterns
+from stages.generator.sources import source_of
 from stages.generator.task import GeneratorTask
 from stages.generator.training_run import schedule
 
@@ -87,7 +90,7 @@ def _patterns(footage: Footage, data: Path) -> Patterns:
 def _train(
     params: GeneratorParams, footage: list[Footage], patterns: list[Patterns], threads: int
 ) -> Generator:
-    sources = [model.source_of(f) for f in footage]
+    sources = [source_of(f) for f in footage]
     task = GeneratorTask(
         params,
         footage,
@@ -152,19 +155,7 @@ def _report(
     apart = np.linalg.norm(before.driving.points[None] - points[:, None], axis=-1).mean(-1)
     nearest = apart.argmin(1)
     source = generator.source(name)
-    from stages.generator.drawing import condition
-
-    warped = np.stack(
-        [
-            condition(
-                generator.sources[name],
-                now.driving.points[r],
-                now.driving.irises[r],
-                now.driving.shoulders[r],
-            )[0]
-            for r in rows
-        ]
-    )
+    warped = _warped(generator.sources[name], now, rows)
     answers = {
         "generator": drawn,
         "generator, no ISPs": np.stack(list(generator.frames(name, *parts, black))),
@@ -193,6 +184,16 @@ def _report(
         picture = np.concatenate([np.concatenate(list(line[some]), axis=1) for line in lines])
         big = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         sheet.with_name(f"{sheet.stem}_{name}.png").write_bytes(encode_png(big))
+
+
+def _warped(source: model.Source, footage: Footage, rows: np.ndarray) -> np.ndarray:
+    """Warp the source to the landmarks alone, without the network."""
+    driving = footage.driving
+    parts = [(driving.points[r], driving.irises[r], driving.shoulders[r]) for r in rows]
+    places = [drawing.condition(source, *part)[0] for part in parts]
+    where = torch.from_numpy(np.stack(places))
+    image = drawing.to_tensor([source.image]).expand(len(where), -1, -1, -1)
+    return drawing.to_images(sample(image, where))
 
 
 def _box(points: np.ndarray) -> tuple[slice, slice]:

@@ -1,8 +1,9 @@
-"""What the U-Net is given for a frame: source, warped source, facial map, as tensors."""
+"""What the U-Net is given for a frame: source, its warp, facial map, ISPs, as tensors."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from stages.generator import facial_map, warping
 from stages.generator.model import Source
 
 Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 
 def condition(
@@ -19,8 +21,8 @@ def condition(
     points: NDArray[np.floating[Any]],
     irises: NDArray[np.floating[Any]],
     shoulders: NDArray[np.floating[Any]],
-) -> tuple[Images, Images]:
-    """Warp a source to driving landmarks and draw their facial map.
+) -> tuple[Floats, Images]:
+    """Find where a source goes under driving landmarks, and draw their facial map.
 
     Args:
         source: the identity.
@@ -29,13 +31,26 @@ def condition(
         shoulders: (18, 2), px, or NaN.
 
     Returns:
-        The warped source (size, size, 3) and the map (size, size, 7).
+        The place in the source of each pixel, (size, size, 2), −1 to 1 from edge to edge, and the
+        map (size, size, 7).
     """
+    drawn = facial_map.draw(points, irises, shoulders, len(source.image))
+    where = places(source, points, shoulders)
+    return where, np.ascontiguousarray(drawn.transpose(1, 2, 0))
+
+
+def places(
+    source: Source,
+    points: NDArray[np.floating[Any]],
+    shoulders: NDArray[np.floating[Any]],
+) -> Floats:
+    """Find the place in the source of each pixel, (size, size, 2), −1 to 1 from edge to edge."""
     size = len(source.image)
     pairs = warping.controls(points, shoulders, source.points, source.shoulders, size)
-    warped = warping.warp(source.image, warping.flow(*pairs, size))
-    drawn = facial_map.draw(points, irises, shoulders, size)
-    return warped, np.ascontiguousarray(drawn.transpose(1, 2, 0))
+    correction = source.refinement.at(points / size, shoulders / size)
+    fine = cv2.resize(correction, (size, size), interpolation=cv2.INTER_LINEAR)
+    where: Floats = warping.flow(*pairs, size) + fine
+    return where
 
 
 def to_tensor(pictures: Sequence[Images] | Images) -> Tensor:

@@ -89,11 +89,11 @@ class Generator:
             for i in wanted
             if i < len(rows.points)
         ]
-        warped = drawing.to_tensor([w for w, _ in conditions]).to(self.device)
+        where = torch.from_numpy(np.stack([w for w, _ in conditions])).to(self.device)
         drawn = drawing.map_to_tensor([m for _, m in conditions]).to(self.device)
         still = drawing.to_tensor([source.image]).to(self.device)
-        many = (len(warped), -1, -1, -1)
-        frames = self.unet(still.expand(many), warped, drawn, style.expand(many))
+        many = (len(where), -1, -1, -1)
+        frames = self.unet(still.expand(many), where, drawn, style.expand(many))
         return drawing.to_images(frames)
 
 

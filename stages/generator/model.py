@@ -4,7 +4,7 @@ The source lies in the file, so that drawing frames needs no clip.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from pipeline import training
 from pipeline.pictures import Image
 from pipeline.problems import BadFormat
-from stages.generator.footage import Footage, choose_source
 from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
+from stages.generator.refinement import Refinement
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Source:
         image: (size, size, 3) RGB.
         points: its landmarks, (68, 2), px of the image.
         shoulders: its shoulder points, (18, 2), px of the image, or NaN.
+        refinement: the identity's own correction of the warp.
         stored: width and height of the identity's stored frames, px.
         clip: the clip it was taken from.
         frame: index in that clip.
@@ -37,23 +38,10 @@ class Source:
     image: Image
     points: NDArray[np.float32]
     shoulders: NDArray[np.float32]
+    refinement: Refinement
     stored: int
     clip: str
     frame: int
-
-
-def source_of(footage: Footage) -> Source:
-    """Take a person's source image out of the training frames."""
-    row = choose_source(footage)
-    clip = footage.clips[footage.clip[row]]
-    return Source(
-        image=footage.picture(row),
-        points=footage.driving.points[row],
-        shoulders=footage.driving.shoulders[row],
-        stored=clip.size,
-        clip=clip.id,
-        frame=int(footage.frame[row]),
-    )
 
 
 def save(
@@ -69,6 +57,9 @@ def save(
         tensors[f"source.{name}.image"] = torch.from_numpy(source.image)
         tensors[f"source.{name}.points"] = torch.from_numpy(source.points)
         tensors[f"source.{name}.shoulders"] = torch.from_numpy(source.shoulders)
+        for part in fields(Refinement):
+            value = getattr(source.refinement, part.name)
+            tensors[f"source.{name}.refinement.{part.name}"] = torch.from_numpy(value)
         subjects[name] = {"stored": source.stored, "clip": source.clip, "frame": source.frame}
     config = {"generator": params.model_dump(mode="json"), "subjects": subjects}
     training.save_model(path, tensors, config)
@@ -83,6 +74,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Sourc
                 image=tensors[f"source.{name}.image"].numpy(),
                 points=tensors[f"source.{name}.points"].numpy(),
                 shoulders=tensors[f"source.{name}.shoulders"].numpy(),
+                refinement=Refinement(
+                    **{
+                        part.name: tensors[f"source.{name}.refinement.{part.name}"].numpy()
+                        for part in fields(Refinement)
+                    }
+                ),
                 stored=int(facts["stored"]),
                 clip=str(facts["clip"]),
                 frame=int(facts["frame"]),

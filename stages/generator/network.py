@@ -2,8 +2,10 @@
 
 Sources: U-Net with residual blocks at each scale and tanh (LSP), PatchGAN (pix2pixHD). Ours: the
 first down-sampling and the last up-sampling move pixels to channels and back, so that no
-convolution runs at full size; and the network paints over the source warped to the driving
-landmarks, of which it keeps what its mask tells.
+convolution runs at full size; and the frame is the source, taken from where the landmarks' warp
+and a flow of the network's tell, plus a difference by a tanh that reaches from black to white and
+back. (Tried on a real clip: without the flow 400 steps gain 0.7 dB on the warped source; a mask
+that blends paint with the warped source shuts within some steps, and nothing is learnt any more.)
 """
 
 from collections.abc import Sequence
@@ -17,8 +19,10 @@ from torch.nn import functional as F
 MAP_CHANNELS = 7
 ISP_CHANNELS = 12
 SOURCE_CHANNELS = 6  # the source as it is and as warped
-PLACE_CHANNELS = 2  # where in the image a pixel lies
+PLACE_CHANNELS = 4  # where in the image a pixel lies, and how far the source was moved there
+_MOVED = 8.0  # brings that move to the size of the other channels
 _SLOPE = 0.1
+_REACH = 1 / 16  # how far the flow can take a pixel, in widths of the image
 
 
 def activate(x: Tensor) -> Tensor:
@@ -62,26 +66,37 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(wide))
         self.join = nn.ModuleList(nn.Conv2d(2 * c, c, 1) for c in wide[:-1])
         self.decode = nn.ModuleList(Residual(c) for c in wide[:-1])
-        self.head = nn.Conv2d(wide[0], 4 * 4, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                # Nothing normalises here: torch's own start would lose the signal on its way down.
+                nn.init.kaiming_normal_(layer.weight, _SLOPE)
+                nn.init.zeros_(cast("Tensor", layer.bias))
+        for block in (*self.encode, *self.decode):
+            nn.init.zeros_(cast("Residual", block).second.weight)
+        self.head = nn.Conv2d(wide[0], 3 * 4 + 2, 3, padding=1)
+        nn.init.normal_(self.head.weight, std=1e-3)  # starts as the warped source
         nn.init.zeros_(cast("Tensor", self.head.bias))
         steps = (torch.arange(size, dtype=torch.float32) + 0.5) * (2 / size) - 1
-        place = torch.stack(torch.meshgrid(steps, steps, indexing="ij"))[None]
+        place = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))[None]
         self.register_buffer("place", place, persistent=False)
 
-    def forward(self, source: Tensor, warped: Tensor, drawn: Tensor, isps: Tensor) -> Tensor:
+    def forward(self, source: Tensor, where: Tensor, drawn: Tensor, isps: Tensor) -> Tensor:
         """Draw frames.
 
         Args:
             source: source image of the identity, (B, 3, H, W), −1 to 1.
-            warped: the source warped to the driving landmarks, (B, 3, H, W), −1 to 1.
+            where: place in the source of each pixel, (B, H, W, 2), −1 to 1 from edge to edge.
             drawn: facial map, (B, 7, H, W), 0 to 1.
             isps: the four ISPs, (B, 12, H, W), −1 to 1; black, −1, where dropped.
 
         Returns:
-            Frames, (B, 3, H, W), −1 to 1.
+            Frames, (B, 3, H, W), −1 to 1 where the network is right; nothing bounds it, so that
+            the gradient reaches what is too bright or too dark.
         """
+        warped = sample(source, where)
         place = cast("Tensor", self.place).expand(len(source), -1, -1, -1)
-        x = torch.cat([source, warped, drawn, isps, place], dim=1)
+        move = (where.permute(0, 3, 1, 2) - place) * _MOVED
+        x = torch.cat([source, warped, drawn, isps, place, move], dim=1)
         x = self.encode[0](self.stem(F.pixel_unshuffle(x, 2)))
         kept = []
         for down, encode in zip(self.down, self.encode[1:], strict=True):
@@ -90,9 +105,17 @@ class UNet(nn.Module):
         for i in reversed(range(len(kept))):
             x = self.up[i](activate(F.interpolate(x, scale_factor=2.0)))
             x = self.decode[i](self.join[i](torch.cat([x, kept[i]], dim=1)))
-        out = F.pixel_shuffle(self.head(activate(x)), 2)
-        mask = torch.sigmoid(out[:, 3:])
-        return mask * warped + (1 - mask) * torch.tanh(out[:, :3])
+        head = self.head(activate(x))
+        flow = 2 * _REACH * torch.tanh(head[:, 12:])
+        flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+        moved = sample(source, where + flow.permute(0, 2, 3, 1))
+        change = 2 * torch.tanh(F.pixel_shuffle(head[:, :12], 2) / 2)
+        return moved + change
+
+
+def sample(image: Tensor, where: Tensor) -> Tensor:
+    """Take pixels of an image (B, C, H, W) from places (B, H, W, 2), cubic, borders repeated."""
+    return F.grid_sample(image, where, "bicubic", "border", align_corners=False)
 
 
 class Patches(nn.Module):

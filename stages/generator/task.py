@@ -1,7 +1,7 @@
 """One step of the generator's training: L_G, and in the second phase L_G + λ L_sp."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ class GeneratorTask:
         rows = [self._row(step * self.params.batch + i, rng) for i in range(self.params.batch)]
         tensors = {
             "source": drawing.to_tensor([row["source"] for row in rows]),
-            "warped": drawing.to_tensor([row["warped"] for row in rows]),
+            "where": torch.from_numpy(np.stack([row["where"] for row in rows])),
             "map": drawing.map_to_tensor([row["map"] for row in rows]),
             "isps": drawing.to_tensor([row["isps"] for row in rows]),
             "frame": drawing.to_tensor([row["frame"] for row in rows]),
@@ -89,22 +89,22 @@ class GeneratorTask:
             tensors["codes"] = torch.from_numpy(np.stack([row["codes"] for row in rows]))
         return tensors
 
-    def _row(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
+    def _row(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         person = number % len(self.footage)
         footage, source = self.footage[person], self.sources[person]
         row = int(rng.integers(len(footage)))
         neutral = rng.random() < self.params.neutralise
         driving = footage.neutral if neutral else footage.driving
-        warped, drawn = drawing.condition(
+        where, drawn = drawing.condition(
             source, driving.points[row], driving.irises[row], driving.shoulders[row]
         )
         clip, frame = footage.clips[footage.clip[row]], int(footage.frame[row])
         isps = self.patterns[person].draw(clip.id, frame, self.params.isp_gap * clip.fps, rng)
         if rng.random() < self.params.isp_dropout:
             isps = np.zeros_like(isps)
-        out = {
+        out: dict[str, NDArray[Any]] = {
             "source": source.image,
-            "warped": warped,
+            "where": where,
             "map": drawn,
             "isps": np.concatenate(list(isps), axis=-1),
             "frame": footage.picture(row),
@@ -112,13 +112,13 @@ class GeneratorTask:
         if self.style is not None:
             matched, codes = self.style.matches[person].at(clip.id, frame)
             out |= {"matched": matched, "codes": codes}
-        return cast("dict[str, NDArray[np.uint8]]", out)
+        return out
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""
         weights = self.params.losses
         unet, judge = self.modules["unet"], self.modules["discriminator"]
-        drawn = unet(batch["source"], batch["warped"], batch["map"], batch["isps"])
+        drawn = unet(batch["source"], batch["where"], batch["map"], batch["isps"])
         values = {"l1": nn.functional.l1_loss(drawn, batch["frame"])}
         total = weights.l1 * values["l1"]
         if step >= self.compared_from and self.perceptual is not None:

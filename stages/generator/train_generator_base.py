@@ -19,11 +19,12 @@ def run() -> None:
     """Train with L_G and write the base model; raise Problem where an input is off."""
     from pipeline.training import train
     from stages.generator import model, training_run
+    from stages.generator.sources import source_of
     from stages.generator.task import GeneratorTask
 
     inputs = training_run.read_inputs()
     params = inputs.params
-    sources = [model.source_of(footage) for footage in inputs.footage]
+    sources = [source_of(footage) for footage in inputs.footage]
     task = GeneratorTask(
         params,
         inputs.footage,

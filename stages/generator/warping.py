@@ -18,6 +18,7 @@ _STEP = 2  # the flow is computed at every second pixel, and interpolated betwee
 # All places together stay below 97: from 100 equations on, OpenBLAS solves with all threads, which
 # stand in the way of the training beside it (seen: 0.1 ms, or 200 on a busy machine).
 _FACE = np.r_[0:60, 61:64, 65:68]  # the inner corners of the mouth lie at its outer ones
+_RIGID = list(faces.RIGID)  # the hair does not follow the jaw
 _SOFT = 0.05  # px: how far landmarks may stay off, so that points at one place do no harm
 
 
@@ -41,7 +42,7 @@ def controls(
         Places in the driven image and in the source, both (K, 2), px.
     """
     crown = _crown(source)
-    moved = faces.apply_similarity(faces.fit_similarity(source, points), crown)
+    moved = faces.apply_similarity(faces.fit_similarity(source[_RIGID], points[_RIGID]), crown)
     seen = np.isfinite(shoulders).all(1) & np.isfinite(source_shoulders).all(1)
     seen[1::2] = False
     border = _border(size)
@@ -80,7 +81,7 @@ def flow(driven: Array, still: Array, size: int) -> Array:
         size: width and height.
 
     Returns:
-        Map for cv2.remap, (size, size, 2), in cv2's pixels (centres are whole).
+        Places in the source, (size, size, 2), −1 to 1 from edge to edge.
     """
     count = len(driven)
     scale = np.float32(1 / size)
@@ -100,7 +101,8 @@ def flow(driven: Array, still: Array, size: int) -> Array:
     moved += weights[count] + grid @ weights[count + 1 :]
     coarse = moved.reshape(size // _STEP, size // _STEP, 2)
     fine: Array = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    own = np.arange(size, dtype=np.float32)
+    fine *= 2 / size
+    own = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
     fine[..., 0] += own[None, :]
     fine[..., 1] += own[:, None]
     return fine
@@ -112,11 +114,3 @@ def _distance(a: Array, b: Array) -> Array:
     np.maximum(squared, 0, out=squared)
     apart: Array = np.sqrt(squared, out=squared)
     return apart
-
-
-def warp(image: NDArray[np.uint8], where: Array) -> NDArray[np.uint8]:
-    """Take each pixel from its place in an image (H, W, 3); the border repeats."""
-    out: NDArray[np.uint8] = cv2.remap(
-        image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return out

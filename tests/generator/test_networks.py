@@ -3,12 +3,16 @@
 import pytest
 import torch
 
-from stages.generator.network import Discriminator, Residual, UNet
+from stages.generator.network import Discriminator, Residual, UNet, sample
 
 
 def inputs(size=32, batch=2, seed=0):
     rng = torch.Generator().manual_seed(seed)
-    return [torch.rand(batch, c, size, size, generator=rng) * 2 - 1 for c in (3, 3, 7, 12)]
+    source, drawn, isps = (
+        torch.rand(batch, c, size, size, generator=rng) * 2 - 1 for c in (3, 7, 12)
+    )
+    where = torch.rand(batch, size, size, 2, generator=rng) * 2 - 1
+    return [source, where, drawn, isps]
 
 
 @pytest.mark.parametrize(("size", "scales"), [(16, 3), (32, 4), (128, 6), (512, 8)])
@@ -19,10 +23,11 @@ def test_it_halves_the_image_log2_size_minus_one_times(size, scales):
     assert size // 2**scales == 2
 
 
-def test_frames_have_the_sources_shape_and_stay_within_the_range():
-    out = UNet(32, [16, 32])(*inputs())
+def test_it_starts_as_the_warped_source():
+    given = inputs()
+    out = UNet(32, [16, 32])(*given)
     assert out.shape == (2, 3, 32, 32)
-    assert out.abs().max() <= 1
+    assert (out - sample(given[0], given[1])).abs().mean() < 0.05
 
 
 def test_every_input_reaches_the_output():
@@ -30,8 +35,15 @@ def test_every_input_reaches_the_output():
     unet = UNet(32, [16, 32])
     given = [x.requires_grad_() for x in inputs()]
     unet(*given).square().sum().backward()
-    for x in given:
-        assert (x.grad.abs().sum(dim=(0, 2, 3)) > 0).all()  # each channel
+    for i in (0, 2, 3):
+        assert (given[i].grad.abs().sum(dim=(0, 2, 3)) > 0).all()  # each channel
+
+
+def test_places_are_counted_from_edge_to_edge():
+    image = torch.rand(1, 3, 8, 8)
+    steps = (torch.arange(8) + 0.5) / 4 - 1
+    where = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)[None]
+    torch.testing.assert_close(sample(image, where), image, atol=1e-5, rtol=0)
 
 
 def test_a_residual_block_starts_as_the_identity():
