@@ -46,6 +46,9 @@ def remove(subject: Annotated[str, typer.Argument(help="The person.")]) -> None:
 
     deleted = project.remove(subject)
     typer.echo(f"{subject}: out of params.yaml, {len(deleted)} results deleted")
+    if project.no_one_seen():
+        typer.echo("no seen subject is left: add one, or `idiolect sample`, before `dvc repro`")
+        return
     typer.echo(f"kept: data/raw/{subject}; next: `dvc repro`")
 
 

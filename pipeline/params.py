@@ -4,9 +4,9 @@ Each stage package defines its own section as a subclass of `Section`; this modu
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.problems import BadParams, MissingInput
 
@@ -22,9 +22,29 @@ class Section(BaseModel):
 class Training(Section):
     """What every training shares, since it changes bytes."""
 
-    seed: int
-    precision: str
-    threads: int
+    seed: int = Field(ge=0)
+    precision: Literal["fp32", "bf16"]
+    threads: int = Field(ge=1)
+
+
+class Role(Section):
+    """What a subject is for."""
+
+    role: Literal["seen", "unseen"]
+
+
+class Subjects(Section):
+    """Who there is, and whom trainings read: `seen` lists those of `all` whose role it is."""
+
+    all: dict[str, Role]
+    seen: list[str]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        listed = {name for name, one in self.all.items() if one.role == "seen"}
+        if listed != set(self.seen) or len(set(self.seen)) != len(self.seen):
+            raise ValueError(f"subjects.seen must list exactly {sorted(listed)}")
+        return self
 
 
 S = TypeVar("S", bound=Section)
@@ -66,7 +86,7 @@ def check(name: str, content: object, model: type[S]) -> S:
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:
     """Read the list subjects.seen; raise BadParams where it is empty."""
-    names = read(path).get("subjects", {}).get("seen", [])
+    names = section("subjects", Subjects, path).seen
     if not names:
         raise BadParams("subjects.seen", "no subject to train on", "run `idiolect add VIDEO…`")
-    return [str(name) for name in names]
+    return names

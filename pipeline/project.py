@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.items import file_hash
-from pipeline.params import PARAMS, check, read
+from pipeline.params import PARAMS, Subjects, check, read, section
 from pipeline.problems import BadParams, MissingInput, Problem
 from pipeline.subjects import ROLES, check_name
 from pipeline.writing import whole_file
@@ -70,19 +70,25 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     """
     check_name(name)
     params = read()
+    people = check("subjects", params.get("subjects"), Subjects)
     samples = list(params["sample"]["subjects"])
     if name in samples:
         raise BadParams(name, "is a sample subject", "choose another name")
-    known = params["subjects"]["all"].get(name)
-    if known and known["role"] != role:
-        found = f"is {known['role']} already"
+    known = people.all.get(name)
+    if known and known.role != role:
+        found = f"is {known.role} already"
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files = _files(videos)
     warnings = [warning for file in files if (warning := _warning(file))]
     _remember(name, params)
     copied, present = _copy(files, RAW / name)
-    _dvc("add", "--quiet", str(RAW / name))
-    left = [] if keep_sample else samples
+    try:
+        _dvc("add", str(RAW / name))
+    except Problem:
+        for path in copied:
+            path.unlink()
+        raise
+    left = samples if role == "seen" and not keep_sample else []
     with edited() as content:
         content["subjects"]["all"][name] = _flow({"role": role})
         if role == "seen" and name not in content["subjects"]["seen"]:
@@ -105,13 +111,19 @@ def remove(name: str) -> list[Path]:
 
     """
     check_name(name)
-    known = name in read()["subjects"]["all"]
+    people = section("subjects", Subjects)
+    known = name in people.all
     if not known and not any(path.exists() for path in _made_from(name)):
-        names = ", ".join(read()["subjects"]["all"])
+        names = ", ".join(people.all)
         raise BadParams(name, "no such subject", f"there are: {names}")
     with edited() as content:
         _forget(content, name)
     return _delete_made(name)
+
+
+def no_one_seen() -> bool:
+    """Tell whether there is no subject to train on."""
+    return not section("subjects", Subjects).seen
 
 
 def add_sample() -> list[str]:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from pipeline import items
 from pipeline.params import Training
-from pipeline.problems import BadFormat, BadParams, MissingInput, Problem
+from pipeline.problems import BadFormat, MissingInput, Problem
 from pipeline.progress import bar
 from pipeline.writing import whole_file
 
@@ -113,11 +113,8 @@ def train(
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; the state is saved, the next call goes on from it.
-        BadParams: a precision that is not fp32 or bf16.
 
     """
-    if training.precision not in _PRECISIONS:
-        raise BadParams("training.precision", f"fp32 or bf16, found {training.precision!r}")
     run = _Run(task, training, ema, clip, rate)
     folder = CHECKPOINTS / name / _key(training, inputs, steps)
     first, told = _restore(run, folder)
@@ -307,19 +304,26 @@ class _Run:
 def _fabric(precision: str) -> "Fabric":
     from lightning_fabric import Fabric
 
-    devices = int(os.environ.get("IDIOLECT_DEVICES", "1"))
-    fabric = Fabric(accelerator="auto", devices=devices, precision=_PRECISIONS[precision])  # type: ignore[arg-type]
+    fabric = Fabric(accelerator="auto", devices=_devices(), precision=_PRECISIONS[precision])  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 
 
+def _devices() -> int:
+    """Return how many GPUs share a training (DDP); more than one makes larger batches."""
+    return int(os.environ.get("IDIOLECT_DEVICES", "1"))
+
+
 def _key(training: Training, inputs: Mapping[str, Any], steps: int) -> str:
     parts = dict(inputs) | {"training": training.model_dump(), "steps": steps}
+    parts["devices"] = _devices()
     return items.key(torch=torch.__version__, **parts)[:16]
 
 
 def _save(run: _Run, folder: Path, step: int, told: Told) -> None:
     """Write the checkpoint of a step, then drop older ones and the oldest runs."""
+    if run.fabric.global_rank:
+        return
     path = folder / f"{step:08d}.safetensors"
     state = {key: value.detach().cpu().contiguous().clone() for key, value in run.state().items()}
     with whole_file(path) as part_:

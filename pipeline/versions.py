@@ -20,13 +20,19 @@ _OURS = ("pipeline", "stages")
 
 @cache
 def version(stage: str, path: Path = VERSIONS) -> str:
-    """Return the recorded code version of a stage; raise BadParams where it is missing."""
+    """Return the recorded code version of a stage.
+
+    Raises:
+        BadParams: none is recorded, or the code has changed since: results must not be filed under
+            the version of other code.
+    """
     from pipeline.params import read
 
-    versions = read(path)
-    if stage not in versions:
-        raise BadParams(f"{path}: {stage}", "no code version recorded", "run `make lock`")
-    return str(versions[stage])
+    recorded, now = read(path).get(stage), compute(stage_modules()[stage])
+    if recorded != now:
+        found = "the code has changed since its version was recorded"
+        raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `dvc repro`")
+    return now
 
 
 def stage_modules(dvc_yaml: Path = ROOT / "dvc.yaml") -> dict[str, str]:

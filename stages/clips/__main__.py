@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version as installed
 from pathlib import Path
 
 from pipeline import items, progress, tables
@@ -105,7 +106,13 @@ def _tasks(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
     """Plan each video's work."""
     tasks: list[Task] = []
     first: dict[str, str] = {}
-    made_by = {"stage": "clips", "version": version("clips"), "params": params.model_dump()}
+    made_by = {
+        "stage": "clips",
+        "version": version("clips"),
+        "params": params.model_dump(),
+        "decoder": installed("av"),
+        "detector": installed("mediapipe"),
+    }
     for number, video in enumerate(videos):
         sha256 = items.file_hash(video) if video.is_file() else ""
         twin = first.setdefault(sha256, video.name) if sha256 else video.name

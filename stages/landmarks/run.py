@@ -1,6 +1,7 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
 import os
+from contextlib import chdir
 from pathlib import Path
 
 from pipeline import items, tables
@@ -33,7 +34,7 @@ def run(
         work = [(clip, params, weights, part / f".{clip.id}") for clip in found]
         # With one worker joblib runs in this process; a crash in a network is then ours.
         done = Parallel(n_jobs=max(1, min(len(work), _cores())), return_as="generator")(
-            delayed(_one)(*task) for task in work
+            delayed(_at)(Path.cwd(), *task) for task in work
         )
         made = sum(each(done, f"landmarks {subject}", len(found)))
         cameras = [_take(part, clip.id) for clip in found]
@@ -45,6 +46,12 @@ def run(
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _at(home: Path, clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> bool:
+    """Work on one clip in the project's folder: a process used again may stand elsewhere."""
+    with chdir(home):
+        return _one(clip, params, weights, folder)
 
 
 def _one(clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> bool:

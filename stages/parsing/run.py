@@ -1,6 +1,7 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
 import os
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def run(
             for clip in found
         ]
         done = Parallel(n_jobs=max(1, min(len(work), _cores())), return_as="generator")(
-            delayed(_one)(*task) for task in work
+            delayed(_at)(Path.cwd(), *task) for task in work
         )
         made = sum(each(done, f"parsing {subject}", len(found)))
         shares = [_take(part, clip.id) for clip in found]
@@ -58,6 +59,12 @@ def run(
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _at(home: Path, clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bool:
+    """Work on one clip in the project's folder: a process used again may stand elsewhere."""
+    with chdir(home):
+        return _one(clip, landmarks, params, folder)
 
 
 def _one(clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bool:

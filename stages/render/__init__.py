@@ -1,5 +1,7 @@
 """Render: held-out voice, motion and generator put together to videos with sound."""
 
+from pydantic import Field
+
 from pipeline.params import Section
 
 
@@ -13,7 +15,7 @@ class RenderParams(Section):
         batch: frames drawn at once.
     """
 
-    seconds: float
-    crf: int
-    panel: int
-    batch: int
+    seconds: float = Field(gt=0)
+    crf: int = Field(ge=0, le=51)
+    panel: int = Field(ge=2, multiple_of=2)
+    batch: int = Field(ge=1)

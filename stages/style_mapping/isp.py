@@ -26,8 +26,11 @@ MODEL = Path("models/style_mapping.safetensors")
 
 def run(subject: Subject) -> None:
     """Make the ISP of every candidate of a subject and draw the chosen ones."""
+    import torch
+
     from stages.style_mapping.inference import load
 
+    torch.set_num_threads(1)  # pixels depend on the number of threads
     neutral = read_neutral(NEUTRAL)
     rows = tables.read(Path("data/references") / subject.name / "references.parquet", REFERENCES)
     mapping = load(MODEL)

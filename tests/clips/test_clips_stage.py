@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_clips_split import PARAMS
 
-from pipeline import media, tables
+from pipeline import media, tables, versions
 from pipeline.formats import FRAMES, LEDGER
 from pipeline.subjects import Subject
 from stages.clips.__main__ import main, run
@@ -64,7 +64,7 @@ def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_othe
     bad_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(bad_folder)
-    (bad_folder / "versions.yaml").write_text("clips: x\n")
+    versions.write(bad_folder / "versions.yaml")
     before = {p.name: p.read_bytes() for p in Path("data/raw/s").iterdir()}
     main(["seen/s"])
     told = capsys.readouterr().out.splitlines()
@@ -105,7 +105,7 @@ def test_a_second_run_gives_the_same_bytes_with_and_without_the_store(
         return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
     monkeypatch.chdir(bad_folder)
-    (bad_folder / "versions.yaml").write_text("clips: x\n")
+    versions.write(bad_folder / "versions.yaml")
     run(SEEN, PARAMS)
     first = hashes()
     run(SEEN, PARAMS)
@@ -119,7 +119,7 @@ def test_where_nothing_is_usable_the_stage_fails_with_the_counts_and_reasons(
     workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workdir / "params.yaml").write_text(PARAMS_TEXT)
-    (workdir / "versions.yaml").write_text("clips: x\n")
+    versions.write(workdir / "versions.yaml")
     (workdir / "data/raw/s").mkdir(parents=True)
     (workdir / "data/raw/s/text.mp4").write_text("no video")
     with pytest.raises(SystemExit) as caught:
@@ -144,7 +144,7 @@ def test_a_wrong_subject_is_told_in_one_line(
 
 
 def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
-    (workdir / "versions.yaml").write_text("clips: x\n")
+    versions.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"
     raw.mkdir(parents=True)
     (raw / "folder.mp4").mkdir()
@@ -162,7 +162,7 @@ def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
 
 
 def test_one_video_gives_one_clip_per_shot(workdir: Path) -> None:
-    (workdir / "versions.yaml").write_text("clips: x\n")
+    versions.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"
     raw.mkdir(parents=True)
     mirrored = [np.ascontiguousarray(255 - image[:, ::-1] // 2) for image in face(20)]
@@ -223,7 +223,7 @@ def test_a_face_is_found_where_it_is_also_when_it_is_small() -> None:
 
 @pytest.mark.slow
 def test_hard_real_videos_give_whole_heads(shared_data: Path, workdir: Path) -> None:
-    (workdir / "versions.yaml").write_text("clips: x\n")
+    versions.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"
     raw.mkdir(parents=True)
     for name in (

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import faces, tables
+from pipeline import faces, tables, versions
 from pipeline.formats import (
     CAMERAS,
     FRAMES,
@@ -42,6 +42,7 @@ generator:
   isp_dropout: 0.1
   isp_gap: 0.2
   neutralise: 0.3
+  rare: 0.5
 style_generator: {steps: 4, lr: 5.0e-4}
 """
 
@@ -50,8 +51,7 @@ style_generator: {steps: 4, lr: 5.0e-4}
 def project(workdir: Path) -> Path:
     """Give a project folder with all that both phases read."""
     (workdir / "params.yaml").write_text(PARAMS)
-    versions = "train_generator_base: 'a'\ntrain_generator: 'b'\n"
-    (workdir / "versions.yaml").write_text(versions)
+    versions.write(workdir / "versions.yaml")
     for name, colour, gain in (("ann", (220, 160, 140), 1.0), ("bob", (140, 160, 220), 2.0)):
         write_person(workdir / "data", name, colour, gain)
     return workdir

@@ -50,6 +50,17 @@ def test_a_lone_persons_neutral_driving_is_the_seen_one_and_a_lively_ones_is_sma
     assert opening(bob.neutral.points) < 0.9 * opening(bob.driving.points)
 
 
+def test_rare_rows_are_drawn_evenly_over_the_opening_of_the_mouth(project):
+    footage = read_footage([ANN], 32)[0]
+    opening = np.ones(len(footage))
+    opening[-4:] = [2.0, 2.1, 2.2, 2.3]  # four of 29 rows
+    footage.__dict__["_openings"] = [(opening, np.argsort(opening, kind="stable"))] * 2
+    rng = np.random.default_rng(0)
+    rare = np.mean([footage.draw(rng, 1.0) >= 25 for _ in range(400)])
+    plain = np.mean([footage.draw(rng, 0.0) >= 25 for _ in range(400)])
+    assert plain < 0.25 < 0.6 < rare
+
+
 def test_the_source_is_sharp_with_a_closed_mouth(project):
     footage = read_footage([ANN], 32)[0]
     row = choose_source(footage)

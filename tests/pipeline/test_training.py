@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.params import Training
+from pipeline.params import Training, check
 from pipeline.problems import BadFormat, BadParams, MissingInput
 from pipeline.training import (
     Batch,
@@ -138,15 +138,9 @@ def test_the_schedule_warms_up_and_falls_to_its_floor() -> None:
     assert [round(factor(step), 3) for step in (0, 3, 4, 52, 100)] == [0.2, 0.8, 1.0, 0.55, 0.1]
 
 
-def test_an_unknown_precision_is_refused(workdir: Path) -> None:
-    with pytest.raises(BadParams, match="fp32 or bf16"):
-        train(
-            Doubling(),
-            name="t",
-            steps=1,
-            training=Training(seed=1, precision="fp8", threads=1),
-            inputs={},
-        )
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(BadParams, match=r"training\.precision: .*'fp32' or 'bf16'"):
+        check("training", {"seed": 1, "precision": "fp8", "threads": 1}, Training)
 
 
 def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.items import file_hash
+
 REPO = Path(__file__).resolve().parent.parent.parent
 _RAN = re.compile(r"Running stage '([^']+)'")
 
@@ -24,6 +26,9 @@ class Project:
     root: Path
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
+        if command[0] == "idiolect":  # the clone's own code, not that of the installed script
+            main = "from pipeline.cli import main; main()"
+            command = (sys.executable, "-c", main, *command[1:])
         folder = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
         env.pop("PYTHONPATH", None)
@@ -61,6 +66,15 @@ class Project:
         text = (self.root / file).read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         (self.root / file).write_text(text.replace(old, new))
+
+    def files(self, *patterns: str) -> dict[str, str]:
+        """Hash the files that patterns name, as they lie in the workspace."""
+        found = (path for pattern in patterns for path in self.root.glob(pattern))
+        return {
+            str(path.relative_to(self.root)): file_hash(path)
+            for path in found
+            if path.is_file() and path.name != "seconds.json"
+        }
 
     def metrics(self) -> Any:
         return json.loads((self.root / "reports/metrics.json").read_text())

@@ -99,21 +99,23 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
 
 
 def test_running_again_runs_nothing(made: Project) -> None:
-    made.repro()
+    assert made.repro() == []
     began = time.monotonic()
     assert made.repro() == []
     assert time.monotonic() - began < 10.0  # the machine may be busy; the note tells the seconds
 
 
 def test_changing_region_weights_reruns_only_the_generator_and_what_follows(made: Project) -> None:
-    before = made.outs()
+    before, files = made.outs(), made.files("models/*", "reports/videos/*.mp4", "reports/*.json")
     made.edit("mouth: 5.0, eyes", "mouth: 6.0, eyes")
     ran = made.repro()
     assert ran == sorted(["train_generator", *(f"render@{name}" for name in SUBJECTS), "evaluate"])
     assert made.outs()["models/generator.safetensors"] != before["models/generator.safetensors"]
+    assert made.files("models/generator.safetensors").items().isdisjoint(files.items())
     made.edit("mouth: 6.0, eyes", "mouth: 5.0, eyes")
     assert made.repro() == []
     assert made.outs() == before
+    assert made.files(*files) == files
 
 
 @pytest.mark.parametrize("weights", ["mouth: -1.0, eyes: 3.0", "mouth: .nan, eyes: 3.0"])

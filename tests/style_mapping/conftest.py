@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import faces, tables
+from pipeline import faces, tables, versions
 from pipeline.formats import FRAMES, LANDMARKS, LEDGER, REFERENCES, TEMPLATES
 from pipeline.pictures import encode_jpeg, encode_png, resize
 from tests.style_mapping.sizes import PARAMS
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     with Path("params.yaml").open("w") as file:
         YAML(typ="safe").dump(sections, file)
-    Path("versions.yaml").write_text("train_style_mapping: 'test'\n")
+    versions.write(Path("versions.yaml"))
     return tmp_path
 
 
