@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _COLUMNS = [
     "opening_eyes",
 ]
 _CACHE_BYTES = 256 << 20  # compressed frames kept in memory, all clips of a training together
+_NEAR = 2  # rows beside the drawn opening, so that lone extremes are not drawn all the time
 Columns = dict[str, NDArray[Any]]
 
 
@@ -61,6 +63,25 @@ class Footage:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def draw(self, rng: np.random.Generator, rare: float) -> int:
+        """Draw a row; a share of them evenly over how far mouth or eyes open, not over time.
+
+        Wide mouths and closed lids are seldom and small, and are what is looked at.
+        """
+        if rng.random() >= rare:
+            return int(rng.integers(len(self)))
+        opening, order = self._openings[int(rng.integers(2))]
+        low, high = opening[order[[0, -1]]]
+        place = np.searchsorted(opening[order], rng.uniform(low, high))
+        near = np.clip(place + rng.integers(-_NEAR, _NEAR + 1), 0, len(order) - 1)
+        return int(order[near])
+
+    @cached_property
+    def _openings(self) -> list[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+        """Mouth and lids: how far they open, (N,), and the rows in that order."""
+        kinds = (faces.mouth_opening(self.facts["head"]), self.facts["opening_eyes"].mean(1))
+        return [(np.asarray(kind, np.float64), np.argsort(kind, kind="stable")) for kind in kinds]
 
     def picture(self, row: int) -> Image:
         """Decode a row's frame at training size, (size, size, 3) RGB."""

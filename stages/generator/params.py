@@ -59,6 +59,7 @@ class GeneratorParams(Section):
     isp_dropout: Share
     isp_gap: Annotated[float, Field(ge=0)]
     neutralise: Share
+    rare: Share
 
     @model_validator(mode="after")
     def _power_of_two(self) -> "GeneratorParams":

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from stages.generator import drawing, refinement
 from stages.generator.footage import Footage, choose_source
@@ -40,4 +41,5 @@ def _refinement(footage: Footage, source: Source) -> refinement.Refinement:
         warped = drawing.to_images(sample(image, torch.from_numpy(where)[None]))[0]
         undone.append(refinement.missing(footage.picture(int(row)), warped, where))
         inputs.append(refinement.features(points, shoulders) / size)
-    return refinement.fit(np.stack(inputs), np.stack(undone))
+    with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        return refinement.fit(np.stack(inputs), np.stack(undone))

@@ -92,7 +92,7 @@ class GeneratorTask:
     def _row(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         person = number % len(self.footage)
         footage, source = self.footage[person], self.sources[person]
-        row = int(rng.integers(len(footage)))
+        row = footage.draw(rng, self.params.rare)
         neutral = rng.random() < self.params.neutralise
         driving = footage.neutral if neutral else footage.driving
         where, drawn = drawing.condition(
