@@ -86,7 +86,10 @@ def check(name: str, content: object, model: type[S]) -> S:
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:
     """Read the list subjects.seen; raise BadParams where it is empty."""
-    names = section("subjects", Subjects, path).seen
+    subjects = read(path).get("subjects")
+    names = subjects.get("seen") if isinstance(subjects, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadParams("subjects.seen", f"expected a list of names, found {names!r}")
     if not names:
         raise BadParams("subjects.seen", "no subject to train on", "run `idiolect add VIDEO…`")
     return names

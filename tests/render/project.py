@@ -37,6 +37,7 @@ GENERATOR = GeneratorParams.model_validate(
         "isp_dropout": 0.1,
         "isp_gap": 1.0,
         "neutralise": 0.1,
+        "rare": 0.5,
     }
 )
 PARAMS = """
