@@ -112,6 +112,7 @@ def _train(
             training=Training(seed=1, precision="fp32", threads=threads),
             inputs={},
             ema=params.ema,
+            clip=params.clip,
             rate=schedule(params.steps, params.warmup),
             log_every=100,
         )

@@ -22,7 +22,6 @@ SOURCE_CHANNELS = 6  # the source as it is and as warped
 PLACE_CHANNELS = 4  # where in the image a pixel lies, and how far the source was moved there
 _MOVED = 8.0  # brings that move to the size of the other channels
 _SLOPE = 0.1
-_GROUPS = 8
 _REACH = 1 / 16  # how far the flow can take a pixel, in widths of the image
 
 
@@ -36,7 +35,6 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(_GROUPS, channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
@@ -44,7 +42,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features of the same shape, (B, C, H, W)."""
-        return x + cast("Tensor", self.second(activate(self.first(activate(self.norm(x))))))
+        return x + cast("Tensor", self.second(activate(self.first(activate(x)))))
 
 
 class UNet(nn.Module):

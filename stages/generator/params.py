@@ -53,6 +53,7 @@ class GeneratorParams(Section):
     lr: Annotated[float, Field(gt=0)]
     warmup: Annotated[int, Field(ge=0)]
     ema: Share
+    clip: Annotated[float, Field(gt=0)]
     losses: LossWeights
     discriminator: DiscriminatorParams
     perceptual: PerceptualParams

@@ -65,6 +65,7 @@ def run() -> None:
             lambda_sp=factor,
         ),
         ema=params.ema,
+        clip=params.clip,
         rate=training_run.schedule(phase.steps, params.warmup),
     )
     model.save(MODEL, {"unet": trained["unet"]}, sources, params)

@@ -41,6 +41,7 @@ def run() -> None:
         training=inputs.training,
         inputs=training_run.fingerprint(inputs, STAGE),
         ema=params.ema,
+        clip=params.clip,
         rate=training_run.schedule(params.steps, params.warmup),
     )
     names = [subject.name for subject in inputs.subjects]

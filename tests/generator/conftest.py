@@ -24,7 +24,7 @@ from pipeline.pictures import encode_jpeg, encode_png
 SIZE, FRAMES_IN_ALL, FOCAL = 64, 40, 160.0
 TRAIN, TEST = (0, 30), (34, 40)
 PARAMS = """
-subjects: {seen: [ann, bob]}
+subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 region_weights: {mouth: 5.0, eyes: 3.0, skin: 1.0, other: 0.0}
 lambda_sp: 1.0
@@ -36,6 +36,7 @@ generator:
   lr: 1.0e-3
   warmup: 2
   ema: 0.9
+  clip: 50.0
   losses: {adversarial: 1.0, l1: 100.0, perceptual: 0.0, style: 0.0, feature_matching: 10.0}
   discriminator: {channels: 16, layers: 2, lr: 1.0e-3, begins: 0.5}
   perceptual: {network: mobilenet_v2, taps: [1], images: 0, begins: 0.5}

@@ -128,8 +128,8 @@ def test_the_same_inputs_give_the_same_bytes_and_weights_change_the_second_phase
         ("{mouth: 5.0, eyes: 3.0, skin: 1.0", "{mouth: 0.0, eyes: 0.0, skin: 0.0", "all region"),
         ("lambda_sp: 1.0", "lambda_sp: -1", "lambda_sp"),
         ("size: 32", "size: 33", "power of two"),
-        ("seen: [ann, bob]", "seen: [ann]", "idiolect remove bob"),
-        ("seen: [ann, bob]", "seen: [ann, bob, carl]", "carl"),
+        (", bob: {role: seen}}, seen: [ann, bob]", "}, seen: [ann]", "idiolect remove bob"),
+        ("bob: {role: seen}}, seen: [ann, bob]", "carl: {role: seen}}, seen: [ann, carl]", "carl"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(project, capsys, old, new, word):
