@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.problems import Problem
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; rename it to `path` when the block succeeds."""
+    """Yield a temporary path in the same folder; rename it to `path` when the block succeeds.
+
+    Raises:
+        Problem: `path` is there and is no file (a folder, or a device such as /dev/null).
+    """
+    if path.exists() and not path.is_file():
+        raise Problem(path, "expected a file to write, found a folder or device", "name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:

@@ -11,6 +11,7 @@ from pipeline.formats import FRAMES, ISPS, LANDMARKS, TEMPLATES
 from pipeline.media import write_wav
 from pipeline.pictures import encode_jpeg, encode_png
 from pipeline.training import save_model
+from stages.generator import refinement
 from stages.generator.model import Source
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
@@ -38,10 +39,11 @@ GENERATOR = GeneratorParams.model_validate(
         "isp_gap": 1.0,
         "neutralise": 0.1,
         "rare": 0.5,
+        "clip": 50.0,
     }
 )
 PARAMS = """
-subjects: {seen: [ann, bob]}
+subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 render: {seconds: 0.6, crf: 30, panel: 64, batch: 4}
 """
@@ -87,6 +89,7 @@ def _write_generator() -> None:
         image=np.full((GENERATOR.size, GENERATOR.size, 3), 128, np.uint8),
         points=(points * scale).astype(np.float32),
         shoulders=(ann.rest.shoulders * scale).astype(np.float32),
+        refinement=refinement.none(),
         stored=SIZE,
         clip="one-001",
         frame=0,

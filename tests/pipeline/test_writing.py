@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.problems import Problem
+from pipeline.writing import whole_file, whole_folder
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b.txt"
+    with whole_file(target) as part:
+        part.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    with pytest.raises(RuntimeError), whole_file(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "whole"
+    assert [path.name for path in target.parent.iterdir()] == ["b.txt"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one_when_it_is_done(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with whole_folder(target) as part:
+        (part / "old").touch()
+    with pytest.raises(RuntimeError), whole_folder(target) as part:
+        (part / "half").touch()
+        raise RuntimeError
+    with whole_folder(target) as part:
+        (part / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_device_or_folder_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    for target in (Path("/dev/full"), tmp_path):
+        with pytest.raises(Problem, match="name another"), whole_file(target):
+            pass
+    assert Path("/dev/full").is_char_device()
