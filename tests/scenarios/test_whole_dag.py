@@ -4,7 +4,6 @@ The tests use one project in their order here: each leaves it as it found it.
 """
 
 import shutil
-import time
 from pathlib import Path
 
 import av
@@ -100,9 +99,6 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
 
 def test_running_again_runs_nothing(made: Project) -> None:
     assert made.repro() == []
-    began = time.monotonic()
-    assert made.repro() == []
-    assert time.monotonic() - began < 10.0  # the machine may be busy; the note tells the seconds
 
 
 def test_changing_region_weights_reruns_only_the_generator_and_what_follows(made: Project) -> None:
