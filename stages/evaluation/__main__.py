@@ -2,13 +2,14 @@
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import faces
+from pipeline import faces, tables
+from pipeline.formats import SCORES
 from pipeline.items import file_hash
 from pipeline.params import Training, section, seen_subjects
 from pipeline.problems import one_line
@@ -36,10 +37,11 @@ ABSENT = {
 
 @dataclass
 class Scored:
-    """One subject's scores and the page that shows them."""
+    """One subject's scores, the page that shows them, and the scores of every frame."""
 
     metrics: dict[str, Any]
-    page: list[str] = field(default_factory=list)
+    page: list[str]
+    frames: dict[str, Any]
 
 
 def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
@@ -63,6 +65,9 @@ def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
     page += ["Absent: " + "; ".join(f"{k} ({why})" for k, why in ABSENT.items()) + "."]
     with whole_file(OUT / "tables.md") as part:
         part.write_text("\n".join(page) + "\n")
+    with tables.writer(OUT / "frames.parquet", SCORES, 65536) as add:
+        for one in scored.values():
+            add(one.frames)
     return found
 
 
@@ -72,7 +77,8 @@ def _subject(
     held = Heldout(subject)
     others = [name for name in names if name != subject.name]
     drawn = reconstruction.draw(held, generator, others, params.frames)
-    pictured = reconstruction.scores(drawn)
+    framewise = reconstruction.per_frame(drawn)
+    pictured = reconstruction.means(framewise)
     made = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
     moved = motion_scores.rows(held, made)
     seen, valid = landmarks_of_video(VIDEOS / f"{subject.name}.mp4")
@@ -106,7 +112,7 @@ def _subject(
         pictures.table(moved),
         "",
     ]
-    return Scored(scores, page)
+    return Scored(scores, page, reconstruction.columns(subject.name, drawn, framewise))
 
 
 def _style_distance(held: Heldout, other: str, fps: float, params: EvaluationParams) -> float:

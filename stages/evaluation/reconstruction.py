@@ -1,7 +1,10 @@
 """Held-out frames drawn from their true landmarks, beside the trivial answers."""
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +141,26 @@ def _covered(transform: Floats, size: int) -> NDArray[np.bool_]:
     return covered
 
 
-def scores(drawn: Drawn) -> dict[str, Scores]:
-    """Score every answer: PSNR and SSIM of whole and face crop, L1 a region to truth and I_m."""
+def per_frame(drawn: Drawn) -> dict[str, list[Scores]]:
+    """Score every answer in every frame.
+
+    PSNR and SSIM of whole and face crop, mean L1 a region to the truth and to I_m; NaN where a
+    region or a match is missing. The truth's own row tells its distance to I_m alone.
+    """
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
-    return {
-        name: _mean([_one(drawn, images[i], i, boxes[i]) for i in range(len(drawn.rows))])
-        for name, images in drawn.answers.items()
-    } | {"truth": _truth(drawn)}
+    frames = range(len(drawn.rows))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of it runs outside of Python
+        found = {
+            name: list(pool.map(partial(_one, drawn), images, boxes, frames))
+            for name, images in drawn.answers.items()
+        }
+    itself = dict.fromkeys(found["generator"][0], float("nan"))
+    found["truth"] = [itself | _to_match(drawn, drawn.truth[i], i) for i in frames]
+    return found
 
 
-def _one(drawn: Drawn, image: Image, i: int, box: metrics.Box) -> Scores:
+def _one(drawn: Drawn, image: Image, box: metrics.Box, i: int) -> Scores:
     truth = drawn.truth[i]
     face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
     found = {
@@ -171,19 +183,33 @@ def _to_match(drawn: Drawn, image: Image, i: int) -> Scores:
     }
 
 
-def _truth(drawn: Drawn) -> Scores:
-    """Score the truth itself: only its distance to I_m says anything."""
-    return _mean([_to_match(drawn, drawn.truth[i], i) for i in range(len(drawn.rows))])
+def columns(subject: str, drawn: Drawn, found: Mapping[str, list[Scores]]) -> dict[str, Any]:
+    """Lay the scores of one subject's frames out as columns of the format SCORES."""
+    rows = [(name, i) for name in found for i in range(len(drawn.rows))]
+    table: dict[str, Any] = {
+        "subject": [subject] * len(rows),
+        "clip": [drawn.rows[i].clip.id for _, i in rows],
+        "frame": [drawn.rows[i].frame for _, i in rows],
+        "answer": [name for name, _ in rows],
+    }
+    measures = found["generator"][0]
+    return table | {m: np.array([found[name][i][m] for name, i in rows]) for m in measures}
+
+
+def means(found: Mapping[str, list[Scores]]) -> dict[str, Scores]:
+    """Average every answer's scores over frames."""
+    return {name: _mean(rows) for name, rows in found.items()}
 
 
 def _mean(rows: list[Scores]) -> Scores:
-    """Average over frames; a frame without the region does not count."""
-    means: Scores = {}
+    """Average over frames; a frame without the region does not count, nor a measure without any."""
+    averages: Scores = {}
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         finite = values[np.isfinite(values)]
-        means[name] = round(float(finite.mean()), 4) if len(finite) else float("nan")
-    return means
+        if len(finite):
+            averages[name] = round(float(finite.mean()), 4)
+    return averages
 
 
 def gain(found: Mapping[str, Scores], measure: str = "psnr_face") -> float:

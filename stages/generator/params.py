@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from pipeline.params import PARAMS, Section, read, section
 from pipeline.problems import BadParams
+from stages.generator.alignment import Alignment
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -70,10 +71,11 @@ class GeneratorParams(Section):
 
 
 class StyleGeneratorParams(Section):
-    """Section `style_generator`: how long the second phase goes on."""
+    """Section `style_generator`: how long the second phase goes on, and how I_m is aligned."""
 
     steps: Annotated[int, Field(gt=0)]
     lr: Annotated[float, Field(gt=0)]
+    alignment: Alignment
 
 
 class RegionWeights(Section):

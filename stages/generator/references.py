@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import tables
-from pipeline.formats import MATCH, PARSING, REFERENCES, TEMPLATES
+from pipeline.formats import LANDMARKS, MATCH, PARSING, REFERENCES, TEMPLATES
 from pipeline.pictures import decode_jpeg, decode_png, resize
 from pipeline.problems import BadFormat
 from pipeline.subjects import Subject
 from stages.clips.ledger import clips_of
 from stages.generator import style_loss
+from stages.generator.alignment import Alignment, Floats, Images, by_mesh, by_similarity
 
-Images = NDArray[np.uint8]
 _GROUP = 32  # label maps read at once
 
 
@@ -26,6 +26,7 @@ class Matches:
     Args:
         subject: the person.
         size: width and height of training frames.
+        alignment: how a reference is laid over a frame.
         data: folder of the artifacts.
 
     Raises:
@@ -33,21 +34,28 @@ class Matches:
         BadFormat: a template without a chosen reference.
     """
 
-    def __init__(self, subject: Subject, size: int, data: Path = Path("data")) -> None:
-        self.size = size
+    def __init__(
+        self, subject: Subject, size: int, alignment: Alignment, data: Path = Path("data")
+    ) -> None:
+        self.size, self.alignment = size, alignment
         self.labels = data / "parsing" / subject.role / subject.name
         self.clips = {clip.id: clip for clip in clips_of(subject, data / "clips")}
         path = data / "references" / subject.name / "references.parquet"
         rows = tables.read(path, REFERENCES)
         self.images: list[Images] = []
         self.regions: list[Images] = []
+        self.points: list[Floats] = []
         for template in TEMPLATES:
             chosen = np.flatnonzero((rows["template"] == template) & rows["chosen"].astype(bool))
             if len(chosen) != 1:
                 raise BadFormat(path, f"expected one chosen {template}, found {len(chosen)}")
             row = int(chosen[0])
+            clip, frame = str(rows["clip"][row]), int(rows["frame"][row])
             self.images.append(resize(decode_jpeg(rows["image"][row]), size))
-            self.regions.append(self._codes(str(rows["clip"][row]), int(rows["frame"][row])))
+            self.regions.append(self._codes(clip, frame))
+            landmarks = data / "landmarks" / str(subject) / f"{clip}.parquet"
+            face = tables.read(landmarks, LANDMARKS, ["points"], frame, frame + 1)["points"][0]
+            self.points.append(face * (size / self.clips[clip].size))
         folder = data / "match" / subject.name
         self.match = {
             name: tables.read(folder / f"{name}.parquet", MATCH, ["reference", "transform"])
@@ -55,21 +63,35 @@ class Matches:
             if (folder / f"{name}.parquet").is_file()
         }
 
-    def at(self, clip: str, frame: int) -> tuple[Images, Images]:
+    def at(self, clip: str, frame: int, points: Floats) -> tuple[Images, Images]:
         """Align the reference matched to a frame.
+
+        Args:
+            clip: the frame's clip.
+            frame: its index there.
+            points: its landmarks, (68, 2), px of the training size.
 
         Returns:
             I_m (size, size, 3) and the united regions (size, size), EMPTY where nothing counts:
             off the reference, or everywhere for a frame without a match.
         """
-        found = self.match.get(clip)
-        reference = -1 if found is None else int(found["reference"][frame])
-        if found is None or reference < 0:
+        reference = self.reference(clip, frame)
+        if reference < 0:
             nothing = np.full((self.size, self.size), style_loss.EMPTY, np.uint8)
             return np.zeros((self.size, self.size, 3), np.uint8), nothing
-        transform = _scaled(found["transform"][frame], self.size / self.clips[clip].size)
-        image, regions = align(self.images[reference], self.regions[reference], transform)
+        image, regions = self.images[reference], self.regions[reference]
+        if self.alignment == "similarity":
+            transform = self.match[clip]["transform"][frame]
+            scaled = _scaled(transform, self.size / self.clips[clip].size)
+            image, regions = by_similarity(image, regions, scaled)
+        elif self.alignment == "mesh":
+            image, regions = by_mesh(image, regions, self.points[reference], points)
         return image, style_loss.union(self._codes(clip, frame), regions)
+
+    def reference(self, clip: str, frame: int) -> int:
+        """Return which of the four references a frame was matched to, −1 for none."""
+        found = self.match.get(clip)
+        return -1 if found is None else int(found["reference"][frame])
 
     def _codes(self, clip: str, frame: int) -> Images:
         group = _label_maps(self.labels / f"{clip}.parquet", frame // _GROUP)
@@ -90,32 +112,3 @@ def _scaled(transform: NDArray[np.floating[Any]], factor: float) -> NDArray[np.f
     out = np.array(transform, np.float64)
     out[:, 2] *= factor
     return out
-
-
-def align(
-    image: Images, regions: Images, transform: NDArray[np.floating[Any]]
-) -> tuple[Images, Images]:
-    """Lay an image (H, W, 3) and its regions (H, W) over a frame.
-
-    Args:
-        image: the reference.
-        regions: its codes.
-        transform: (2, 3) from the reference's continuous pixels to the frame's.
-
-    Returns:
-        Both in the frame's place; regions are EMPTY where the reference has no pixel.
-    """
-    size = (image.shape[1], image.shape[0])
-    # cv2 counts from pixel centres, we from the image's edge.
-    matrix = np.array(transform, np.float64)
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    moved = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
-    codes = cv2.warpAffine(
-        regions,
-        matrix,
-        size,
-        flags=cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=style_loss.EMPTY,
-    )
-    return np.asarray(moved, np.uint8), np.asarray(codes, np.uint8)

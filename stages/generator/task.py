@@ -110,7 +110,8 @@ class GeneratorTask:
             "frame": footage.picture(row),
         }
         if self.style is not None:
-            matched, codes = self.style.matches[person].at(clip.id, frame)
+            points = footage.driving.points[row]
+            matched, codes = self.style.matches[person].at(clip.id, frame, points)
             out |= {"matched": matched, "codes": codes}
         return out
 

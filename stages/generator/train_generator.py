@@ -2,7 +2,8 @@
 
     python -m stages.generator.train_generator
 
-Reads the base, what it read, parsing, references and match; writes models/generator.safetensors.
+Reads the base, what it read, parsing, references and match; writes models/generator.safetensors
+and, beside its curves, style_loss.png: frame | best reference | aligned | W.
 A change of `region_weights` costs this phase alone. Method: section "Style-aware generator" of
 docs/method.md, equation (3).
 """
@@ -14,6 +15,7 @@ from pipeline.problems import BadFormat, one_line
 BASE = Path("models/generator_base.safetensors")
 MODEL = Path("models/generator.safetensors")
 STAGE = "train_generator"
+REPORT = Path("reports/training") / STAGE
 
 
 def run() -> None:
@@ -21,7 +23,7 @@ def run() -> None:
     from pipeline import items
     from pipeline.params import section
     from pipeline.training import train
-    from stages.generator import model, training_run
+    from stages.generator import model, style_sheet, training_run
     from stages.generator.params import RegionWeights, StyleGeneratorParams, read_lambda
     from stages.generator.references import Matches
     from stages.generator.style_loss import weight_vector
@@ -29,14 +31,17 @@ def run() -> None:
 
     phase = section("style_generator", StyleGeneratorParams)
     weights = section("region_weights", RegionWeights)
-    factor = read_lambda()
+    vector, factor = weight_vector(weights.model_dump()), read_lambda()
     inputs = training_run.read_inputs()
     params = inputs.params
     tensors, config, sources = model.read(BASE)
     names = [subject.name for subject in inputs.subjects]
     if list(sources) != sorted(names):
         raise BadFormat(BASE, f"trained on {', '.join(sources)}, not {', '.join(names)}")
-    matches = [Matches(subject, params.size, training_run.DATA) for subject in inputs.subjects]
+    matches = [
+        Matches(subject, params.size, phase.alignment, training_run.DATA)
+        for subject in inputs.subjects
+    ]
     task = GeneratorTask(
         params,
         inputs.footage,
@@ -45,7 +50,7 @@ def run() -> None:
         steps=phase.steps,
         rates=(phase.lr, min(phase.lr, params.discriminator.lr)),
         seed=inputs.training.seed,
-        style=StyleTerm(matches, weight_vector(weights.model_dump()), factor),
+        style=StyleTerm(matches, vector, factor),
     )
     model.continue_from(BASE, tensors, config, task.modules)
     trained = train(
@@ -69,6 +74,7 @@ def run() -> None:
         rate=training_run.schedule(phase.steps, params.warmup),
     )
     model.save(MODEL, {"unet": trained["unet"]}, sources, params)
+    style_sheet.draw(REPORT / "style_loss.png", inputs.footage, matches, vector)
 
 
 def main() -> None:

@@ -1,22 +1,28 @@
-"""Measure the four key motion templates on people who speak English, and write data/templates.
+"""Measure the four key motion templates on people who speak one language.
 
-    python -m stages.references.learn_templates DATA...
+    python -m stages.references.learn_templates data                # writes data/templates
+    python -m stages.references.learn_templates DATA... --out FOLDER --language German
 
-Each DATA is a data folder with clips, landmarks and speech of seen subjects. Around the key sound
-of every syllable (the labial that closes an M, the first consonant that closes a None, the vowel
-of R and O) the person-normalised descriptors are read over one syllable's length. Open syllables
-with a vowel that is neither rounded nor spread (the schwa, the r-coloured vowel) show neither R
-nor O and are left out. A template is the mean of its class, moved away from the mean of all
-classes as far as an expressive syllable of the class lies: a bare mean of quantiles lies next to
-0.5, where every face rests, and would find resting faces only. Ours, throughout.
+Each DATA is a data folder with clips, landmarks and speech of seen subjects; animated ones (the
+sample's) are left out. Writes templates.csv and provenance.json, and draws the templates. Told
+beside: how the templates of all other people tell a person's syllables apart (`confusion`).
+
+Phones are English words' or, with `speech.recogniser: phones`, of any language. Around the key
+sound of every syllable (the labial that closes an M, the first consonant that closes a None, the
+vowel of R and O) the person-normalised descriptors are read over one syllable's length. Open
+syllables with a vowel that is neither rounded nor spread (the schwa, the r-coloured vowel) show
+neither R nor O and are left out. A template is the mean of its class, moved away from the mean of
+all classes as far as an expressive syllable of the class lies: a bare mean of quantiles lies next
+to 0.5, where every face rests, and would find resting faces only. Ours, throughout.
 """
 
+import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +32,8 @@ from pipeline.formats import PHONES, SYNC, TEMPLATES
 from pipeline.problems import MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.writing import whole_file
-from stages.references import ReferenceParams, person, sheet, templates
-from stages.references.descriptors import NAMES, Floats
+from stages.references import ReferenceParams, confusion, person, sheet, templates
+from stages.references.descriptors import NAMES, Floats, column_weights
 from stages.references.person import Person, curves_at
 from stages.speech.syllables import LABIALS, VOWELS
 
@@ -70,10 +76,18 @@ class Learned:
     gain: tuple[float, ...]
 
 
+class Spoken(NamedTuple):
+    """One person's syllables: curves, (S, T, 12), classes, (S,), and lengths in seconds, (S,)."""
+
+    curves: Floats
+    kinds: NDArray[np.str_]
+    lengths: Floats
+
+
 def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
     """Measure the templates on syllables.
 
-    Per class and descriptor, the deviation of the class's mean from the mean of the four is shrunk
+    Per class and descriptor, the deviation of the class's mean from the mean of all is shrunk
     by its noise (1 - squared standard error over squared deviation, at least 0); then the template
     is the point on that direction where the class's syllables have their `REACH` quantile.
 
@@ -87,7 +101,27 @@ def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
     groups = [curves[kinds == name] for name in TEMPLATES]
     for name, group in zip(TEMPLATES, groups, strict=True):
         if len(group) < 2:
-            raise MissingInput(name, f"expected syllables of every class, found {len(group)}")
+            found = f"expected syllables of every class, found {len(group)}"
+            raise MissingInput(name, found, "add more speech")
+    means, moved, gains = _moved_out(groups)
+    low, high = (np.stack([np.quantile(g, q, axis=0) for g in groups]) for q in (0.25, 0.75))
+    return Learned(
+        curves=moved,
+        means=means,
+        low=low,
+        high=high,
+        counts=tuple(len(group) for group in groups),
+        gain=tuple(gains),
+    )
+
+
+def learn_some(curves: Floats, kinds: NDArray[np.str_], names: Sequence[str]) -> Floats:
+    """Measure the templates of some classes alone, (K, T, 12), as `learn` does those of all."""
+    return _moved_out([curves[kinds == name] for name in names])[1]
+
+
+def _moved_out(groups: list[Floats]) -> tuple[Floats, Floats, list[float]]:
+    """Return each class's mean, its template and how far that was moved out."""
     means = np.stack([group.mean(0) for group in groups])
     errors = np.stack([group.var(0, ddof=1) / len(group) for group in groups])
     middle = means.mean(0)
@@ -100,15 +134,7 @@ def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
         for group, d, length in zip(groups, deviation, lengths, strict=True)
     ]
     moved = middle + deviation * np.maximum(gains, 1.0)[:, None, None]
-    low, high = (np.stack([np.quantile(g, q, axis=0) for g in groups]) for q in (0.25, 0.75))
-    return Learned(
-        curves=np.clip(moved, 0.02, 0.98),
-        means=means,
-        low=low,
-        high=high,
-        counts=tuple(len(group) for group in groups),
-        gain=tuple(gains),
-    )
+    return means, np.clip(moved, 0.02, 0.98), gains
 
 
 def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
@@ -133,10 +159,8 @@ def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
             yield Syllable(kind, middle, length)
 
 
-def read(
-    subject: Subject, data: Path, mean_s: float
-) -> tuple[Floats, NDArray[np.str_], list[float]]:
-    """Read all whole curves of a subject's syllables, (S, T, 12), their classes and lengths."""
+def read(subject: Subject, data: Path, mean_s: float) -> Spoken:
+    """Read all whole curves of a subject's syllables; clips whose sync is unknown give none."""
     motion = person.load(subject, mean_s, data)
     speech = data / "speech" / str(subject)
     phones = tables.read(speech / "phones.parquet", PHONES)
@@ -145,14 +169,14 @@ def read(
     curves, kinds, lengths = [np.empty((0, STEPS, len(NAMES)))], [], []
     for index, clip in enumerate(motion.clips):
         found = list(syllables(phones, clip.id))
-        if found:
+        if found and np.isfinite(late.get(clip.id, np.nan)):
             curves.append(_curves(motion, index, found, float(late[clip.id])))
             kinds += [syllable.kind for syllable in found]
             lengths += [syllable.length for syllable in found]
     joined = np.concatenate(curves)
     whole = np.asarray(np.isfinite(joined).all((1, 2)))
     kept = np.array(kinds, dtype="<U4")[whole]
-    return joined[whole], kept, list(np.array(lengths)[whole])
+    return Spoken(joined[whole], kept, np.array(lengths)[whole])
 
 
 def _curves(motion: Person, index: int, found: list[Syllable], late: float) -> Floats:
@@ -162,39 +186,87 @@ def _curves(motion: Person, index: int, found: list[Syllable], late: float) -> F
     return curves_at(motion, index, centres, lengths, STEPS)
 
 
-def run(folders: list[Path], section: ReferenceParams, target: Path = templates.FOLDER) -> None:
-    """Learn the templates from all seen subjects of the folders, and write curves and provenance.
+def read_all(folders: list[Path], mean_s: float, only: Sequence[str] = ()) -> list[Spoken]:
+    """Read the syllables of the folders' seen subjects, and tell of each how many or why none.
+
+    Args:
+        folders: data folders.
+        mean_s: length of the running mean of the head's motion, seconds.
+        only: names of the subjects to read; all where none is named.
+
+    Raises:
+        MissingInput: a folder without speech, a name that no folder has, nobody with syllables.
+    """
+    found: list[Spoken] = []
+    unknown = set(only)
+    for data in folders:
+        speech = data / "speech" / "seen"
+        if not speech.is_dir():
+            todo = "name a data folder whose speech stage has run"
+            raise MissingInput(data, "no speech of seen subjects here", todo)
+        for folder in sorted(path for path in speech.iterdir() if path.is_dir()):
+            if only and folder.name not in only:
+                continue
+            unknown.discard(folder.name)
+            found += _told(Subject("seen", folder.name), data, mean_s)
+    if unknown:
+        raise MissingInput(", ".join(sorted(unknown)), "no such seen subject in these folders")
+    if not found:
+        raise MissingInput(folders[0], "nobody with syllables", "add videos of people who speak")
+    return found
+
+
+def _told(subject: Subject, data: Path, mean_s: float) -> list[Spoken]:
+    if (data / "truth" / subject.name).is_dir():
+        print(f"{subject.name}: left out, an animated face")
+        return []
+    try:
+        spoken = read(subject, data, mean_s)
+    except MissingInput as problem:
+        print(f"{subject.name}: left out, {problem.found}")
+        return []
+    print(f"{subject.name}: {len(spoken.kinds)} syllables")
+    return [spoken] if len(spoken.kinds) else []
+
+
+def run(
+    folders: list[Path],
+    section: ReferenceParams,
+    target: Path = templates.FOLDER,
+    *,
+    language: str = "English",
+    only: Sequence[str] = (),
+) -> None:
+    """Learn the templates from seen subjects of the folders; write curves, provenance and plot.
 
     Raises:
         MissingInput: no subject, or a class without syllables.
     """
-    parts = []
-    for data in folders:
-        for folder in sorted((data / "speech" / "seen").glob("*")):
-            parts.append(read(Subject("seen", folder.name), data, section.mean_s))
-            print(f"{folder.name}: {len(parts[-1][1])} syllables")
-    if not parts:
-        raise MissingInput(folders[0], "no seen subject with speech", "run the speech stage first")
-    curves, kinds = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    learned = learn(curves, kinds)
+    people = read_all(folders, section.mean_s, only)
+    joined = Spoken(*(np.concatenate(parts) for parts in zip(*people, strict=True)))
+    learned = learn(joined.curves, joined.kinds)
+    told = confusion.cross_person(
+        [(one.curves, one.kinds) for one in people],
+        learn_some,
+        column_weights(**section.weights.model_dump()),
+    )
+    print("one person: no confusion" if told is None else confusion.table(told))
     templates.save(learned.curves, target)
-    lengths = np.concatenate([part[2] for part in parts])
     with whole_file(target / "provenance.json") as part:
-        story = provenance(learned, parts, kinds, lengths, section.mean_s)
+        story = provenance(learned, people, section.mean_s, language)
+        story["confusion"] = None if told is None else confusion.story(told)
         part.write_text(json.dumps(story, indent=1) + "\n")
-    drawing = Path("reports/references/templates.png")
+    own = target != templates.FOLDER  # a trial: the picture of those in use stays
+    drawing = target / "templates.png" if own else Path("reports/references/templates.png")
     sheet.draw_templates(drawing, learned.curves, learned.low, learned.high)
-    print(f"{len(kinds)} syllables; templates in {target}, drawn in {drawing}")
+    print(f"{len(joined.kinds)} syllables; templates in {target}, drawn in {drawing}")
 
 
 def provenance(
-    learned: Learned,
-    parts: list[tuple[Floats, NDArray[np.str_], list[float]]],
-    kinds: NDArray[np.str_],
-    lengths: Floats,
-    mean_s: float,
+    learned: Learned, people: list[Spoken], mean_s: float, language: str
 ) -> dict[str, Any]:
     """Say what the templates were measured on, and how far syllables of a class spread."""
+    kinds, lengths = (np.concatenate([one[i] for one in people]) for i in (1, 2))
     classes = {
         name: {
             "syllables": learned.counts[k],
@@ -207,8 +279,8 @@ def provenance(
     }
     return {
         "script": "python -m stages.references.learn_templates",
-        "measured_on": f"{len(parts)} people speaking English, {len(kinds)} syllables",
-        "syllables_by_person": sorted((len(part[1]) for part in parts), reverse=True),
+        "measured_on": f"{len(people)} people speaking {language}, {len(kinds)} syllables",
+        "syllables_by_person": sorted((len(one.kinds) for one in people), reverse=True),
         "values": "quantile of a person's own range, over one syllable around its key sound",
         "steps": STEPS,
         "reach": REACH,
@@ -221,13 +293,26 @@ def _by_name(values: Floats) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(NAMES, values, strict=True)}
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the command line, to be told in one line."""
+        raise Problem(self.prog, message, "see --help")
+
+
 def main(arguments: list[str]) -> None:
     """Learn from the data folders named on the command line."""
+    parser = _Parser(
+        prog="stages.references.learn_templates",
+        description="Measure the key motion templates on seen subjects of data folders.",
+    )
+    parser.add_argument("data", nargs="+", type=Path, help="data folders")
+    parser.add_argument("--out", type=Path, default=templates.FOLDER, help="default: %(default)s")
+    parser.add_argument("--language", default="English", help="kept in provenance.json")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
     with one_line():
-        if not arguments:
-            raise Problem("stages.references.learn_templates", "expected data folders")
+        given = parser.parse_args(arguments)
         section = params.section("references", ReferenceParams)
-        run([Path(argument) for argument in arguments], section)
+        run(given.data, section, given.out, language=given.language, only=given.only)
 
 
 if __name__ == "__main__":

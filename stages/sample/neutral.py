@@ -1,18 +1,49 @@
-"""The general neutral image I_s of the style mapping: identity A at rest.
+"""The general neutral image I_s of the style mapping: a user's portrait, or identity A at rest.
 
-python -m stages.sample.neutral    # writes data/neutral.png, 512×512 RGB
+python -m stages.sample.neutral    # writes data/neutral.png, RGB
+
+`idiolect neutral IMAGE` puts a portrait into data/portrait, already cut as clips are; while the
+folder has none, the sample's face is drawn, 512×512.
 """
 
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.pictures import decode_png
+from pipeline.problems import BadFormat, one_line
+from pipeline.writing import whole_file
+
+FOLDER, NAME = Path("data/portrait"), "neutral.png"
+_BESIDE = {NAME, f"{NAME}.dvc", ".gitignore"}
+
+
+def run(out: Path) -> None:
+    """Write the neutral image: the portrait's bytes where there is one, else the sample's face.
+
+    Raises:
+        BadFormat: the folder holds other files than `idiolect neutral` puts there, or no portrait.
+    """
+    others = sorted({p.name for p in FOLDER.iterdir()} - _BESIDE) if FOLDER.is_dir() else []
+    if others:
+        found = f"expected {NAME} alone, found {', '.join(others)}"
+        raise BadFormat(FOLDER, found, "move it away, then `idiolect neutral IMAGE`")
+    if not (FOLDER / NAME).is_file():
+        neutral(out)
+        return
+    content = (FOLDER / NAME).read_bytes()
+    shape = decode_png(content).shape
+    if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
+        found = f"expected a square RGB picture, found shape {shape}"
+        raise BadFormat(FOLDER / NAME, found, "set it with `idiolect neutral IMAGE`")
+    with whole_file(out) as part:
+        part.write_bytes(content)
+
 
 def neutral(out: Path) -> None:
     """Draw identity A facing ahead, lips lightly closed and eyes open, as PNG."""
     import cv2
 
-    from pipeline.writing import whole_file
     from stages.sample.face import load_face
     from stages.sample.motion import at_rest
     from stages.sample.picture import Painter
@@ -25,4 +56,5 @@ def neutral(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    neutral(Path("data/neutral.png"))
+    with one_line():
+        run(Path("data/neutral.png"))

@@ -3,17 +3,21 @@
     python -m stages.style_mapping.isp seen/sample_calm      # seconds
 
 Reads references, data/neutral.png and the trained style mapping; writes data/isp/NAME (format
-ISPS) and the contact sheet reports/isp/NAME.png. Method: section 5, equations (1) and (2).
+ISPS), what `measure` finds of each, reports/isp_scores/NAME.parquet (format ISP_SCORES), its means,
+reports/isp/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5, equations (1)
+and (2).
 """
 
+import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline import tables
-from pipeline.formats import ISPS, REFERENCES, TEMPLATES
+from pipeline.formats import ISP_SCORES, ISPS, REFERENCES, TEMPLATES
 from pipeline.pictures import Image, decode_jpeg, decode_png, encode_png
 from pipeline.problems import MissingInput, one_line
 from pipeline.subjects import Subject
@@ -22,13 +26,15 @@ from stages.style_mapping.sheet import grid
 
 NEUTRAL = Path("data/neutral.png")
 MODEL = Path("models/style_mapping.safetensors")
+REPORTS, SCORES = Path("reports/isp"), Path("reports/isp_scores")
 
 
 def run(subject: Subject) -> None:
-    """Make the ISP of every candidate of a subject and draw the chosen ones."""
+    """Make and measure the ISP of every candidate of a subject; draw the chosen ones."""
     import torch
 
     from stages.style_mapping.inference import load
+    from stages.style_mapping.measure import measure
 
     torch.set_num_threads(1)  # pixels depend on the number of threads
     neutral = read_neutral(NEUTRAL)
@@ -41,10 +47,23 @@ def run(subject: Subject) -> None:
         columns: dict[str, Any] = {name: rows[name] for name in kept}
         columns["image"] = [encode_png(isp) for isp in isps]
         tables.write(folder / "isps.parquet", ISPS, columns)
+    scores = measure(neutral, references, list(isps), list(rows["template"]))
+    report(subject.name, rows, scores)
     chosen = {str(rows["template"][i]): int(i) for i in np.flatnonzero(rows["chosen"])}
-    page = sheet(neutral, references, list(isps), chosen)
-    with whole_file(Path("reports/isp") / f"{subject.name}.png") as part:
+    page = sheet(neutral, references, list(isps), chosen, scores)
+    with whole_file(REPORTS / f"{subject.name}.png") as part:
         part.write_bytes(encode_png(page))
+
+
+def report(name: str, rows: tables.Columns, scores: Mapping[str, Any]) -> None:
+    """Write the scores of every ISP and their means."""
+    from stages.style_mapping.measure import summary
+
+    columns = {key: rows[key] for key in ("template", "rank", "chosen")} | dict(scores)
+    tables.write(SCORES / f"{name}.parquet", ISP_SCORES, columns)
+    means = summary(scores, rows["chosen"].astype(bool))
+    with whole_file(REPORTS / f"{name}.json") as part:
+        part.write_text(json.dumps(means, indent=1, sort_keys=True) + "\n")
 
 
 def read_neutral(path: Path) -> Image:
@@ -56,16 +75,22 @@ def read_neutral(path: Path) -> Image:
 
 
 def sheet(
-    neutral: Image, references: list[Image], isps: list[Image], chosen: dict[str, int]
+    neutral: Image,
+    references: Sequence[Image],
+    isps: Sequence[Image],
+    chosen: Mapping[str, int],
+    scores: Mapping[str, Any],
 ) -> Image:
-    """Draw neutral | four style reference images over neutral | four ISPs."""
+    """Draw neutral | four style reference images over neutral | four ISPs with their scores."""
     from stages.style_mapping.inference import square
+    from stages.style_mapping.measure import caption
 
     names = [name for name in TEMPLATES if name in chosen]
     face = square(neutral, isps[0].shape[0])
     above = [(f"{name}: reference", references[chosen[name]]) for name in names]
     below = [(f"{name}: ISP", isps[chosen[name]]) for name in names]
-    return grid([[("neutral", face), *above], [("neutral", face), *below]])
+    notes = [[], [[], *(caption(scores, chosen[name]) for name in names)]]
+    return grid([[("neutral", face), *above], [("neutral", face), *below]], notes=notes)
 
 
 def main() -> None:

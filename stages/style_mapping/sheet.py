@@ -6,25 +6,39 @@ import numpy as np
 
 from pipeline.pictures import Image, resize
 
-_BAND, _GAP = 22, 4
+_BAND, _LINE, _GAP = 22, 18, 4
 
 
-def grid(rows: Sequence[Sequence[tuple[str, Image | None]]], cell: int = 192) -> Image:
+def grid(
+    rows: Sequence[Sequence[tuple[str, Image | None]]],
+    cell: int = 192,
+    notes: Sequence[Sequence[Sequence[str]]] = (),
+) -> Image:
     """Lay labelled pictures out in rows; None leaves a cell empty.
+
+    Args:
+        rows: label and picture of every cell.
+        cell: width and height of a picture, px.
+        notes: lines of text under the pictures, by row and cell; rows and cells may be left out.
 
     Returns:
         RGB (H, W, 3) on white.
     """
     columns = max(len(row) for row in rows)
+    under = [list(notes[r]) if r < len(notes) else [] for r in range(len(rows))]
+    heights = [_BAND + cell + _LINE * max(map(len, lines), default=0) + _GAP for lines in under]
     step = cell + _GAP
-    page = np.full((len(rows) * (step + _BAND) + _GAP, columns * step + _GAP, 3), 255, np.uint8)
+    page = np.full((sum(heights) + _GAP, columns * step + _GAP, 3), 255, np.uint8)
     for r, row in enumerate(rows):
+        y = _GAP + sum(heights[:r]) + _BAND
         for c, (label, image) in enumerate(row):
             if image is None:
                 continue
-            y, x = _GAP + r * (step + _BAND) + _BAND, _GAP + c * step
+            x = _GAP + c * step
             page[y : y + cell, x : x + cell] = resize(image, cell)
             _write(page, label, x, y - 6)
+            for i, line in enumerate(under[r][c] if c < len(under[r]) else ()):
+                _write(page, line, x, y + cell + _LINE * (i + 1) - 4)
     return page
 
 

@@ -44,7 +44,7 @@ generator:
   isp_gap: 0.2
   neutralise: 0.3
   rare: 0.5
-style_generator: {steps: 4, lr: 5.0e-4}
+style_generator: {steps: 4, lr: 5.0e-4, alignment: similarity}
 """
 
 

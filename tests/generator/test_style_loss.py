@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pipeline.formats import LABELS
 from pipeline.problems import Problem
 from stages.generator import style_loss
+from stages.generator.alignment import by_mesh, by_similarity
 from stages.generator.params import RegionWeights
-from stages.generator.references import align
 
 PAPER = {"mouth": 5.0, "eyes": 3.0, "skin": 1.0, "other": 0.0}
 CODE = {"other": 0, "skin": 1, "eyes": 2, "mouth": 3, "empty": style_loss.EMPTY}
@@ -122,7 +122,7 @@ def test_alignment_moves_the_reference_and_leaves_the_rest_empty():
     image[2, 3] = 200
     regions = np.zeros((8, 8), np.uint8)
     regions[2, 3] = CODE["mouth"]
-    moved, codes = align(image, regions, np.array([[1.0, 0, 2], [0, 1, 1]]))
+    moved, codes = by_similarity(image, regions, np.array([[1.0, 0, 2], [0, 1, 1]]))
     assert moved[3, 5].tolist() == [200] * 3
     assert codes[3, 5] == CODE["mouth"]
     assert (codes[0] == style_loss.EMPTY).all()
@@ -133,6 +133,25 @@ def test_alignment_moves_the_reference_and_leaves_the_rest_empty():
 def test_alignment_scales_about_the_images_edge_not_the_first_pixels_centre():
     image = np.zeros((8, 8, 3), np.uint8)
     image[:2, :2] = 100
-    moved, _ = align(image, np.zeros((8, 8), np.uint8), np.array([[2.0, 0, 0], [0, 2, 0]]))
+    moved, _ = by_similarity(image, np.zeros((8, 8), np.uint8), np.array([[2.0, 0, 0], [0, 2, 0]]))
     assert (moved[1:3, 1:3] == 100).all()
     assert (moved[5:, 5:] == 0).all()
+
+
+def test_a_mesh_takes_every_landmark_to_its_place_and_leaves_the_outside_empty():
+    rng = np.random.default_rng(0)
+    size = 64
+    points = rng.uniform(10, 54, (68, 2))
+    targets = points + rng.uniform(-1.5, 1.5, (68, 2)) + [3.0, -2.0]
+    ramp = np.arange(size, dtype=np.uint8) * 4
+    image = np.zeros((size, size, 3), np.uint8)
+    image[..., 0], image[..., 1] = ramp[None, :], ramp[:, None]
+    moved, codes = by_mesh(image, np.ones((size, size), np.uint8), points, targets)
+    inner = np.linalg.norm(targets - targets.mean(0), axis=1) < 16
+    for point, (x, y) in zip(points[inner], np.floor(targets[inner]).astype(int), strict=True):
+        assert codes[y, x] == 1
+        found = moved[y, x, :2] / 4 + 0.5
+        assert np.abs(found - point).max() < 2.5
+    assert (codes[0] == style_loss.EMPTY).all()
+    same, whole = by_mesh(image, np.ones((size, size), np.uint8), points, points)
+    assert np.abs(same.astype(int) - image)[whole == 1].max() <= 2

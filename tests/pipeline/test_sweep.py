@@ -1,0 +1,42 @@
+"""What a sweep runs: every combination of values of params that are there."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import sweep
+from pipeline.problems import BadParams, Problem
+
+PARAMS = "region_weights: {mouth: 5.0, eyes: 3.0}\nlambda_sp: 1.0\n"
+
+
+@pytest.fixture(autouse=True)
+def params(workdir: Path) -> None:
+    (workdir / "params.yaml").write_text(PARAMS)
+
+
+def test_every_combination_is_a_variant_the_first_values_first() -> None:
+    found = sweep.combinations(["region_weights.mouth=5, 10", "lambda_sp=0,1"])
+    assert [dict(v.changes) for v in found] == [
+        {"region_weights.mouth": "5", "lambda_sp": "0"},
+        {"region_weights.mouth": "5", "lambda_sp": "1"},
+        {"region_weights.mouth": "10", "lambda_sp": "0"},
+        {"region_weights.mouth": "10", "lambda_sp": "1"},
+    ]
+    assert found[0].name == "region_weights.mouth=5 lambda_sp=0"
+
+
+@pytest.mark.parametrize("text", ["region_weights.lips=5", "lambda=1", "lambda_sp.x=1"])
+def test_a_param_that_is_not_there_is_named(text: str) -> None:
+    with pytest.raises(BadParams, match="no such param"):
+        sweep.combinations([text])
+
+
+def test_a_param_without_values_is_told() -> None:
+    with pytest.raises(BadParams, match="expected values"):
+        sweep.combinations(["lambda_sp="])
+
+
+def test_a_project_that_was_never_run_has_no_base() -> None:
+    with pytest.raises(Problem, match="dvc repro"):
+        sweep.run(sweep.combinations(["lambda_sp=0"]))

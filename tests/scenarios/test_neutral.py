@@ -1,0 +1,86 @@
+"""A user's own neutral image, set and taken back in a finished project."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import tables
+from pipeline.formats import ISP_SCORES
+from tests.scenarios.conftest import Project
+
+pytestmark = pytest.mark.slow
+FOLLOWS = sorted(
+    [
+        "neutral",
+        *(f"{stage}@sample_{style}" for stage in ("isp", "render") for style in ("calm", "lively")),
+        "train_generator_base",
+        "train_generator",
+        "evaluate",
+    ]
+)
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """Give a picture of a head with room around it."""
+    from skimage.data import astronaut
+
+    from pipeline.pictures import encode_jpeg
+
+    path = tmp_path / "my picture.jpg"
+    path.write_bytes(encode_jpeg(astronaut()[:, ::-1]))
+    return path
+
+
+def test_setting_a_neutral_image_reruns_isps_and_what_follows_and_going_back_runs_nothing(
+    made: Project, portrait: Path
+) -> None:
+    outs, files = made.outs(), made.files("data/isp/*/*", "reports/isp/*", "models/*")
+    before = portrait.read_bytes()
+    told = made.run("idiolect", "neutral", str(portrait))
+    assert "my picture.jpg" in told
+    assert portrait.read_bytes() == before
+    assert made.repro() == FOLLOWS
+    neutral = (made.root / "data/neutral.png").read_bytes()
+    assert neutral == (made.root / "data/portrait/neutral.png").read_bytes()
+    changed = {path for path, md5 in made.outs().items() if outs[path] != md5}
+    assert {"data/isp/sample_calm", "models/generator_base.safetensors"} <= changed
+    assert "models/style_mapping.safetensors" not in changed
+    assert made.repro() == []
+
+    made.run("idiolect", "neutral", "--sample")
+    assert made.repro() == []
+    assert made.outs() == outs
+    assert made.files(*files) == files
+    assert made.run("git", "status", "--short", "data") == ""
+
+
+def test_a_portrait_that_was_set_before_comes_back_without_a_run(
+    made: Project, portrait: Path
+) -> None:
+    made.run("idiolect", "neutral", str(portrait))
+    assert made.repro() == []
+    made.run("idiolect", "neutral", "--sample")
+    assert made.repro() == []
+
+
+def test_a_picture_without_a_face_is_one_line_and_nothing_is_stale(
+    made: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    told = made.run("idiolect", "neutral", str(tmp_path / "notes.txt"), code=1)
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert made.repro() == []
+
+
+def test_isps_are_measured_and_dvc_shows_the_means(made: Project) -> None:
+    for name in ("sample_calm", "sample_lively"):
+        means = json.loads((made.root / f"reports/isp/{name}.json").read_text())
+        assert means["all"]["isps"] > means["chosen"]["isps"] == 4
+        assert 0 <= means["all"]["measured"] <= means["all"]["isps"]
+        scores = tables.read(made.root / f"reports/isp_scores/{name}.parquet", ISP_SCORES)
+        assert len(scores["chosen"]) == means["all"]["isps"]
+    shown = made.run("dvc", "metrics", "show", "--json")
+    assert "reports/isp/sample_calm.json" in shown
