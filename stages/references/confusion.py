@@ -149,8 +149,8 @@ def _left_out(
         templates = learn(known[used], theirs[used], names)
         # All of them are asked for, so that templates that lie equally near come in their order.
         found, _ = nearest(templates, curves[told], weights, len(names))
-        true = [TEMPLATES.index(str(kind)) for kind in kinds[told]]
-        np.add.at(counts, (true, np.array(places)[found[:, 0]]), 1)
+        for kind, place in zip(kinds[told], found[:, 0], strict=True):
+            counts[TEMPLATES.index(str(kind)), places[place]] += 1
     return counts, skipped
 
 

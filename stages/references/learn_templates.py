@@ -36,6 +36,7 @@ from stages.references import ReferenceParams, confusion, person, sheet, templat
 from stages.references.descriptors import NAMES, Floats, column_weights
 from stages.references.person import Person, curves_at
 from stages.speech.syllables import LABIALS, VOWELS
+from stages.speech.sync import LEAD
 
 STEPS = 9
 # How far out in its class a template lies, as a quantile of the class's syllables.
@@ -181,7 +182,8 @@ def read(subject: Subject, data: Path, mean_s: float) -> Spoken:
 
 def _curves(motion: Person, index: int, found: list[Syllable], late: float) -> Floats:
     fps = motion.clips[index].fps
-    centres = np.array([syllable.centre - late for syllable in found]) * fps
+    # The picture of a sound is the lips' at its time, and lips lead even where nothing is late.
+    centres = np.array([syllable.centre - late - LEAD for syllable in found]) * fps
     lengths = np.array([syllable.length for syllable in found]) * fps
     return curves_at(motion, index, centres, lengths, STEPS)
 

@@ -13,8 +13,19 @@ from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
 from stages.references import ReferenceParams, templates
 from stages.references.descriptors import NAMES
-from stages.references.learn_templates import REACH, Syllable, learn, main, read_all, syllables
+from stages.references.learn_templates import (
+    REACH,
+    STEPS,
+    Syllable,
+    _curves,
+    learn,
+    main,
+    read_all,
+    syllables,
+)
+from stages.speech.sync import LEAD
 
+from .people import FPS, person_of
 from .scene import write_subject
 
 REPO = Path(__file__).resolve().parents[2]
@@ -189,6 +200,15 @@ def test_a_wrong_command_is_told_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_curves_are_centred_on_the_lips_which_lead_their_sound() -> None:
+    """Quantiles of 40 rising values are (i + 0.5) / 40: a curve tells the time it was read at."""
+    motion = person_of(np.tile(np.arange(40.0)[:, None], (1, 12)), 40)
+    curves = _curves(motion, 0, [Syllable("M", 1.0, 0.2)], late=0.1)
+    frame = (1.0 - 0.1 - LEAD) * FPS
+    np.testing.assert_allclose(curves[0, STEPS // 2], (frame + 0.5) / 40)
+    np.testing.assert_allclose(curves[0, 0], (frame - 0.1 * FPS + 0.5) / 40)
 
 
 def test_syllables_are_centred_on_the_sound_that_makes_their_class() -> None:
