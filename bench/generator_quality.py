@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from pipeline import faces
-from pipeline.params import Training
+from pipeline.params import Training, seen_subjects
 from pipeline.pictures import encode_png
 from pipeline.subjects import Subject
 from pipeline.training import train
@@ -37,7 +37,7 @@ from stages.generator.training_run import schedule
 def main() -> None:
     args = _arguments()
     params = _changed(read_generator(), args.set)
-    subjects = [Subject("seen", name) for name in args.subjects]
+    subjects = [Subject("seen", name) for name in args.subjects or seen_subjects()]
     training = read_footage(subjects, params.size, data=args.data)
     patterns = [_patterns(f, args.data) for f in training]
     generator = load(args.model) if args.model else _train(params, training, patterns, args.threads)
@@ -49,7 +49,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--subjects", nargs="+", required=True)
+    parser.add_argument("--subjects", nargs="+", help="default: all seen subjects of params.yaml")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--set", nargs="*", default=[])
     parser.add_argument("--frames", type=int, default=100)
