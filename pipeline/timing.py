@@ -1,8 +1,8 @@
 """How long stages take: seconds measured on one machine, for the time that remains.
 
-`SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of a Xeon with
-AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). Estimates only: no result
-depends on them.
+`SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of an AMD
+EPYC with AVX2 and without AVX-512, from `idiolect demo` (reports/seconds.json). Estimates only: no
+result depends on them.
 """
 
 from typing import Any
@@ -11,23 +11,23 @@ from pipeline.params import read
 
 # One instance of each stage.
 SECONDS = {
-    "sample": 60.0,
-    "neutral": 5.0,
-    "clips": 20.0,
-    "landmarks": 20.0,
-    "parsing": 10.0,
-    "speech": 15.0,
-    "train_audio": 60.0,
-    "features": 10.0,
-    "references": 8.0,
-    "match": 20.0,
-    "train_style_mapping": 180.0,
-    "isp": 10.0,
-    "train_motion": 120.0,
-    "train_generator_base": 330.0,
-    "train_generator": 75.0,
-    "render": 30.0,
-    "evaluate": 40.0,
+    "sample": 39.0,
+    "neutral": 4.0,
+    "clips": 7.0,
+    "landmarks": 10.0,
+    "parsing": 9.0,
+    "speech": 8.0,
+    "train_audio": 46.0,
+    "features": 3.0,
+    "references": 4.0,
+    "match": 4.0,
+    "train_style_mapping": 226.0,
+    "isp": 14.0,
+    "train_motion": 104.0,
+    "train_generator_base": 335.0,
+    "train_generator": 98.0,
+    "render": 23.0,
+    "evaluate": 60.0,
 }
 # Where a stage's time follows the length of the videos, that of one sample subject.
 SAMPLE_SECONDS = 40.0

@@ -3,6 +3,7 @@
 The tests use one project in their order here: each leaves it as it found it.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -126,6 +127,23 @@ def test_changing_region_weights_reruns_only_the_generator_and_what_follows(made
     assert made.repro() == []
     assert made.outs() == before
     assert made.files(*files) == files
+
+
+def test_a_sweep_compares_experiments_from_one_base_and_leaves_the_project_alone(
+    made: Project,
+) -> None:
+    params, outs = (made.root / "params.yaml").read_text(), made.outs()
+    output = made.run("idiolect", "sweep", "region_weights.mouth=5.0,10.0")
+    ran = re.findall(r"Running stage '([^'@]+)", output)
+    assert sorted(set(ran)) == ["evaluate", "render", "train_generator"]
+    table = (made.root / "reports/sweep/table.md").read_text()
+    for name in SUBJECTS:
+        for run in ("region_weights.mouth=5.0", "region_weights.mouth=10.0", "truth"):
+            assert f"| {name} | {run} |" in table
+    assert (made.root / "reports/sweep/plot.png").is_file()
+    assert (made.root / "params.yaml").read_text() == params
+    assert made.outs() == outs
+    assert made.repro() == []
 
 
 @pytest.mark.parametrize("weights", ["mouth: -1.0, eyes: 3.0", "mouth: .nan, eyes: 3.0"])
