@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/installed
+PYTEST := pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: install demo quick test soak bench lock docs lint
 
@@ -24,10 +25,10 @@ lint: install
 	python -m pipeline.formats_page --check docs/formats.md
 
 quick: lint
-	pytest -m 'not slow and not soak' tests
+	$(PYTEST) -m 'not slow and not soak' tests
 
 test: lint
-	pytest -m 'not soak' tests
+	$(PYTEST) -m 'not soak' tests
 
 soak: install
 	pytest -m soak tests

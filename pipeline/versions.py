@@ -7,7 +7,6 @@ code re-runs what imports it and a changed comment runs nothing. `python -m pipe
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def compute(module: str, root: Path = ROOT) -> str:
     digest = hashlib.sha256()
     for path in sorted(closure(module, root)):
         digest.update(str(path.relative_to(root)).encode())
-        digest.update(_meaning(path).encode())
+        digest.update(_meaning(path.read_text()).encode())
     return digest.hexdigest()[:16]
 
 
@@ -72,7 +71,8 @@ def closure(module: str, root: Path = ROOT) -> set[Path]:
         if path in found:
             continue
         found.add(path)
-        for name in _imports(path, root):
+        package = path.relative_to(root).with_suffix("").parts[:-1]
+        for name in _imports(path.read_text(), package):
             waiting.extend(_files(name, root) - found)
     return found
 
@@ -87,20 +87,22 @@ def _files(module: str, root: Path) -> set[Path]:
     return {path for path in [*around, own] if path.is_file()}
 
 
-def _imports(path: Path, root: Path) -> Iterator[str]:
-    package = path.relative_to(root).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache  # most modules are in the closure of most stages
+def _imports(code: str, package: tuple[str, ...]) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             name = ".".join([*base, *([node.module] if node.module else [])])
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
+            names += [name, *(f"{name}.{alias.name}" for alias in node.names)]
+    return names
 
 
-def _meaning(path: Path) -> str:
-    tree = ast.parse(path.read_text())
+@cache
+def _meaning(code: str) -> str:
+    tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

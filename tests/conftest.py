@@ -1,11 +1,21 @@
 """Fixtures that all tests share: real clips where they are, and folders to work in."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: tests run beside each other
+
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a folder, which shares what its fixtures made, on one worker; the longest first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    items.sort(key=lambda item: item.path.parent.name != "scenarios")
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_other(
     bad_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
     assert ids == {"a copy-001", "b.mp4-001", "b.mov-001"}
 
 
+@pytest.mark.slow
 def test_one_video_gives_one_clip_per_shot(workdir: Path) -> None:
     versions.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"

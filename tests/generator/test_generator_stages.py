@@ -95,6 +95,7 @@ def test_a_mesh_aligns_better_than_a_similarity_and_this_better_than_nothing(pro
     assert apart("mesh") < apart("similarity") < apart("none")
 
 
+@pytest.mark.slow
 def test_both_phases_train_and_draw_frames_of_each_identity(project):
     train_generator_base.run()
     train_generator.run()

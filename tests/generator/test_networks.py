@@ -24,6 +24,7 @@ def test_it_halves_the_image_log2_size_minus_one_times(size, scales):
 
 
 def test_it_starts_as_the_warped_source():
+    torch.manual_seed(0)
     given = inputs()
     out = UNet(32, [16, 32])(*given)
     assert out.shape == (2, 3, 32, 32)

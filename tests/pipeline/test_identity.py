@@ -7,6 +7,8 @@ from pipeline import identity
 from pipeline.pictures import Image
 from stages.landmarks import backend
 
+pytestmark = pytest.mark.slow
+
 
 def described(image: Image) -> np.ndarray:
     finder = backend.opened("mediapipe")

@@ -48,6 +48,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     assert (clip.stat().st_mtime_ns, clip.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+@pytest.mark.slow
 def test_more_videos_join_and_the_same_one_is_not_copied_again(
     empty: Path, shared_data: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_portrait_is_cut_as_clips_are_and_tracked_and_the_users_file_stays(
     assert project.PORTRAIT.read_bytes() == again
 
 
+@pytest.mark.slow
 def test_the_stage_takes_the_portrait_and_going_back_takes_it_away(photograph: Path) -> None:
     project.set_neutral(photograph)
     out = Path("data/neutral.png")

@@ -139,6 +139,7 @@ def outputs_of(data: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_references_come_from_training_spans_and_match_themselves_unmoved(workdir: Path) -> None:
     data = workdir / "data"
     write_templates(data / "templates")

@@ -7,6 +7,7 @@ from stages.sample.visemes import mouth
 from stages.sample.voice import RATE, VOWELS, Phone, phones_of, say
 
 
+@pytest.mark.slow
 def test_phones_cover_the_whole_time_without_a_gap(calm):
     phones = calm.phones
     assert phones["start"][0] == 0
@@ -52,6 +53,7 @@ def test_every_sung_line_has_a_note_for_each_of_its_vowels(identity):
             assert sum(phone.name in VOWELS for phone in spoken.phones) == len(line.notes)
 
 
+@pytest.mark.slow
 def test_a_script_of_forty_seconds_sings_in_the_first_four_fifths_and_in_the_last():
     phones = speak("a", "calm", 40.0).phones
     sung = [phone.start for phone in phones if phone.sung]
@@ -61,6 +63,7 @@ def test_a_script_of_forty_seconds_sings_in_the_first_four_fifths_and_in_the_las
     assert any(not phone.sung for phone in late)
 
 
+@pytest.mark.slow
 def test_a_long_vowel_holds_the_mouth_open_and_a_pause_closes_it():
     phones = (
         Phone("SIL", 0.0, 0.5),

@@ -8,6 +8,8 @@ from stages.sample import make_sample
 from stages.sample.visemes import BILABIALS
 from tests.sample.conftest import FPS, SECONDS, SIZE
 
+pytestmark = pytest.mark.slow
+
 
 def opening(landmarks):
     return np.linalg.norm(landmarks[:, 66] - landmarks[:, 62], axis=1)

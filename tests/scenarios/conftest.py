@@ -31,7 +31,8 @@ class Project:
             command = (sys.executable, "-c", main, *command[1:])
         folder = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
-        env.pop("PYTHONPATH", None)
+        for ours in ("PYTHONPATH", "OMP_NUM_THREADS"):
+            env.pop(ours, None)
         return subprocess.Popen(
             command,
             cwd=self.root,

@@ -110,6 +110,7 @@ def test_landmarks_of_another_length_are_refused_by_name(project: Path):
         speech._opening(path, speech.clips_of(CALM)[0])
 
 
+@pytest.mark.slow
 def test_a_clip_without_landmarks_is_named(project: Path):
     Path("data/landmarks/seen/calm/two-001.parquet").unlink()
     with pytest.raises(Exception, match=r"two-001.parquet: not here"):
@@ -212,6 +213,7 @@ def test_silence_gets_no_gain():
     assert apc.gain(np.full(100, -50.0), -20.0) == pytest.approx(30.0)
 
 
+@pytest.mark.slow
 def test_windows_come_from_training_spans_alone(project: Path):
     speech.run(CALM, SpeechParams(recogniser="phones"))
     path = Path("data/speech/seen/calm/one-001.parquet")
@@ -228,6 +230,7 @@ def test_windows_come_from_training_spans_alone(project: Path):
     assert float(drawn.max()) == 0.5
 
 
+@pytest.mark.slow
 def test_short_spans_are_padded_and_the_padding_does_not_count(project: Path):
     speech.run(CALM, SpeechParams(recogniser="phones"))
     spans, _ = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))

@@ -77,6 +77,7 @@ def test_a_training_with_discriminator_updates_both_networks(project):
     assert b"discriminator" not in MODEL.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
     trained()
     isp.run(SOMEONE)
