@@ -29,7 +29,7 @@ from stages.generator.inference import Generator, load
 from stages.generator.network import sample
 from stages.generator.params import GeneratorParams, read_generator
 from stages.generator.patterns import Patterns, read_patterns
-from stages.generator.sources import source_of
+from stages.generator.sources import held_out_sources, sources_of
 from stages.generator.task import GeneratorTask
 from stages.generator.training_run import schedule
 
@@ -43,7 +43,7 @@ def main() -> None:
     generator = load(args.model) if args.model else _train(params, training, patterns, args.threads)
     held = read_footage(subjects, params.size, held_out=True, data=args.data)
     for before, now, styles in zip(training, held, patterns, strict=True):
-        _report(generator, before, now, styles, args.frames, args.sheet)
+        _report(generator, before, now, styles, args)
 
 
 def _arguments() -> argparse.Namespace:
@@ -90,7 +90,7 @@ def _patterns(footage: Footage, data: Path) -> Patterns:
 def _train(
     params: GeneratorParams, footage: list[Footage], patterns: list[Patterns], threads: int
 ) -> Generator:
-    sources = [source_of(f) for f in footage]
+    sources = [sources_of(f) for f in footage]
     task = GeneratorTask(
         params,
         footage,
@@ -138,28 +138,39 @@ def _report(
     before: Footage,
     now: Footage,
     patterns: Patterns,
-    most: int,
-    sheet: Path | None,
+    args: argparse.Namespace,
 ) -> None:
-    rows = np.unique(np.linspace(0, len(now) - 1, most).astype(int))
+    name, sheet = now.subject.name, args.sheet
+    found = held_out_sources(now.subject, generator.sources[name], generator.size, args.data)
+    given = {(source.clip, source.frame) for source in found.values()}
+    ids = [now.clips[clip].id for clip in now.clip]
+    rows = np.array([i for i in range(len(now)) if (ids[i], int(now.frame[i])) not in given])
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, args.frames).astype(int))]
+    sources = [found[ids[row]] for row in rows]
     truth = np.stack([now.picture(int(row)) for row in rows])
     scale = now.clips[0].size / generator.size
     driving = now.driving.scaled(scale)
-    parts = (driving.points[rows], driving.irises[rows], driving.shoulders[rows])
-    name = now.subject.name
+
+    def draw(isps: np.ndarray) -> np.ndarray:
+        frames = []
+        for row, source in zip(rows, sources, strict=True):
+            parts = (driving.points, driving.irises, driving.shoulders)
+            part = (values[row : row + 1] for values in parts)
+            frames += generator.frames(name, *part, isps, source=source)
+        return np.stack(frames)
+
     began = time.monotonic()
-    drawn = np.stack(list(generator.frames(name, *parts, patterns.best())))
+    drawn = draw(patterns.best())
     each = (time.monotonic() - began) / len(rows)
     black = np.zeros_like(patterns.best())
     training = np.stack([before.picture(i) for i in range(len(before))])
     points = now.driving.points[rows]
     apart = np.linalg.norm(before.driving.points[None] - points[:, None], axis=-1).mean(-1)
     nearest = apart.argmin(1)
-    source = generator.source(name)
-    warped = _warped(generator.sources[name], now, rows)
+    warped = _warped(sources, now, rows)
     answers = {
         "generator": drawn,
-        "generator, no ISPs": np.stack(list(generator.frames(name, *parts, black))),
+        "generator, no ISPs": draw(black),
         "mean frame": np.repeat(training.mean(0)[None], len(rows), axis=0),
         "nearest": training[nearest],
         "nearest, aligned": np.stack(
@@ -168,7 +179,10 @@ def _report(
                 for n, p in zip(nearest, points, strict=True)
             ]
         ),
-        "source": np.repeat(source[None], len(rows), axis=0),
+        "source": np.stack([source.image for source in sources]),
+        "source, aligned": np.stack(
+            [_aligned(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
+        ),
         "source, warped": warped,
     }
     print(f"{name}: {len(rows)} held-out frames, {each * 1000:.0f} ms a frame drawn")
@@ -187,14 +201,15 @@ def _report(
         sheet.with_name(f"{sheet.stem}_{name}.png").write_bytes(encode_png(big))
 
 
-def _warped(source: model.Source, footage: Footage, rows: np.ndarray) -> np.ndarray:
-    """Warp the source to the landmarks alone, without the network."""
+def _warped(sources: list[model.Source], footage: Footage, rows: np.ndarray) -> np.ndarray:
+    """Warp the sources to the landmarks alone, without the network."""
     driving = footage.driving
-    parts = [(driving.points[r], driving.irises[r], driving.shoulders[r]) for r in rows]
-    places = [drawing.condition(source, *part)[0] for part in parts]
-    where = torch.from_numpy(np.stack(places))
-    image = drawing.to_tensor([source.image]).expand(len(where), -1, -1, -1)
-    return drawing.to_images(sample(image, where))
+    places = [
+        drawing.places(source, driving.points[row], driving.shoulders[row])
+        for source, row in zip(sources, rows, strict=True)
+    ]
+    images = drawing.to_tensor([source.image for source in sources])
+    return drawing.to_images(sample(images, torch.from_numpy(np.stack(places))))
 
 
 def _box(points: np.ndarray) -> tuple[slice, slice]:

@@ -221,6 +221,7 @@ FEATURES = Format(
     (
         Column("step", "int32", "index of the audio frame", "1/(2·fps) s"),
         Column("feature", "float32", "last layer of the APC network", "", (512,)),
+        Column("phones", "float32", "how much of each ARPAbet phone sounds, 0 to 1", "", (39,)),
     ),
 )
 

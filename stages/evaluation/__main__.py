@@ -87,6 +87,7 @@ def _subject(
     again = motion_scores.redetected(held, seen, valid)
     scores: dict[str, Any] = {
         "frames": len(drawn.rows),
+        "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": pictured,
         "gain_psnr_face": reconstruction.gain(pictured),
         "gain_psnr": reconstruction.gain(pictured, "psnr"),
@@ -103,6 +104,7 @@ def _subject(
         "",
         f"{len(drawn.rows)} frames from true landmarks, on the face crop",
         f"{scores['gain_psnr_face']:+.2f} dB over the best trivial row.",
+        *_new_scenes(drawn.new_scene),
         "",
         pictures.table(pictured),
         "",
@@ -113,6 +115,15 @@ def _subject(
         "",
     ]
     return Scored(scores, page, reconstruction.columns(subject.name, drawn, framewise))
+
+
+def _new_scenes(frames: int) -> list[str]:
+    if not frames:
+        return []
+    return [
+        f"{frames} of them show a scene that training never saw: their source is the clip's first",
+        "held-out frame, which is not scored.",
+    ]
 
 
 def _style_distance(held: Heldout, other: str, fps: float, params: EvaluationParams) -> float:

@@ -26,6 +26,13 @@ class Row:
     frame: int
 
 
+def thinned(rows: list[Row], most: int) -> list[Row]:
+    """Keep at most so many rows, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, most).round().astype(int)]
+
+
 class Heldout:
     """One subject's clips with their landmarks, split into training and held-out frames."""
 
@@ -39,17 +46,14 @@ class Heldout:
             for clip in self.clips
         }
 
-    def rows(self, split: str, most: int | None = None) -> list[Row]:
-        """List the frames with a valid face of a span (train or test), evenly thinned to `most`."""
-        rows = [
+    def rows(self, split: str) -> list[Row]:
+        """List the frames with a valid face of a span (train or test)."""
+        return [
             Row(clip, frame)
             for clip in self.clips
             for frame in range(*getattr(clip, split))
             if self.landmarks[clip.id]["valid"][frame]
         ]
-        if most is None or len(rows) <= most:
-            return rows
-        return [rows[i] for i in np.linspace(0, len(rows) - 1, most).round().astype(int)]
 
     def test_columns(self, name: str) -> Floats:
         """Return a landmark column over all test spans, joined in ledger order as renders are."""

@@ -14,6 +14,8 @@ from stages.evaluation.heldout import Heldout
 Floats = NDArray[np.floating[Any]]
 Scores = dict[str, float]
 _SHIFT_S = 2.0
+_LONGEST_LAG_S = 0.12
+_FEWEST = 10  # frames that a correlation needs
 
 
 def read_motion(path: Path) -> Floats:
@@ -58,6 +60,7 @@ def _score(truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float) ->
     pairs = valid[1:] & valid[:-1]
     opening, true_opening = faces.mouth_opening(made[valid]), faces.mouth_opening(truth[valid])
     steps = np.concatenate([[False], pairs])
+    best, lag = best_lag(faces.mouth_opening(truth), faces.mouth_opening(made), valid, fps)
     return {
         "d_l": _round(metrics.landmark_distance(truth[valid], made[valid])),
         "lmd": _round(metrics.mouth_distance(truth[valid], made[valid])),
@@ -65,7 +68,41 @@ def _score(truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float) ->
         "d_a": _round(metrics.area_distance(truth[valid], made[valid])),
         "mouth_correlation": _round(metrics.correlation(true_opening, opening)),
         "mouth_amplitude": _round(opening.std() / max(true_opening.std(), 1e-9)),
+        "best_lag_correlation": _round(best),
+        "best_lag_s": _round(lag),
     }
+
+
+def best_lag(
+    truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float
+) -> tuple[float, float]:
+    """Return the highest correlation over lags up to 0.12 s, and its lag in seconds.
+
+    A held-out clip may be filmed out of sync, which no model can know from its sound.
+
+    Args:
+        truth: true openings, (N,).
+        made: generated openings, (N,).
+        valid: where the truth is known, (N,).
+        fps: frames a second.
+
+    Returns:
+        Correlation, and how much later than the truth the generated mouth moves.
+    """
+    most = round(_LONGEST_LAG_S * fps)
+    inside = valid.copy()
+    inside[:most] = inside[len(inside) - most :] = False
+    if inside.sum() < _FEWEST:
+        return float("nan"), float("nan")
+    found = {
+        lag: metrics.correlation(truth[inside], np.roll(made, -lag)[inside])
+        for lag in sorted(range(-most, most + 1), key=abs)
+    }
+    known = {lag: value for lag, value in found.items() if np.isfinite(value)}
+    if not known:
+        return float("nan"), float("nan")
+    lag = max(known, key=lambda lag: known[lag])
+    return known[lag], lag / fps
 
 
 def _velocity(truth: Floats, made: Floats, steps: NDArray[np.bool_], fps: float) -> float:

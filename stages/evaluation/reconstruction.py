@@ -1,30 +1,33 @@
 """Held-out frames drawn from their true landmarks, beside the trivial answers."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
+from pipeline import faces, tables
 from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
 from pipeline.media import decode_jpeg, resize
 from pipeline.progress import each
 from stages.evaluation import metrics
-from stages.evaluation.heldout import Heldout, Row
+from stages.evaluation.heldout import Heldout, Row, thinned
 from stages.evaluation.trivial import TrainingFrames, moved
 from stages.generator.inference import Generator, read_isps
+from stages.generator.model import Source
+from stages.generator.sources import held_out_sources
 from stages.parsing.regions import region_masks
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 Scores = dict[str, float]
-TRIVIAL = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source")
+TRIVIAL = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 _TRAINING_FRAMES = 2000
 
 
@@ -34,6 +37,7 @@ class Drawn:
 
     Attributes:
         rows: which frames.
+        new_scene: of these, how many are of a scene that training never saw.
         points: their landmarks at the pictures' size, (N, 68, 2).
         truth: (N, H, W, 3).
         answers: name of the answer to its pictures, (N, H, W, 3).
@@ -43,6 +47,7 @@ class Drawn:
     """
 
     rows: list[Row]
+    new_scene: int
     points: Floats
     truth: Image
     answers: dict[str, Image]
@@ -62,27 +67,38 @@ def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> D
 
     """
     size, name = generator.size, held.subject.name
-    rows = held.rows("test", most)
+    trained = generator.sources[name]
+    sources = held_out_sources(held.subject, trained, size)
+    given = {(source.clip, source.frame) for source in sources.values()}
+    rows = thinned([r for r in held.rows("test") if (r.clip.id, r.frame) not in given], most)
+    own = [sources[row.clip.id] for row in rows]
     points = held.scaled(rows, "points", size)
     training = _training(held, size)
     nearest = [training.nearest(p) for p in points]
     isps = read_isps(Path("data/isp") / name / "isps.parquet")
     answers = {
-        "generator": _drawn(held, generator, rows, isps, "drawn from true landmarks"),
-        "isps_zeroed": _drawn(held, generator, rows, np.zeros_like(isps), "with ISPs zeroed"),
+        "generator": _drawn(held, generator, rows, own, isps, "drawn from true landmarks"),
+        "isps_zeroed": _drawn(held, generator, rows, own, np.zeros_like(isps), "with ISPs zeroed"),
         "mean_frame": np.repeat(training.mean[None], len(rows), axis=0),
         "nearest_frame": training.images[nearest],
         "nearest_frame_aligned": np.stack(
             [training.aligned(i, p) for i, p in zip(nearest, points, strict=True)]
         ),
-        "source": np.repeat(resize(generator.source(name), size)[None], len(rows), axis=0),
+        "source": np.stack([source.image for source in own]),
+        "source_aligned": np.stack(
+            [
+                moved(source.image, faces.fit_similarity(source.points, p), size)
+                for source, p in zip(own, points, strict=True)
+            ]
+        ),
     }
     if others:
         swapped = read_isps(Path("data/isp") / others[0] / "isps.parquet")
-        answers["isps_swapped"] = _drawn(held, generator, rows, swapped, "with others' ISPs")
+        answers["isps_swapped"] = _drawn(held, generator, rows, own, swapped, "with others' ISPs")
     matched, where = _matched(held, rows, size)
     return Drawn(
         rows,
+        sum(not any(source is one for one in trained) for source in own),
         points,
         held.images(rows, size),
         answers,
@@ -93,19 +109,30 @@ def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> D
 
 
 def _training(held: Heldout, size: int) -> TrainingFrames:
-    rows = held.rows("train", _TRAINING_FRAMES)
+    rows = thinned(held.rows("train"), _TRAINING_FRAMES)
     return TrainingFrames(held.images(rows, size), held.scaled(rows, "points", size))
 
 
-def _drawn(held: Heldout, generator: Generator, rows: list[Row], isps: Image, title: str) -> Image:
-    frames = generator.frames(
-        held.subject.name,
-        held.column(rows, "points"),
-        held.column(rows, "irises"),
-        held.column(rows, "shoulders"),
-        isps,
-    )
-    return np.stack(list(each(frames, f"{held.subject.name} {title}", len(rows))))
+def _drawn(
+    held: Heldout,
+    generator: Generator,
+    rows: list[Row],
+    sources: list[Source],
+    isps: Image,
+    title: str,
+) -> Image:
+    name = held.subject.name
+
+    def frames() -> Iterator[Image]:
+        for _, clip in groupby(zip(rows, sources, strict=True), lambda pair: pair[0].clip.id):
+            part = list(clip)
+            known = [row for row, _ in part]
+            points, irises, shoulders = (
+                held.column(known, column) for column in ("points", "irises", "shoulders")
+            )
+            yield from generator.frames(name, points, irises, shoulders, isps, source=part[0][1])
+
+    return np.stack(list(each(frames(), f"{name} {title}", len(rows))))
 
 
 def _matched(held: Heldout, rows: list[Row], size: int) -> tuple[Image, NDArray[np.bool_]]:

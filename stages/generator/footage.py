@@ -172,18 +172,18 @@ def _joined(parts: list[Driving], scales: list[float]) -> Driving:
     )
 
 
-def choose_source(footage: Footage) -> int:
-    """Choose the source: the sharpest frame of near-mean pose, closed mouth and open eyes.
+def choose_source(footage: Footage, rows: NDArray[np.intp]) -> int:
+    """Choose the source among rows: sharp, of near-mean pose, closed mouth and open eyes.
 
     Each condition admits half of the frames or the closest third to it, and falls away from the
     last where they leave none.
     """
-    facts = footage.facts
+    facts = {name: values[rows] for name, values in footage.facts.items()}
     angles = faces.angles_from_rotation(facts["rotation"])
     turned = np.abs(angles - np.median(angles, axis=0)).sum(1)
     opening = faces.mouth_opening(facts["head"])
     lids = facts["opening_eyes"].mean(1)
-    allowed = np.ones(len(footage), bool)
+    allowed = np.ones(len(rows), bool)
     for condition in (
         opening <= np.quantile(opening, 1 / 3),
         lids >= np.quantile(lids, 0.5),
@@ -191,4 +191,4 @@ def choose_source(footage: Footage) -> int:
     ):
         if (allowed & condition).any():
             allowed &= condition
-    return int(np.argmax(np.where(allowed, facts["sharpness"], -np.inf)))
+    return int(rows[np.argmax(np.where(allowed, facts["sharpness"], -np.inf))])

@@ -1,6 +1,6 @@
 """Draw frames with a trained generator: `load`, `read_isps`, then `Generator.frames`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ class Generator:
     Attributes:
         size: width and height of the frames that it draws, px.
         subjects: the identities that it can draw.
-        sources: the source image of each identity, with its landmarks.
+        sources: the source images of each identity, one a scene, the usual one first.
     """
 
-    def __init__(self, unet: UNet, sources: Mapping[str, Source], size: int) -> None:
+    def __init__(self, unet: UNet, sources: Mapping[str, Sequence[Source]], size: int) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.unet = unet.to(self.device)
         self.sources = dict(sources)
@@ -38,7 +38,7 @@ class Generator:
 
     def source(self, identity: str) -> Images:
         """Return an identity's source image, (size, size, 3) RGB; raise Problem for none."""
-        return self._source(identity).image
+        return self._sources(identity)[0].image
 
     def frames(
         self,
@@ -48,6 +48,7 @@ class Generator:
         shoulders: FloatArray,
         isps: Images,
         batch: int = 8,
+        source: Source | None = None,
     ) -> Iterator[Images]:
         """Draw one frame a row, in order; memory stays at one batch.
 
@@ -59,6 +60,7 @@ class Generator:
             isps: the four ISPs None, M, R, O of the style, (4, H, W, 3), RGB, any size; all
                 black drops them, as training does now and then.
             batch: frames computed at once.
+            source: another source than the identity's first.
 
         Yields:
             Frames, (size, size, 3), RGB.
@@ -66,7 +68,7 @@ class Generator:
         Raises:
             Problem: the identity was not trained.
         """
-        source = self._source(identity)
+        source = source or self._sources(identity)[0]
         rows = Driving(
             np.asarray(points, np.float32),
             np.asarray(irises, np.float32),
@@ -77,7 +79,7 @@ class Generator:
         for first in range(0, len(rows.points), batch):
             yield from self._draw(source, rows, range(first, first + batch), style)
 
-    def _source(self, identity: str) -> Source:
+    def _sources(self, identity: str) -> Sequence[Source]:
         if identity not in self.sources:
             raise Problem(identity, f"not an identity of this model: {', '.join(self.subjects)}")
         return self.sources[identity]

@@ -1,9 +1,9 @@
-"""The generator's model file: weights, and each identity's source image with its landmarks.
+"""The generator's model file: weights, and each identity's source images with their landmarks.
 
-The source lies in the file, so that drawing frames needs no clip.
+The sources lie in the file, so that drawing frames needs no clip.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,19 @@ from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
 from stages.generator.refinement import Refinement
 
+_WHOLE = ("image", "points", "shoulders", "look")  # a source's arrays
+
 
 @dataclass(frozen=True)
 class Source:
-    """The source image of one identity, at training size.
+    """The source image of one identity in one scene, at training size.
 
     Attributes:
         image: (size, size, 3) RGB.
         points: its landmarks, (68, 2), px of the image.
         shoulders: its shoulder points, (18, 2), px of the image, or NaN.
-        refinement: the identity's own correction of the warp.
+        refinement: the scene's own correction of the warp.
+        look: colours of the scene, see `scenes`.
         stored: width and height of the identity's stored frames, px.
         clip: the clip it was taken from.
         frame: index in that clip.
@@ -39,6 +42,7 @@ class Source:
     points: NDArray[np.float32]
     shoulders: NDArray[np.float32]
     refinement: Refinement
+    look: NDArray[np.float32]
     stored: int
     clip: str
     frame: int
@@ -47,48 +51,51 @@ class Source:
 def save(
     path: Path,
     weights: training.Weights,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, Sequence[Source]],
     params: GeneratorParams,
 ) -> None:
     """Write networks and sources whole; the configuration is JSON in the metadata."""
     tensors = training.prefixed(weights)
     subjects = {}
-    for name, source in sources.items():
-        tensors[f"source.{name}.image"] = torch.from_numpy(source.image)
-        tensors[f"source.{name}.points"] = torch.from_numpy(source.points)
-        tensors[f"source.{name}.shoulders"] = torch.from_numpy(source.shoulders)
-        for part in fields(Refinement):
-            value = getattr(source.refinement, part.name)
-            tensors[f"source.{name}.refinement.{part.name}"] = torch.from_numpy(value)
-        subjects[name] = {"stored": source.stored, "clip": source.clip, "frame": source.frame}
+    for name, scenes in sources.items():
+        for number, source in enumerate(scenes):
+            for key, value in _arrays(source).items():
+                tensors[f"source.{name}.{number}.{key}"] = torch.from_numpy(value)
+        subjects[name] = [{"stored": s.stored, "clip": s.clip, "frame": s.frame} for s in scenes]
     config = {"generator": params.model_dump(mode="json"), "subjects": subjects}
     training.save_model(path, tensors, config)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Source]]:
+def _arrays(source: Source) -> dict[str, NDArray[Any]]:
+    whole = {name: getattr(source, name) for name in _WHOLE}
+    return whole | {f"refinement.{k}": v for k, v in vars(source.refinement).items()}
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple[Source, ...]]]:
     """Read a model file: its tensors, configuration and sources; raise MissingInput, BadFormat."""
     tensors, config = training.load_model(path)
     try:
         sources = {
-            name: Source(
-                image=tensors[f"source.{name}.image"].numpy(),
-                points=tensors[f"source.{name}.points"].numpy(),
-                shoulders=tensors[f"source.{name}.shoulders"].numpy(),
-                refinement=Refinement(
-                    **{
-                        part.name: tensors[f"source.{name}.refinement.{part.name}"].numpy()
-                        for part in fields(Refinement)
-                    }
-                ),
-                stored=int(facts["stored"]),
-                clip=str(facts["clip"]),
-                frame=int(facts["frame"]),
+            name: tuple(
+                _source(training.part(tensors, f"source.{name}.{number}"), facts)
+                for number, facts in enumerate(scenes)
             )
-            for name, facts in config["subjects"].items()
+            for name, scenes in config["subjects"].items()
         }
     except (KeyError, TypeError) as error:
         raise BadFormat(path, f"is no generator: {error} is missing") from None
     return tensors, config, sources
+
+
+def _source(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Source:
+    names = [field.name for field in fields(Refinement)]
+    return Source(
+        **{name: tensors[name].numpy() for name in _WHOLE},
+        refinement=Refinement(**{n: tensors[f"refinement.{n}"].numpy() for n in names}),
+        stored=int(facts["stored"]),
+        clip=str(facts["clip"]),
+        frame=int(facts["frame"]),
+    )
 
 
 def load_unet(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> UNet:

@@ -61,6 +61,7 @@ class GeneratorParams(Section):
     isp_dropout: Share
     isp_gap: Annotated[float, Field(ge=0)]
     neutralise: Share
+    one_shot: Share
     rare: Share
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from stages.generator.network import Discriminator, UNet
 from stages.generator.params import GeneratorParams
 from stages.generator.patterns import Patterns
 from stages.generator.references import Matches
+from stages.generator.sources import of_clips, portrait
 from stages.generator.style_loss import style_preserving
 
 Weights = tuple[float, float, float, float]
@@ -35,7 +36,7 @@ class GeneratorTask:
     Args:
         params: section `generator`.
         footage: training frames of each person.
-        sources: source image of each person.
+        sources: source images of each person, one a scene.
         patterns: ISPs of each person.
         steps: how many there will be, for the terms that begin later.
         rates: learning rates of the U-Net and of the discriminator.
@@ -47,7 +48,7 @@ class GeneratorTask:
         self,
         params: GeneratorParams,
         footage: Sequence[Footage],
-        sources: Sequence[Source],
+        sources: Sequence[Sequence[Source]],
         patterns: Sequence[Patterns],
         steps: int,
         rates: tuple[float, float],
@@ -56,6 +57,7 @@ class GeneratorTask:
     ) -> None:
         self.params, self.footage, self.sources = params, footage, sources
         self.patterns, self.style = patterns, style
+        self.scenes = [of_clips(f, s) for f, s in zip(footage, sources, strict=True)]
         first_phase = style is None
         self.judged_from = round(params.discriminator.begins * steps) if first_phase else 0
         self.compared_from = round(params.perceptual.begins * steps) if first_phase else 0
@@ -91,8 +93,9 @@ class GeneratorTask:
 
     def _row(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         person = number % len(self.footage)
-        footage, source = self.footage[person], self.sources[person]
+        footage = self.footage[person]
         row = footage.draw(rng, self.params.rare)
+        source = self._source(person, row, rng)
         neutral = rng.random() < self.params.neutralise
         driving = footage.neutral if neutral else footage.driving
         where, drawn = drawing.condition(
@@ -114,6 +117,15 @@ class GeneratorTask:
             matched, codes = self.style.matches[person].at(clip.id, frame, points)
             out |= {"matched": matched, "codes": codes}
         return out
+
+    def _source(self, person: int, row: int, rng: np.random.Generator) -> Source:
+        """Choose the scene's source; now and then another frame of the clip, as a portrait is."""
+        footage, clip = self.footage[person], self.footage[person].clip[row]
+        scene = self.scenes[person][clip]
+        if scene is None or rng.random() < self.params.one_shot:
+            return portrait(footage, int(rng.choice(np.flatnonzero(footage.clip == clip))))
+        source: Source = self.sources[person][scene]
+        return source
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""

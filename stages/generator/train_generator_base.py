@@ -3,7 +3,7 @@
     python -m stages.generator.train_generator_base
 
 Reads clips, landmarks and ISPs; writes models/generator_base.safetensors: the averaged U-Net and
-the discriminator, which phase two goes on from, and each identity's source image.
+the discriminator, which phase two goes on from, and each identity's source images.
 Method: section "Style-aware generator" of docs/method.md.
 """
 
@@ -19,12 +19,12 @@ def run() -> None:
     """Train with L_G and write the base model; raise Problem where an input is off."""
     from pipeline.training import train
     from stages.generator import model, training_run
-    from stages.generator.sources import source_of
+    from stages.generator.sources import sources_of
     from stages.generator.task import GeneratorTask
 
     inputs = training_run.read_inputs()
     params = inputs.params
-    sources = [source_of(footage) for footage in inputs.footage]
+    sources = [sources_of(footage) for footage in inputs.footage]
     task = GeneratorTask(
         params,
         inputs.footage,

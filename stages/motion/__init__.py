@@ -17,6 +17,8 @@ class MouthParams(Section):
         velocity: weight of the squared error of the frame-to-frame change.
         rate: learning rate.
         decay: weight decay.
+        ridge: of the regression whose rest the network learns, see `direct`; 0 for none.
+        judged: last share of each training span that tells how far to trust the network.
     """
 
     look_ahead_s: float
@@ -29,6 +31,8 @@ class MouthParams(Section):
     velocity: float
     rate: float
     decay: float
+    ridge: float
+    judged: float
 
 
 class PoseParams(Section):

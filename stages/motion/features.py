@@ -1,4 +1,7 @@
-"""Audio features of video frames: two a frame, joined to a pair."""
+"""Audio features of video frames: two a frame, joined to a pair.
+
+One is 551 numbers: 512 of the APC network, then how much of each of 39 phones sounds.
+"""
 
 from pathlib import Path
 
@@ -10,14 +13,17 @@ from pipeline.formats import FEATURES
 from pipeline.problems import BadFormat
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip
+from stages.speech.phone_track import PHONES
 
 Features = NDArray[np.float32]
+APC = 512
+FEATURE = APC + len(PHONES)
 
 
 def read_pairs(
     subject: Subject, clip: Clip, first: int, end: int, late: int, data: Path
 ) -> Features:
-    """Read the features of frames first to end (exclusive), two a frame, (N, 1024).
+    """Read the features of frames first to end (exclusive), two a frame, (N, 1102).
 
     Args:
         subject: who.
@@ -38,10 +44,11 @@ def read_pairs(
     wanted = np.arange(2 * first + late, 2 * end + late)
     inside = np.clip(wanted, 0, total - 1)
     low, high = int(inside.min()), int(inside.max()) + 1
-    steps = tables.read(path, FEATURES, ["feature"], low, high)["feature"]
+    rows = tables.read(path, FEATURES, ["feature", "phones"], low, high)
+    steps = np.concatenate([rows["feature"], rows["phones"]], axis=1)
     return pairs_of(steps[inside - low].astype(np.float32, copy=False))
 
 
 def pairs_of(steps: Features) -> Features:
-    """Join the two features of each video frame: (2N, 512) to (N, 1024)."""
+    """Join the two features of each video frame: (2N, 551) to (N, 1102)."""
     return np.ascontiguousarray(steps).reshape(len(steps) // 2, -1)

@@ -2,6 +2,7 @@
 
 Measured on the training span alone, by the speech stage's own regression. Clips cut from one video
 differ (a jump cut moves sound and picture by some frames): a model of all of them needs one timing.
+A clip that tells nothing (short, or held out whole) is taken to be as late as the person's others.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS
 from pipeline.media import AUDIO_RATE, read_wav
 from pipeline.subjects import Subject
-from stages.clips.ledger import Clip
+from stages.clips.ledger import Clip, clips_of
 from stages.speech.mel import log_mel
 from stages.speech.sync import measure
 
@@ -23,19 +24,32 @@ _SURE = 0.35  # a lower correlation tells nothing
 
 
 def audio_late(subject: Subject, clip: Clip, data: Path) -> int:
-    """Measure how many audio frames (two a video frame) the sound comes late; 0 where unsure."""
+    """Tell how many audio frames (two a video frame) the sound comes late.
+
+    Where the clip's own training span is not sure, it is the median of the person's clips that
+    are; 0 without any.
+    """
+    own = _measured(subject, clip, data)
+    if own is not None:
+        return own
+    found = [_measured(subject, other, data) for other in clips_of(subject, data / "clips")]
+    sure = [late for late in found if late is not None]
+    return round(float(np.median(sure))) if sure else 0
+
+
+def _measured(subject: Subject, clip: Clip, data: Path) -> int | None:
     first, end = clip.train
     end = min(end, first + round(_LONGEST_S * clip.fps))
     if end - first < _FEWEST_S * clip.fps:
-        return 0
+        return None
     per_frame = AUDIO_RATE / clip.fps
     samples, _ = read_wav(clip.audio, round(first * per_frame), round(end * per_frame))
     path = data / "landmarks" / str(subject) / f"{clip.id}.parquet"
     rows = tables.read(path, LANDMARKS, ["valid", "head"], first, end)
     opening = np.where(rows["valid"], mouth_opening(rows["head"]), np.nan)
     if not samples.any():
-        return 0
+        return None
     sync = measure(log_mel(samples, clip.fps, end - first)[0], opening, clip.fps)
     if not sync.correlation >= _SURE:
-        return 0
+        return None
     return round(sync.offset * 2 * clip.fps)

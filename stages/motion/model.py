@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pipeline.problems import Problem
 from pipeline.training import load_model, part, save_model
 from stages.motion import MotionParams
+from stages.motion.direct import Direct, offsets
 from stages.motion.networks import PAIR, MouthNet, PoseNet
 from stages.motion.person import Person
 
@@ -36,17 +38,19 @@ class MotionModel:
     Attributes:
         params: section `motion` that it was trained with.
         fps: frames a second that it was trained at.
-        mouth: network of the displacements.
+        direct: regression of the displacements.
+        mouth: network of what the regression leaves of them.
         pose: network of the head pose.
         styles: style vectors, (subjects, S), in the order of `people`.
-        feature_mean: of the pairs of features, (1024,).
-        feature_scale: their standard deviation, (1024,).
+        feature_mean: of the pairs of features, (1102,).
+        feature_scale: their standard deviation, (1102,).
         people: the subjects by name, in the order of training.
         bases: by name, features of a person's own for the manifold projection, (rows, 512).
     """
 
     params: MotionParams
     fps: float
+    direct: Direct
     mouth: MouthNet
     pose: PoseNet
     styles: Tensor
@@ -74,6 +78,7 @@ class MotionModel:
         tensors: dict[str, Tensor] = {
             **{f"mouth.{key}": value for key, value in self.mouth.state_dict().items()},
             **{f"pose.{key}": value for key, value in self.pose.state_dict().items()},
+            "direct": torch.from_numpy(self.direct.weights),
             "styles": self.styles,
             "feature_mean": self.feature_mean,
             "feature_scale": self.feature_scale,
@@ -109,6 +114,9 @@ class MotionModel:
         return cls(
             params=params,
             fps=config["fps"],
+            direct=Direct(
+                tensors["direct"].numpy(), offsets(params.mouth.look_ahead_s, config["fps"])
+            ),
             mouth=mouth.eval(),
             pose=pose.eval(),
             styles=tensors["styles"],
@@ -119,7 +127,7 @@ class MotionModel:
         )
 
     def normalised(self, pairs: Tensor) -> Tensor:
-        """Normalise pairs of features, (…, 1024)."""
+        """Normalise pairs of features, (…, 1102)."""
         assert pairs.shape[-1] == PAIR
         normal: Tensor = (pairs - self.feature_mean) / self.feature_scale
         return normal

@@ -6,14 +6,16 @@ is ours.
 
 import math
 from collections import deque
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.motion import MouthParams, PoseParams
+from stages.motion.features import FEATURE
 
-PAIR = 1024  # two audio features of 512 a video frame
+PAIR = 2 * FEATURE  # two audio features a video frame
 POSE = 6  # rotation vector and translation, each about its mean
 LANDMARKS = 68
 
@@ -51,7 +53,7 @@ class MouthNet(nn.Module):
         """Predict displacements, (B, T, 68, 3), in units of the person's `mouth_scale`.
 
         Args:
-            pairs: normalised pairs of features, (B, T, 1024).
+            pairs: normalised pairs of features, (B, T, 1102).
             style: style vectors, (B, S).
             state: the LSTM's, to go on from.
         """
@@ -63,6 +65,13 @@ class MouthNet(nn.Module):
         hidden, after = self.lstm(torch.cat([self.down(pairs), styles], dim=2), state)
         flat = self.out(torch.cat([hidden, styles], dim=2))
         return flat.unflatten(2, (LANDMARKS, 3)), after
+
+    @torch.no_grad()
+    def weigh(self, factor: float) -> None:
+        """Multiply all that the network says by a factor."""
+        last = cast("nn.Linear", self.out[-1])
+        last.weight.mul_(factor)
+        last.bias.mul_(factor)
 
 
 class GatedLayer(nn.Module):
@@ -115,7 +124,7 @@ class PoseNet(nn.Module):
 
         Args:
             history: pose and velocity of the frame before, (B, T, 12), normalised.
-            pairs: the audio ahead of the frame, (B, T, 1024), normalised.
+            pairs: the audio ahead of the frame, (B, T, 1102), normalised.
             style: style vectors, (B, S).
 
         Frame t depends on history t - receptive + 1 to t and, in the same way, on the audio.
@@ -139,7 +148,7 @@ class PoseNet(nn.Module):
         """Return what every layer makes of the audio, (T, layers, 2 · channels), for `next`.
 
         Args:
-            pairs: (T, 1024), normalised.
+            pairs: (T, 1102), normalised.
             style: style vector, (S,).
         """
         condition = self._condition(pairs[None], style[None])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.faces import Floats, project
 from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
-from stages.motion.features import Features, pairs_of
+from stages.motion.features import APC, Features, pairs_of
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
 from stages.motion.person import JAW, LIPS, Person
@@ -64,7 +64,7 @@ def generate(
 
     Args:
         model: a trained motion model.
-        features: audio features, two a frame, (2N, 512).
+        features: audio features, two a frame, (2N, 551).
         style: name of a trained subject.
         seed: of head pose, blinks and gaze.
         quiet: frames of silence, (N,), in which the mouth closes; none unless given.
@@ -105,7 +105,7 @@ class MotionStream:
         self.ready: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
 
     def push(self, features: Features, quiet: NDArray[np.bool_] | None = None) -> Motion:
-        """Take the next features, (2n, 512), and silences, (n,); return the frames now ready."""
+        """Take the next features, (2n, 551), and silences, (n,); return the frames now ready."""
         count = len(features) // 2
         if not count:
             return self._emit()
@@ -149,7 +149,11 @@ def _projection(model: MotionModel, style: str) -> Any:
     from stages.speech.manifold import Manifold
 
     manifold = Manifold(base.numpy(), neighbours=model.params.manifold.neighbours)
-    return manifold.project
+
+    def projected(features: Features) -> Features:
+        return np.concatenate([manifold.project(features[:, :APC]), features[:, APC:]], axis=1)
+
+    return projected
 
 
 def retarget(

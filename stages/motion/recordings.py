@@ -57,7 +57,7 @@ class Recording:
     Attributes:
         clip: its id.
         fps: frames a second.
-        pairs: audio features, two a frame, moved to where the lips are, (T + extra, 1024); the
+        pairs: audio features, two a frame, moved to where the lips are, (T + extra, 1102); the
             extra frames are those of the gap before the held-out span, for the look-ahead.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pipeline.faces import Floats
 from stages.motion import frames_in
+from stages.motion.direct import DirectStream
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE, State
 from stages.motion.person import LIDS
@@ -16,24 +17,26 @@ _WIDER = 0.25  # sampled poses may leave the training range by this share of its
 
 
 class MouthStream:
-    """The mouth network with its state; frame k is ready when the look-ahead is heard."""
+    """Regression and mouth network; frame k is ready when the look-ahead is heard."""
 
     def __init__(self, model: MotionModel, style: str) -> None:
         self.model, self.style = model, model.style(style)[None]
         self.scale = model.person(style).mouth_scale
         self.ahead = frames_in(model.params.mouth.look_ahead_s, model.fps)
         self.drop = self.ahead
+        self.direct = DirectStream(model.direct, self.ahead)
         self.state: State | None = None
         self.last: Tensor | None = None
 
     @torch.no_grad()
     def push(self, pairs: Tensor) -> Floats:
-        """Take normalised pairs, (n, 1024); return displacements, (m, 68, 3), face heights."""
+        """Take normalised pairs, (n, 1102); return displacements, (m, 68, 3), face heights."""
         out, self.state = self.model.mouth.step(pairs[None], self.style, self.state)
         self.last = pairs[-1:]
         early = min(self.drop, len(pairs))
         self.drop -= early
-        displacement: Floats = out[0, early:].double().numpy() * self.scale
+        whole = out[0].double().numpy() + self.direct.push(pairs.numpy())
+        displacement: Floats = whole[early:] * self.scale
         displacement[:, list(LIDS)] = 0.0
         return displacement
 
@@ -64,7 +67,7 @@ class PoseStream:
 
     @torch.no_grad()
     def push(self, pairs: Tensor) -> Floats:
-        """Take normalised pairs, (n, 1024); return poses about the rest, (m, 6)."""
+        """Take normalised pairs, (n, 1102); return poses about the rest, (m, 6)."""
         early = min(self.drop, len(pairs))
         self.drop -= early
         self.last = pairs[-1:]

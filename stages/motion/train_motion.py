@@ -9,6 +9,7 @@ docs/method.md.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,9 +23,11 @@ from pipeline.subjects import Subject, training_subjects
 from pipeline.training import Batch, Update, cosine, train
 from pipeline.versions import version
 from stages.motion import MotionParams, frames_in
+from stages.motion.direct import offsets
+from stages.motion.features import APC, FEATURE
 from stages.motion.losses import displacement_loss, gaussian_nll
 from stages.motion.model import MODEL, MotionModel, build
-from stages.motion.networks import LANDMARKS
+from stages.motion.networks import LANDMARKS, MouthNet
 from stages.motion.person import LIDS, LIPS, measure_person
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.windows import Windows, feature_statistics
@@ -137,6 +140,9 @@ def run(
         frames_in(ahead_s, fps),
         feature_mean,
         feature_scale,
+        params.mouth.ridge,
+        offsets(params.mouth.look_ahead_s, fps),
+        params.mouth.judged,
     )
     torch.manual_seed(training.seed)
     task = MotionTask(params, windows, fps, len(people))
@@ -157,10 +163,13 @@ def run(
     networks = build(params, len(people))
     for name, network in networks.items():
         network.load_state_dict(weights[name])
+    mouth = cast("MouthNet", networks["mouth"].eval())
+    mouth.weigh(usefulness(mouth, weights["style"]["weight"], windows, params, fps))
     trained = MotionModel(
         params=params,
         fps=fps,
-        mouth=networks["mouth"].eval(),  # type: ignore[arg-type]
+        direct=windows.direct,
+        mouth=mouth,
         pose=networks["pose"].eval(),  # type: ignore[arg-type]
         styles=weights["style"]["weight"],
         feature_mean=torch.from_numpy(feature_mean),
@@ -170,6 +179,33 @@ def run(
     )
     trained.save(model)
     return trained
+
+
+@torch.no_grad()
+def usefulness(
+    mouth: MouthNet, styles: Tensor, windows: Windows, params: MotionParams, fps: float
+) -> float:
+    """Return the factor, 0 to 1, by which the network's part helps best where it did not learn.
+
+    It is that of least squares over the judged ends of all recordings, every person alike; 1
+    where there is nothing to judge by. Ours: an LSTM learns some minutes of speech by heart, and
+    at full strength it then makes the regression worse on any other speech.
+    """
+    ahead = frames_in(params.mouth.look_ahead_s, fps)
+    weights = landmark_weights(params.mouth.lips)[:, None]
+    products: dict[int, list[tuple[float, float, float]]] = {}
+    for batch in windows.judging():
+        frames = batch["displacement"].shape[1]
+        found = mouth(batch["pairs"][:, : frames + ahead], styles[batch["subject"]])[:, ahead:]
+        wanted, mask = batch["displacement"], batch["judged"][..., None, None] * weights
+        both = float((mask * wanted * found).sum()), float((mask * found * found).sum())
+        products.setdefault(int(batch["subject"]), []).append((*both, float(mask.sum())))
+    totals = [np.sum(rows, axis=0) for rows in products.values()]
+    counted = [means[:2] / means[2] for means in totals if means[2]]
+    if not counted:
+        return 1.0
+    best, own = np.sum(counted, axis=0)
+    return float(np.clip(best / own, 0.0, 1.0)) if own > 0 else 0.0
 
 
 def _one_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
@@ -183,7 +219,9 @@ def _one_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
 
 def _base(recordings: Sequence[Recording], rows: int) -> Tensor:
     """Keep evenly spaced features of a person's training spans, (rows or fewer, 512)."""
-    steps: NDArray[np.float32] = np.concatenate([r.pairs.reshape(-1, 512) for r in recordings])
+    steps: NDArray[np.float32] = np.concatenate(
+        [r.pairs.reshape(-1, FEATURE)[:, :APC] for r in recordings]
+    )
     kept = np.unique(np.linspace(0, len(steps) - 1, min(rows, len(steps))).round().astype(int))
     return torch.from_numpy(steps[kept] if rows else steps[:0])
 

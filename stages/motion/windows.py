@@ -1,6 +1,6 @@
 """Training batches: windows of recordings, padded on the left where a clip is short."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.faces import Floats
-from stages.motion.features import Features
+from stages.motion.direct import Direct, fit
+from stages.motion.features import APC, FEATURE, Features
 from stages.motion.person import Person
 from stages.motion.recordings import Recording
 
+_PHONE_SCALE = 0.5
 Batch = dict[str, Tensor]
 
 
@@ -23,8 +25,15 @@ class Windows:
         recordings: of each subject.
         length: of a window, frames.
         ahead: frames of audio that a window has beyond its last frame.
-        feature_mean: (1024,), what normalises the features.
-        feature_scale: (1024,), their standard deviation.
+        feature_mean: (1102,), what normalises the features.
+        feature_scale: (1102,), their standard deviation.
+        ridge: of the regression whose rest the mouth network learns.
+        moments: of sound that it looks at, see `direct.offsets`.
+        judged: last share of each recording that the mouth network does not learn from, but is
+            judged by, see `judging`.
+
+    Attributes:
+        direct: the regression, fitted to all recordings.
     """
 
     def __init__(
@@ -35,11 +44,19 @@ class Windows:
         ahead: int,
         feature_mean: NDArray[np.float32],
         feature_scale: NDArray[np.float32],
+        ridge: float,
+        moments: tuple[int, ...],
+        judged: float,
     ) -> None:
         self.length, self.ahead = length, ahead
-        self.spans = [
-            [_Span(person, r, length, ahead, feature_mean, feature_scale) for r in of_one]
+        normal = [
+            [_Normal(person, r, ahead, feature_mean, feature_scale) for r in of_one]
             for person, of_one in zip(people, recordings, strict=True)
+        ]
+        known = [[(n.pairs, n.displacement, n.counts) for n in of_one] for of_one in normal]
+        self.direct = fit(known, ridge, moments)
+        self.spans = [
+            [_Span(n, self.direct, length, ahead, judged) for n in of_one] for of_one in normal
         ]
         counts = [np.array([span.starts for span in spans], float) for spans in self.spans]
         self.shares = [count / count.sum() for count in counts]
@@ -48,9 +65,10 @@ class Windows:
         """Draw a batch.
 
         Returns:
-            `subject` (B,); `pairs` (B, length + ahead, 1024); `displacement` (B, length, 68, 3)
-            in the person's `mouth_scale`; `face` (B, length), 1 where the displacement counts;
-            `motion` (B, length, 12), pose and velocity; `posed` (B, length), 1 where they count.
+            `subject` (B,); `pairs` (B, length + ahead, 1102); `displacement` (B, length, 68, 3),
+            what the regression leaves of it, in the person's `mouth_scale`; `face` (B, length), 1
+            where the displacement counts; `motion` (B, length, 12), pose and velocity; `posed`
+            (B, length), 1 where they count.
         """
         rows: list[dict[str, NDArray[np.float32]]] = []
         subjects = rng.integers(0, len(self.spans), count)
@@ -62,37 +80,61 @@ class Windows:
         batch["subject"] = torch.from_numpy(subjects)
         return batch
 
+    def judging(self) -> Iterator[Batch]:
+        """Yield each recording whole: `subject` (1,), `pairs`, `displacement` and `judged`."""
+        for subject, spans in enumerate(self.spans):
+            for span in spans:
+                rows = (span.pairs, span.displacement, span.judged)
+                batch = {
+                    name: torch.from_numpy(np.asarray(row, np.float32))[None]
+                    for name, row in zip(("pairs", "displacement", "judged"), rows, strict=True)
+                }
+                yield batch | {"subject": torch.tensor([subject])}
 
-class _Span:
-    """One recording in the networks' units, padded so that any start gives a whole window."""
+
+class _Normal:
+    """One recording in the networks' units."""
 
     def __init__(
         self,
         person: Person,
         recording: Recording,
-        length: int,
         ahead: int,
         feature_mean: NDArray[np.float32],
         feature_scale: NDArray[np.float32],
     ) -> None:
-        self.length, self.ahead = length, ahead
-        frames = len(recording.valid)
-        left = max(0, length - frames)
-        self.starts = frames + left - length + 1
-        pairs = (recording.pairs - feature_mean) / feature_scale
-        right = max(0, frames + ahead - len(pairs))
-        self.pairs = np.pad(pairs, ((left, right), (0, 0)), mode="edge")
+        self.pairs = (recording.pairs - feature_mean) / feature_scale
         # Where the audio ahead of a frame was not read, nothing is learned from the frame.
+        frames = len(recording.valid)
         heard = np.arange(frames) < len(recording.pairs) - ahead
         whole = len(recording.pairs) <= frames
-        counts = recording.valid & (heard | whole)
+        self.counts = recording.valid & (heard | whole)
         displacement = (recording.head - person.mean_face) / person.mouth_scale
-        self.displacement = _padded(np.where(counts[:, None, None], displacement, 0.0), left)
-        self.face = _padded(counts.astype(float), left)
+        self.displacement = np.where(self.counts[:, None, None], displacement, 0.0)
         motion = normal_motion(person, recording.pose, recording.velocity)
-        posed = np.isfinite(motion).all(1) & (heard | whole)
-        self.motion = _padded(np.where(np.isfinite(motion), motion, 0.0), left)
-        self.posed = _padded(posed.astype(float), left)
+        self.posed = np.isfinite(motion).all(1) & (heard | whole)
+        self.motion = np.where(np.isfinite(motion), motion, 0.0)
+
+
+class _Span:
+    """One recording, padded so that any start gives a whole window."""
+
+    def __init__(
+        self, normal: _Normal, direct: Direct, length: int, ahead: int, judged: float
+    ) -> None:
+        self.length, self.ahead = length, ahead
+        frames = len(normal.counts)
+        left = max(0, length - frames)
+        self.starts = frames + left - length + 1
+        right = max(0, frames + ahead - len(normal.pairs))
+        self.pairs = np.pad(normal.pairs, ((left, right), (0, 0)), mode="edge")
+        rest = normal.displacement - direct.at(normal.pairs, np.arange(frames))
+        self.displacement = _padded(np.where(normal.counts[:, None, None], rest, 0.0), left)
+        late = np.arange(frames) >= round((1 - judged) * frames)
+        self.face = _padded((normal.counts & ~late).astype(float), left)
+        self.judged = _padded((normal.counts & late).astype(float), left)
+        self.motion = _padded(normal.motion, left)
+        self.posed = _padded(normal.posed.astype(float), left)
 
     def cut(self, start: int) -> dict[str, NDArray[np.float32]]:
         end = start + self.length
@@ -111,17 +153,19 @@ def normal_motion(person: Person, pose: Floats, velocity: Floats) -> Floats:
 
 
 def feature_statistics(recordings: Sequence[Recording]) -> tuple[Features, Features]:
-    """Return mean and standard deviation of the pairs of features, (1024,) each.
+    """Return mean and standard deviation of the pairs of features, (1102,) each.
 
-    Both halves of a pair are the same feature half a frame apart: they share theirs.
+    Both halves of a pair are the same feature half a frame apart: they share theirs. Phones keep
+    one scale, or the seldom ones would outweigh all others.
     """
     count = sum(2 * len(r.pairs) for r in recordings)
-    total = sum(r.pairs.reshape(-1, 512).sum(0, dtype=np.float64) for r in recordings)
+    total = sum(r.pairs.reshape(-1, FEATURE).sum(0, dtype=np.float64) for r in recordings)
     mean = total / count
     squares = sum(
-        ((r.pairs.reshape(-1, 512) - mean) ** 2).sum(0, dtype=np.float64) for r in recordings
+        ((r.pairs.reshape(-1, FEATURE) - mean) ** 2).sum(0, dtype=np.float64) for r in recordings
     )
     scale = np.maximum(np.sqrt(squares / count), 1e-3)
+    mean[APC:], scale[APC:] = 0.0, _PHONE_SCALE
     return np.tile(mean, 2).astype(np.float32), np.tile(scale, 2).astype(np.float32)
 
 

@@ -8,7 +8,7 @@ true landmarks, from the voice), and as_OTHER.mp4 and .parquet in the next seen 
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -22,10 +22,12 @@ from pipeline.problems import BadParams, Problem, one_line
 from pipeline.progress import each
 from pipeline.subjects import Subject
 from pipeline.writing import whole_folder
+from stages.generator.model import Source
+from stages.generator.sources import held_out_sources
 from stages.render import RenderParams
 from stages.render.actor import Columns, Models, load_models, pictures, style_patterns
 from stages.render.beside import side_by_side, truth
-from stages.render.heldout import Span, spans, speak, true_landmarks, voice
+from stages.render.heldout import Span, resting, spans, speak, true_landmarks, voice
 
 VIDEOS = Path("reports/videos")
 _ROWS = 64  # in a row group: about a second
@@ -41,23 +43,29 @@ class Scene:
         self.fps = models.motion.fps
         self.sound = (voice(parts), AUDIO_RATE)
         self.frames = sum(len(part) for part in parts)
+        trained = models.generator.sources[subject.name]
+        self.sources = held_out_sources(subject, trained, models.generator.size)
 
     def speak(self, style: str, seed: int, video: Path, table: Path) -> None:
         """Write the video of the voice in a style, and its motion."""
         columns = speak(self.models.motion, self.subject, self.parts, style, seed)
         tables.write(table, MOTION, columns, _ROWS)
-        drawn = self.draw(columns, style)
+        usual = self.models.generator.sources[self.subject.name][0]
+        sources = [
+            self.sources[span.clip.id] if resting(self.subject, span.clip) else usual
+            for span in self.parts
+        ]
+        drawn = self.draw(columns, style, sources)
         self.encode(video, each(drawn, f"render {video.name}", self.frames))
 
-    def draw(self, columns: Columns, style: str) -> Iterator[Image]:
-        """Draw landmarks with the ISPs of a style."""
-        return pictures(
-            self.models.generator,
-            self.subject.name,
-            columns,
-            style_patterns(style),
-            self.params.batch,
-        )
+    def draw(self, columns: Columns, style: str, sources: Sequence[Source]) -> Iterator[Image]:
+        """Draw landmarks, a source a span, with the ISPs of a style."""
+        isps, at = style_patterns(style), 0
+        for span, source in zip(self.parts, sources, strict=True):
+            rows = {name: values[at : at + len(span)] for name, values in columns.items()}
+            generator, name = self.models.generator, self.subject.name
+            yield from pictures(generator, name, rows, isps, self.params.batch, source)
+            at += len(span)
 
     def encode(self, video: Path, drawn: Iterable[Image]) -> None:
         """Write a video with the voice."""
@@ -65,7 +73,8 @@ class Scene:
 
     def compare(self, spoken: Path, video: Path) -> None:
         """Write truth, reconstruction and the spoken video beside each other."""
-        known = self.draw(true_landmarks(self.subject, self.parts), self.subject.name)
+        sources = [self.sources[span.clip.id] for span in self.parts]
+        known = self.draw(true_landmarks(self.subject, self.parts), self.subject.name, sources)
         panels = [
             truth(self.parts, self.models.generator.size),
             known,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.pictures import Image
 from pipeline.problems import MissingInput
 from stages.generator.inference import Generator, load, read_isps
+from stages.generator.model import Source
 from stages.motion.model import MODEL as MOTION_MODEL
 from stages.motion.model import MotionModel, NotTrained
 
@@ -54,9 +55,17 @@ def style_patterns(style: str) -> Image:
 
 
 def pictures(
-    generator: Generator, identity: str, columns: Columns, isps: Image, batch: int
+    generator: Generator,
+    identity: str,
+    columns: Columns,
+    isps: Image,
+    batch: int,
+    source: Source | None = None,
 ) -> Iterator[Image]:
-    """Draw the frames of motion columns (or of true landmarks), (size, size, 3) each."""
+    """Draw the frames of motion columns (or of true landmarks), (size, size, 3) each.
+
+    The source is the identity's usual one unless another is given.
+    """
     if not len(columns["points"]):
         return iter(())
     return generator.frames(
@@ -66,4 +75,5 @@ def pictures(
         np.asarray(columns["shoulders"]),
         isps,
         batch,
+        source,
     )

@@ -96,8 +96,8 @@ def speak(
     columns, at = [], 0
     for index, span in enumerate(parts):
         motion = _spoken(model, subject, span, style, seed + index)
-        rest = _rest(model, subject, span.clip)
         person = model.person(subject.name)
+        rest = resting(subject, span.clip) or person.rest
         columns.append(retarget(motion, model.person(style), person, rest, at))
         at += len(span)
     return {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
@@ -116,9 +116,9 @@ def _spoken(model: MotionModel, subject: Subject, span: Span, style: str, seed: 
     return whole.after(span.first - before)
 
 
-def _rest(model: MotionModel, subject: Subject, clip: Clip) -> Rest:
-    """Return the clip's own rest; that of the person where the clip is held out whole."""
-    return read_rest(subject, clip, DATA) or model.person(subject.name).rest
+def resting(subject: Subject, clip: Clip) -> Rest | None:
+    """Return the clip's own rest; None where the clip is held out whole."""
+    return read_rest(subject, clip, DATA)
 
 
 def true_landmarks(subject: Subject, parts: Sequence[Span]) -> dict[str, NDArray[Any]]:

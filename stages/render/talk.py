@@ -67,10 +67,14 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
 
 
 def _frames_of(wav: Path, audio: Path, fps: float) -> int:
-    samples = (wav.stat().st_size - _WAV_HEADER) // 2
+    samples = _samples(wav)
     if not samples:
         raise BadFormat(audio, "its sound is empty")
     return ceil(samples * fps / media.AUDIO_RATE - 1e-6)
+
+
+def _samples(wav: Path) -> int:
+    return (wav.stat().st_size - _WAV_HEADER) // 2
 
 
 def _counted(pieces: Iterator[Image], bar: progress.Bar) -> Iterator[Image]:
@@ -110,13 +114,16 @@ def motion_of(models: Models, style: str, wav: Path, frames: int, seed: int) -> 
 
 
 def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the audio features of a sound of 16 kHz, (2n, 512), in pieces.
+    """Yield the audio features of a sound of 16 kHz, (2n, 551), in pieces.
 
     The sound is read twice: how loud it is has to be known first.
     """
     from stages.speech import mel
     from stages.speech.apc import gain
     from stages.speech.features import MODEL, Representer
+    from stages.speech.params import SpeechParams
+    from stages.speech.phone_track import PhoneTrack
+    from stages.speech.phones import phones_of
 
     representer = Representer()
     if abs(representer.fps - fps) > 1e-6:
@@ -127,4 +134,11 @@ def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float
 
     energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
     blocks = (m for m, _ in mel.in_blocks(read, fps, frames))
-    yield from representer.features(blocks, gain(energy, representer.level))
+    words = section("speech", SpeechParams).recogniser == "words"
+    phones = phones_of(read, _samples(wav), words=words)
+    track = PhoneTrack([p.name for p in phones], [p.start for p in phones], [p.end for p in phones])
+    step = 0
+    for found in representer.features(blocks, gain(energy, representer.level)):
+        heard = track.at(step, step + len(found), fps)
+        yield np.concatenate([found, heard], axis=1)
+        step += len(found)

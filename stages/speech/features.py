@@ -1,4 +1,4 @@
-"""Features of one subject's speech: the last layer of the APC network, two a video frame.
+"""Features of one subject's speech, two a video frame: the APC network's last layer, and phones.
 
     python -m stages.speech.features seen/NAME
 
@@ -16,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline import progress, tables
-from pipeline.formats import FEATURES, MEL
+from pipeline.formats import FEATURES, MEL, PHONES
 from pipeline.problems import BadFormat, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.training import load_model
 from pipeline.writing import whole_folder
 from stages.speech import mel as mels
 from stages.speech.apc import APC, States, build, gain, levelled
+from stages.speech.phone_track import PhoneTrack
 
 SPEECH = Path("data/speech")
 MODEL = Path("models/audio.safetensors")
@@ -107,14 +108,17 @@ def run(
     torch.set_num_threads(1)  # other numbers of threads may give other bytes
     representer = Representer(model)
     source = speech / subject.role / subject.name
+    phones = tables.read(source / "phones.parquet", PHONES, ["clip", "start", "end", "phone"])
     clips = sorted(p for p in source.glob("*.parquet") if p.stem not in _OTHERS)
     with whole_folder(out / subject.role / subject.name) as target:
         for path in progress.each(clips, f"features {subject}", len(clips)):
-            _write(path, target / path.name, representer)
+            own = phones["clip"] == path.stem
+            track = PhoneTrack(phones["phone"][own], phones["start"][own], phones["end"][own])
+            _write(path, target / path.name, representer, track)
     return len(clips)
 
 
-def _write(source: Path, target: Path, representer: Representer) -> None:
+def _write(source: Path, target: Path, representer: Representer, track: PhoneTrack) -> None:
     energy = tables.read(source, MEL, ["energy"])["energy"]
     blocks = (
         tables.read(source, MEL, ["mel"], first, min(first + _CHUNK, len(energy)))["mel"]
@@ -123,8 +127,10 @@ def _write(source: Path, target: Path, representer: Representer) -> None:
     step = 0
     with tables.writer(target, FEATURES, _ROWS) as add:
         for found in representer.features(blocks, gain(energy, representer.level)):
-            add({"step": np.arange(step, step + len(found)), "feature": found})
-            step += len(found)
+            end = step + len(found)
+            heard = track.at(step, end, representer.fps)
+            add({"step": np.arange(step, end), "feature": found, "phones": heard})
+            step = end
 
 
 def main(arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.evaluation import metrics
+from stages.evaluation.motion_scores import best_lag
 from stages.evaluation.trivial import TrainingFrames, moved
 
 
@@ -82,3 +83,19 @@ def test_the_nearest_training_frame_is_found_and_moved_onto_the_landmarks() -> N
     np.testing.assert_array_equal(shifted[:-2, 3:], images[1][2:, :-3])
     identity = np.array([[1.0, 0, 0], [0, 1, 0]])
     np.testing.assert_array_equal(moved(images[0], identity, 32), images[0])
+
+
+@pytest.mark.parametrize("late", [-3, 0, 2])
+def test_a_mouth_that_moves_late_is_found_that_late(late: int) -> None:
+    truth = np.convolve(np.random.default_rng(0).normal(size=200), np.ones(5), mode="same")
+    valid = np.ones(200, bool)
+    valid[50:60] = False
+    best, lag = best_lag(truth, np.roll(truth, late), valid, 25.0)
+    assert best == pytest.approx(1.0)
+    assert lag == pytest.approx(late / 25)
+
+
+def test_too_few_frames_have_no_lag() -> None:
+    best, lag = best_lag(np.arange(4.0), np.arange(4.0), np.ones(4, bool), 25.0)
+    assert np.isnan(best)
+    assert np.isnan(lag)

@@ -43,6 +43,7 @@ generator:
   isp_dropout: 0.1
   isp_gap: 0.2
   neutralise: 0.3
+  one_shot: 0.2
   rare: 0.5
 style_generator: {steps: 4, lr: 5.0e-4, alignment: similarity}
 """

@@ -11,10 +11,13 @@ from pipeline.faces import MEAN_FACE, exponential, project
 from pipeline.formats import CAMERAS, FEATURES, LANDMARKS, LEDGER
 from pipeline.media import write_wav
 from stages.motion import MotionParams
+from stages.motion.direct import Direct
 from stages.motion.eyes import USUAL, BlinkDrawer, close_lids, irises_at
+from stages.motion.features import APC, FEATURE
 from stages.motion.model import MotionModel, build
 from stages.motion.person import Person
 from stages.motion.recordings import Rest
+from stages.speech.phone_track import PHONES
 
 SIZE, FOCAL = 128, 400.0
 GAZE = np.array([[0.05, 0.02], [-0.03, 0.02]])
@@ -47,15 +50,17 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
     torch.manual_seed(0)
     people = {name: person(name, opening) for name, opening in (("ann", 0.02), ("bob", 0.05))}
     networks = build(params, len(people))
-    features = torch.randn(base, 512)
+    features = torch.randn(base, APC)
+    weights = np.random.default_rng(0).normal(0, 0.02, (5 * FEATURE, 204)).astype(np.float32)
     return MotionModel(
         params=params,
         fps=fps,
+        direct=Direct(weights, (-2, -1, 0, 1, 2)),
         mouth=networks["mouth"].eval(),
         pose=networks["pose"].eval(),
         styles=networks["style"].weight.detach(),
-        feature_mean=torch.zeros(1024),
-        feature_scale=torch.ones(1024),
+        feature_mean=torch.zeros(2 * FEATURE),
+        feature_scale=torch.ones(2 * FEATURE),
         people=people,
         bases=dict.fromkeys(people, features),
     )
@@ -132,7 +137,11 @@ def write_subject(
     tables.write(
         data / f"features/{subject}/one-001.parquet",
         FEATURES,
-        {"step": np.arange(2 * frames), "feature": features},
+        {
+            "step": np.arange(2 * frames),
+            "feature": features,
+            "phones": np.zeros((2 * frames, len(PHONES))),
+        },
     )
     write_wav(data / f"clips/{subject}/one-001/audio.wav", np.zeros(round(frames / fps * 16000)))
     ledger = {

@@ -20,6 +20,8 @@ TINY: dict[str, Any] = {
         "velocity": 0.5,
         "rate": 3e-3,
         "decay": 0.0,
+        "ridge": 1.0,
+        "judged": 0.15,
     },
     "pose": {
         "look_ahead_s": 0.25,

@@ -10,7 +10,7 @@ from pipeline.formats import FEATURES, LANDMARKS
 from pipeline.media import write_wav
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip
-from stages.motion.features import read_pairs
+from stages.motion.features import FEATURE, read_pairs
 from stages.motion.lateness import audio_late
 from tests.motion.people import write_subject
 
@@ -35,14 +35,14 @@ def steps(workdir):
 @pytest.mark.parametrize("late", [0, 3, -4])
 def test_late_sound_is_read_from_later(steps, late):
     pairs = read_pairs(ANN, clip(), 10, 20, late, steps)
-    assert pairs.shape == (10, 1024)
+    assert pairs.shape == (10, 2 * FEATURE)
     assert pairs[0, 0] == 20 + late
-    assert pairs[-1, -1] == 39 + late
+    assert pairs[-1, FEATURE] == 39 + late
 
 
 def test_beyond_the_clip_its_ends_go_on(steps):
-    assert read_pairs(ANN, clip(), 0, 2, -3, steps)[:, [0, 512]].tolist() == [[0, 0], [0, 0]]
-    assert read_pairs(ANN, clip(), 298, 300, 3, steps)[:, [0, 512]].tolist() == [[599] * 2] * 2
+    assert read_pairs(ANN, clip(), 0, 2, -3, steps)[:, [0, FEATURE]].tolist() == [[0, 0], [0, 0]]
+    assert read_pairs(ANN, clip(), 298, 300, 3, steps)[:, [0, FEATURE]].tolist() == [[599] * 2] * 2
 
 
 def test_sound_moved_by_so_much_is_measured_later_by_so_much(workdir):

@@ -12,11 +12,12 @@ from pipeline.formats import FEATURES, LANDMARKS
 from pipeline.params import Training
 from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
+from stages.motion.features import FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, measure_person
 from stages.motion.predict import generate, retarget
 from stages.motion.recordings import read_recordings
-from stages.motion.train_motion import hide_frames, landmark_weights, run
+from stages.motion.train_motion import hide_frames, landmark_weights, run, usefulness
 from stages.motion.windows import Windows, feature_statistics
 from tests.motion.people import GAZE, write_subject
 from tests.motion.settings import TINY, tiny
@@ -29,7 +30,7 @@ def test_a_recording_ends_before_the_held_out_span(tmp_path):
     write_subject(tmp_path, "seen/ann", frames=300)
     (recording,) = read_recordings(ANN, extra=0.3, data=tmp_path)
     assert len(recording.valid) == 215  # 300 · 4/5 less the gap of a second
-    assert recording.pairs.shape == (215 + 8, 1024)  # the look-ahead is in the gap
+    assert recording.pairs.shape == (215 + 8, 2 * FEATURE)  # the look-ahead is in the gap
     (longer,) = read_recordings(ANN, extra=5.0, data=tmp_path)
     assert len(longer.pairs) == 240  # but never in the held-out span
 
@@ -52,7 +53,7 @@ def test_frames_without_a_face_are_left_out_and_not_made_up(tmp_path):
     person = measure_person("ann", recordings)
     assert np.isfinite(person.mean_face).all()
     mean, scale = feature_statistics(recordings)
-    windows = Windows([person], [recordings], 215, 8, mean, scale)
+    windows = Windows([person], [recordings], 215, 8, mean, scale, 0.0, (0,), 0.0)
     batch = windows.draw(1, np.random.default_rng(0))
     lost = torch.nonzero(batch["face"][0] == 0).flatten().tolist()
     assert lost == [50, 51]
@@ -66,9 +67,9 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
     mean, scale = feature_statistics(recordings)
-    windows = Windows([person], [recordings], 80, 8, mean, scale)
+    windows = Windows([person], [recordings], 80, 8, mean, scale, 0.0, (0,), 0.0)
     batch = windows.draw(2, np.random.default_rng(0))
-    assert batch["pairs"].shape == (2, 88, 1024)
+    assert batch["pairs"].shape == (2, 88, 2 * FEATURE)
     assert (batch["face"][:, :25] == 0).all()
     assert (batch["face"][:, 25:] == 1).all()
 
@@ -125,6 +126,10 @@ def test_subjects_of_two_rates_are_refused(workdir):
         run(tiny(), TRAINING, [ANN, BOB])
 
 
+def heard(rows):
+    return np.concatenate([rows["feature"], rows["phones"]], axis=1)
+
+
 @pytest.mark.slow
 def test_training_learns_each_persons_own_mouth(workdir, monkeypatch):
     monkeypatch.setattr("stages.motion.train_motion.version", lambda _: "test")
@@ -138,11 +143,40 @@ def test_training_learns_each_persons_own_mouth(workdir, monkeypatch):
     for name, opening in true.items():
         rows = tables.read(Path(f"data/features/seen/{name}/one-001.parquet"), FEATURES)
         person = model.person(name)
-        columns = retarget(generate(model, rows["feature"], name, 1), person, person)
+        columns = retarget(generate(model, heard(rows), name, 1), person, person)
         found = mouth_opening(columns["head"])[400:490]
         assert np.corrcoef(found, opening[400:490])[0, 1] > 0.8
         assert 0.7 < found.std() / opening[400:490].std() < 1.2
     # The other's style on the same voice moves the mouth by the other's amplitude.
-    crossed = generate(model, rows["feature"], "ann", 1)
+    crossed = generate(model, heard(rows), "ann", 1)
     ann, bob = model.person("ann"), model.person("bob")
     assert mouth_opening(retarget(crossed, ann, bob)["head"]).std() < 0.5 * found.std()
+
+
+@pytest.mark.parametrize(("says", "factor"), [(2.0, 0.5), (0.5, 1.0), (-1.0, 0.0), (1.0, 1.0)])
+def test_the_network_is_trusted_as_far_as_it_helps_where_it_did_not_learn(tmp_path, says, factor):
+    write_subject(tmp_path, "seen/ann")
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
+    windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
+    (whole,) = windows.judging()
+    assert int(whole["judged"].sum()) == 43  # the last fifth of 215 frames
+    assert not (windows.draw(8, np.random.default_rng(0))["face"] == 0).all()
+
+    def network(pairs, style):
+        known = torch.zeros(1, pairs.shape[1], 68, 3)
+        known[:, 8:] = says * whole["displacement"]
+        known[:, 8:180] = 9.0  # where it has learnt, nothing counts
+        return known
+
+    found = usefulness(network, torch.zeros(1, 4), windows, tiny(), 25.0)
+    assert found == pytest.approx(factor, abs=1e-6)
+
+
+def test_frames_that_judge_the_network_are_not_learnt(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
+    windows = Windows([person], [recordings], 215, 8, mean, scale, 1.0, (0,), 0.2)
+    (face,) = windows.draw(1, np.random.default_rng(0))["face"]
+    assert face.nonzero().max() == 171

@@ -11,7 +11,7 @@ from pipeline.formats import FRAMES, ISPS, LANDMARKS, TEMPLATES
 from pipeline.media import write_wav
 from pipeline.pictures import encode_jpeg, encode_png
 from pipeline.training import save_model
-from stages.generator import refinement
+from stages.generator import refinement, scenes
 from stages.generator.model import Source
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
@@ -38,6 +38,7 @@ GENERATOR = GeneratorParams.model_validate(
         "isp_dropout": 0.1,
         "isp_gap": 1.0,
         "neutralise": 0.1,
+        "one_shot": 0.1,
         "rare": 0.5,
         "clip": 50.0,
     }
@@ -45,6 +46,7 @@ GENERATOR = GeneratorParams.model_validate(
 PARAMS = """
 subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
+speech: {recogniser: words}
 render: {seconds: 0.6, crf: 30, panel: 64, batch: 4}
 """
 
@@ -90,12 +92,13 @@ def _write_generator() -> None:
         points=(points * scale).astype(np.float32),
         shoulders=(ann.rest.shoulders * scale).astype(np.float32),
         refinement=refinement.none(),
+        look=scenes.look([np.full((8, 8, 3), 128, np.uint8)]),
         stored=SIZE,
         clip="one-001",
         frame=0,
     )
     weights = {"unet": dict(unet.state_dict())}
-    sources = {"ann": source, "bob": source}
+    sources = {"ann": [source], "bob": [source]}
     save_generator(Path("models/generator.safetensors"), weights, sources, GENERATOR)
 
 

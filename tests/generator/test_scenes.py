@@ -1,0 +1,66 @@
+"""Scenes: told apart by colour wherever the crop lies, one source each."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.subjects import Subject
+from stages.clips.ledger import read_ledger
+from stages.generator import scenes
+from stages.generator.footage import read_footage
+from stages.generator.sources import held_out_sources, of_clips, sources_of
+from tests.generator.conftest import write_person
+
+ANN = Subject("seen", "ann")
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut())
+
+
+def test_another_crop_is_the_same_scene_and_another_light_is_not(photograph):
+    one, moved = photograph[:384, :384], photograph[20:404, 30:414]
+    dim = (photograph * 0.5).astype(np.uint8)[:384, :384]
+    blue = one[..., [2, 0, 1]].copy()
+    here = scenes.look([one])
+    assert here.sum() == pytest.approx(1.0, abs=1e-5)
+    assert scenes.same(here, scenes.look([moved]))
+    assert scenes.same(here, scenes.look([one[:, ::-1].copy()]))
+    assert not scenes.same(here, scenes.look([dim]))
+    assert not scenes.same(here, scenes.look([blue]))
+    assert scenes.group([here, scenes.look([dim]), scenes.look([moved])]) == [0, 1, 0]
+
+
+def test_the_clips_of_real_addresses_fall_into_their_rooms(shared_data):
+    import av
+
+    found = []
+    for letter in "abcdef":
+        with av.open(str(shared_data / "obama" / f"weekly_720_{letter}.mp4")) as video:
+            frames = [f.to_ndarray(format="rgb24") for f in video.decode(video=0)][::10]
+        found.append(scenes.look([cv2.resize(f[:, 240:960], (128, 128)) for f in frames]))
+    assert scenes.group(found) == [0, 1, 2, 3, 3, 4]  # d and e are one address
+
+
+def test_one_scene_has_one_source_and_held_out_frames_of_it_use_it(project):
+    (footage,) = read_footage([ANN], 32)
+    sources = sources_of(footage)
+    assert len(sources) == 1
+    assert of_clips(footage, sources) == [0]
+    assert held_out_sources(ANN, sources, 32) == {"one": sources[0]}
+
+
+def test_a_scene_that_training_never_saw_lends_its_first_held_out_frame(project):
+    (footage,) = read_footage([ANN], 32)
+    write_person(Path("elsewhere"), "ann", (40, 90, 60), 1.0)
+    strange = sources_of(read_footage([ANN], 32, data=Path("elsewhere"))[0])
+    found = held_out_sources(ANN, strange, 32)["one"]
+    (clip,) = read_ledger(Path("data/clips/seen/ann"))
+    assert (found.clip, found.frame) == ("one", clip.test[0])
+    assert found.image.shape == footage.picture(0).shape
+    assert not found.refinement.weights.any()
