@@ -378,3 +378,13 @@ def brow_height(points: ArrayLike) -> Floats:
     up = (p[..., NASION, :] - p[..., CHIN, :]) / _length(p, NASION, CHIN)[..., None]
     raised = p[..., 17:27, :].mean(-2) - p[..., [36, 39, 42, 45], :].mean(-2)
     return np.asarray((raised * up).sum(-1) / face_height(p))
+
+
+def keep_lips_apart(head: Floats) -> Floats:
+    """Put inner lips that have crossed onto their middle; heads are (N, 68, 3)."""
+    out = head.copy()
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        crossed = out[:, lower, 1] < out[:, upper, 1]
+        middle = (out[crossed, upper] + out[crossed, lower]) / 2
+        out[crossed, upper] = out[crossed, lower] = middle
+    return out

@@ -154,6 +154,20 @@ LANDMARKS = Format(
     ),
 )
 
+NEUTRAL = Format(
+    "neutral",
+    "data/neutral.parquet",
+    "the neutral image's face, one row",
+    (
+        Column("size", "int32", "width and height of the image", "px"),
+        Column("focal", "float32", "focal length; the principal point is size / 2", "px"),
+        Column("points", "float32", "68 landmarks as seen", "px", (68, 2)),
+        Column("head", "float32", "68 landmarks without the pose", "face heights", (68, 3)),
+        Column("rotation", "float32", "R of x = K (R X + t)", "", (3, 3)),
+        Column("translation", "float32", "t", "face heights", (3,)),
+    ),
+)
+
 CAMERAS = Format(
     "cameras",
     "data/landmarks/ROLE/S/cameras.parquet",
@@ -367,6 +381,7 @@ ALL = (
     FRAMES,
     LANDMARKS,
     CAMERAS,
+    NEUTRAL,
     PARSING,
     MEL,
     PHONES,

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.generator import facial_map, warping
+from pipeline import warping
+from stages.generator import facial_map
 from stages.generator.model import Source
 
 Images = NDArray[np.uint8]

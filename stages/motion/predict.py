@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.faces import Floats, project
+from pipeline.faces import Floats, keep_lips_apart, project
 from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
 from stages.motion.features import APC, Features, pairs_of
 from stages.motion.model import MotionModel
@@ -196,13 +196,3 @@ def retarget(
         "irises": irises_at(points, gaze),
         "shoulders": place_shoulders(rest.shoulders, shifts, identity.torso),
     }
-
-
-def keep_lips_apart(head: Floats) -> Floats:
-    """Put inner lips that have crossed onto their middle; heads are (N, 68, 3)."""
-    out = head.copy()
-    for upper, lower in ((61, 67), (62, 66), (63, 65)):
-        crossed = out[:, lower, 1] < out[:, upper, 1]
-        middle = (out[crossed, upper] + out[crossed, lower]) / 2
-        out[crossed, upper] = out[crossed, lower] = middle
-    return out

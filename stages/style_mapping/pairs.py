@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import faces, tables
-from pipeline.formats import LANDMARKS
+from pipeline.formats import CAMERAS, LANDMARKS
 from pipeline.pictures import Frames
 from pipeline.problems import MissingInput
 from pipeline.subjects import Subject
 from stages.clips.ledger import clips_of
 from stages.style_mapping.keypoints import GUIDED
+from stages.style_mapping.lent import Neutral, at_rest
 
 FloatArray = NDArray[np.floating[Any]]
 _CACHE_BYTES = 32 << 20
@@ -32,6 +33,10 @@ class Shot:
         train: indices of valid frames of the training span.
         test: indices of valid frames of the held-out span.
         points: guided landmarks in [-1, 1], (N, G, 2).
+        head: landmarks without the pose, (N, 68, 3), face heights.
+        rotation: R, (N, 3, 3).
+        translation: t, (N, 3), face heights.
+        focal: of the clip's camera, px of the networks' size.
         angles: yaw, pitch, roll, (N, 3), radians.
         boxes: x, y, width, height around the landmarks, (N, 4), share of the frame.
     """
@@ -41,6 +46,10 @@ class Shot:
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     points: FloatArray
+    head: FloatArray
+    rotation: FloatArray
+    translation: FloatArray
+    focal: float
     angles: FloatArray
     boxes: FloatArray
 
@@ -54,11 +63,14 @@ def shots(
     """List the usable clips of seen subjects; raise MissingInput where none has two frames."""
     found = []
     for subject in subjects:
+        folder = landmarks / subject.role / subject.name
+        cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
+        focal = dict(zip(cameras["clip"], cameras["focal"], strict=True))
         for clip in clips_of(subject, clips):
             rows = tables.read(
-                landmarks / subject.role / subject.name / f"{clip.id}.parquet",
+                folder / f"{clip.id}.parquet",
                 LANDMARKS,
-                ["valid", "points", "rotation", "box"],
+                ["valid", "points", "head", "rotation", "translation", "box"],
             )
             found.append(
                 Shot(
@@ -67,6 +79,10 @@ def shots(
                     train=_valid(rows["valid"], clip.train),
                     test=_valid(rows["valid"], clip.test),
                     points=rows["points"][:, list(GUIDED)] * (2 / clip.size) - 1,
+                    head=rows["head"],
+                    rotation=rows["rotation"],
+                    translation=rows["translation"],
+                    focal=float(focal[clip.id]) * size / clip.size,
                     angles=faces.angles_from_rotation(rows["rotation"]).astype(np.float32),
                     boxes=rows["box"] / clip.size,
                 )
@@ -83,17 +99,34 @@ def _valid(valid: NDArray[np.bool_], span: tuple[int, int]) -> NDArray[np.int64]
 
 
 class Pairs:
-    """Draws training pairs: subjects alike often, their clips by length, two frames at random."""
+    """Draws training pairs: subjects alike often, their clips by length, two frames at random.
 
-    def __init__(self, found: Sequence[Shot]) -> None:
+    Args:
+        found: the clips.
+        neutral: the neutral face, which some pairs begin with.
+        lent: share of those pairs.
+    """
+
+    def __init__(self, found: Sequence[Shot], neutral: Neutral, lent: float) -> None:
+        self.neutral, self.lent = neutral, lent
         usable = [shot for shot in found if len(shot.train) > 1]
         self.subjects = [
             [shot for shot in usable if shot.subject == name]
             for name in dict.fromkeys(shot.subject for shot in usable)
         ]
+        self.rest = {
+            group[0].subject: at_rest(np.concatenate([shot.head[shot.train] for shot in group]))
+            for group in self.subjects
+        }
 
     def draw(self, count: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return images (B, 2, 3, S, S) as neutral, reference; points and angles of both."""
+        """Draw pairs.
+
+        Returns:
+            `neutral`, `reference` and `wanted`, the neutral's face as the reference moves it: the
+            reference itself in pairs of one video; (B, 3, S, S). `points` (B, 2, G, 2) of neutral
+            and wanted; `angles` (B, 2, 3) of neutral and reference.
+        """
         chosen = []
         for _ in range(count):
             group = self.subjects[rng.integers(len(self.subjects))]
@@ -101,12 +134,32 @@ class Pairs:
             shot = group[rng.choice(len(group), p=lengths / lengths.sum())]
             chosen.append((shot, rng.choice(shot.train, 2, replace=False)))
         both = [gather([(shot, int(pair[i])) for shot, pair in chosen]) for i in (0, 1)]
-        return {
+        pairs = {
             "neutral": both[0]["image"],
             "reference": both[1]["image"],
+            "wanted": both[1]["image"].clone(),
             "points": torch.stack([part["points"] for part in both], dim=1),
             "angles": torch.stack([part["angles"] for part in both], dim=1),
         }
+        for row in np.flatnonzero(rng.random(count) < self.lent):
+            self._lend(pairs, int(row), chosen[row][0], int(chosen[row][1][1]))
+        return pairs
+
+    def _lend(self, pairs: dict[str, Tensor], row: int, shot: Shot, frame: int) -> None:
+        """Put the neutral face into a pair in place of the reference's own."""
+        image, points = self.neutral.under(
+            shot.head[frame].astype(float) - self.rest[shot.subject],
+            shot.rotation[frame].astype(float),
+            shot.translation[frame].astype(float),
+            shot.focal,
+        )
+        size = len(image)
+        pixels = to_tensor(np.stack([self.neutral.image, image]))
+        pairs["neutral"][row], pairs["wanted"][row] = pixels[0], pixels[1]
+        for side, found in enumerate((self.neutral.points, points)):
+            guided = found[list(GUIDED)] * (2 / size) - 1
+            pairs["points"][row, side] = torch.from_numpy(guided.astype(np.float32))
+        pairs["angles"][row, 0] = torch.from_numpy(self.neutral.angles.astype(np.float32))
 
 
 def gather(chosen: Sequence[tuple[Shot, int]]) -> dict[str, Tensor]:

@@ -80,6 +80,7 @@ class StyleMappingParams(Section):
     mirror: bool  # half of the pairs are mirrored
     stretch: float = Field(ge=0, le=0.5)  # pairs are made wider, taller or smaller by so much; ours
     colour: float = Field(ge=0, le=0.5)  # and their colours are scaled by so much; ours
+    lent: float = Field(ge=0, le=1)  # share of pairs that begin with the neutral image; ours
     batch: int = Field(ge=1)
     steps: int = Field(ge=1)
     rate: float = Field(gt=0)  # Adam's learning rate

@@ -1,8 +1,8 @@
-"""Train the style mapping by self-reconstruction: one frame of a video made from another.
+"""Train the style mapping: one frame of a video made from another, or the neutral face moved.
 
     python -m stages.style_mapping.train_style_mapping     # laptop preset: three minutes on 2 cores
 
-Reads clips and landmarks of the seen subjects, training spans only; writes
+Reads clips and landmarks of the seen subjects, training spans only, and the neutral face; writes
 models/style_mapping.safetensors and reports/training/train_style_mapping (curves, held_out.json,
 held_out.png). Method: section 5; Adam, averaged weights.
 """
@@ -25,8 +25,9 @@ from pipeline.subjects import Subject, training_subjects
 from pipeline.training import Update, cosine, prefixed, save_model, train
 from pipeline.versions import version
 from pipeline.writing import whole_file
-from stages.style_mapping import deformation, losses
+from stages.style_mapping import deformation, lent, losses
 from stages.style_mapping.discriminator import MultiScale
+from stages.style_mapping.lent import Neutral, read_neutral
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.pairs import Pairs, Shot, gather, held_out, shots
 from stages.style_mapping.params import StyleMappingParams
@@ -43,9 +44,11 @@ REPORT = Path("reports/training") / NAME
 class Reconstruction:
     """The task that `pipeline.training.train` runs."""
 
-    def __init__(self, found: Sequence[Shot], params: StyleMappingParams, seed: int) -> None:
+    def __init__(
+        self, found: Sequence[Shot], neutral: Neutral, params: StyleMappingParams, seed: int
+    ) -> None:
         torch.manual_seed(seed)
-        self.params, self.pairs = params, Pairs(found)
+        self.params, self.pairs = params, Pairs(found, neutral, params.lent)
         self.modules: dict[str, nn.Module] = {"mapping": StyleMapping(params.network)}
         if params.weights.gan or params.weights.feature_matching:
             self.modules["discriminator"] = MultiScale(
@@ -70,9 +73,9 @@ class Reconstruction:
     def step(
         self, batch: dict[str, Tensor], step: int, update: Update
     ) -> Mapping[str, Tensor | float]:
-        """Rebuild the reference from the neutral frame; update the networks."""
-        wanted = batch["reference"]
-        out = self.modules["mapping"](batch["neutral"], wanted, self._deformed(batch))
+        """Move the neutral frame as the reference; update the networks."""
+        wanted = batch["wanted"]
+        out = self.modules["mapping"](batch["neutral"], batch["reference"], self._deformed(batch))
         terms = self._terms(out, batch)
         if "discriminator" in self.modules:
             terms |= self._against(out["image"], wanted, update)
@@ -90,7 +93,7 @@ class Reconstruction:
     def _terms(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the losses whose weight is not 0."""
         p, w = self.params, self.params.weights
-        wanted, both = batch["reference"], torch.stack([out["source"], out["driving"]], dim=1)
+        wanted, both = batch["wanted"], torch.stack([out["source"], out["driving"]], dim=1)
         terms = {}
         if w.pixel:
             near = losses.around_mouth(batch["points"][:, 1], wanted.shape[-1])
@@ -132,7 +135,7 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
     """Train, write the model, and judge it on held-out pairs."""
     found = shots(subjects, params.network.size, CLIPS, LANDMARKS)
     weights = train(
-        Reconstruction(found, params, training.seed),
+        Reconstruction(found, read_neutral(params.network.size), params, training.seed),
         name=NAME,
         steps=params.steps,
         training=training,
@@ -140,6 +143,7 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
             "params": params.model_dump(),
             "code": version(NAME),
             "data": {str(subject): _hashes(subject) for subject in subjects},
+            "neutral": [file_hash(path) for path in (lent.IMAGE, lent.TABLE)],
         },
         ema=params.ema,
         rate=cosine(params.steps, params.warmup, floor=0.05),

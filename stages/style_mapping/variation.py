@@ -14,7 +14,7 @@ from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.params import StyleMappingParams
 
 _MIRROR = [GUIDED.index(faces.MIRROR[index]) for index in GUIDED]
-_IMAGES = ("neutral", "reference")
+_IMAGES = ("neutral", "reference", "wanted")
 
 
 def vary(

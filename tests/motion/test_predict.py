@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import tables
-from pipeline.faces import exponential, mouth_opening, project
+from pipeline.faces import exponential, keep_lips_apart, mouth_opening, project
 from pipeline.formats import MOTION
 from stages.motion import frames_in
 from stages.motion.features import APC, FEATURE
@@ -17,7 +17,6 @@ from stages.motion.predict import (
     MotionStream,
     generate,
     join,
-    keep_lips_apart,
     retarget,
 )
 from tests.motion.people import FOCAL, LOWER, SIZE, person, random_model

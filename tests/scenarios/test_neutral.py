@@ -13,6 +13,8 @@ pytestmark = pytest.mark.slow
 FOLLOWS = sorted(
     [
         "neutral",
+        "neutral_landmarks",
+        "train_style_mapping",
         *(f"{stage}@sample_{style}" for stage in ("isp", "render") for style in ("calm", "lively")),
         "train_generator_base",
         "train_generator",
@@ -46,7 +48,8 @@ def test_setting_a_neutral_image_reruns_isps_and_what_follows_and_going_back_run
     assert neutral == (made.root / "data/portrait/neutral.png").read_bytes()
     changed = {path for path, md5 in made.outs().items() if outs[path] != md5}
     assert {"data/isp/sample_calm", "models/generator_base.safetensors"} <= changed
-    assert "models/style_mapping.safetensors" not in changed
+    assert {"data/neutral.parquet", "models/style_mapping.safetensors"} <= changed
+    assert "models/motion.safetensors" not in changed
     assert made.repro() == []
 
     made.run("idiolect", "neutral", "--sample")

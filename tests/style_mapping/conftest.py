@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import faces, tables, versions
-from pipeline.formats import FRAMES, LANDMARKS, LEDGER, REFERENCES, TEMPLATES
+from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, NEUTRAL, REFERENCES, TEMPLATES
 from pipeline.pictures import encode_jpeg, encode_png, resize
 from tests.style_mapping.sizes import PARAMS
 
@@ -65,7 +65,15 @@ def _landmarks(shifts: np.ndarray) -> None:
     filled = {c.name: np.zeros((COUNT, *c.shape), c.type) for c in LANDMARKS.columns}
     filled |= {"frame": np.arange(COUNT), "valid": np.arange(COUNT) != 3, "points": points}
     filled |= {"rotation": R, "translation": t, "box": np.hstack([low, high - low])}
-    tables.write(Path("data/landmarks/seen/someone/one-000.parquet"), LANDMARKS, filled)
+    filled |= {"head": np.repeat(faces.MEAN_FACE[None], COUNT, axis=0)}
+    folder = Path("data/landmarks/seen/someone")
+    tables.write(folder / "one-000.parquet", LANDMARKS, filled)
+    camera = {"clip": ["one-000"], "focal": [FOCAL], "size": [SIZE]}
+    camera |= {"valid": [COUNT - 1], "frames": [COUNT]}
+    tables.write(folder / "cameras.parquet", CAMERAS, camera)
+    neutral = {"size": [80], "focal": [FOCAL * 80 / SIZE], "points": points[:1] * 80 / SIZE}
+    neutral |= {"head": faces.MEAN_FACE[None], "rotation": R[:1], "translation": t[:1]}
+    tables.write(Path("data/neutral.parquet"), NEUTRAL, neutral)
 
 
 def _references(images: list[bytes]) -> None:

@@ -71,6 +71,7 @@ PARAMS = StyleMappingParams(
     mirror=True,
     stretch=0.1,
     colour=0.1,
+    lent=0.5,
     batch=2,
     steps=4,
     rate=5e-4,

@@ -16,7 +16,8 @@ from pipeline.subjects import Subject
 from pipeline.training import save_model
 from stages.style_mapping import isp, quality, train_style_mapping
 from stages.style_mapping.inference import load, square
-from stages.style_mapping.pairs import Pairs, held_out, shots
+from stages.style_mapping.lent import read_neutral
+from stages.style_mapping.pairs import Pairs, held_out, shots, to_tensor
 from tests.style_mapping.sizes import PARAMS
 
 SOMEONE = Subject("seen", "someone")
@@ -33,11 +34,26 @@ def trained(**changes: object) -> bytes:
 def test_pairs_come_from_valid_frames_of_the_training_span_alone(project):
     (shot,) = found = shots([SOMEONE], 32)
     assert set(shot.train) == set(range(24)) - {3}
-    drawn = Pairs(found).draw(6, np.random.default_rng(0))
+    pairs = Pairs(found, read_neutral(32), 0.0)
+    drawn = pairs.draw(6, np.random.default_rng(0))
     assert drawn["neutral"].shape == drawn["reference"].shape == (6, 3, 32, 32)
+    assert (drawn["wanted"] == drawn["reference"]).all()
     assert drawn["points"].shape == (6, 2, 12, 2)
-    same = Pairs(found).draw(6, np.random.default_rng(0))
+    same = pairs.draw(6, np.random.default_rng(0))
     assert all((drawn[name] == same[name]).all() for name in drawn)
+
+
+def test_a_lent_pair_shows_the_neutral_face_where_the_reference_is(project):
+    found, neutral = shots([SOMEONE], 32), read_neutral(32)
+    lent = Pairs(found, neutral, 1.0).draw(8, np.random.default_rng(0))
+    own = Pairs(found, neutral, 0.0).draw(8, np.random.default_rng(0))
+    assert (lent["reference"] == own["reference"]).all()
+    assert (lent["neutral"] == to_tensor(neutral.image[None])).all()
+    # Someone is the neutral face itself, which only drifts: lent or their own, it is one picture.
+    assert (lent["points"][:, 1] - own["points"][:, 1]).abs().max() < 1e-3
+    assert (lent["wanted"] - own["wanted"]).abs().mean() < 0.1
+    assert (lent["wanted"] - lent["neutral"]).abs().mean() > 0.01
+    np.testing.assert_allclose(lent["angles"][:, 1], own["angles"][:, 1])
 
 
 def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):

@@ -25,6 +25,7 @@ def pairs(count: int = 6) -> dict[str, torch.Tensor]:
     return {
         "neutral": images[:, 0],
         "reference": images[:, 1],
+        "wanted": images[:, 1],
         "points": points,
         "angles": torch.from_numpy(angles).float(),
     }
@@ -37,6 +38,7 @@ def test_landmarks_follow_the_picture():
     mirrored = 0
     for i in range(6):
         heat = varied["reference"][i].mean(0)
+        assert (varied["wanted"][i] == varied["reference"][i]).all()
         seen = torch.stack([(heat.sum(0) * cell).sum(), (heat.sum(1) * cell).sum()]) / heat.sum()
         left, right = (varied["points"][i, 1, GUIDED.index(k)] for k in (48, 54))
         flipped = bool(varied["angles"][i, 1, 0] != given["angles"][i, 1, 0])

@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import faces
-from stages.generator import warping
+from pipeline import faces, warping
 
 SIZE = 128
 NONE = np.full((18, 2), np.nan)

@@ -1,4 +1,4 @@
-"""Warp the source image to the driving landmarks, so that the network paints only what is new.
+"""Warp a portrait to driving landmarks, so that a network paints only what is new.
 
 Ours: an interpolation by radial functions φ(r) = r with an affine part. It follows the landmarks
 and shoulders; the head above the brows goes with the landmarks' similarity transform, and the

@@ -1,0 +1,55 @@
+"""Landmarks of the neutral image: `python -m stages.landmarks.neutral`.
+
+Reads data/neutral.png; writes data/neutral.parquet (format NEUTRAL), for the style mapping, whose
+training lends others' motion to the neutral face.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import faces, tables
+from pipeline.formats import NEUTRAL
+from pipeline.params import section
+from pipeline.pictures import decode_png
+from pipeline.problems import BadFormat, MissingInput, one_line
+from stages.landmarks import backend, pose
+from stages.landmarks.params import LandmarksParams
+
+IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
+
+
+def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None:
+    """Find the face of the neutral image and write its landmarks and pose.
+
+    Raises:
+        MissingInput: there is no neutral image.
+        BadFormat: it is not square, or shows no face.
+    """
+    if not image.is_file():
+        raise MissingInput(image, "no neutral image here", "run `dvc repro neutral`")
+    picture = decode_png(image.read_bytes())
+    if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
+        raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
+    finder = backend.opened(params.backend)
+    face = finder(picture)
+    finder.close()
+    if face is None:
+        raise BadFormat(image, "no face is found in it", "set another: `idiolect neutral IMAGE`")
+    size = len(picture)
+    depth = np.full(68, np.nan) if face.depth is None else face.depth
+    found = pose.fit(face.points[None], depth[None], size, params.distance, np.ones(1, bool), 0)
+    columns = {
+        "size": [size],
+        "focal": [found.focal],
+        "points": found.points,
+        "head": faces.keep_lips_apart(found.head),
+        "rotation": found.rotation,
+        "translation": found.translation,
+    }
+    tables.write(out, NEUTRAL, columns)
+
+
+if __name__ == "__main__":
+    with one_line():
+        run(section("landmarks", LandmarksParams))

@@ -1,0 +1,65 @@
+"""The neutral face under others' motion."""
+
+import numpy as np
+import pytest
+
+from pipeline import faces
+from pipeline.problems import MissingInput
+from stages.style_mapping.lent import Neutral, at_rest, read_neutral
+
+SIZE, FOCAL = 128, 400.0
+AHEAD, PLACE = np.eye(3), np.array([0.0, 0.0, 8.0])
+ASIDE = np.array([0.2, 0.0, 8.0])
+LOWER = [55, 56, 57, 58, 59, 65, 66, 67]
+
+
+def neutral() -> Neutral:
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(60, 220, (16, 16, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    head = faces.MEAN_FACE.copy()  # its lips are parted a little
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        head[[upper, lower]] = head[[upper, lower]].mean(0)
+    points = faces.project(head[None], AHEAD[None], PLACE[None], FOCAL, SIZE)[0]
+    return Neutral(image, points, head, np.zeros(3))
+
+
+def test_without_motion_the_face_stays():
+    face = neutral()
+    image, points = face.under(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    np.testing.assert_allclose(points, face.points, atol=1e-9)
+    assert np.abs(image.astype(int) - face.image).mean() < 1.0
+
+
+def test_its_landmarks_are_the_posed_and_displaced_ones():
+    R = faces.rotation_from_angles(np.array([[0.1, -0.05, 0.08]]))[0]
+    displacement = np.zeros((68, 3))
+    displacement[LOWER, 1] = 0.06
+    face = neutral()
+    _, points = face.under(displacement, R, ASIDE, FOCAL)
+    head = (face.head + displacement)[None]
+    wanted = faces.project(head, R[None], ASIDE[None], FOCAL, SIZE)[0]
+    np.testing.assert_allclose(points, wanted, atol=1e-9)
+    back = faces.fit_pose(points, face.head, FOCAL, SIZE)[0]
+    np.testing.assert_allclose(back, R, atol=0.02)
+
+
+def test_parted_lips_show_a_dark_inside_and_closed_ones_none():
+    displacement = np.zeros((68, 3))
+    displacement[LOWER, 1] = 0.3
+    image, points = neutral().under(displacement, AHEAD, PLACE, FOCAL)
+    x, y = np.round(points[[62, 66]].mean(0)).astype(int)
+    assert (image[y, x] < 70).all()
+    closed, _ = neutral().under(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    assert closed.min() >= 50
+
+
+def test_rest_is_the_mean_of_the_most_closed_mouths():
+    heads = np.repeat(faces.MEAN_FACE[None], 10, axis=0)
+    heads[:, LOWER, 1] += np.linspace(0.01, 0.2, 10)[:, None]
+    np.testing.assert_allclose(at_rest(heads), heads[:2].mean(0))
+
+
+def test_a_missing_table_is_named(project):
+    (project / "data/neutral.parquet").unlink()
+    with pytest.raises(MissingInput, match=r"neutral\.parquet"):
+        read_neutral(32)
