@@ -13,6 +13,7 @@ from pipeline.params import read
 SECONDS = {
     "sample": 39.0,
     "neutral": 4.0,
+    "neutral_landmarks": 5.0,
     "clips": 7.0,
     "landmarks": 10.0,
     "parsing": 9.0,

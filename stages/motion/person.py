@@ -153,12 +153,18 @@ def _open_eyes(recording: Recording) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _closed_face(mean: Floats, head: Floats) -> Floats:
-    """Return the mean face with lips and jaw of the frames whose mouth is the least open."""
+    """Return the mean face with lips and jaw of the frames whose mouth is the least open.
+
+    Closing moves no mouth sideways: that part of the difference is the finder's error, and a style
+    lent to another face would carry the errors of both.
+    """
     opening = mouth_opening(head)
     closed = head[opening <= np.quantile(opening, _CLOSED_SHARE)].mean(0)
     face = mean.copy()
     moved = [*JAW, *LIPS]
-    face[moved] = closed[moved]
+    change = closed[moved] - mean[moved]
+    change[:, 0] -= (closed - mean)[list(LIPS), 0].mean()
+    face[moved] += change
     return face
 
 

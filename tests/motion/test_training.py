@@ -1,5 +1,6 @@
 """Training the motion model on synthetic people whose rules are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,15 @@ def test_frames_that_judge_the_network_are_not_learnt(tmp_path):
     windows = Windows([person], [recordings], 215, 8, mean, scale, 1.0, (0,), 0.2)
     (face,) = windows.draw(1, np.random.default_rng(0))["face"]
     assert face.nonzero().max() == 171
+
+
+def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    (recording,) = read_recordings(ANN, 0.3, tmp_path)
+    opening = mouth_opening(recording.head)
+    aside = recording.head.copy()
+    aside[opening < np.quantile(opening, 0.3), 48:68, 0] += 0.05  # the finder's error
+    person = measure_person("ann", [replace(recording, head=aside)])
+    shift = (person.closed_face - person.mean_face)[48:68]
+    assert abs(shift[:, 0].mean()) < 1e-9
+    assert np.allclose(mouth_opening(person.closed_face), np.sort(opening)[:10].mean(), atol=2e-3)
