@@ -47,21 +47,23 @@ def main() -> None:
     lent = _rendered(folder / f"as_{args.style}.parquet")
     mean = _mean_head(Subject("seen", args.identity))
     half = len(truth["head"]) // 2
-    halves = [{name: values[part] for name, values in truth.items()} for part in _halves(half)]
-    print(f"against {face.identity} {style.style}, {len(truth['head'])} frames, truth")
+    judge = {name: values[:half] for name, values in truth.items()}
+    rest = {name: values[half:] for name, values in truth.items()}
+    frames = min(len(motion["head"]) for motion in (rest, lent, own))
+    print(f"against the first {half} frames of {face.identity} {style.style}")
     print("| motion | frames | SLD | mouth | rotation, degrees | translation |")
     print("|---|---|---|---|---|---|")
-    for title, motion, judge in (
-        ("its own second half against its first", halves[1], halves[0]),
-        (f"{args.identity} in the style of {args.style}", lent, truth),
-        (f"{args.identity} in its own", own, truth),
+    for title, whole in (
+        ("its own second half", rest),
+        (f"{args.identity} in the style of {args.style}", lent),
+        (f"{args.identity} in its own", own),
     ):
+        motion = {name: values[:frames] for name, values in whole.items()}
         distance = _distance(judge, motion, mean)
         mouth, turn, shift = _amplitudes(motion)
-        frames = len(motion["head"])
         print(f"| {title} | {frames} | {distance:.2f} | {mouth:.4f} | {turn:.2f} | {shift:.4f} |")
-    mouth, turn, shift = _amplitudes(truth)
-    print(f"| the truth's amplitudes | {2 * half} | | {mouth:.4f} | {turn:.2f} | {shift:.4f} |")
+    mouth, turn, shift = _amplitudes(judge)
+    print(f"| these frames' amplitudes | {half} | | {mouth:.4f} | {turn:.2f} | {shift:.4f} |")
 
 
 def _drawn(identity: str, style: str, sample: SampleParams) -> Motion:
@@ -99,10 +101,6 @@ def _mean_head(subject: Subject) -> np.ndarray:
         row = tables.read(path, LANDMARKS, ["head", "valid"], *clip.train)
         heads.append(row["head"][row["valid"].astype(bool)])
     return np.concatenate(heads).mean(0)
-
-
-def _halves(half: int) -> tuple[slice, slice]:
-    return slice(0, half), slice(half, 2 * half)
 
 
 def _distance(judge: Motion, motion: Motion, mean: np.ndarray) -> float:

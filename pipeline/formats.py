@@ -322,6 +322,12 @@ ISP_SCORES = Format(
             "the neutral image's own expression error",
             "face heights",
         ),
+        Column(
+            "lips_moved",
+            "float32",
+            "mean distance of the lips' landmarks to the neutral image's own",
+            "face heights",
+        ),
     ),
 )
 

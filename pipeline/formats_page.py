@@ -35,15 +35,20 @@ _OTHER_FILES = """## Files that are no tables
 
 | file | what it holds |
 |---|---|
-| data/raw/S/ | a subject's videos as they were added; never changed |
+| data/raw/S/ | a subject's videos as they were added; never changed; held_out.txt: what stays held out |
+| data/truth/S/ | the truth of a sample subject, the tests' measuring stick; no stage reads it |
+| data/portrait/ | neutral.png, a user's own neutral image, cut as clips are |
 | data/clips/ROLE/S/CLIP/audio.wav | the clip's sound, 16 kHz mono, 16-bit PCM |
 | data/templates/templates.csv | the four key motion templates: template, step, one column a descriptor |
 | data/neutral.png | the neutral image I_s of the style mapping, RGB |
 | models/*.safetensors | weights; the metadata's `config` is JSON: sizes of the networks and what else inference needs |
 | reports/training/STAGE/ | curves of a training as DVCLive writes them |
 | reports/references/S.png, reports/isp/S.png | contact sheets |
+| reports/isp/S.json | means of isp scores over all and over the chosen ISPs, how many were measured, judges |
 | reports/videos/S.mp4 | held-out voice of S, re-voiced in its own style: H.264 and AAC |
 | reports/videos/S/ | beside.mp4 (truth, from true landmarks, from voice), as_OTHER.mp4, motion tables |
+| reports/evaluation/ | tables.md, and pictures of held-out frames and mouth curves of each subject |
+| reports/sweep/ | table.md, table.csv and plot.png of the last `idiolect sweep` |
 | reports/metrics.json | every metric with its split, crop, judge and number of frames |
 """
 

@@ -304,19 +304,19 @@ class _Run:
 def _fabric(precision: str) -> "Fabric":
     from lightning_fabric import Fabric
 
-    fabric = Fabric(accelerator="auto", devices=_devices(), precision=_PRECISIONS[precision])  # type: ignore[arg-type]
+    fabric = Fabric(accelerator="auto", devices=devices(), precision=_PRECISIONS[precision])  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 
 
-def _devices() -> int:
+def devices() -> int:
     """Return how many GPUs share a training (DDP); more than one makes larger batches."""
     return int(os.environ.get("IDIOLECT_DEVICES", "1"))
 
 
 def _key(training: Training, inputs: Mapping[str, Any], steps: int) -> str:
     parts = dict(inputs) | {"training": training.model_dump(), "steps": steps}
-    parts["devices"] = _devices()
+    parts["devices"] = devices()
     return items.key(torch=torch.__version__, **parts)[:16]
 
 

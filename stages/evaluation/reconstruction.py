@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline import faces, tables
 from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
 from pipeline.media import decode_jpeg, resize
+from pipeline.problems import Problem
 from pipeline.progress import each
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout, Row, thinned
@@ -71,6 +72,9 @@ def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> D
     sources = held_out_sources(held.subject, trained, size)
     given = {(source.clip, source.frame) for source in sources.values()}
     rows = thinned([r for r in held.rows("test") if (r.clip.id, r.frame) not in given], most)
+    if not rows:
+        found = "no held-out frame with a face is left to be judged by"
+        raise Problem(held.subject, found, "add a longer video")
     own = [sources[row.clip.id] for row in rows]
     points = held.scaled(rows, "points", size)
     training = _training(held, size)

@@ -37,18 +37,22 @@ def look_of(frames: Frames, first: int, end: int) -> Look:
     return look([frames[int(row)] for row in rows])
 
 
-def same(a: Look, b: Look) -> bool:
-    """Tell whether two looks are of one scene."""
-    return bool(cv2.compareHist(a, b, cv2.HISTCMP_BHATTACHARYYA) < _SAME)
+def nearest(one: Look, others: Sequence[Look]) -> int | None:
+    """Return which of several looks is the nearest of the same scene; None without any."""
+    apart = [cv2.compareHist(one, other, cv2.HISTCMP_BHATTACHARYYA) for other in others]
+    if not apart or min(apart) >= _SAME:
+        return None
+    return int(np.argmin(apart))
 
 
 def group(looks: Sequence[Look]) -> list[int]:
-    """Number the scenes of clips in order: a clip joins the first scene that it looks like."""
+    """Number the scenes of clips in order: a clip joins the nearest scene that it looks like."""
     firsts: list[Look] = []
     numbers = []
     for one in looks:
-        found = next((i for i, other in enumerate(firsts) if same(one, other)), len(firsts))
-        if found == len(firsts):
+        found = nearest(one, firsts)
+        if found is None:
+            found = len(firsts)
             firsts.append(one)
         numbers.append(found)
     return numbers

@@ -64,10 +64,8 @@ def looks_of(footage: Footage) -> list[scenes.Look]:
 
 def of_clips(footage: Footage, sources: Sequence[Source]) -> list[int | None]:
     """Find the source of the scene that each clip shows; None for a scene without one."""
-    return [
-        next((i for i, source in enumerate(sources) if scenes.same(source.look, look)), None)
-        for look in looks_of(footage)
-    ]
+    known = [source.look for source in sources]
+    return [scenes.nearest(look, known) for look in looks_of(footage)]
 
 
 def held_out_sources(

@@ -123,7 +123,8 @@ class GeneratorTask:
         footage, clip = self.footage[person], self.footage[person].clip[row]
         scene = self.scenes[person][clip]
         if scene is None or rng.random() < self.params.one_shot:
-            return portrait(footage, int(rng.choice(np.flatnonzero(footage.clip == clip))))
+            others = np.flatnonzero((footage.clip == clip) & (np.arange(len(footage)) != row))
+            return portrait(footage, int(rng.choice(others)) if len(others) else row)
         source: Source = self.sources[person][scene]
         return source
 

@@ -1,5 +1,7 @@
 """Motion: audio to the 68 landmarks, head pose, eyes and shoulders of a style."""
 
+from pydantic import Field
+
 from pipeline.params import Section
 
 
@@ -31,8 +33,8 @@ class MouthParams(Section):
     velocity: float
     rate: float
     decay: float
-    ridge: float
-    judged: float
+    ridge: float = Field(ge=0)
+    judged: float = Field(ge=0, lt=1)
 
 
 class PoseParams(Section):

@@ -23,18 +23,16 @@ _LONGEST_S = 120.0  # of a longer one, its first part is looked at
 _SURE = 0.35  # a lower correlation tells nothing
 
 
-def audio_late(subject: Subject, clip: Clip, data: Path) -> int:
-    """Tell how many audio frames (two a video frame) the sound comes late.
+def audio_late(subject: Subject, data: Path) -> dict[str, int]:
+    """Tell how many audio frames (two a video frame) the sound comes late, by clip id.
 
-    Where the clip's own training span is not sure, it is the median of the person's clips that
-    are; 0 without any.
+    Where a clip's own training span is not sure, it is the median of the person's clips that are;
+    0 without any.
     """
-    own = _measured(subject, clip, data)
-    if own is not None:
-        return own
-    found = [_measured(subject, other, data) for other in clips_of(subject, data / "clips")]
-    sure = [late for late in found if late is not None]
-    return round(float(np.median(sure))) if sure else 0
+    found = {clip.id: _measured(subject, clip, data) for clip in clips_of(subject, data / "clips")}
+    sure = [late for late in found.values() if late is not None]
+    usual = round(float(np.median(sure))) if sure else 0
+    return {clip: usual if late is None else late for clip, late in found.items()}
 
 
 def _measured(subject: Subject, clip: Clip, data: Path) -> int | None:

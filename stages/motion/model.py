@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline.problems import Problem
+from pipeline.problems import BadFormat, Problem
 from pipeline.training import load_model, part, save_model
 from stages.motion import MotionParams
 from stages.motion.direct import Direct, offsets
@@ -101,7 +102,15 @@ class MotionModel:
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
-        """Build a model from its tensors and configuration."""
+        """Build a model from its tensors and configuration; raise BadFormat for an older one."""
+        try:
+            return cls._restore(tensors, config)
+        except (KeyError, RuntimeError, ValidationError) as error:
+            first = str(error).splitlines()[0]
+            raise BadFormat(MODEL, f"is of another version: {first}", "run `dvc repro`") from None
+
+    @classmethod
+    def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
         params = MotionParams.model_validate(config["params"])
         mouth = MouthNet(params.mouth, params.style)
         pose = PoseNet(params.pose, params.style)

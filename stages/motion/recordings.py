@@ -98,8 +98,9 @@ def read_recordings(
         MissingInput: an artifact is missing, or not one clip has frames with a face to train on.
     """
     found = []
+    late = audio_late(subject, data)
     for clip in clips_of(subject, data / "clips"):
-        recording = _read(subject, clip, extra, data)
+        recording = _read(subject, clip, extra, late[clip.id], data)
         if recording is not None:
             found.append(recording)
     if not found:
@@ -134,7 +135,7 @@ def _landmarks(subject: Subject, clip: Clip, data: Path) -> dict[str, NDArray[An
     return tables.read(path, LANDMARKS, _COLUMNS, *clip.train)
 
 
-def _read(subject: Subject, clip: Clip, extra: float, data: Path) -> Recording | None:
+def _read(subject: Subject, clip: Clip, extra: float, late: int, data: Path) -> Recording | None:
     first, end = clip.train
     rows = _landmarks(subject, clip, data) if end > first else {}
     if not rows or rows["valid"].sum() < _FEWEST:
@@ -162,7 +163,7 @@ def _read(subject: Subject, clip: Clip, extra: float, data: Path) -> Recording |
     return Recording(
         clip=clip.id,
         fps=clip.fps,
-        pairs=read_pairs(subject, clip, first, heard, audio_late(subject, clip, data), data),
+        pairs=read_pairs(subject, clip, first, heard, late, data),
         valid=valid,
         head=np.where(valid[:, None, None], rows["head"], 0.0),
         pose=pose,

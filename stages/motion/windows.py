@@ -53,11 +53,16 @@ class Windows:
             [_Normal(person, r, ahead, feature_mean, feature_scale) for r in of_one]
             for person, of_one in zip(people, recordings, strict=True)
         ]
-        known = [[(n.pairs, n.displacement, n.counts) for n in of_one] for of_one in normal]
-        self.direct = fit(known, ridge, moments)
-        self.spans = [
-            [_Span(n, self.direct, length, ahead, judged) for n in of_one] for of_one in normal
+        parts = [[(n.pairs, n.displacement, n.counts) for n in of_one] for of_one in normal]
+        self.direct = fit(parts, ridge, moments)
+        # What the network learns and is judged by is left by a regression that has not seen the
+        # judged ends either: on what it has seen, it leaves less than on any other speech.
+        parts = [
+            [(n.pairs, n.displacement, n.counts & ~n.last(judged)) for n in of_one]
+            for of_one in normal
         ]
+        known = fit(parts, ridge, moments) if judged else self.direct
+        self.spans = [[_Span(n, known, length, ahead, judged) for n in of_one] for of_one in normal]
         counts = [np.array([span.starts for span in spans], float) for spans in self.spans]
         self.shares = [count / count.sum() for count in counts]
 
@@ -115,6 +120,11 @@ class _Normal:
         self.posed = np.isfinite(motion).all(1) & (heard | whole)
         self.motion = np.where(np.isfinite(motion), motion, 0.0)
 
+    def last(self, share: float) -> NDArray[np.bool_]:
+        """Tell which frames are in the last share of the recording, (N,)."""
+        frames = len(self.counts)
+        return np.asarray(np.arange(frames) >= round((1 - share) * frames))
+
 
 class _Span:
     """One recording, padded so that any start gives a whole window."""
@@ -130,7 +140,7 @@ class _Span:
         self.pairs = np.pad(normal.pairs, ((left, right), (0, 0)), mode="edge")
         rest = normal.displacement - direct.at(normal.pairs, np.arange(frames))
         self.displacement = _padded(np.where(normal.counts[:, None, None], rest, 0.0), left)
-        late = np.arange(frames) >= round((1 - judged) * frames)
+        late = normal.last(judged)
         self.face = _padded((normal.counts & ~late).astype(float), left)
         self.judged = _padded((normal.counts & late).astype(float), left)
         self.motion = _padded(normal.motion, left)

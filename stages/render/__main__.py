@@ -45,14 +45,18 @@ class Scene:
         self.frames = sum(len(part) for part in parts)
         trained = models.generator.sources[subject.name]
         self.sources = held_out_sources(subject, trained, models.generator.size)
+        self.usual = trained[0]
+
+    def source(self, span: Span) -> Source:
+        """Return the source of a span's scene; the usual one where no frame shows a face."""
+        return self.sources.get(span.clip.id, self.usual)
 
     def speak(self, style: str, seed: int, video: Path, table: Path) -> None:
         """Write the video of the voice in a style, and its motion."""
         columns = speak(self.models.motion, self.subject, self.parts, style, seed)
         tables.write(table, MOTION, columns, _ROWS)
-        usual = self.models.generator.sources[self.subject.name][0]
         sources = [
-            self.sources[span.clip.id] if resting(self.subject, span.clip) else usual
+            self.source(span) if resting(self.subject, span.clip) else self.usual
             for span in self.parts
         ]
         drawn = self.draw(columns, style, sources)
@@ -73,7 +77,7 @@ class Scene:
 
     def compare(self, spoken: Path, video: Path) -> None:
         """Write truth, reconstruction and the spoken video beside each other."""
-        sources = [self.sources[span.clip.id] for span in self.parts]
+        sources = [self.source(span) for span in self.parts]
         known = self.draw(true_landmarks(self.subject, self.parts), self.subject.name, sources)
         panels = [
             truth(self.parts, self.models.generator.size),

@@ -52,6 +52,7 @@ def spans(subject: Subject, seconds: float) -> list[Span]:
         MissingInput: the subject has nothing held out.
     """
     found: list[Span] = []
+    late = audio_late(subject, DATA)
     left = float("inf")
     for clip in clips_of(subject, DATA / "clips"):
         if not found:
@@ -59,7 +60,7 @@ def spans(subject: Subject, seconds: float) -> list[Span]:
         first, end = clip.test
         count = int(min(end - first, left))
         if count > 0:
-            found.append(Span(clip, first, first + count, audio_late(subject, clip, DATA)))
+            found.append(Span(clip, first, first + count, late[clip.id]))
             left -= count
     if not found:
         raise MissingInput(subject, "no clip has a held-out span", "add a longer video")

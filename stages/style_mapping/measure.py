@@ -37,6 +37,7 @@ _COLUMNS = (
     "pose_unmoved",
     "expression_error",
     "expression_unmoved",
+    "lips_moved",
 )
 
 
@@ -94,18 +95,20 @@ def measure(
         `pose_error`: angle between the heads of ISP and reference, degrees.
         `expression_error`: mean distance of the 20 lip landmarks, seen from the head's front, of
         the ISP to the reference, each as displacement from its own lips at rest, face heights.
-        The neutral image has the ISP's lips at rest, the mean of the subject's references of the
-        template M (closed lips) the reference's: whose face it is does not count.
+        At rest are the mean of the subject's references of the template M (closed lips), and the
+        mean of the ISPs made of them: whose face it is, and what the finder sees differently in
+        one face under another pose (2 % of a face height), does not count.
         `pose_unmoved`, `expression_unmoved`: the same errors of the neutral image itself.
+        `lips_moved`: distance of the ISP's lips to the neutral image's own, which a model that
+        opens or swells every mouth alike raises, those at rest too.
     """
     size = len(isps[0])
     still = look(neutral, size)
     wanted, made = ([look(image, size) for image in images] for images in (references, isps))
-    goal = np.stack([one.lips for one in wanted])
-    resting = goal[np.array([str(name) == REST for name in templates])]
-    seen = resting[np.isfinite(resting).all((1, 2))]
-    rest = seen.mean(0) if len(seen) else np.full_like(still.lips, np.nan)
-    shifts = np.stack([one.lips for one in made]) - still.lips
+    resting = np.array([str(name) == REST for name in templates])
+    goal, shifts = (
+        _from_rest(np.stack([one.lips for one in some]), resting) for some in (wanted, made)
+    )
     descriptors = np.stack([one.descriptor for one in made])
     turned, R = (np.stack([one.rotation for one in some]) for some in (made, wanted))
     columns = (
@@ -113,8 +116,9 @@ def measure(
         identity.similarity(descriptors, np.stack([one.descriptor for one in wanted])),
         angle(turned, R),
         angle(np.broadcast_to(still.rotation, R.shape), R),
-        _distance(shifts, goal - rest),
-        _distance(np.zeros_like(shifts), goal - rest),
+        _distance(shifts, goal),
+        _distance(np.zeros_like(shifts), goal),
+        _distance(np.stack([one.lips for one in made]), still.lips),
     )
     return dict(zip(_COLUMNS, columns, strict=True))
 
@@ -124,6 +128,14 @@ def angle(a: Floats, b: Floats) -> Floats:
     cosine = ((a * b).sum((-1, -2)) - 1) / 2  # the trace of a bᵀ is the sum of a times b
     degrees: Floats = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     return degrees
+
+
+def _from_rest(lips: Floats, resting: NDArray[np.bool_]) -> Floats:
+    """Subtract the mean of the resting lips that were seen; NaN without any."""
+    seen = lips[resting & np.isfinite(lips).all((1, 2))]
+    rest = seen.mean(0) if len(seen) else np.full(lips.shape[1:], np.nan)
+    moved: Floats = lips - rest
+    return moved
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

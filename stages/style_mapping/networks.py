@@ -33,18 +33,27 @@ class StyleMapping(nn.Module):
             elif isinstance(module, nn.Conv3d):
                 module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
-    def forward(self, neutral: Tensor, reference: Tensor, also: Tensor | None = None) -> Maps:
+    def forward(
+        self,
+        neutral: Tensor,
+        reference: Tensor,
+        also: Tensor | None = None,
+        *,
+        pictures: bool = True,
+    ) -> Maps:
         """Give the neutral image the pose and expression of the reference.
 
         Args:
             neutral: I_s, (B, 3, S, S).
             reference: I_r, (B, 3, S, S).
             also: images whose own keypoints are wanted too (equivariance), (B, 3, S, S).
+            pictures: make the ISP; without, keypoints and poses alone are found.
 
         Returns:
-            `image` (B, 3, S, S), the ISP; `source` and `driving` keypoints (B, K, 3), (1) and (2);
-            `angles` (B, 2, 3) and `expression` (B, 2, K, 3) of neutral, reference; `warped`, the
-            neutral image under the flow alone; `occlusion`; `also` (B, K, 3).
+            `source` and `driving` keypoints (B, K, 3), (1) and (2); `canonical` (B, K, 3);
+            `angles` (B, 2, 3) and `expression` (B, 2, K, 3) of neutral, reference; `also`
+            (B, K, 3). With pictures, `image` (B, 3, S, S), the ISP; `warped`, the neutral image
+            under the flow alone; `occlusion`.
         """
         batch = len(neutral)
         images = [neutral, reference] + ([] if also is None else [also])
@@ -53,26 +62,33 @@ class StyleMapping(nn.Module):
         canonical = self.keypoints(neutral)
         source = kp.transform(canonical, own["rotation"], own["shift"], own["expression"])
         driving = kp.transform(canonical, other["rotation"], other["shift"], other["expression"])
-        volume = self.appearance(neutral)
-        moved = self.motion(volume, source, driving, (own["rotation"], other["rotation"]))
-        features = kp.warp(volume, moved["flow"]).flatten(1, 2) * moved["occlusion"]
-        warped = kp.warp(neutral, self._flat(moved))
         out = {
-            "image": self.generator(features, warped, style_information(other)),
             "source": source,
             "driving": driving,
             "canonical": canonical,
             "angles": torch.stack([own["angles"], other["angles"]], dim=1),
             "expression": torch.stack([own["expression"], other["expression"]], dim=1),
-            "warped": warped,
-            "occlusion": moved["occlusion"],
         }
         if also is not None:
             third = _row(poses, 2, batch)
             out["also"] = kp.transform(
                 self.keypoints(also), third["rotation"], third["shift"], third["expression"]
             )
+        if pictures:
+            out |= self._pictured(neutral, out, own, other)
         return out
+
+    def _pictured(self, neutral: Tensor, places: Maps, own: Maps, other: Maps) -> Maps:
+        volume = self.appearance(neutral)
+        rotations = own["rotation"], other["rotation"]
+        moved = self.motion(volume, places["source"], places["driving"], rotations)
+        features = kp.warp(volume, moved["flow"]).flatten(1, 2) * moved["occlusion"]
+        warped = kp.warp(neutral, self._flat(moved))
+        return {
+            "image": self.generator(features, warped, style_information(other)),
+            "warped": warped,
+            "occlusion": moved["occlusion"],
+        }
 
     def _flat(self, moved: Maps) -> Tensor:
         """Return the flow at the surface, (B, S, S, 2), for the image."""

@@ -83,6 +83,8 @@ class StyleMappingParams(Section):
     lent: float = Field(ge=0, le=1)  # share of pairs that begin with the neutral image; ours
     batch: int = Field(ge=1)
     steps: int = Field(ge=1)
+    placing: int = Field(ge=0)  # steps before these that learn keypoints and poses alone; ours
+    placing_batch: int = Field(ge=1)  # pairs in each of them
     rate: float = Field(gt=0)  # Adam's learning rate
     warmup: int = Field(ge=0)  # steps
     ema: float = Field(ge=0, lt=1)

@@ -20,9 +20,9 @@ from pipeline.items import file_hash
 from pipeline.params import Training
 from pipeline.perceptual import load_perceptual
 from pipeline.pictures import Image, encode_png
-from pipeline.problems import one_line
+from pipeline.problems import BadParams, one_line
 from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Update, cosine, prefixed, save_model, train
+from pipeline.training import Update, cosine, devices, prefixed, save_model, train
 from pipeline.versions import version
 from pipeline.writing import whole_file
 from stages.style_mapping import deformation, lent, losses
@@ -64,21 +64,26 @@ class Reconstruction:
             self.features = load_perceptual(params.perceptual, params.taps or None)
 
     def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Draw pairs, and the deformations of the equivariance loss."""
-        drawn = vary(self.pairs.draw(self.params.batch, rng), self.params, rng)
-        if self.params.weights.equivariance:
-            drawn["affine"], drawn["spline"] = deformation.draw(self.params.batch, rng)
+        """Draw pairs and, where pictures are made, the deformations of the equivariance loss."""
+        placing = step < self.params.placing
+        count = self.params.placing_batch if placing else self.params.batch
+        drawn = vary(self.pairs.draw(count, rng), self.params, rng)
+        if self.params.weights.equivariance and not placing:
+            drawn["affine"], drawn["spline"] = deformation.draw(count, rng)
         return drawn
 
     def step(
         self, batch: dict[str, Tensor], step: int, update: Update
     ) -> Mapping[str, Tensor | float]:
         """Move the neutral frame as the reference; update the networks."""
-        wanted = batch["wanted"]
-        out = self.modules["mapping"](batch["neutral"], batch["reference"], self._deformed(batch))
-        terms = self._terms(out, batch)
-        if "discriminator" in self.modules:
-            terms |= self._against(out["image"], wanted, update)
+        placing = step < self.params.placing
+        both = batch["neutral"], batch["reference"]
+        out = self.modules["mapping"](*both, self._deformed(batch), pictures=not placing)
+        terms = self._places(out, batch)
+        if not placing:
+            terms |= self._pictures(out, batch)
+            if "discriminator" in self.modules:
+                terms |= self._against(out["image"], batch["wanted"], update)
         weights = self.params.weights.model_dump()
         total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         update("mapping", total)
@@ -88,12 +93,11 @@ class Reconstruction:
         if "affine" not in batch:
             return None
         move = deformation.Deformation(batch["affine"], batch["spline"])
-        return move.image(batch["reference"])
+        return move.image(batch["wanted"])
 
-    def _terms(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the losses whose weight is not 0."""
-        p, w = self.params, self.params.weights
-        wanted, both = batch["wanted"], torch.stack([out["source"], out["driving"]], dim=1)
+    def _pictures(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the losses of the picture whose weight is not 0."""
+        p, w, wanted = self.params, self.params.weights, batch["wanted"]
         terms = {}
         if w.pixel:
             near = losses.around_mouth(batch["points"][:, 1], wanted.shape[-1])
@@ -101,7 +105,14 @@ class Reconstruction:
         if self.features is not None:
             self.features.to(wanted.device)
             terms["perceptual"] = losses.perceptual(self.features, out["image"], wanted, p.pyramid)
-        if w.equivariance:
+        return terms
+
+    def _places(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the losses of keypoints and poses whose weight is not 0."""
+        p, w = self.params, self.params.weights
+        both = torch.stack([out["source"], out["driving"]], dim=1)
+        terms = {}
+        if "also" in out:
             move = deformation.Deformation(batch["affine"], batch["spline"])
             terms["equivariance"] = losses.equivariance(out["driving"], out["also"], move.points)
         if w.keypoint_prior:
@@ -132,12 +143,19 @@ class Reconstruction:
 
 
 def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subject]) -> None:
-    """Train, write the model, and judge it on held-out pairs."""
+    """Train, write the model, and judge it on held-out pairs.
+
+    Raises:
+        BadParams: several devices share the training, and some steps learn keypoints alone.
+    """
+    if params.placing and devices() > 1:
+        many = f"{params.placing} with {devices()} devices: these steps leave networks untouched"
+        raise BadParams("style_mapping.placing", many, "set it to 0")
     found = shots(subjects, params.network.size, CLIPS, LANDMARKS)
     weights = train(
         Reconstruction(found, read_neutral(params.network.size), params, training.seed),
         name=NAME,
-        steps=params.steps,
+        steps=params.placing + params.steps,
         training=training,
         inputs={
             "params": params.model_dump(),
@@ -146,7 +164,7 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
             "neutral": [file_hash(path) for path in (lent.IMAGE, lent.TABLE)],
         },
         ema=params.ema,
-        rate=cosine(params.steps, params.warmup, floor=0.05),
+        rate=cosine(params.placing + params.steps, params.warmup, floor=0.05),
         report=REPORT,
     )
     config = {"network": params.network.model_dump()}

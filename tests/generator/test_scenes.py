@@ -29,10 +29,10 @@ def test_another_crop_is_the_same_scene_and_another_light_is_not(photograph):
     blue = one[..., [2, 0, 1]].copy()
     here = scenes.look([one])
     assert here.sum() == pytest.approx(1.0, abs=1e-5)
-    assert scenes.same(here, scenes.look([moved]))
-    assert scenes.same(here, scenes.look([one[:, ::-1].copy()]))
-    assert not scenes.same(here, scenes.look([dim]))
-    assert not scenes.same(here, scenes.look([blue]))
+    assert scenes.nearest(here, [scenes.look([moved])]) == 0
+    assert scenes.nearest(here, [scenes.look([one[:, ::-1].copy()])]) == 0
+    assert scenes.nearest(here, [scenes.look([dim])]) is None
+    assert scenes.nearest(here, [scenes.look([blue]), here]) == 1
     assert scenes.group([here, scenes.look([dim]), scenes.look([moved])]) == [0, 1, 0]
 
 

@@ -58,6 +58,11 @@ def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expres
     scores = measure.measure(rest, references, [rest, open_, rest], ["M", "R", "R"])
     assert scores["expression_error"][:2] == pytest.approx([0, 0], abs=1e-9)
     assert scores["expression_error"][2] == scores["expression_unmoved"][2] > 0.02
+    assert scores["lips_moved"] == pytest.approx([0, scores["expression_unmoved"][1], 0], abs=1e-9)
+    # A model that opens every mouth alike moves none from its rest, and is told by `lips_moved`.
+    alike = measure.measure(rest, references, [open_] * 3, ["M", "R", "R"])
+    assert alike["expression_error"][1] == pytest.approx(alike["expression_unmoved"][1])
+    assert (alike["lips_moved"] > 0.02).all()
 
 
 def test_where_no_face_is_found_nothing_is_measured_and_the_counts_tell(drawn):
