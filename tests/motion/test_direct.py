@@ -61,3 +61,27 @@ def test_in_pieces_it_says_what_it_says_of_the_whole_as_late_as_the_network(cuts
 )  # fmt: skip
 def test_no_moment_lies_beyond_the_look_ahead(look_ahead, fps, expected):
     assert offsets(look_ahead, fps) == expected
+
+
+def test_the_number_of_threads_changes_no_bit():
+    from threadpoolctl import threadpool_limits
+
+    direct = fit([[recording(1)]], 0.1, MOMENTS)
+    pairs = recording(2)[0]
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(direct.at(pairs, np.arange(400)))
+            assert np.array_equal(fit([[recording(1)]], 0.1, MOMENTS).weights, direct.weights)
+    assert np.array_equal(*found)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    whole = fit([[recording(1)]], 0.1, MOMENTS)
+    monkeypatch.setattr("stages.motion.direct._ROWS", 70)
+    parts = fit([[recording(1)]], 0.1, MOMENTS)
+    np.testing.assert_allclose(parts.weights, whole.weights, atol=1e-6)
+    pairs = recording(2)[0]
+    np.testing.assert_allclose(
+        parts.at(pairs, np.arange(400)), whole.at(pairs, np.arange(400)), atol=1e-5
+    )

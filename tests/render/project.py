@@ -1,5 +1,6 @@
 """A small project with two subjects and untrained models: enough to render, not to look at."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from pipeline import tables
 from pipeline.faces import project
-from pipeline.formats import FRAMES, ISPS, LANDMARKS, TEMPLATES
+from pipeline.formats import CAMERAS, FRAMES, ISPS, LANDMARKS, LEDGER, TEMPLATES
 from pipeline.media import write_wav
 from pipeline.pictures import encode_jpeg, encode_png
 from pipeline.training import save_model
@@ -109,9 +110,25 @@ def _write_audio_model() -> None:
     save_model(Path("models/audio.safetensors"), network.state_dict(), config)
 
 
-def lose_faces(name: str, frames: list[int]) -> None:
-    """Make frames of a subject invalid."""
-    path = Path(f"data/landmarks/seen/{name}/one-001.parquet")
+def copy_clip(name: str, to: str) -> None:
+    """Give a subject a second clip, the same as the first."""
+    shutil.copytree(f"data/clips/seen/{name}/one-001", f"data/clips/seen/{name}/{to}")
+    for kind in ("landmarks", "features"):
+        folder = Path(f"data/{kind}/seen/{name}")
+        shutil.copy(folder / "one-001.parquet", folder / f"{to}.parquet")
+    for path, fmt in (
+        (Path(f"data/clips/seen/{name}/clips.parquet"), LEDGER),
+        (Path(f"data/landmarks/seen/{name}/cameras.parquet"), CAMERAS),
+    ):
+        rows = tables.read(path, fmt)
+        twice = {column: np.concatenate([values, values]) for column, values in rows.items()}
+        twice["clip"][-1] = to
+        tables.write(path, fmt, twice)
+
+
+def lose_faces(name: str, frames: list[int], clip: str = "one-001") -> None:
+    """Make frames of a subject's clip invalid."""
+    path = Path(f"data/landmarks/seen/{name}/{clip}.parquet")
     rows = tables.read(path, LANDMARKS)
     valid, points = rows["valid"].copy(), rows["points"].copy()
     valid[frames], points[frames] = False, np.nan

@@ -17,7 +17,7 @@ from stages.render import RenderParams
 from stages.render.__main__ import main, run
 from stages.render.heldout import spans, true_landmarks, voice
 from tests.motion.people import FOCAL, SIZE
-from tests.render.project import lose_faces
+from tests.render.project import copy_clip, lose_faces
 
 ANN = Subject("seen", "ann")
 FRAMES = 15  # 0.6 s at 25 fps
@@ -82,6 +82,17 @@ def test_a_frame_without_a_face_holds_the_last_one(project):
     assert np.array_equal(known["points"][5], truth[84])
     assert np.array_equal(known["points"][6], truth[84])
     assert np.array_equal(known["points"][0], truth[81])  # none before: the first with one
+
+
+def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project):
+    copy_clip("ann", "two-001")
+    lose_faces("ann", list(range(80, 100)), "two-001")
+    parts = spans(ANN, 10.0)
+    assert [part.clip.id for part in parts] == ["one-001", "two-001"]
+    params = section("render", RenderParams).model_copy(update={"seconds": 10.0})
+    run(ANN, ["ann", "bob"], params, seed=1)
+    frames = list(media.frames(Path("reports/videos/ann/beside.mp4")))
+    assert len(frames) == sum(len(part) for part in parts)
 
 
 def test_a_subject_that_is_not_seen_is_refused(project):

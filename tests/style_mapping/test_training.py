@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline import tables
 from pipeline.formats import ISP_SCORES, ISPS
 from pipeline.params import Training
 from pipeline.pictures import decode_png
-from pipeline.problems import BadFormat, MissingInput
+from pipeline.problems import BadFormat, BadParams, MissingInput
 from pipeline.subjects import Subject
 from pipeline.training import save_model
 from stages.style_mapping import isp, quality, train_style_mapping
 from stages.style_mapping.inference import load, square
 from stages.style_mapping.lent import read_neutral
 from stages.style_mapping.pairs import Pairs, held_out, shots, to_tensor
+from stages.style_mapping.train_style_mapping import Reconstruction
 from tests.style_mapping.sizes import PARAMS
 
 SOMEONE = Subject("seen", "someone")
@@ -54,6 +56,32 @@ def test_a_lent_pair_shows_the_neutral_face_where_the_reference_is(project):
     assert (lent["wanted"] - own["wanted"]).abs().mean() < 0.1
     assert (lent["wanted"] - lent["neutral"]).abs().mean() > 0.01
     np.testing.assert_allclose(lent["angles"][:, 1], own["angles"][:, 1])
+
+
+def test_equivariance_compares_the_neutral_face_with_itself_in_lent_pairs(project):
+    """The reference shows another person: its shape must not pull the neutral face's keypoints."""
+    task = Reconstruction(shots([SOMEONE], 32), read_neutral(32), PARAMS, 1)
+    batch = task.batch(PARAMS.placing, np.random.default_rng(0))
+    changed = batch | {"reference": batch["reference"].flip(0) * 0.3}
+    assert torch.equal(task._deformed(changed), task._deformed(batch))
+    assert "affine" not in task.batch(0, np.random.default_rng(0))  # while keypoints are placed
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_placing_obeys_the_precision(project, precision):
+    steps = {"placing": 2, "steps": 1}
+    training = TRAINING.model_copy(update={"precision": precision})
+    train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
+    first = MODEL.read_bytes()
+    shutil.rmtree(".idiolect")
+    train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
+    assert MODEL.read_bytes() == first
+
+
+def test_placing_on_several_devices_is_one_clear_line(project, monkeypatch):
+    monkeypatch.setenv("IDIOLECT_DEVICES", "2")
+    with pytest.raises(BadParams, match="placing"):
+        trained()
 
 
 def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):
