@@ -130,6 +130,16 @@ def sweep(
 
 
 @app.command()
+def ablate() -> None:
+    """Leave out each part of the method in turn and compare: half an hour in the laptop preset."""
+    from pipeline import sweep as sweeps
+
+    table = sweeps.run(sweeps.ABLATION, sweeps.ABLATED)
+    typer.echo(table.read_text())
+    typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
+
+
+@app.command()
 def doctor() -> None:
     """Tell what this machine has and how many minutes to expect."""
     from pipeline.doctor import report

@@ -48,7 +48,7 @@ _OTHER_FILES = """## Files that are no tables
 | reports/videos/S.mp4 | held-out voice of S, re-voiced in its own style: H.264 and AAC |
 | reports/videos/S/ | beside.mp4 (truth, from true landmarks, from voice), as_OTHER.mp4, motion tables |
 | reports/evaluation/ | tables.md, and pictures of held-out frames and mouth curves of each subject |
-| reports/sweep/ | table.md, table.csv and plot.png of the last `idiolect sweep` |
+| reports/sweep/, reports/ablation/ | table.md, table.csv and plot.png of the last `idiolect sweep`, `idiolect ablate` |
 | reports/metrics.json | every metric with its split, crop, judge and number of frames |
 """
 

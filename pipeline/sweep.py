@@ -1,10 +1,12 @@
 """`idiolect sweep`: a DVC experiment for every combination of params, compared frame by frame.
 
     idiolect sweep region_weights.mouth=5,10 lambda_sp=0,1
+    idiolect ablate                      # the parts of the method, each left out: see ABLATION
 
 Each combination is a `dvc exp run --temp`: stages that a change does not touch are restored from
 DVC's cache, so that a sweep over the region weights shares one base. What is finished is not run
-again when the sweep is started once more. Results: reports/sweep/table.md, table.csv and plot.png;
+again when the sweep is started once more. Results: reports/sweep (or reports/ablation): table.md,
+table.csv and plot.png;
 the experiments themselves stay in `dvc exp show`.
 """
 
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import tables
 from pipeline.demo import environment
 from pipeline.formats import SCORES
@@ -24,16 +28,40 @@ from pipeline.problems import BadParams, Problem
 from pipeline.progress import each
 from pipeline.writing import whole_file
 
-OUT = Path("reports/sweep")
+OUT, ABLATED = Path("reports/sweep"), Path("reports/ablation")
 FRAMES = Path("reports/evaluation/frames.parquet")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One run: its name, and params by dotted key, as text that YAML reads."""
+    """One run: its name, and params by dotted key, as text that YAML reads.
+
+    Attributes:
+        answer: the rows of its scores that count: `isps_zeroed` for a generator without ISPs.
+    """
 
     name: str
     changes: Mapping[str, str]
+    answer: str = "generator"
+
+
+_REGIONS = ("mouth", "eyes", "skin", "other")
+# What each part of the method is worth; the first is what the others are held against.
+ABLATION = (
+    Variant("as params.yaml says", {}),
+    Variant("without ISPs", {"generator.isp_dropout": "1.0"}, "isps_zeroed"),
+    Variant("without neutralising", {"generator.neutralise": "0.0"}),
+    Variant("without L_sp", {"lambda_sp": "0.0"}),
+    Variant("W all ones", {f"region_weights.{region}": "1.0" for region in _REGIONS}),
+    Variant(
+        "W 5/3/1/0",
+        {f"region_weights.{r}": f"{w}.0" for r, w in zip(_REGIONS, (5, 3, 1, 0), strict=True)},
+    ),
+    *(
+        Variant(f"alignment {kind}", {"style_generator.alignment": kind})
+        for kind in ("none", "similarity", "mesh")
+    ),
+)
 
 
 def combinations(texts: Sequence[str]) -> list[Variant]:
@@ -73,15 +101,23 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
     """
     if not Path("dvc.lock").is_file():
         raise Problem("dvc.lock", "not here: there is no base to sweep from", "run `dvc repro`")
-    revisions = {v.name: _experiment(v) for v in each(variants, "sweep", len(variants))}
-    return compare(revisions, out)
+    done = [(variant, _experiment(variant)) for variant in each(variants, "sweep", len(variants))]
+    frames = {v.name: judged(_frames(revision), v.answer) for v, revision in done}
+    return compare(frames, out)
 
 
-def compare(revisions: Mapping[str, str], out: Path = OUT) -> Path:
-    """Write table.md, table.csv and plot.png of experiments by name; return table.md."""
+def judged(frames: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    """Take the rows of an answer for the generator's own, and those of the truth."""
+    kept = (frames["answer"] == answer) | (frames["answer"] == "truth")
+    found = {name: column[kept] for name, column in frames.items()}
+    found["answer"] = np.where(found["answer"] == answer, "generator", found["answer"])
+    return found
+
+
+def compare(frames: Mapping[str, Mapping[str, Any]], out: Path = OUT) -> Path:
+    """Write table.md, table.csv and plot.png of runs' scores by name; return table.md."""
     from stages.evaluation import comparison
 
-    frames = {name: _frames(revision) for name, revision in revisions.items()}
     fps = float(read()["clips"]["fps"])
     rows = comparison.rows(frames, fps)
     with whole_file(out / "table.md") as part:

@@ -1,11 +1,14 @@
 """What a sweep runs: every combination of values of params that are there."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import sweep
 from pipeline.problems import BadParams, Problem
+from tests.conftest import REPO
 
 PARAMS = "region_weights: {mouth: 5.0, eyes: 3.0}\nlambda_sp: 1.0\n"
 
@@ -40,3 +43,19 @@ def test_a_param_without_values_is_told() -> None:
 def test_a_project_that_was_never_run_has_no_base() -> None:
     with pytest.raises(Problem, match="dvc repro"):
         sweep.run(sweep.combinations(["lambda_sp=0"]))
+
+
+def test_every_part_that_an_ablation_changes_is_a_param(workdir: Path) -> None:
+    shutil.copy(REPO / "params.yaml", workdir / "params.yaml")
+    names = [variant.name for variant in sweep.ABLATION]
+    assert len(set(names)) == len(names)
+    for variant in sweep.ABLATION:
+        for key in variant.changes:
+            sweep.check_key(key)
+
+
+def test_a_generator_without_isps_is_judged_by_what_it_draws_without() -> None:
+    answers = np.array(["generator", "isps_zeroed", "source", "truth"], object)
+    found = sweep.judged({"answer": answers, "psnr": np.arange(4.0)}, "isps_zeroed")
+    assert found["answer"].tolist() == ["generator", "truth"]
+    assert found["psnr"].tolist() == [1.0, 3.0]
