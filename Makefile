@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/installed
-PYTEST := pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install demo quick test soak bench lock docs lint
 

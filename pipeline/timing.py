@@ -13,7 +13,7 @@ from pipeline.params import read
 SECONDS = {
     "sample": 39.0,
     "neutral": 4.0,
-    "neutral_landmarks": 5.0,
+    "neutral_landmarks": 2.0,
     "clips": 7.0,
     "landmarks": 10.0,
     "parsing": 9.0,
@@ -22,13 +22,13 @@ SECONDS = {
     "features": 3.0,
     "references": 4.0,
     "match": 4.0,
-    "train_style_mapping": 226.0,
+    "train_style_mapping": 280.0,
     "isp": 14.0,
-    "train_motion": 104.0,
-    "train_generator_base": 335.0,
-    "train_generator": 98.0,
-    "render": 23.0,
-    "evaluate": 60.0,
+    "train_motion": 74.0,
+    "train_generator_base": 312.0,
+    "train_generator": 79.0,
+    "render": 22.0,
+    "evaluate": 49.0,
 }
 # Where a stage's time follows the length of the videos, that of one sample subject.
 SAMPLE_SECONDS = 40.0

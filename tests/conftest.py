@@ -11,11 +11,8 @@ REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a folder, which shares what its fixtures made, on one worker; the longest first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    """Begin with the scenarios, the longest: `make test` gives whole files to its workers."""
     items.sort(key=lambda item: item.path.parent.name != "scenarios")
 
 

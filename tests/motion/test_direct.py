@@ -28,6 +28,7 @@ def test_it_finds_what_the_sound_two_frames_later_tells():
     assert np.abs(found[:, 0]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_every_person_counts_the_same_and_masked_frames_for_nothing():
     wrong = recording(3, gain=9.0)
     masked = (*wrong[:2], np.zeros(400, bool))
@@ -63,6 +64,7 @@ def test_no_moment_lies_beyond_the_look_ahead(look_ahead, fps, expected):
     assert offsets(look_ahead, fps) == expected
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit():
     from threadpoolctl import threadpool_limits
 

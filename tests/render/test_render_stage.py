@@ -84,6 +84,7 @@ def test_a_frame_without_a_face_holds_the_last_one(project):
     assert np.array_equal(known["points"][0], truth[81])  # none before: the first with one
 
 
+@pytest.mark.slow
 def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project):
     copy_clip("ann", "two-001")
     lose_faces("ann", list(range(80, 100)), "two-001")

@@ -67,6 +67,7 @@ def test_equivariance_compares_the_neutral_face_with_itself_in_lent_pairs(projec
     assert "affine" not in task.batch(0, np.random.default_rng(0))  # while keypoints are placed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_placing_obeys_the_precision(project, precision):
     steps = {"placing": 2, "steps": 1}
@@ -113,6 +114,7 @@ def test_two_trainings_write_the_same_bytes(project):
     assert (train_style_mapping.REPORT / "held_out.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_training_with_discriminator_updates_both_networks(project):
     against = {"gan": 1.0, "feature_matching": 10.0}
     weights = PARAMS.weights.model_copy(update=against)
