@@ -124,9 +124,7 @@ def sweep(
     """Run every combination of params as a DVC experiment and compare them frame by frame."""
     from pipeline import sweep as sweeps
 
-    table = sweeps.run(sweeps.combinations(values))
-    typer.echo(table.read_text())
-    typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
+    _tell(sweeps.run(sweeps.combinations(values)))
 
 
 @app.command()
@@ -134,7 +132,11 @@ def ablate() -> None:
     """Leave out each part of the method in turn and compare: half an hour in the laptop preset."""
     from pipeline import sweep as sweeps
 
-    table = sweeps.run(sweeps.ABLATION, sweeps.ABLATED)
+    _tell(sweeps.run(sweeps.ABLATION, sweeps.ABLATED))
+
+
+def _tell(table: Path) -> None:
+    """Print a comparison of runs and where it lies."""
     typer.echo(table.read_text())
     typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
 

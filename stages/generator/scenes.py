@@ -1,8 +1,7 @@
 """Which clips of a person show one scene: the same room, light and clothes.
 
 Ours: the distribution of colours over a clip, compared by Hellinger distance, does not depend on
-where the crop lies. Seen on two real people with 11 clips: up to 0.11 within one scene, from 0.59
-between two.
+where the crop lies. A test holds it against real clips of one person in five rooms.
 """
 
 from collections.abc import Sequence

@@ -122,7 +122,7 @@ class GeneratorTask:
         """Choose the scene's source; now and then another frame of the clip, as a portrait is.
 
         The latter for people of several scenes alone: who shows one will be drawn in it, and its
-        own source serves better there (a sample's mouth: 13 grey levels off, not 22).
+        own source serves better there.
         """
         footage, clip = self.footage[person], self.footage[person].clip[row]
         scene, several = self.scenes[person][clip], len(self.sources[person]) > 1

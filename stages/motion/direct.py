@@ -16,7 +16,7 @@ from stages.motion import frames_in
 from stages.motion.features import APC, FEATURE
 
 _TAP_S = 0.04  # seconds between the five moments of sound that are looked at
-_PHONES = 10.0  # 39 numbers beside 512: held-out openings of 2 people from r = 0.65 to 0.70
+_PHONES = 10.0  # 39 numbers beside 512 would hardly be heard
 _TAPS = (-2, -1, 0, 1, 2)
 _LANDMARKS = 68
 _ROWS = 2000  # frames looked at together

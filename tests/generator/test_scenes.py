@@ -11,6 +11,8 @@ from stages.clips.ledger import read_ledger
 from stages.generator import scenes
 from stages.generator.footage import read_footage
 from stages.generator.sources import held_out_sources, of_clips, sources_of
+from stages.generator.task import GeneratorTask
+from stages.generator.training_run import read_inputs
 from tests.generator.conftest import write_person
 
 ANN = Subject("seen", "ann")
@@ -64,3 +66,16 @@ def test_a_scene_that_training_never_saw_lends_its_first_held_out_frame(project)
     assert (found.clip, found.frame) == ("one", clip.test[0])
     assert found.image.shape == footage.picture(0).shape
     assert not found.refinement.weights.any()
+
+
+def test_people_of_several_scenes_alone_are_drawn_from_other_frames(project):
+    inputs = read_inputs()
+    sources = [sources_of(footage) for footage in inputs.footage]
+    params = inputs.params.model_copy(update={"one_shot": 1.0})
+    task = GeneratorTask(params, inputs.footage, sources, inputs.patterns, 6, (1e-3, 1e-3), 1)
+    rng, row = np.random.default_rng(0), 5
+    assert all(task._source(0, row, rng) is sources[0][0] for _ in range(20))
+    task.sources = [(sources[0][0], sources[0][0]), *sources[1:]]
+    frames = {task._source(0, row, rng).frame for _ in range(200)}
+    own = int(inputs.footage[0].frame[row])
+    assert frames == set(inputs.footage[0].frame.tolist()) - {own}  # never the frame itself

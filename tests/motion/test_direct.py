@@ -26,6 +26,7 @@ def test_it_finds_what_the_sound_two_frames_later_tells():
     found = direct.at(pairs, np.arange(400))
     assert np.corrcoef(found[:390, 57, 1], displacement[:390, 57, 1])[0, 1] > 0.98
     assert np.abs(found[:, 0]).max() < 1e-3
+    assert found[:390, 57, 1].std() == pytest.approx(displacement[:390, 57, 1].std(), rel=0.1)
 
 
 @pytest.mark.slow

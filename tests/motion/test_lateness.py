@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.formats import FEATURES, LANDMARKS
+from pipeline.formats import FEATURES, LANDMARKS, LEDGER
 from pipeline.media import write_wav
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip
@@ -74,3 +74,19 @@ def test_the_held_out_span_is_not_looked_at(workdir):
     rows["head"][215:] = np.nan
     tables.write(path, LANDMARKS, rows)
     assert audio_late(ANN, Path("data"))["one-001"] == before
+
+
+def test_a_clip_that_tells_nothing_is_as_late_as_the_persons_others(workdir):
+    opening = write_subject(Path("data"), "seen/ann", gain=0.08)
+    frame = np.arange(300 * 640) / 640.0 - 4
+    noise = np.random.default_rng(0).normal(0, 1, 300 * 640)
+    write_wav(clip().audio, 2 * noise * np.interp(frame, np.arange(300), opening))
+    path = Path("data/clips/seen/ann/clips.parquet")
+    rows = tables.read(path, LEDGER)
+    three = {name: np.concatenate([values] * 3) for name, values in rows.items()}
+    three["clip"] = np.array(["one-001", "short-001", "whole-001"], object)
+    three["train"] = np.array([rows["train"][0], [0, 20], [0, 0]])
+    tables.write(path, LEDGER, three)
+    found = audio_late(ANN, Path("data"))
+    assert found["one-001"] > 3
+    assert found["short-001"] == found["whole-001"] == found["one-001"]

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from pipeline import tables
 from pipeline.faces import exponential, keep_lips_apart, mouth_opening, project
 from pipeline.formats import MOTION
+from pipeline.problems import BadFormat
+from pipeline.training import load_model, save_model
 from stages.motion import frames_in
 from stages.motion.features import APC, FEATURE
-from stages.motion.model import MotionModel, NotTrained
+from stages.motion.model import MODEL, MotionModel, NotTrained
 from stages.motion.person import LIDS
 from stages.motion.predict import (
     Motion,
@@ -198,3 +200,17 @@ def test_a_model_comes_back_from_its_file_and_moves_the_same(tmp_path):
     assert np.array_equal(one.displacement, other.displacement)
     assert np.array_equal(one.pose, other.pose)
     assert again.person("bob").rest.focal == model.person("bob").rest.focal
+
+
+def test_a_model_of_another_version_is_one_clear_line(workdir):
+    model = random_model(tiny())
+    model.save()
+    tensors, config = load_model(MODEL)
+    older = {name: tensor for name, tensor in tensors.items() if name != "direct"}
+    save_model(MODEL, older, config)
+    with pytest.raises(BadFormat, match="another version"):
+        MotionModel.load()
+    del config["params"]["mouth"]["ridge"]
+    save_model(MODEL, tensors, config)
+    with pytest.raises(BadFormat, match="dvc repro"):
+        MotionModel.load()

@@ -193,3 +193,15 @@ def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
     shift = (person.closed_face - person.mean_face)[48:68]
     assert abs(shift[:, 0].mean()) < 1e-6
     assert np.allclose(mouth_opening(person.closed_face), np.sort(opening)[:10].mean(), atol=2e-3)
+
+
+def test_what_judges_the_network_is_left_by_a_regression_that_has_not_seen_it(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
+    ridge = 1e-9  # 551 numbers for 172 frames: what is seen is learnt by heart
+    windows = Windows([person], [recordings], 20, 8, mean, scale, ridge, (0,), 0.2)
+    (whole,) = windows.judging()
+    left = whole["displacement"][0].square().mean((1, 2)).sqrt()
+    judged = whole["judged"][0].bool()
+    assert left[judged].mean() > 5 * left[~judged].mean()
