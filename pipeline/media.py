@@ -1,7 +1,6 @@
 """Video and audio in and out by PyAV: times are seconds since the first video frame.
 
-Nothing here keeps a whole video in memory; sources are only read. The pictures' half
-(`Frames`, JPEG, PNG) lives in `pipeline.pictures` and is given here too.
+Nothing here keeps a whole video in memory; sources are only read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,41 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pictures import (
-    Frames,
-    Image,
-    decode_jpeg,
-    decode_png,
-    encode_jpeg,
-    encode_png,
-    resize,
-)
+from pipeline.pictures import Image
 from pipeline.problems import Problem
+from pipeline.wav import AUDIO_RATE, int16
 from pipeline.writing import whole_file
 
-__all__ = [
-    "AUDIO_RATE",
-    "Frames",
-    "Image",
-    "NotAVideo",
-    "VideoFacts",
-    "at_rate",
-    "audio",
-    "decode_jpeg",
-    "decode_png",
-    "encode_jpeg",
-    "encode_png",
-    "encode_video",
-    "facts",
-    "frames",
-    "read_audio",
-    "read_wav",
-    "resize",
-    "sound",
-    "write_wav",
-]
-
-AUDIO_RATE = 16000
 _GAP = 0.04  # sound that is late or early by more than this is moved to its time stamp
 _ITU601, _ITU709 = 5, 1
 
@@ -318,48 +287,6 @@ def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
     return whole.astype(np.float32) / np.float32(32768)
 
 
-def write_wav(
-    path: Path, samples: NDArray[Any] | Iterable[NDArray[Any]], rate: int = AUDIO_RATE
-) -> None:
-    """Write mono 16-bit WAV, whole or not at all.
-
-    Args:
-        path: the file.
-        samples: (N,) int16, or floats within -1 to 1; or pieces of it.
-        rate: samples a second.
-    """
-    import wave
-
-    pieces = [samples] if isinstance(samples, np.ndarray) else samples
-    with whole_file(path) as part, wave.open(str(part), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        for piece in pieces:
-            file.writeframesraw(_int16(piece).tobytes())
-
-
-def _int16(samples: NDArray[Any]) -> NDArray[np.int16]:
-    if samples.dtype == np.int16:
-        return samples
-    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def read_wav(
-    path: Path, start: int = 0, stop: int | None = None
-) -> tuple[NDArray[np.float32], int]:
-    """Read mono 16-bit WAV (or samples start to stop of it): (N,) within -1 to 1, and its rate."""
-    import wave
-
-    with wave.open(str(path), "rb") as file:
-        end = file.getnframes() if stop is None else min(stop, file.getnframes())
-        file.setpos(min(start, file.getnframes()))
-        data = file.readframes(max(end - start, 0))
-        return np.frombuffer(data, np.int16).astype(np.float32) / np.float32(
-            32768
-        ), file.getframerate()
-
-
 def encode_video(
     path: Path,
     pictures: Iterable[Image],
@@ -426,7 +353,7 @@ def _voice_stream(out: Any, rate: int) -> Any:
 def _encode_sound(out: Any, stream: Any, samples: NDArray[Any], rate: int) -> None:
     from av import AudioFrame
 
-    whole = _int16(np.asarray(samples)).reshape(1, -1)
+    whole = int16(np.asarray(samples)).reshape(1, -1)
     for first in range(0, whole.shape[1], 1024):
         frame = AudioFrame.from_ndarray(whole[:, first : first + 1024].copy(), "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)

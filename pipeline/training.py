@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline import items
+from pipeline.models import Weights, part, prefixed
 from pipeline.params import Training
-from pipeline.problems import BadFormat, MissingInput, Problem
+from pipeline.problems import MissingInput, Problem
 from pipeline.progress import bar
 from pipeline.writing import whole_file
 
@@ -38,7 +39,6 @@ _KEPT_RUNS = 4
 _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 Batch = dict[str, Tensor]
-Weights = dict[str, dict[str, Tensor]]
 Update = Callable[..., None]
 
 
@@ -157,43 +157,6 @@ def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Callable[[int], f
         return floor + (1 - floor) * 0.5 * (1 + float(np.cos(np.pi * min(1.0, done))))
 
     return factor
-
-
-def save_model(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
-    """Write a model whole: contiguous tensors on the CPU and its configuration as JSON."""
-    flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with whole_file(path) as part:
-        save_file(flat, part, metadata={"config": json.dumps(config, sort_keys=True)})
-
-
-def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a model's tensors and configuration; raise MissingInput or BadFormat."""
-    if not path.is_file():
-        raise MissingInput(path, "no trained model here", "run `dvc repro`")
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-            return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
-    except (SafetensorError, KeyError) as error:
-        raise BadFormat(path, f"is no model of ours: {error}") from None
-
-
-def prefixed(weights: Weights) -> dict[str, Tensor]:
-    """Flatten module name → state dict to one mapping, `NAME.PARAMETER`."""
-    return {
-        f"{name}.{key}": tensor for name, part in weights.items() for key, tensor in part.items()
-    }
-
-
-def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return the state dict of one module from a flattened mapping."""
-    start = name + "."
-    return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}
-
-
-def parameters(module: nn.Module) -> int:
-    """Count the trainable parameters of a module."""
-    return sum(tensor.numel() for tensor in module.parameters() if tensor.requires_grad)
 
 
 class _Run:

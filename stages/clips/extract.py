@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline import media, tables
 from pipeline.formats import FRAMES, LEDGER
+from pipeline.pictures import encode_jpeg
+from pipeline.wav import write_wav
 from stages.clips.detector import FaceFinder
 from stages.clips.params import ClipsParams
 from stages.clips.probe import VideoFacts, probe
@@ -88,7 +90,7 @@ def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
             count += len(piece)
             yield piece
 
-    media.write_wav(path, listened())
+    write_wav(path, listened())
     return float(10 * np.log10(max(energy / max(count, 1) / 32768**2, 1e-12)))
 
 
@@ -102,7 +104,7 @@ def _write_frames(
         rows: list[tuple[int, float, bytes]] = []
         for index, (time, image) in enumerate(media.at_rate(source, params.fps, shot.start, count)):
             if previous is None or time != previous:
-                jpeg = media.encode_jpeg(crop.cut(image, params.size), params.jpeg_quality)
+                jpeg = encode_jpeg(crop.cut(image, params.size), params.jpeg_quality)
                 previous = time
             rows.append((index, time, jpeg))
             if len(rows) == second:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pipeline.media import Image, resize
+from pipeline.pictures import Image, resize
 from stages.clips.detector import Box
 
 SAMPLE_SECONDS = 0.2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.media import Image, resize
+from pipeline.pictures import Image, resize
 from stages.clips.detector import Box
 
 # In sides of the detector's box, which reaches from the brows to the chin (measured on real

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline import tables
 from pipeline.formats import LANDMARKS, MATCH, PARSING
-from pipeline.media import Frames, decode_png
+from pipeline.pictures import Frames, decode_png
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip, clips_of
 

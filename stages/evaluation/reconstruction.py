@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline import faces, tables
 from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
-from pipeline.media import decode_jpeg, resize
+from pipeline.pictures import decode_jpeg, resize
 from pipeline.problems import Problem
 from pipeline.progress import each
 from stages.evaluation import metrics

@@ -12,8 +12,8 @@ import numpy as np
 from pipeline import tables
 from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS
-from pipeline.media import AUDIO_RATE, read_wav
 from pipeline.subjects import Subject
+from pipeline.wav import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.speech.mel import log_mel
 from stages.speech.sync import measure

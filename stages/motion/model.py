@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from pipeline.models import load_model, part, save_model
 from pipeline.problems import BadFormat, Problem
-from pipeline.training import load_model, part, save_model
 from stages.motion import MotionParams
 from stages.motion.direct import Direct, offsets
 from stages.motion.networks import PAIR, MouthNet, PoseNet

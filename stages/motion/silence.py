@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.faces import Floats
-from pipeline.media import AUDIO_RATE, read_wav
+from pipeline.wav import AUDIO_RATE, read_wav
 
 _BELOW = 35.0  # quiet is so far below the loud moments of the sound, dB
 _SHORTEST = 0.25  # shorter pauses are the network's, s

@@ -15,12 +15,13 @@ import torch
 
 from pipeline import tables
 from pipeline.formats import MOTION
-from pipeline.media import AUDIO_RATE, encode_video, frames
+from pipeline.media import encode_video, frames
 from pipeline.params import Training, section, seen_subjects
 from pipeline.pictures import Image
 from pipeline.problems import BadParams, Problem, one_line
 from pipeline.progress import each
 from pipeline.subjects import Subject
+from pipeline.wav import AUDIO_RATE
 from pipeline.writing import whole_folder
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources

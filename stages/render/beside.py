@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from pipeline.media import Frames
-from pipeline.pictures import Image
+from pipeline.pictures import Frames, Image
 from stages.render.heldout import Span
 
 LABELS = ("truth", "from true landmarks", "from the voice")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline import tables
 from pipeline.formats import LANDMARKS
-from pipeline.media import AUDIO_RATE, read_wav
 from pipeline.problems import MissingInput
 from pipeline.subjects import Subject
+from pipeline.wav import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.motion.features import read_pairs
 from stages.motion.lateness import audio_late

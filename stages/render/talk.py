@@ -17,6 +17,7 @@ from pipeline import media, progress
 from pipeline.params import Training, section
 from pipeline.pictures import Image
 from pipeline.problems import BadFormat, MissingInput, Problem
+from pipeline.wav import AUDIO_RATE, read_wav, write_wav
 from stages.motion.predict import Motion, MotionStream, retarget
 from stages.motion.silence import levels, quiet_frames
 from stages.render import RenderParams
@@ -50,8 +51,8 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
     isps = style_patterns(style)
     with tempfile.TemporaryDirectory() as folder:
         heard, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
-        media.write_wav(heard, media.sound(audio))
-        media.write_wav(played, media.sound(audio, _SOUND_RATE), _SOUND_RATE)
+        write_wav(heard, media.sound(audio))
+        write_wav(played, media.sound(audio, _SOUND_RATE), _SOUND_RATE)
         frames = _frames_of(heard, audio, models.motion.fps)
         samples = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
         with progress.bar(f"render {out.name}", frames) as bar:
@@ -70,7 +71,7 @@ def _frames_of(wav: Path, audio: Path, fps: float) -> int:
     samples = _samples(wav)
     if not samples:
         raise BadFormat(audio, "its sound is empty")
-    return ceil(samples * fps / media.AUDIO_RATE - 1e-6)
+    return ceil(samples * fps / AUDIO_RATE - 1e-6)
 
 
 def _samples(wav: Path) -> int:
@@ -130,7 +131,7 @@ def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float
         raise BadFormat(MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
 
     def read(first: int, last: int) -> NDArray[np.float32]:
-        return media.read_wav(wav, first, last)[0]
+        return read_wav(wav, first, last)[0]
 
     energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
     blocks = (m for m, _ in mel.in_blocks(read, fps, frames))

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from pipeline import items, progress, tables
 from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
-from pipeline.media import read_wav
 from pipeline.params import section
 from pipeline.problems import BadFormat, MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.versions import version
+from pipeline.wav import read_wav
 from pipeline.writing import whole_folder
 from stages.clips.ledger import CLIPS, Clip, clips_of
 from stages.speech import mel

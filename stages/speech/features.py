@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from pipeline import progress, tables
 from pipeline.formats import FEATURES, MEL, PHONES
+from pipeline.models import load_model
 from pipeline.problems import BadFormat, Problem, one_line
 from pipeline.subjects import Subject
-from pipeline.training import load_model
 from pipeline.writing import whole_folder
 from stages.speech import mel as mels
 from stages.speech.apc import APC, States, build, gain, levelled

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from pipeline import items, tables
 from pipeline.formats import MEL
+from pipeline.models import part, prefixed, save_model
 from pipeline.params import Training, section, seen_subjects
 from pipeline.problems import BadFormat, MissingInput, one_line
 from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Batch, Update, part, prefixed, save_model, train
+from pipeline.training import Batch, Update, train
 from pipeline.versions import version
 from stages.clips.ledger import CLIPS, clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled

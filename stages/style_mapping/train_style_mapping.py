@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from pipeline import params as parameters
 from pipeline.items import file_hash
+from pipeline.models import prefixed, save_model
 from pipeline.params import Training
 from pipeline.perceptual import load_perceptual
 from pipeline.pictures import Image, encode_png
 from pipeline.problems import BadParams, one_line
 from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Update, cosine, devices, prefixed, save_model, train
+from pipeline.training import Update, cosine, devices, train
 from pipeline.versions import version
 from pipeline.writing import whole_file
 from stages.style_mapping import deformation, lent, losses

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_clips_split import PARAMS
 
-from pipeline import media, tables, versions
+from pipeline import media, pictures, tables, versions, wav
 from pipeline.formats import FRAMES, LEDGER
 from pipeline.subjects import Subject
 from stages.clips.__main__ import main, run
@@ -21,16 +21,16 @@ SEEN = Subject("seen", "s")
 PARAMS_TEXT = "clips: {" + ", ".join(f"{k}: {v}" for k, v in PARAMS.model_dump().items()) + "}"
 
 
-def face(count: int, size: int = 256) -> list[media.Image]:
+def face(count: int, size: int = 256) -> list[pictures.Image]:
     """A real face (NASA, public domain) that moves a little."""
     from skimage import data
 
     picture = data.astronaut()[:400, 30:430]
     moved = [picture[i % 5 : 380 + i % 5, 10:390] for i in range(count)]
-    return [media.resize(np.ascontiguousarray(image), size) for image in moved]
+    return [pictures.resize(np.ascontiguousarray(image), size) for image in moved]
 
 
-def scenery(count: int) -> list[media.Image]:
+def scenery(count: int) -> list[pictures.Image]:
     """A gradient that moves: nobody is there."""
     across = np.linspace(0, 200, 160)[None, :, None] * np.array([1.0, 0.6, 0.3])
     whole = np.broadcast_to(across, (128, 160, 3)).astype(np.uint8)
@@ -87,8 +87,8 @@ def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_othe
     ]
     frames = tables.read(clip.video, FRAMES)
     assert np.array_equal(frames["frame"], np.arange(75))
-    assert media.decode_jpeg(frames["jpeg"][0]).shape == (64, 64, 3)
-    samples, rate = media.read_wav(clip.audio)
+    assert pictures.decode_jpeg(frames["jpeg"][0]).shape == (64, 64, 3)
+    samples, rate = wav.read_wav(clip.audio)
     assert (len(samples), rate) == (48000, 16000)
     ledger = tables.read(Path("data/clips/seen/s/clips.parquet"), LEDGER)
     good = ledger["status"] == "ok"

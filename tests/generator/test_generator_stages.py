@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.models import load_model
 from pipeline.problems import Problem
 from pipeline.subjects import Subject
-from pipeline.training import load_model
 from stages.generator import train_generator, train_generator_base
 from stages.generator.footage import choose_source, read_footage
 from stages.generator.inference import load, read_isps

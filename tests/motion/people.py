@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from pipeline import tables
 from pipeline.faces import MEAN_FACE, exponential, project
 from pipeline.formats import CAMERAS, FEATURES, LANDMARKS, LEDGER
-from pipeline.media import write_wav
+from pipeline.wav import write_wav
 from stages.motion import MotionParams
 from stages.motion.direct import Direct
 from stages.motion.eyes import USUAL, BlinkDrawer, close_lids, irises_at

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline import tables
 from pipeline.formats import FEATURES, LANDMARKS, LEDGER
-from pipeline.media import write_wav
 from pipeline.subjects import Subject
+from pipeline.wav import write_wav
 from stages.clips.ledger import Clip
 from stages.motion.features import FEATURE, read_pairs
 from stages.motion.lateness import audio_late

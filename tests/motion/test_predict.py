@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pipeline import tables
 from pipeline.faces import exponential, keep_lips_apart, mouth_opening, project
 from pipeline.formats import MOTION
+from pipeline.models import load_model, save_model
 from pipeline.problems import BadFormat
-from pipeline.training import load_model, save_model
 from stages.motion import frames_in
 from stages.motion.features import APC, FEATURE
 from stages.motion.model import MODEL, MotionModel, NotTrained

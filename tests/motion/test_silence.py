@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.media import write_wav
+from pipeline.wav import write_wav
 from stages.motion.silence import levels, quiet_frames
 
 

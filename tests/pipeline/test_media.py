@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import media, tables
+from pipeline import media, pictures, tables, wav
 from pipeline.formats import FRAMES
 from pipeline.problems import BadFormat, MissingInput
 
 
-def shades(count: int, height: int = 64, width: int = 96) -> list[media.Image]:
+def shades(count: int, height: int = 64, width: int = 96) -> list[pictures.Image]:
     """Pictures whose brightness tells their number."""
     return [np.full((height, width, 3), 20 + 4 * i, np.uint8) for i in range(count)]
 
 
-def number(image: media.Image) -> int:
+def number(image: pictures.Image) -> int:
     return round((float(image.mean()) - 20) / 4)
 
 
@@ -176,11 +176,11 @@ def test_a_damaged_video_gives_what_can_be_decoded(tmp_path: Path) -> None:
 
 def test_wav_comes_back_to_half_a_step(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).uniform(-0.9, 0.9, 5000).astype(np.float32)
-    media.write_wav(tmp_path / "a.wav", samples)
-    found, rate = media.read_wav(tmp_path / "a.wav")
+    wav.write_wav(tmp_path / "a.wav", samples)
+    found, rate = wav.read_wav(tmp_path / "a.wav")
     assert rate == 16000
     assert np.abs(found - samples).max() <= 0.5 / 32768 + 1e-7
-    part, _ = media.read_wav(tmp_path / "a.wav", 100, 300)
+    part, _ = wav.read_wav(tmp_path / "a.wav", 100, 300)
     assert np.array_equal(part, found[100:300])
     assert np.allclose(media.read_audio(tmp_path / "a.wav"), found)
 
@@ -189,26 +189,28 @@ def test_pictures_come_back_in_their_colours() -> None:
     picture = np.zeros((32, 48, 3), np.uint8)
     picture[:16] = (250, 10, 20)
     picture[16:] = (10, 240, 30)
-    assert np.abs(media.decode_jpeg(media.encode_jpeg(picture)).astype(int) - picture).max() < 8
-    assert np.array_equal(media.decode_png(media.encode_png(picture)), picture)
+    assert (
+        np.abs(pictures.decode_jpeg(pictures.encode_jpeg(picture)).astype(int) - picture).max() < 8
+    )
+    assert np.array_equal(pictures.decode_png(pictures.encode_png(picture)), picture)
     labels = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
-    assert np.array_equal(media.decode_png(media.encode_png(labels)), labels)
+    assert np.array_equal(pictures.decode_png(pictures.encode_png(labels)), labels)
     clear = np.dstack([picture, labels])
-    assert np.array_equal(media.decode_png(media.encode_png(clear)), clear)
+    assert np.array_equal(pictures.decode_png(pictures.encode_png(clear)), clear)
     with pytest.raises(BadFormat, match="expected JPEG or PNG"):
-        media.decode_jpeg(b"no picture")
+        pictures.decode_jpeg(b"no picture")
 
 
 def write_frames(path: Path, count: int) -> None:
     with tables.writer(path, FRAMES, 25) as add:
         for i, picture in enumerate(shades(count, 64, 64)):
-            jpeg = media.encode_jpeg(picture)
+            jpeg = pictures.encode_jpeg(picture)
             add({"frame": [i], "time": [i / 25], "jpeg": [jpeg]})
 
 
 def test_frames_are_read_at_random_within_bounded_memory(tmp_path: Path) -> None:
     write_frames(tmp_path / "frames.parquet", 55)
-    reader = media.Frames(tmp_path / "frames.parquet", size=32, cache_bytes=1)
+    reader = pictures.Frames(tmp_path / "frames.parquet", size=32, cache_bytes=1)
     assert len(reader) == 55
     for i in (54, 0, 30, 3, 54, 24, 25):
         assert reader[i].shape == (32, 32, 3)
@@ -224,7 +226,7 @@ def test_a_copy_of_a_reader_for_another_process_starts_empty(tmp_path: Path) -> 
     import pickle
 
     write_frames(tmp_path / "frames.parquet", 5)
-    reader = media.Frames(tmp_path / "frames.parquet", size=32)
+    reader = pictures.Frames(tmp_path / "frames.parquet", size=32)
     assert number(reader[4]) == 4
     copy = pickle.loads(pickle.dumps(reader))
     assert not copy._kept
@@ -233,4 +235,4 @@ def test_a_copy_of_a_reader_for_another_process_starts_empty(tmp_path: Path) -> 
 
 def test_frames_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="no frames table"):
-        media.Frames(tmp_path / "frames.parquet")
+        pictures.Frames(tmp_path / "frames.parquet")

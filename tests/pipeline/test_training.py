@@ -10,19 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.models import load_model, part, prefixed, save_model
 from pipeline.params import Training, check
 from pipeline.problems import BadFormat, BadParams, MissingInput
-from pipeline.training import (
-    Batch,
-    Stopped,
-    Update,
-    cosine,
-    load_model,
-    part,
-    prefixed,
-    save_model,
-    train,
-)
+from pipeline.training import Batch, Stopped, Update, cosine, train
 
 SETTINGS = Training(seed=3, precision="fp32", threads=1)
 

@@ -9,9 +9,9 @@ import torch
 from pipeline import tables
 from pipeline.faces import project
 from pipeline.formats import CAMERAS, FRAMES, ISPS, LANDMARKS, LEDGER, TEMPLATES
-from pipeline.media import write_wav
+from pipeline.models import save_model
 from pipeline.pictures import encode_jpeg, encode_png
-from pipeline.training import save_model
+from pipeline.wav import write_wav
 from stages.generator import refinement, scenes
 from stages.generator.model import Source
 from stages.generator.model import save as save_generator

@@ -12,6 +12,7 @@ from pipeline.formats import LANDMARKS, MOTION
 from pipeline.params import section
 from pipeline.problems import BadParams, MissingInput, Problem
 from pipeline.subjects import Subject
+from pipeline.wav import AUDIO_RATE
 from stages.motion.model import NotTrained
 from stages.render import RenderParams
 from stages.render.__main__ import main, run
@@ -37,7 +38,7 @@ def test_every_video_has_all_held_out_frames_and_their_sound(project):
         assert (facts.codec, facts.fps) == ("h264", 25.0)
         assert len(list(media.frames(folder / path))) == FRAMES, path
         sound = media.read_audio(folder / path)
-        assert abs(len(sound) / media.AUDIO_RATE - FRAMES / 25) < 0.1
+        assert abs(len(sound) / AUDIO_RATE - FRAMES / 25) < 0.1
     assert media.facts(folder / "ann.mp4").width == 32
     beside = media.facts(folder / "ann/beside.mp4")
     assert (beside.width, beside.height) == (3 * 64, 64 + 24)

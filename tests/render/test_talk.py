@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline import media
-from pipeline.media import write_wav
 from pipeline.problems import MissingInput, Problem
+from pipeline.wav import write_wav
 from stages.motion.model import MotionModel, NotTrained
 from stages.motion.predict import generate, join
 from stages.motion.silence import levels, quiet_frames

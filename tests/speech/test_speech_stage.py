@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import tables, training, versions
+from pipeline import models, tables, versions
 from pipeline.formats import FEATURES, LANDMARKS, LEDGER, MEL, PHONES, SYNC
-from pipeline.media import read_audio, write_wav
+from pipeline.media import read_audio
 from pipeline.params import Training
 from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
+from pipeline.wav import write_wav
 from stages.speech import __main__ as speech
 from stages.speech import apc, features, mel, train_audio
 from stages.speech.params import AudioParams, SpeechParams
@@ -80,7 +81,7 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
     assert sync["offset"] == pytest.approx([0.08 - LEAD] * 2, abs=0.03)
 
     train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1))
-    _, config = training.load_model(Path("models/audio.safetensors"))
+    _, config = models.load_model(Path("models/audio.safetensors"))
     assert config == {
         "ahead": 3, "fps": 25.0, "hidden": 512, "layers": 3, "level_db": -20.0, "residual": True,
     }  # fmt: skip
@@ -121,7 +122,7 @@ def make_model(path: Path = features.MODEL) -> apc.APC:
     torch.manual_seed(0)
     network = apc.APC(512, 3).eval()
     config = TINY.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
-    training.save_model(path, network.state_dict(), config | {"fps": FPS})
+    models.save_model(path, network.state_dict(), config | {"fps": FPS})
     return network
 
 
@@ -164,7 +165,7 @@ def test_what_is_no_mono_sound_is_refused(workdir: Path, sound):
 
 
 def test_a_model_of_another_kind_is_refused(workdir: Path):
-    training.save_model(features.MODEL, {"x": torch.zeros(1)}, {"hidden": 512})
+    models.save_model(features.MODEL, {"x": torch.zeros(1)}, {"hidden": 512})
     with pytest.raises(BadFormat, match="no audio model"):
         features.Representer()
 

@@ -10,11 +10,11 @@ import torch
 
 from pipeline import tables
 from pipeline.formats import ISP_SCORES, ISPS
+from pipeline.models import save_model
 from pipeline.params import Training
 from pipeline.pictures import decode_png
 from pipeline.problems import BadFormat, BadParams, MissingInput
 from pipeline.subjects import Subject
-from pipeline.training import save_model
 from stages.style_mapping import isp, quality, train_style_mapping
 from stages.style_mapping.inference import load, square
 from stages.style_mapping.lent import read_neutral
