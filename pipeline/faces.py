@@ -388,3 +388,10 @@ def keep_lips_apart(head: Floats) -> Floats:
         middle = (out[crossed, upper] + out[crossed, lower]) / 2
         out[crossed, upper] = out[crossed, lower] = middle
     return out
+
+
+def most_closed(heads: ArrayLike, share: float) -> Floats:
+    """Average the share of heads, (N, 68, 3), whose mouths are open the least, (68, 3)."""
+    opening = mouth_opening(heads)
+    mean: Floats = np.asarray(heads)[opening <= np.quantile(opening, share)].mean(0)
+    return mean

@@ -6,7 +6,6 @@ Reads data/raw/NAME; writes data/clips/ROLE/NAME (see docs/formats.md, "ledger" 
 Method: section 1 of docs/method.md.
 """
 
-import os
 import shutil
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from pipeline import items, progress, tables
+from pipeline.cores import cores
 from pipeline.formats import LEDGER
 from pipeline.params import section
 from pipeline.problems import MissingInput, Problem, one_line
@@ -136,9 +136,6 @@ def _all(tasks: list[Task], title: str) -> list[list[Row]]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done: dict[int, list[Row]] = {}
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     with progress.bar(f"clips {title}", len(tasks)) as bar:
 
         def collect(numbers: list[int], jobs: int) -> None:
@@ -150,7 +147,7 @@ def _all(tasks: list[Task], title: str) -> list[list[Row]]:
                 bar.advance(note=tasks[i].video.name)
 
         try:
-            collect(list(range(len(tasks))), min(len(tasks), max(cores, 2)))
+            collect(list(range(len(tasks))), min(len(tasks), max(cores(), 2)))
         except TerminatedWorkerError:
             # A decoder that crashed took its neighbours along: each again, alone.
             for i in (i for i in range(len(tasks)) if i not in done):

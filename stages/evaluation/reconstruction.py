@@ -1,6 +1,5 @@
 """Held-out frames drawn from their true landmarks, beside the trivial answers."""
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import faces, tables
+from pipeline.cores import cores
 from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
 from pipeline.pictures import decode_jpeg, resize
 from pipeline.problems import Problem
@@ -181,7 +181,7 @@ def per_frame(drawn: Drawn) -> dict[str, list[Scores]]:
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
     frames = range(len(drawn.rows))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of it runs outside of Python
+    with ThreadPoolExecutor(cores()) as pool:  # most of it runs outside of Python
         found = {
             name: list(pool.map(partial(_one, drawn), images, boxes, frames))
             for name, images in drawn.answers.items()

@@ -1,10 +1,10 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
-import os
 from contextlib import chdir
 from pathlib import Path
 
 from pipeline import items, tables
+from pipeline.cores import cores
 from pipeline.formats import CAMERAS
 from pipeline.progress import each
 from pipeline.subjects import Subject
@@ -33,7 +33,7 @@ def run(
     with whole_folder(landmarks / str(subject)) as part:
         work = [(clip, params, weights, part / f".{clip.id}") for clip in found]
         # With one worker joblib runs in this process; a crash in a network is then ours.
-        done = Parallel(n_jobs=max(1, min(len(work), _cores())), return_as="generator")(
+        done = Parallel(n_jobs=max(1, min(len(work), cores())), return_as="generator")(
             delayed(_at)(Path.cwd(), *task) for task in work
         )
         made = sum(each(done, f"landmarks {subject}", len(found)))
@@ -42,10 +42,6 @@ def run(
         tables.write(part / "cameras.parquet", CAMERAS, rows)
     valid, frames = sum(rows["valid"]), sum(rows["frames"])
     return f"{subject}: {len(found)} clips ({made} new), a face in {valid} of {frames} frames"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _at(home: Path, clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> bool:

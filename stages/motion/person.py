@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.faces import Floats, mouth_opening
+from pipeline.faces import Floats, most_closed
 from stages.motion.eyes import USUAL, Blinks, measure_blinks, relative_opening
 from stages.motion.recordings import Recording, Rest
 from stages.motion.torso import fit_factor, head_shift
@@ -158,8 +158,7 @@ def _closed_face(mean: Floats, head: Floats) -> Floats:
     Closing moves no mouth sideways: that part of the difference is the finder's error, and a style
     lent to another face would carry the errors of both.
     """
-    opening = mouth_opening(head)
-    closed = head[opening <= np.quantile(opening, _CLOSED_SHARE)].mean(0)
+    closed = most_closed(head, _CLOSED_SHARE)
     face = mean.copy()
     moved = [*JAW, *LIPS]
     change = closed[moved] - mean[moved]

@@ -1,12 +1,12 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
-import os
 from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
 
 from pipeline import items, tables, weights
+from pipeline.cores import cores
 from pipeline.formats import LANDMARKS as FORMAT
 from pipeline.formats import PARSING, REGIONS
 from pipeline.progress import each
@@ -47,7 +47,7 @@ def run(
             (clip, landmarks / str(subject) / f"{clip.id}.parquet", params, part / f".{clip.id}")
             for clip in found
         ]
-        done = Parallel(n_jobs=max(1, min(len(work), _cores())), return_as="generator")(
+        done = Parallel(n_jobs=max(1, min(len(work), cores())), return_as="generator")(
             delayed(_at)(Path.cwd(), *task) for task in work
         )
         made = sum(each(done, f"parsing {subject}", len(found)))
@@ -55,10 +55,6 @@ def run(
     mean = np.concatenate(shares).mean(0) if shares else np.zeros(len(REGIONS))
     told = ", ".join(f"{name} {share:.1%}" for name, share in zip(REGIONS, mean, strict=True))
     return f"{subject}: {len(found)} clips ({made} new), {told}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _at(home: Path, clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bool:

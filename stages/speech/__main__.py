@@ -7,7 +7,6 @@ data/speech/ROLE/NAME (see docs/formats.md, "mel", "phones" and "sync").
 Method: sections 1 and 4 of docs/method.md.
 """
 
-import os
 import sys
 from contextlib import chdir
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import items, progress, tables
+from pipeline.cores import cores
 from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
 from pipeline.params import section
@@ -73,10 +73,7 @@ def _all(clips: list[Clip], marks: Path, params: SpeechParams, work: Path, title
     """Work on every clip, each in a process of its own."""
     from joblib import Parallel, delayed
 
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    jobs = max(1, min(cores, len(clips)))
+    jobs = max(1, min(cores(), len(clips)))
     home = Path.cwd()
     tasks = (
         delayed(_one)(clip, marks / f"{clip.id}.parquet", params, work, home) for clip in clips

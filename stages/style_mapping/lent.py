@@ -11,7 +11,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline import faces, tables, warping
 from pipeline.faces import Floats
@@ -76,14 +75,6 @@ def read_neutral(size: int, image: Path = IMAGE, table: Path = TABLE) -> Neutral
         row["head"][0].astype(float),
         faces.angles_from_rotation(row["rotation"])[0],
     )
-
-
-def at_rest(head: NDArray[np.floating]) -> Floats:
-    """Average the fifth of heads, (N, 68, 3), whose mouths are the most closed, (68, 3)."""
-    opening = faces.mouth_opening(head)
-    closed = opening <= np.quantile(opening, 0.2)
-    mean: Floats = np.asarray(head, float)[closed].mean(0)
-    return mean
 
 
 def _opened(image: Image, points: Floats) -> Image:

@@ -17,10 +17,11 @@ from pipeline.problems import MissingInput
 from pipeline.subjects import Subject
 from stages.clips.ledger import clips_of
 from stages.style_mapping.keypoints import GUIDED
-from stages.style_mapping.lent import Neutral, at_rest
+from stages.style_mapping.lent import Neutral
 
 FloatArray = NDArray[np.floating[Any]]
 _CACHE_BYTES = 32 << 20
+_REST = 0.2  # share of the frames, those with the most closed mouths, that show a mouth at rest
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class Pairs:
             for name in dict.fromkeys(shot.subject for shot in usable)
         ]
         self.rest = {
-            group[0].subject: at_rest(np.concatenate([shot.head[shot.train] for shot in group]))
+            group[0].subject: faces.most_closed(
+                np.concatenate([shot.head[shot.train] for shot in group]).astype(float), _REST
+            )
             for group in self.subjects
         }
 

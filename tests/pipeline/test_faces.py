@@ -186,3 +186,9 @@ def test_measures_of_a_picture_do_not_change_with_its_scale_and_roll(scale, turn
         faces.eye_opening,
     ):
         np.testing.assert_allclose(measure(moved), measure(flat), rtol=1e-6)
+
+
+def test_the_most_closed_mouths_are_averaged():
+    heads = np.repeat(faces.MEAN_FACE[None], 10, axis=0)
+    heads[:, [55, 56, 57, 58, 59, 65, 66, 67], 1] += np.linspace(0.01, 0.2, 10)[:, None]
+    np.testing.assert_allclose(faces.most_closed(heads, 0.2), heads[:2].mean(0))

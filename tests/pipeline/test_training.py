@@ -99,8 +99,9 @@ def test_changed_inputs_begin_anew(workdir: Path) -> None:
 def test_kill_9_and_run_again_gives_the_same_bytes(workdir: Path) -> None:
     script = (
         "import pipeline.training as t, sys; t._SECONDS_BETWEEN_CHECKPOINTS = 0\n"
+        "from pathlib import Path; from pipeline.models import save_model\n"
         "sys.path.insert(0, sys.argv[1]); from test_training import Doubling, run\n"
-        "w = run(Doubling(pause=0.05)); t.save_model(t.Path('m.safetensors'), w, {})"
+        "w = run(Doubling(pause=0.05)); save_model(Path('m.safetensors'), w, {})"
     )
     here = Path(__file__).parent
     env = os.environ | {"PYTHONPATH": str(here.parent.parent)}

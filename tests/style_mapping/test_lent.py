@@ -5,7 +5,7 @@ import pytest
 
 from pipeline import faces
 from pipeline.problems import MissingInput
-from stages.style_mapping.lent import Neutral, at_rest, read_neutral
+from stages.style_mapping.lent import Neutral, read_neutral
 
 SIZE, FOCAL = 128, 400.0
 AHEAD, PLACE = np.eye(3), np.array([0.0, 0.0, 8.0])
@@ -51,12 +51,6 @@ def test_parted_lips_show_a_dark_inside_and_closed_ones_none():
     assert (image[y, x] < 70).all()
     closed, _ = neutral().under(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
     assert closed.min() >= 50
-
-
-def test_rest_is_the_mean_of_the_most_closed_mouths():
-    heads = np.repeat(faces.MEAN_FACE[None], 10, axis=0)
-    heads[:, LOWER, 1] += np.linspace(0.01, 0.2, 10)[:, None]
-    np.testing.assert_allclose(at_rest(heads), heads[:2].mean(0))
 
 
 def test_a_missing_table_is_named(project):
