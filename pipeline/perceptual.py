@@ -1,4 +1,4 @@
-"""Frozen image networks that compare pictures as people see them: MobileNetV2 and VGG-16.
+"""Frozen image networks that compare pictures as people see them: MobileNetV2, VGG-16, VGG-19.
 
 They give feature maps at several scales, for perceptual losses, matching and Fréchet distance.
 Neither is LPIPS and neither may be called so. Input is RGB in [0, 1]; each network holds its own
@@ -25,7 +25,9 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-_VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
+# Channels out of each convolution, 0 for a pooling (Simonyan and Zisserman 2015, D and E).
+_VGG16 = (64, 64, 0, 128, 128, 0, *3 * (256,), 0, *3 * (512,), 0, *3 * (512,))
+_VGG19 = (64, 64, 0, 128, 128, 0, *4 * (256,), 0, *4 * (512,), 0, *4 * (512,))
 
 
 class Features(nn.Module):
@@ -86,17 +88,29 @@ class VGG16Features(Features):
     """
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
-        layers: list[nn.Module] = []
-        channels = 3
-        for out in _VGG16:
-            if out:
-                # Not in place: a tap may be an activation that the next layer would overwrite.
-                layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
-                channels = out
-            else:
-                layers.append(nn.MaxPool2d(2))
         mean = [value / 255 for value in (123.68, 116.779, 103.939)]
-        super().__init__(layers, taps, mean, (1.0, 1.0, 1.0))
+        super().__init__(_plain(_VGG16), taps, mean, (1.0, 1.0, 1.0))
+
+
+class VGG19Features(Features):
+    """VGG-19 as torchvision keeps it; default taps are the first activation of each scale."""
+
+    def __init__(self, taps: Sequence[int] = (1, 6, 11, 20, 29)) -> None:
+        super().__init__(_plain(_VGG19), taps, _MEAN, _STD)
+
+
+def _plain(widths: Sequence[int]) -> list[nn.Module]:
+    """Chain convolutions of 3 × 3 with activations, and poolings where a width is 0."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for out in widths:
+        if out:
+            # Not in place: a tap may be an activation that the next layer would overwrite.
+            layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+            channels = out
+        else:
+            layers.append(nn.MaxPool2d(2))
+    return layers
 
 
 class _Residual(nn.Module):
@@ -133,24 +147,38 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     """Load a frozen network of the weights table, in evaluation mode, memory channels last.
 
     Args:
-        name: mobilenet_v2 or vgg16_hed.
+        name: mobilenet_v2, vgg16_hed or vgg19:SHA256, whose file the user brings: safetensors
+            under torchvision's names, kept in the folder of the weights as SHA256.safetensors.
         taps: other layers to tap than the network's default ones; a network cut at an early
             tap costs less.
 
     Returns:
         A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
+
+    Raises:
+        BadWeights: no such network, or its weights are not there or do not fit it.
     """
     networks: Mapping[str, Callable[..., Features]] = {
         "mobilenet_v2": MobileNetV2Features,
         "vgg16_hed": VGG16Features,
+        "vgg19": VGG19Features,
     }
-    if name not in networks:
+    kind, _, sha256 = name.partition(":")
+    if kind not in networks:
         raise BadWeights(name, f"no perceptual network; there are {', '.join(networks)}")
-    network = networks[name](taps) if taps is not None else networks[name]()
-    tensors = weights.load(name)
-    if name == "vgg16_hed":
+    network = networks[kind](taps) if taps is not None else networks[kind]()
+    tensors = weights.load_brought(kind, sha256) if kind == "vgg19" else weights.load(name)
+    if kind == "vgg16_hed":
         tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
-    network.load_state_dict({key: tensors[key] for key in network.state_dict()})
+    wanted = network.state_dict()
+    unfit = [
+        key
+        for key, value in wanted.items()
+        if getattr(tensors.get(key), "shape", None) != value.shape
+    ]
+    if unfit:
+        raise BadWeights(name, f"{unfit[0]} is not there, or has another shape than {kind}'s")
+    network.load_state_dict({key: tensors[key] for key in wanted})
     network.eval().requires_grad_(requires_grad=False)
     _fold(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

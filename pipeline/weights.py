@@ -172,6 +172,32 @@ def load(name: str) -> "dict[str, torch.Tensor]":
     return dict(load_file(path(name)))
 
 
+def load_brought(name: str, sha256: str) -> "dict[str, torch.Tensor]":
+    """Load weights that no registry carries and that the user brings, by their sha256.
+
+    Raises:
+        BadWeights: no sha256 is given, or no file, another one or no safetensors lies there.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise BadWeights(
+            f"{name}:{sha256}", "expected the sha256 of your weights file", f"say {name}:SHA256"
+        )
+    kept = folder() / f"{sha256}.safetensors"
+    if not kept.is_file():
+        raise BadWeights(kept, f"not here, and no package carries {name}", "put your file there")
+    content = kept.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise BadWeights(kept, f"its sha256 is {found}")
+    try:
+        return dict(load(content))
+    except SafetensorError as error:
+        raise BadWeights(kept, f"is no safetensors file: {error}") from None
+
+
 def folder() -> Path:
     """Return the folder of converted weights, shared by all clones of this user."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -57,9 +57,10 @@ class StyleMapping(nn.Module):
         """
         batch = len(neutral)
         images = [neutral, reference] + ([] if also is None else [also])
-        poses = self.pose(torch.cat(images))
+        found = self.keypoints(torch.cat(images))
+        poses = self.pose(torch.cat(images), found)
         own, other = _row(poses, 0, batch), _row(poses, 1, batch)
-        canonical = self.keypoints(neutral)
+        canonical = found[:batch]
         source = kp.transform(canonical, own["rotation"], own["shift"], own["expression"])
         driving = kp.transform(canonical, other["rotation"], other["shift"], other["expression"])
         out = {
@@ -72,7 +73,7 @@ class StyleMapping(nn.Module):
         if also is not None:
             third = _row(poses, 2, batch)
             out["also"] = kp.transform(
-                self.keypoints(also), third["rotation"], third["shift"], third["expression"]
+                found[2 * batch :], third["rotation"], third["shift"], third["expression"]
             )
         if pictures:
             out |= self._pictured(neutral, out, own, other)

@@ -9,7 +9,7 @@ class Network(Section):
     """Sizes of the networks; `size`, `volume` and halvings fix every shape."""
 
     size: int = Field(ge=32, le=1024)  # width and height of images, px; a power of two
-    keypoints: int = Field(ge=1, le=64)  # K
+    keypoints: int = Field(ge=12, le=64)  # K; the first twelve lie on landmarks
     channels: int = Field(ge=4)  # of the appearance extractor's first layer
     halvings: int = Field(ge=1, le=4)  # from the image's plane to the volume's
     volume: tuple[int, int]  # channels and depth of the feature volume
@@ -19,6 +19,9 @@ class Network(Section):
     heat_channels: int = Field(ge=4)
     pose_channels: int = Field(ge=4)
     pose_blocks: int = Field(ge=0)  # residual blocks at each scale of the pose network
+    near_channels: int = Field(ge=4)  # of what is seen around a keypoint, to tell its expression
+    near_grid: int = Field(ge=1)  # samples a side
+    near_reach: float = Field(gt=0, le=1)  # how far they reach to each side; the image is 2 wide
     motion_channels: int = Field(ge=4)
     motion_halvings: int = Field(ge=0, le=3)  # from the volume's plane to the motion network's
     decoder_channels: int = Field(ge=16)  # at the volume's plane; halved at each doubling

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.pairs import Shot, gather
 
@@ -29,15 +30,19 @@ def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
         frame itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `pose`:
         mean error of the predicted angles, degrees; `better`: share of pairs where the mapping's
         L1 is below the unmoved source's. Crop: the landmarks' box, 15 % wider on every side.
+        `lips`: how far the middles of both lips lie apart, `driving` keypoints against landmarks of
+        the reference, about each subject's own mean: correlation `r` and regression `slope`.
     """
     rows: dict[str, list[tuple[float, float]]] = {"mapping": [], "warped": [], "unmoved": []}
     angles = []
+    apart = []
     for first in range(0, len(pairs), _BATCH):
         group = pairs[first : first + _BATCH]
         neutral = gather([(shot, a) for shot, a, _ in group])
         wanted = gather([(shot, b) for shot, _, b in group])
         out = predict(model, neutral["image"], wanted["image"])
         angles.append((out["angles"][:, 1] - wanted["angles"]).abs())
+        apart.append(torch.stack([_gap(out["driving"][..., :2]), _gap(wanted["points"])]))
         made = {"mapping": out["image"], "warped": out["warped"], "unmoved": neutral["image"]}
         for name, images in made.items():
             for index, (shot, _, frame) in enumerate(group):
@@ -51,7 +56,32 @@ def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
     report["pairs"] = len(pairs)
     report["pose"] = _rounded(torch.rad2deg(torch.cat(angles)).mean())
     report["better"] = _rounded((scores["mapping"][:, 0] < scores["unmoved"][:, 0]).mean())
+    names = [shot.subject for shot, _, _ in pairs]
+    found, true = torch.cat(apart, dim=1).double().numpy()
+    report["lips"] = followed(found, true, names)
     return report
+
+
+def _gap(points: Tensor) -> Tensor:
+    """Return how far the lower lip's middle lies below the upper one's, (B,)."""
+    return points[:, GUIDED.index(57), 1] - points[:, GUIDED.index(51), 1]
+
+
+def followed(
+    found: NDArray[np.float64], true: NDArray[np.float64], names: Sequence[str]
+) -> dict[str, float]:
+    """Correlate found with true values, (N,) each, about the means of their subjects."""
+    who = np.array(names)
+    a, b = found.copy(), true.copy()
+    for name in set(names):
+        a[who == name] -= a[who == name].mean()
+        b[who == name] -= b[who == name].mean()
+    both, power = (a * b).sum(), (b * b).sum()
+    scale = np.sqrt((a * a).sum() * power)
+    return {
+        "r": _rounded(both / scale) if scale > 0 else 0.0,
+        "slope": _rounded(both / power) if power > 0 else 0.0,
+    }
 
 
 @torch.no_grad()

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pipeline import weights
-from pipeline.perceptual import MobileNetV2Features, load_perceptual
+from pipeline.perceptual import MobileNetV2Features, VGG19Features, load_perceptual
 from pipeline.weights import TABLE, BadWeights
 
 
@@ -167,3 +167,59 @@ def test_the_edge_network_takes_red_first() -> None:
     expected = weight.sum((2, 3)) @ bgr + original["features.0.bias"]
     image = (rgb / 255).view(1, 3, 1, 1).expand(1, 3, 5, 5)
     torch.testing.assert_close(network(image)[0][0, :, 2, 2], expected, atol=1e-2, rtol=1e-4)
+
+
+@pytest.fixture
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder in which a user puts weights."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    weights.folder().mkdir(parents=True)
+    return weights.folder()
+
+
+def put(folder: Path, tensors: dict[str, torch.Tensor]) -> str:
+    """Keep tensors as a user would: named by their sha256."""
+    save_file(tensors, folder / "mine")
+    sha256 = hashlib.sha256((folder / "mine").read_bytes()).hexdigest()
+    (folder / "mine").rename(folder / f"{sha256}.safetensors")
+    return sha256
+
+
+def test_brought_weights_are_what_the_network_computes_with(brought: Path) -> None:
+    torch.manual_seed(0)
+    own = VGG19Features((1,)).eval()
+    sha256 = put(brought, dict(own.state_dict()))
+    image = torch.rand(1, 3, 8, 8)
+    (found,) = load_perceptual(f"vgg19:{sha256}", (1,))(image)
+    assert torch.allclose(found, own(image)[0], atol=1e-6)
+
+
+def test_vgg19_is_of_sixteen_convolutions_and_taps_each_scale() -> None:
+    network = VGG19Features((35,))
+    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in network.features) == 16
+    maps = VGG19Features().eval()(torch.rand(1, 3, 32, 32))
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (64, 32, 32),
+        (128, 16, 16),
+        (256, 8, 8),
+        (512, 4, 4),
+        (512, 2, 2),
+    ]
+
+
+def test_brought_weights_that_are_not_there_or_not_those_are_refused(brought: Path) -> None:
+    with pytest.raises(BadWeights, match="say vgg19:SHA256"):
+        load_perceptual("vgg19")
+    absent = "0" * 64
+    with pytest.raises(BadWeights, match="put your file there"):
+        load_perceptual(f"vgg19:{absent}")
+    (brought / f"{absent}.safetensors").write_bytes(b"other")
+    with pytest.raises(BadWeights, match=f"its sha256 is {hashlib.sha256(b'other').hexdigest()}"):
+        load_perceptual(f"vgg19:{absent}")
+    text = hashlib.sha256(b"text").hexdigest()
+    (brought / f"{text}.safetensors").write_bytes(b"text")
+    with pytest.raises(BadWeights, match="no safetensors"):
+        load_perceptual(f"vgg19:{text}")
+    small = put(brought, {"features.0.weight": torch.zeros(1)})
+    with pytest.raises(BadWeights, match=r"features\.0\.weight is not there, or has another shape"):
+        load_perceptual(f"vgg19:{small}")

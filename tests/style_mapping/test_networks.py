@@ -43,11 +43,23 @@ def test_the_paper_sizes_give_an_isp_of_256_pixels():
 def test_the_reference_is_posed_with_the_canonical_keypoints_of_the_neutral_image(model):
     neutral, reference = images(0), images(1)
     out = model(neutral, reference)
-    poses = model.pose(reference)
+    poses = model.pose(reference, model.keypoints(reference))
     c = model.keypoints(neutral)
     by_hand = c @ poses["rotation"] + poses["shift"][:, None] + poses["expression"]
     assert torch.allclose(out["driving"], by_hand, atol=1e-6)
     assert torch.equal(out["canonical"], c)
+
+
+def test_an_expression_is_read_where_the_keypoint_lies(model):
+    torch.manual_seed(3)
+    picture = torch.zeros(1, 3, 32, 32)
+    picture[..., 8:16, 8:16] = torch.rand(1, 3, 8, 8)
+    places = torch.full((1, TINY.keypoints, 2), -0.25)
+    read = model.pose.expression
+    there = read(picture, places)
+    moved = picture.roll((4, 4), dims=(2, 3))  # two cells of the features' plane
+    assert torch.allclose(read(moved, places + 0.25), there, atol=1e-6)
+    assert not torch.allclose(read(moved, places), there, atol=1e-4)
 
 
 def test_a_frame_driven_by_itself_is_not_moved(model):

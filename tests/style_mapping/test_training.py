@@ -105,12 +105,20 @@ def test_a_perfect_reconstruction_is_told_from_the_unmoved_source(project):
     assert report["better"] == 1.0
 
 
+def test_lips_are_followed_about_each_subjects_own_mean():
+    true = np.array([1.0, 3.0, 11.0, 13.0])
+    found = np.array([5.0, 6.0, 2.0, 3.0])
+    assert quality.followed(found, true, list("aabb")) == {"r": 1.0, "slope": 0.5}
+    assert quality.followed(found[[0, 0, 2, 2]], true, list("aabb")) == {"r": 0.0, "slope": 0.0}
+
+
 def test_two_trainings_write_the_same_bytes(project):
     first = trained()
     shutil.rmtree(".idiolect")
     assert trained() == first
     report = json.loads((train_style_mapping.REPORT / "held_out.json").read_text())
     assert report["pairs"] == 4
+    assert set(report["lips"]) == {"r", "slope"}
     assert (train_style_mapping.REPORT / "held_out.png").is_file()
 
 
