@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.faces import Floats, most_closed
+from pipeline.faces import MIRROR, Floats, most_closed
 from stages.motion.eyes import USUAL, Blinks, measure_blinks, relative_opening
 from stages.motion.recordings import Recording, Rest
 from stages.motion.torso import fit_factor, head_shift
@@ -155,15 +155,14 @@ def _open_eyes(recording: Recording) -> np.ndarray[Any, np.dtype[np.bool_]]:
 def _closed_face(mean: Floats, head: Floats) -> Floats:
     """Return the mean face with lips and jaw of the frames whose mouth is the least open.
 
-    Closing moves no mouth sideways: that part of the difference is the finder's error, and a style
+    Closing moves both sides alike: the rest of the difference is the finder's error, and a style
     lent to another face would carry the errors of both.
     """
-    closed = most_closed(head, _CLOSED_SHARE)
+    change = most_closed(head, _CLOSED_SHARE) - mean
+    alike = (change + change[list(MIRROR)] * (-1, 1, 1)) / 2
     face = mean.copy()
     moved = [*JAW, *LIPS]
-    change = closed[moved] - mean[moved]
-    change[:, 0] -= (closed - mean)[list(LIPS), 0].mean()
-    face[moved] += change
+    face[moved] += alike[moved]
     return face
 
 
