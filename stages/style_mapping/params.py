@@ -65,6 +65,7 @@ class Weights(Section):
     head_pose: float = Field(ge=0)
     expression: float = Field(ge=0)
     landmarks: float = Field(ge=0)  # keypoints to landmarks; ours, for short trainings
+    shape: float = Field(ge=0)  # and to each other as those lie; ours
 
 
 class StyleMappingParams(Section):

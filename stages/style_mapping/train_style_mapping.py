@@ -124,8 +124,11 @@ class Reconstruction:
             terms["head_pose"] = losses.head_pose(out["angles"], batch["angles"])
         if w.expression:
             terms["expression"] = losses.expression(out["expression"])
+        pairs = both.flatten(0, 1), batch["points"].flatten(0, 1)
         if w.landmarks:
-            terms["landmarks"] = losses.landmarks(both.flatten(0, 1), batch["points"].flatten(0, 1))
+            terms["landmarks"] = losses.landmarks(*pairs)
+        if w.shape:
+            terms["shape"] = losses.shape(*pairs)
         return terms
 
     def _against(self, image: Tensor, wanted: Tensor, update: Update) -> dict[str, Tensor]:

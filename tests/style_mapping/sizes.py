@@ -61,6 +61,7 @@ WEIGHTS = Weights(
     head_pose=20,
     expression=5,
     landmarks=20,
+    shape=20,
 )
 
 PARAMS = StyleMappingParams(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stages.style_mapping import deformation, losses
+from stages.style_mapping.keypoints import GUIDED
 
 
 def test_pixel_loss_is_the_mean_absolute_difference():
@@ -103,3 +104,11 @@ def test_the_identity_deformation_leaves_the_image():
     still = deformation.Deformation(torch.eye(2, 3)[None], torch.zeros(1, 25))
     image = torch.rand(1, 3, 16, 16)
     assert torch.allclose(still.image(image), image, atol=1e-5)
+
+
+def test_shape_compares_places_to_each_other_and_not_in_the_image():
+    points = torch.zeros(1, len(GUIDED), 2)
+    keypoints = torch.cat([points, torch.zeros(1, len(GUIDED), 1)], dim=-1)
+    assert losses.shape(keypoints + 0.3, points).item() == 0
+    keypoints[0, GUIDED.index(57), 1] = 0.12  # the lower lip falls: two of six pairs, y of x and y
+    assert losses.shape(keypoints, points).item() == pytest.approx(2 * 0.12 / 12)
