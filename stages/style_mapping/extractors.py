@@ -114,7 +114,9 @@ class Around(nn.Module):
     def __init__(self, sizes: Network) -> None:
         super().__init__()
         width, hidden, grid = sizes.near_channels, sizes.near_channels, sizes.near_grid
-        self.features = nn.Sequential(Layer(2, 3, width, stride=2), Residual(2, width))
+        self.features = nn.Sequential(
+            Layer(2, 3, width // 2, stride=2), Layer(2, width // 2, width)
+        )
         line = torch.linspace(-sizes.near_reach, sizes.near_reach, grid)
         y, x = torch.meshgrid(line, line, indexing="ij")
         self.around: Tensor
