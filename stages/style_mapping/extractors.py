@@ -113,7 +113,7 @@ class Around(nn.Module):
 
     def __init__(self, sizes: Network) -> None:
         super().__init__()
-        width, hidden, grid = sizes.near_channels, sizes.near_channels, sizes.near_grid
+        width, grid = sizes.near_channels, sizes.near_grid
         self.features = nn.Sequential(
             Layer(2, 3, width // 2, stride=2), Layer(2, width // 2, width)
         )
@@ -122,9 +122,9 @@ class Around(nn.Module):
         self.around: Tensor
         self.register_buffer("around", torch.stack([x, y], -1).view(-1, 2), persistent=False)
         seen = width * grid * grid
-        self.first = nn.Parameter(torch.randn(sizes.keypoints, seen, hidden) * (2 / seen) ** 0.5)
-        self.last = nn.Parameter(torch.randn(sizes.keypoints, hidden, 3) * 0.002)
-        self.first_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, hidden))
+        self.first = nn.Parameter(torch.randn(sizes.keypoints, seen, width) * (2 / seen) ** 0.5)
+        self.last = nn.Parameter(torch.randn(sizes.keypoints, width, 3) * 0.002)
+        self.first_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, width))
         self.last_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, 3))
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
