@@ -18,17 +18,17 @@ SECONDS = {
     "landmarks": 10.0,
     "parsing": 9.0,
     "speech": 8.0,
-    "train_audio": 46.0,
+    "train_audio": 47.0,
     "features": 3.0,
     "references": 4.0,
     "match": 4.0,
-    "train_style_mapping": 280.0,
+    "train_style_mapping": 268.0,
     "isp": 14.0,
-    "train_motion": 74.0,
-    "train_generator_base": 312.0,
-    "train_generator": 79.0,
+    "train_motion": 69.0,
+    "train_generator_base": 294.0,
+    "train_generator": 83.0,
     "render": 22.0,
-    "evaluate": 49.0,
+    "evaluate": 50.0,
 }
 # Where a stage's time follows the length of the videos, that of one sample subject.
 SAMPLE_SECONDS = 40.0
