@@ -20,6 +20,7 @@ import numpy as np
 from pipeline import faces, tables
 from pipeline.formats import LANDMARKS
 from pipeline.params import Training, section
+from pipeline.problems import Problem
 from pipeline.subjects import Subject
 from stages.clips import __main__ as clips
 from stages.clips.ledger import clips_of
@@ -57,11 +58,12 @@ def main() -> None:
             for title, way in made.items()
         }
     mean = models.motion.person(args.identity).mean_face
-    still = {"head": np.broadcast_to(mean, truth["head"].shape)}
+    still = {name: np.broadcast_to(values[:1], values.shape) for name, values in truth.items()}
+    still["head"] = np.broadcast_to(mean, truth["head"].shape)
     print(f"against {valid.sum()} frames of {face.identity} {style.style}, same voice")
     print("| motion | D-L | SLD | mouth r | mouth | rotation, degrees | translation |")
     print("|---|---|---|---|---|---|---|")
-    rows = {"the truth": truth} | motions | {"mean face": truth | still}
+    rows = {"the truth": truth} | motions | {"mean face": still}
     for title, whole in rows.items():
         motion = {name: values[valid] for name, values in whole.items()}
         goal = {name: values[valid] for name, values in truth.items()}
@@ -90,7 +92,10 @@ def _drawn(
         )
         clips.run(CROSSED, limits[0])
         landmarks.run(CROSSED, limits[1])
-        (clip,) = clips_of(CROSSED)
+        found = clips_of(CROSSED)
+        if len(found) != 1:
+            raise Problem(CROSSED, f"expected one clip of the drawn sample, found {len(found)}")
+        clip = found[0]
         rows = tables.read(Path(f"data/landmarks/{CROSSED}/{clip.id}.parquet"), LANDMARKS)
     motion = {name: rows[name] for name in ("head", "rotation", "translation")}
     return motion, rows["valid"].astype(bool), folder / clip.audio

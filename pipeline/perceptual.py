@@ -1,7 +1,7 @@
 """Frozen image networks that compare pictures as people see them: MobileNetV2, VGG-16, VGG-19.
 
 They give feature maps at several scales, for perceptual losses, matching and Fréchet distance.
-Neither is LPIPS and neither may be called so. Input is RGB in [0, 1]; each network holds its own
+None is LPIPS and none may be called so. Input is RGB in [0, 1]; each network holds its own
 mean and scale. Only torch is needed.
 """
 
@@ -51,6 +51,8 @@ class Features(nn.Module):
         std: Sequence[float],
     ) -> None:
         super().__init__()
+        if any(not 0 <= tap < len(layers) for tap in taps):
+            raise IndexError(f"expected layers 0 to {len(layers) - 1}")
         self.taps = tuple(sorted(taps))
         self.features = nn.Sequential(*layers[: self.taps[-1] + 1])
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -144,19 +146,20 @@ def _convolution(
 
 
 def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
-    """Load a frozen network of the weights table, in evaluation mode, memory channels last.
+    """Load a frozen network, in evaluation mode, memory channels last.
 
     Args:
-        name: mobilenet_v2, vgg16_hed or vgg19:SHA256, whose file the user brings: safetensors
-            under torchvision's names, kept in the folder of the weights as SHA256.safetensors.
+        name: mobilenet_v2 or vgg16_hed of the weights table, or vgg19:SHA256, whose file the user
+            brings: safetensors under torchvision's names, trained as torchvision's (RGB, ImageNet
+            mean and scale), kept in the folder of the weights as SHA256.safetensors.
         taps: other layers to tap than the network's default ones; a network cut at an early
-            tap costs less.
+            tap costs less. None or empty for the default.
 
     Returns:
         A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
 
     Raises:
-        BadWeights: no such network, or its weights are not there or do not fit it.
+        BadWeights: no such network or layer, or its weights are not there or do not fit it.
     """
     networks: Mapping[str, Callable[..., Features]] = {
         "mobilenet_v2": MobileNetV2Features,
@@ -166,7 +169,10 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     kind, _, sha256 = name.partition(":")
     if kind not in networks:
         raise BadWeights(name, f"no perceptual network; there are {', '.join(networks)}")
-    network = networks[kind](taps) if taps is not None else networks[kind]()
+    try:
+        network = networks[kind](taps) if taps else networks[kind]()
+    except IndexError as error:
+        raise BadWeights(f"{kind}, taps {list(taps or ())}", str(error)) from None
     tensors = weights.load_brought(kind, sha256) if kind == "vgg19" else weights.load(name)
     if kind == "vgg16_hed":
         tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255

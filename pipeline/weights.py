@@ -176,26 +176,33 @@ def load_brought(name: str, sha256: str) -> "dict[str, torch.Tensor]":
     """Load weights that no registry carries and that the user brings, by their sha256.
 
     Raises:
-        BadWeights: no sha256 is given, or no file, another one or no safetensors lies there.
+        BadWeights: no sha256 is given, or no file, another one, one that cannot be read or no
+            safetensors lies there.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    sha256 = sha256.lower()
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise BadWeights(
-            f"{name}:{sha256}", "expected the sha256 of your weights file", f"say {name}:SHA256"
+            name,
+            f"expected the sha256 of your weights file, 64 hex digits, found {sha256!r}",
+            f"say {name}:SHA256",
         )
     kept = folder() / f"{sha256}.safetensors"
     if not kept.is_file():
         raise BadWeights(kept, f"not here, and no package carries {name}", "put your file there")
-    content = kept.read_bytes()
+    try:
+        content = kept.read_bytes()
+    except OSError as error:
+        raise BadWeights(kept, f"cannot be read: {error.strerror}") from None
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise BadWeights(kept, f"its sha256 is {found}")
     try:
         return dict(load(content))
-    except SafetensorError as error:
-        raise BadWeights(kept, f"is no safetensors file: {error}") from None
+    except (SafetensorError, KeyError) as error:  # KeyError: a type that torch does not have
+        raise BadWeights(kept, f"is no safetensors file of tensors: {error}") from None
 
 
 def folder() -> Path:

@@ -97,8 +97,9 @@ class PoseExpression(nn.Module):
             canonical: the image's own keypoints c, (B, K, 3), which say where to look.
         """
         x = self.hidden(self.reduce(self.layers(image * 2 - 1)))
-        angles = kp.expected_angle(self.bins(x).view(-1, 3, kp.BINS))
-        rotation, shift = kp.row_rotation(angles), self.shift(x)
+        with kp.exact(image):
+            angles = kp.expected_angle(self.bins(x.float()).view(-1, 3, kp.BINS))
+            rotation, shift = kp.row_rotation(angles), self.shift(x.float())
         places = kp.transform(canonical, rotation, shift, torch.zeros_like(canonical))
         return {
             "angles": angles,
@@ -129,10 +130,12 @@ class Around(nn.Module):
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
         """Read images (B, 3, S, S) at places (B, K, 2) in [-1, 1]."""
-        patches = kp.warp(self.features(image * 2 - 1), places[:, :, None] + self.around)
-        seen = patches.permute(2, 0, 1, 3).flatten(2)  # (K, B, C · G²)
-        hidden = F.relu(torch.baddbmm(self.first_bias, seen, self.first))
-        return torch.baddbmm(self.last_bias, hidden, self.last).transpose(0, 1)
+        features = self.features(image * 2 - 1)
+        with kp.exact(image):
+            patches = kp.warp(features.float(), places[:, :, None] + self.around)
+            seen = patches.permute(2, 0, 1, 3).flatten(2)  # (K, B, C · G²)
+            hidden = F.relu(torch.baddbmm(self.first_bias, seen, self.first))
+            return torch.baddbmm(self.last_bias, hidden, self.last).transpose(0, 1)
 
 
 class Appearance(nn.Module):

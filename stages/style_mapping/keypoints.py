@@ -6,6 +6,7 @@ multiply from the right, `c R̄`; they are the transposes of the rotations every
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,16 @@ def transform(canonical: Tensor, rotation: Tensor, shift: Tensor, expression: Te
     Returns:
         Keypoints in the image, (B, K, 3).
     """
-    return canonical @ rotation + shift[:, None] + expression
+    with exact(canonical):
+        return canonical @ rotation + shift[:, None] + expression
+
+
+def exact(like: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast: bfloat16 knows a place to half a pixel of 256."""
+    device = like.device.type
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def row_rotation(angles: Tensor) -> Tensor:

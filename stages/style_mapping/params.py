@@ -19,10 +19,8 @@ class Network(Section):
     heat_channels: int = Field(ge=4)
     pose_channels: int = Field(ge=4)
     pose_blocks: int = Field(ge=0)  # residual blocks at each scale of the pose network
-    near_channels: int = Field(
-        ge=8, multiple_of=8
-    )  # of what is seen around a keypoint, to tell its expression
-    near_grid: int = Field(ge=1)  # samples a side
+    near_channels: int = Field(ge=8, multiple_of=8)  # of what is seen around a keypoint
+    near_grid: int = Field(ge=2)  # samples a side
     near_reach: float = Field(gt=0, le=1)  # how far they reach to each side; the image is 2 wide
     motion_channels: int = Field(ge=4)
     motion_halvings: int = Field(ge=0, le=3)  # from the volume's plane to the motion network's

@@ -30,19 +30,22 @@ def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
         frame itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `pose`:
         mean error of the predicted angles, degrees; `better`: share of pairs where the mapping's
         L1 is below the unmoved source's. Crop: the landmarks' box, 15 % wider on every side.
-        `lips`: how far the middles of both lips lie apart, `driving` keypoints against landmarks of
-        the reference, about each subject's own mean: correlation `r` and regression `slope`.
+        `lips`: how far the lower lip lies below the upper one (outer contours, middles), `driving`
+        keypoints against landmarks of the reference, about each clip's own mean: correlation `r`
+        and regression `slope`; `lips_by_pose`: the same without ε, what the head's turn alone does.
     """
     rows: dict[str, list[tuple[float, float]]] = {"mapping": [], "warped": [], "unmoved": []}
     angles = []
-    apart = []
+    gaps: list[Tensor] = []  # (3, B): keypoints, keypoints without ε, landmarks
     for first in range(0, len(pairs), _BATCH):
         group = pairs[first : first + _BATCH]
         neutral = gather([(shot, a) for shot, a, _ in group])
         wanted = gather([(shot, b) for shot, _, b in group])
         out = predict(model, neutral["image"], wanted["image"])
         angles.append((out["angles"][:, 1] - wanted["angles"]).abs())
-        apart.append(torch.stack([_gap(out["driving"][..., :2]), _gap(wanted["points"])]))
+        posed = out["driving"] - out["expression"][:, 1]
+        places = out["driving"][..., :2], posed[..., :2], wanted["points"]
+        gaps.append(torch.stack([_gap(points) for points in places]))
         made = {"mapping": out["image"], "warped": out["warped"], "unmoved": neutral["image"]}
         for name, images in made.items():
             for index, (shot, _, frame) in enumerate(group):
@@ -56,9 +59,10 @@ def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
     report["pairs"] = len(pairs)
     report["pose"] = _rounded(torch.rad2deg(torch.cat(angles)).mean())
     report["better"] = _rounded((scores["mapping"][:, 0] < scores["unmoved"][:, 0]).mean())
-    names = [shot.subject for shot, _, _ in pairs]
-    found, true = torch.cat(apart, dim=1).double().numpy()
-    report["lips"] = followed(found, true, names)
+    found, posed_only, true = torch.cat(gaps, dim=1).double().numpy()
+    clips = [id(shot) for shot, _, _ in pairs]
+    report["lips"] = followed(found, true, clips)
+    report["lips_by_pose"] = followed(posed_only, true, clips)
     return report
 
 
@@ -68,14 +72,14 @@ def _gap(points: Tensor) -> Tensor:
 
 
 def followed(
-    found: NDArray[np.float64], true: NDArray[np.float64], names: Sequence[str]
+    found: NDArray[np.float64], true: NDArray[np.float64], groups: Sequence[int]
 ) -> dict[str, float]:
-    """Correlate found with true values, (N,) each, about the means of their subjects."""
-    who = np.array(names)
+    """Correlate found with true values, (N,) each, about the means of their groups."""
+    where = np.array(groups)
     a, b = found.copy(), true.copy()
-    for name in set(names):
-        a[who == name] -= a[who == name].mean()
-        b[who == name] -= b[who == name].mean()
+    for group in set(groups):
+        a[where == group] -= a[where == group].mean()
+        b[where == group] -= b[where == group].mean()
     both, power = (a * b).sum(), (b * b).sum()
     scale = np.sqrt((a * a).sum() * power)
     return {

@@ -1,6 +1,6 @@
 """Train the style mapping: one frame of a video made from another, or the neutral face moved.
 
-    python -m stages.style_mapping.train_style_mapping     # laptop preset: three minutes on 2 cores
+    python -m stages.style_mapping.train_style_mapping     # laptop preset: five minutes on 2 cores
 
 Reads clips and landmarks of the seen subjects, training spans only, and the neutral face; writes
 models/style_mapping.safetensors and reports/training/train_style_mapping (curves, held_out.json,

@@ -190,8 +190,13 @@ def test_brought_weights_are_what_the_network_computes_with(brought: Path) -> No
     own = VGG19Features((1,)).eval()
     sha256 = put(brought, dict(own.state_dict()))
     image = torch.rand(1, 3, 8, 8)
-    (found,) = load_perceptual(f"vgg19:{sha256}", (1,))(image)
-    assert torch.allclose(found, own(image)[0], atol=1e-6)
+    (found,) = load_perceptual(f"vgg19:{sha256.upper()}", (1,))(image)
+    mean, std = (
+        torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    first = own.features[0]
+    by_hand = torch.nn.functional.conv2d((image - mean) / std, first.weight, first.bias, padding=1)
+    assert torch.allclose(found, by_hand.relu(), atol=1e-5)
 
 
 def test_vgg19_is_of_sixteen_convolutions_and_taps_each_scale() -> None:
@@ -205,6 +210,16 @@ def test_vgg19_is_of_sixteen_convolutions_and_taps_each_scale() -> None:
         (512, 4, 4),
         (512, 2, 2),
     ]
+
+
+@pytest.mark.parametrize("taps", [(-1,), (1, 40)])
+def test_layers_that_a_network_lacks_are_refused(taps: tuple[int, ...]) -> None:
+    with pytest.raises(BadWeights, match="expected layers 0 to 18"):
+        load_perceptual("mobilenet_v2", taps)
+
+
+def test_no_layers_mean_the_default_ones() -> None:
+    assert load_perceptual("mobilenet_v2", ()).taps == MobileNetV2Features().taps
 
 
 def test_brought_weights_that_are_not_there_or_not_those_are_refused(brought: Path) -> None:

@@ -7,6 +7,7 @@ from pipeline.params import check
 from pipeline.problems import BadParams
 from stages.style_mapping.blocks import StyledNorm
 from stages.style_mapping.discriminator import MultiScale
+from stages.style_mapping.keypoints import row_rotation
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.params import Network
 from tests.style_mapping.sizes import PAPER, TINY
@@ -60,6 +61,18 @@ def test_an_expression_is_read_where_the_keypoint_lies(model):
     moved = picture.roll((4, 4), dims=(2, 3))  # two cells of the features' plane
     assert torch.allclose(read(moved, places + 0.25), there, atol=1e-6)
     assert not torch.allclose(read(moved, places), there, atol=1e-4)
+
+
+def test_keypoints_are_placed_in_full_precision_under_autocast(model):
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(images(0), images(1), pictures=False)
+    for name in ("driving", "source", "expression", "angles"):
+        assert out[name].dtype == torch.float32, name
+    own = {name: out[name] for name in ("canonical", "angles", "expression")}
+    rotation = row_rotation(own["angles"][:, 1])
+    turned = own["canonical"].double() @ rotation.double() + own["expression"][:, 1]
+    shift = out["driving"] - turned
+    assert torch.allclose(shift, shift[:, :1].expand_as(shift), atol=1e-6)
 
 
 def test_a_frame_driven_by_itself_is_not_moved(model):
