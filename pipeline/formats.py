@@ -1,7 +1,7 @@
 """Every table of the pipeline, column by column: the source of docs/formats.md.
 
 A `Format` names its columns with dtype, shape, unit and meaning; `pipeline.tables` writes, reads
-and validates by it; `python -m pipeline.formats` prints the page.
+and validates by it; `python -m pipeline.formats_page` writes the page.
 
 Coordinates. Pixels are continuous: 0 is the left (top) edge of the first pixel, `size` the right
 (bottom) edge of the last, so that scaling an image scales its coordinates. Three-dimensional
