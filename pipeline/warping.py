@@ -1,8 +1,8 @@
 """Warp a portrait to driving landmarks, so that a network paints only what is new.
 
-Ours: an interpolation by radial functions φ(r) = r with an affine part. It follows the landmarks
-and shoulders; the head above the brows goes with the landmarks' similarity transform, and the
-frame's border stays.
+Ours: an interpolation by radial functions φ(r) = r with an affine part. It follows the landmarks;
+forehead, hair and ears go with the head in three dimensions, the chest goes with the shoulders,
+and the frame's border stays.
 """
 
 from typing import Any
@@ -17,9 +17,33 @@ Array = NDArray[np.float32]
 _STEP = 2  # the flow is computed at every second pixel, and interpolated between
 # All places together stay below 97: from 100 equations on, OpenBLAS solves with all threads, which
 # stand in the way of the training beside it (seen: 0.1 ms, or 200 on a busy machine).
-_FACE = np.r_[0:60, 61:64, 65:68]  # the inner corners of the mouth lie at its outer ones
-_RIGID = list(faces.RIGID)  # the hair does not follow the jaw
+_FACE = np.r_[0:28, 30:60, 61:64, 65:68]  # inner corners of the mouth lie at its outer ones
+_FIRM = np.r_[list(faces.RIGID), 17:27]  # the head's turn is read from these: no lips, no jaw
+_SIDE = (
+    (0.71, -0.32, 0.75),
+    (0.68, 0.1, 0.66),
+    (0.45, -0.78, 0.3),
+    (0.75, -0.6, 0.9),
+    (0.5, -1.0, 0.9),
+)
+# Ears, forehead and hair around the mean face, roughly; face heights.
+_AROUND = np.array(
+    [(0.0, -0.85, 0.25), (0.0, -1.15, 0.8), *((s * x, y, z) for s in (-1, 1) for x, y, z in _SIDE)]
+)
+_CHEST = (
+    (0.0, 0.6),
+    (0.0, 1.0),
+    (-0.6, 1.0),
+    (0.6, 1.0),
+)  # across and down, half widths of the neck
 _SOFT = 0.05  # px: how far landmarks may stay off, so that points at one place do no harm
+
+
+def _homogeneous(points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    return np.concatenate([points, np.ones((len(points), 1))], axis=1)
+
+
+_AFFINE = np.linalg.pinv(_homogeneous(faces.MEAN_FACE[_FIRM]))
 
 
 def controls(
@@ -41,33 +65,41 @@ def controls(
     Returns:
         Places in the driven image and in the source, both (K, 2), px.
     """
-    crown = _crown(source)
-    moved = faces.apply_similarity(faces.fit_similarity(source[_RIGID], points[_RIGID]), crown)
     seen = np.isfinite(shoulders).all(1) & np.isfinite(source_shoulders).all(1)
-    seen[1::2] = False
+    body, still_body = _body(shoulders, source_shoulders, seen)
     border = _border(size)
-    driven = np.concatenate([points[_FACE], moved, shoulders[seen], border])
-    still = np.concatenate([source[_FACE], crown, source_shoulders[seen], border])
+    driven = np.concatenate([points[_FACE], _around(points), body, border])
+    still = np.concatenate([source[_FACE], _around(source), still_body, border])
     return driven.astype(np.float32), still.astype(np.float32)
 
 
-def _crown(points: NDArray[np.floating[Any]]) -> Array:
-    """Place two arcs over forehead and hair, (10, 2), as wide and high as the face."""
-    middle = (points[0] + points[16]) / 2
-    across = (points[16] - points[0]) / 2
-    up = middle - points[8]
-    angles = np.linspace(0.0, np.pi, 5)[:, None]
-    arcs = [
-        middle + wide * np.cos(angles) * across + high * np.sin(angles) * up
-        for wide, high in ((1.1, 0.75), (1.3, 1.15))
-    ]
-    return np.concatenate(arcs).astype(np.float32)
+def _around(points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Place ears, forehead and hair by the affine camera that shows the mean face as landmarks."""
+    camera = _AFFINE @ points[_FIRM]
+    placed: NDArray[np.floating[Any]] = _homogeneous(_AROUND) @ camera
+    return placed
+
+
+def _body(
+    shoulders: NDArray[np.floating[Any]],
+    source: NDArray[np.floating[Any]],
+    seen: NDArray[np.bool_],
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Pair half of the shoulder points, and the chest below the neck, which moves with them."""
+    some = seen & (np.arange(len(seen)) % 2 == 0)
+    if not (seen[0] and seen[9]):  # each side begins at the neck
+        return shoulders[some], source[some]
+    middle, half = (source[0] + source[9]) / 2, (source[9] - source[0]) / 2
+    down = np.array([-half[1], half[0]])
+    chest = middle + np.array(_CHEST) @ np.stack([half, down])
+    moved = chest + (shoulders[seen] - source[seen]).mean(0)
+    return np.concatenate([shoulders[some], moved]), np.concatenate([source[some], chest])
 
 
 def _border(size: int) -> Array:
     """Place points that stay: the upper edge and the upper half of the sides."""
-    t = np.linspace(0, size, 5)
-    top = np.stack([t, np.zeros(5)], axis=1)
+    t = np.linspace(0, size, 3)
+    top = np.stack([t, np.zeros(3)], axis=1)
     sides = [np.stack([np.full(2, x), [size * 0.25, size * 0.5]], axis=1) for x in (0.0, size)]
     return np.concatenate([top, *sides]).astype(np.float32)
 

@@ -54,18 +54,54 @@ def test_the_upper_border_stays_while_the_face_moves():
     assert np.abs(where[:64, 0, 0]).max() < 1.5
 
 
-def test_the_crown_moves_with_the_head():
-    source, driving = face(), face(shift=(6, 0))
-    driven, still = warping.controls(driving, NONE, source, NONE, SIZE)
-    np.testing.assert_allclose(driven[66:76] - still[66:76], np.tile([6, 0], (10, 1)), atol=1e-3)
+def turned(yaw):
+    """Show the mean face turned to the side by a camera far away: its landmarks, and its ears."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    R = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    ears = np.array([(-0.71, -0.32, 0.75), (0.71, -0.32, 0.75)])
+    return [(40 * X @ R.T)[:, :2] + 64 for X in (faces.MEAN_FACE, ears)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+def test_ears_go_with_the_head_in_three_dimensions(one, other):
+    (points, ears), (source, still_ears) = turned(one), turned(other)
+    driven, still = warping.controls(points, NONE, source, NONE, SIZE)
+    for places, wanted in ((driven, ears), (still, still_ears)):
+        apart = np.linalg.norm(places[:, None] - wanted[None], axis=-1)
+        assert apart.min(0).max() < 1e-3
+
+
+def test_the_chest_stays_with_the_shoulders_while_the_head_moves():
+    x = np.r_[np.linspace(48, 8, 9), np.linspace(80, 120, 9)]
+    shoulders = np.stack([x, np.full(18, 100.0)], axis=1)
+    driven, still = warping.controls(face(shift=(9, 3)), shoulders, face(), shoulders, SIZE)
+    where = warping.flow(driven, still, SIZE)
+    below = at((where + 1) * (SIZE / 2), np.array([64.5, 114.5])) - [64.5, 114.5]
+    assert np.abs(below).max() < 1.0
+    moved, _ = warping.controls(face(), shoulders + np.array([3, 1]), face(), shoulders, SIZE)
+    np.testing.assert_allclose(
+        (moved - still)[76:89],
+        np.tile([3, 1], (13, 1)),
+        atol=1e-4,
+        err_msg="9 points and the chest",
+    )
 
 
 def test_shoulders_count_only_where_both_images_show_them():
     seen = np.stack([np.linspace(0, 127, 18), np.full(18, 120.0)], axis=1)
     without, _ = warping.controls(face(), NONE, face(), seen, SIZE)
     with_them, _ = warping.controls(face(), seen, face(), seen, SIZE)
-    assert len(with_them) == len(without) + 9
+    assert len(with_them) == len(without) + 9 + 4
     assert len(with_them) + 3 < 100  # more equations are solved on all threads
+
+
+def test_a_chest_without_a_neck_is_not_guessed():
+    seen = np.stack([np.linspace(0, 127, 18), np.full(18, 120.0)], axis=1)
+    seen[9] = np.nan
+    without, _ = warping.controls(face(), NONE, face(), seen, SIZE)
+    with_them, _ = warping.controls(face(), seen, face(), seen, SIZE)
+    assert len(with_them) == len(without) + 9
 
 
 def test_points_at_one_place_do_no_harm():
