@@ -18,7 +18,7 @@ from pipeline.writing import whole_file
 from stages.evaluation import motion_scores, pictures, reconstruction
 from stages.evaluation.heldout import Heldout
 from stages.evaluation.params import EvaluationParams
-from stages.evaluation.redetection import landmarks_of_video
+from stages.evaluation.redetection import landmarks_of, landmarks_of_video
 from stages.generator.inference import Generator, load
 
 MODEL = Path("models/generator.safetensors")
@@ -82,9 +82,11 @@ def _subject(
     made = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
     moved = motion_scores.rows(held, made)
     seen, valid = landmarks_of_video(VIDEOS / f"{subject.name}.mp4")
+    drawn_seen, drawn_valid = landmarks_of(drawn.answers["generator"])
     fps = held.clips[0].fps
     style = {f"style_of_{name}": _style_distance(held, name, fps, params) for name in names}
     again = motion_scores.redetected(held, seen, valid)
+    drawn_again = motion_scores.seen_again(drawn.points[drawn_valid], drawn_seen[drawn_valid])
     scores: dict[str, Any] = {
         "frames": len(drawn.rows),
         "frames_of_new_scenes": drawn.new_scene,
@@ -93,6 +95,7 @@ def _subject(
         "gain_psnr": reconstruction.gain(pictured, "psnr"),
         "isps_zeroed_move": reconstruction.movement(drawn, "isps_zeroed"),
         **({"isps_swapped_move": reconstruction.movement(drawn, "isps_swapped")} if others else {}),
+        "drawn_again": drawn_again,
         "motion_frames": len(made),
         "motion": moved,
         "render": again,
@@ -105,6 +108,9 @@ def _subject(
         f"{len(drawn.rows)} frames from true landmarks, on the face crop",
         f"{scores['gain_psnr_face']:+.2f} dB over the best trivial row.",
         *_new_scenes(drawn.new_scene),
+        f"Detected again in them: mouth r = {drawn_again['mouth_correlation']:.2f}, amplitude",
+        f"{drawn_again['mouth_amplitude']:.2f}; eyes r = {drawn_again['eyes_correlation']:.2f},",
+        f"amplitude {drawn_again['eyes_amplitude']:.2f} of the true one.",
         "",
         pictures.table(pictured),
         "",

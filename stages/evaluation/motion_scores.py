@@ -149,15 +149,27 @@ def redetected(held: Heldout, found: Floats, valid: NDArray[np.bool_]) -> Scores
     true_valid = held.test_columns("valid").astype(bool)
     count = min(len(found), len(true_valid))
     both = valid[:count] & true_valid[:count]
-    if not both.any():
-        return {"mouth_correlation": float("nan"), "frames": 0}
-    seen = faces.mouth_opening(found[:count][both])
-    true = faces.mouth_opening(held.test_columns("points")[:count][both])
-    return {
-        "mouth_correlation": _round(metrics.correlation(true, seen)),
-        "mouth_amplitude": _round(seen.std() / max(true.std(), 1e-9)),
-        "frames": int(both.sum()),
-    }
+    return seen_again(held.test_columns("points")[:count][both], found[:count][both])
+
+
+def seen_again(true: Floats, found: Floats) -> Scores:
+    """Compare the opening of mouth and eyes of landmarks, (N, 68, 2) each: correlation, amplitude.
+
+    An amplitude is a standard deviation over the true one: below 1 what is drawn moves less.
+    """
+    scores: Scores = {}
+    for name, opening in (("mouth", faces.mouth_opening), ("eyes", _lids)):
+        scores[f"{name}_correlation"] = scores[f"{name}_amplitude"] = float("nan")
+        if len(true):
+            a, b = opening(true), opening(found)
+            scores[f"{name}_correlation"] = _round(metrics.correlation(a, b))
+            scores[f"{name}_amplitude"] = _round(b.std() / max(a.std(), 1e-9))
+    return scores | {"frames": len(true)}
+
+
+def _lids(points: Floats) -> Floats:
+    lids: Floats = faces.eye_opening(points).mean(axis=-1)
+    return lids
 
 
 def _round(value: Any) -> float:

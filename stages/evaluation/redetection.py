@@ -1,5 +1,6 @@
 """Landmarks seen again in a rendered video: what a viewer's eye would follow."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import media
-from pipeline.pictures import resize
+from pipeline.pictures import Image, resize
 from stages.landmarks import backend
 
 Floats = NDArray[np.floating[Any]]
@@ -15,7 +16,12 @@ _SIZE = 256  # the mesh network wants a face of more than a hundred pixels
 
 
 def landmarks_of_video(path: Path) -> tuple[Floats, NDArray[np.bool_]]:
-    """Detect the 68 landmarks in every frame of a square video.
+    """Detect the 68 landmarks in every frame of a square video, as `landmarks_of`."""
+    return landmarks_of(image for _, image in media.frames(path))
+
+
+def landmarks_of(pictures: Iterable[Image]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Detect the 68 landmarks in square pictures, one after the other.
 
     Returns:
         Points (N, 68, 2) in px of a 256 px frame, NaN where no face was found, and where one
@@ -24,7 +30,7 @@ def landmarks_of_video(path: Path) -> tuple[Floats, NDArray[np.bool_]]:
     """
     finder = backend.opened("mediapipe")
     found = []
-    for _, image in media.frames(path):
+    for image in pictures:
         face = finder(resize(image, _SIZE))
         found.append(np.full((68, 2), np.nan) if face is None else face.points)
     finder.close()

@@ -15,6 +15,7 @@ from stages.generator.model import Source
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+_SPOTS = (((48, 54), np.r_[48:68]), ((36, 39), np.r_[36:42]), ((42, 45), np.r_[42:48]))
 
 
 def condition(
@@ -52,6 +53,24 @@ def places(
     fine = cv2.resize(correction, (size, size), interpolation=cv2.INTER_LINEAR)
     where: Floats = warping.flow(*pairs, size) + fine
     return where
+
+
+def around(points: NDArray[np.floating[Any]], size: int) -> Floats:
+    """Draw mouth and eyes as soft spots, (size, size), 0 to 1, each as wide as it is.
+
+    Args:
+        points: landmarks, (68, 2), px.
+        size: width and height, px.
+    """
+    line = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    spots = []
+    for corners, group in _SPOTS:
+        x, y = points[group].mean(0)
+        width = float(np.linalg.norm(points[corners[0]] - points[corners[1]])) / 2
+        apart = np.square(line - x)[None] + np.square(line - y)[:, None]
+        spots.append(np.exp(-0.5 * apart / max(width, 1.0) ** 2))
+    whole: Floats = np.max(spots, axis=0).astype(np.float32)
+    return whole
 
 
 def to_tensor(pictures: Sequence[Images] | Images) -> Tensor:

@@ -9,6 +9,11 @@ from torch.nn import functional as F
 Verdicts = Sequence[Sequence[Tensor]]
 
 
+def focused(drawn: Tensor, frame: Tensor, weight: Tensor) -> Tensor:
+    """Mean L1 of pixels (B, 3, H, W), each by its weight (B, 1, H, W)."""
+    return ((drawn - frame).abs() * weight).mean()
+
+
 def adversarial(fake: Verdicts) -> Tensor:
     """LSGAN for the generator: mean over scales of E[(D(fake) − 1)²].
 

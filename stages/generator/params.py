@@ -63,6 +63,7 @@ class GeneratorParams(Section):
     neutralise: Share
     one_shot: Share
     rare: Share
+    focus: Weight
 
     @model_validator(mode="after")
     def _power_of_two(self) -> "GeneratorParams":

@@ -85,6 +85,7 @@ class GeneratorTask:
             "map": drawing.map_to_tensor([row["map"] for row in rows]),
             "isps": drawing.to_tensor([row["isps"] for row in rows]),
             "frame": drawing.to_tensor([row["frame"] for row in rows]),
+            "focus": torch.from_numpy(np.stack([row["focus"] for row in rows]))[:, None],
         }
         if self.style is not None:
             tensors["matched"] = drawing.to_tensor([row["matched"] for row in rows])
@@ -96,6 +97,7 @@ class GeneratorTask:
         footage = self.footage[person]
         row = footage.draw(rng, self.params.rare)
         source = self._source(person, row, rng)
+        points = footage.driving.points[row]
         neutral = rng.random() < self.params.neutralise
         driving = footage.neutral if neutral else footage.driving
         where, drawn = drawing.condition(
@@ -111,9 +113,9 @@ class GeneratorTask:
             "map": drawn,
             "isps": np.concatenate(list(isps), axis=-1),
             "frame": footage.picture(row),
+            "focus": 1 + self.params.focus * drawing.around(points, self.params.size),
         }
         if self.style is not None:
-            points = footage.driving.points[row]
             matched, codes = self.style.matches[person].at(clip.id, frame, points)
             out |= {"matched": matched, "codes": codes}
         return out
@@ -137,7 +139,7 @@ class GeneratorTask:
         weights = self.params.losses
         unet, judge = self.modules["unet"], self.modules["discriminator"]
         drawn = unet(batch["source"], batch["where"], batch["map"], batch["isps"])
-        values = {"l1": nn.functional.l1_loss(drawn, batch["frame"])}
+        values = {"l1": losses.focused(drawn, batch["frame"], batch["focus"])}
         total = weights.l1 * values["l1"]
         if step >= self.compared_from and self.perceptual is not None:
             values["perceptual"], values["style"] = self._compared(drawn, batch["frame"])

@@ -45,6 +45,7 @@ generator:
   neutralise: 0.3
   one_shot: 0.2
   rare: 0.5
+  focus: 4.0
 style_generator: {steps: 4, lr: 5.0e-4, alignment: similarity}
 """
 

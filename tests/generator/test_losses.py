@@ -1,9 +1,29 @@
 """L_G term by term against values computed by hand."""
 
+import numpy as np
 import pytest
 import torch
 
-from stages.generator import losses
+from stages.generator import drawing, losses
+
+
+def test_the_focused_loss_weighs_pixels_by_hand():
+    drawn = torch.tensor([[[[0.5, -1.0]], [[0.0, 1.0]], [[0.0, 0.0]]]])  # C=3, H=1, W=2
+    weight = torch.tensor([[[[1.0, 3.0]]]])
+    value = losses.focused(drawn, torch.zeros(1, 3, 1, 2), weight)
+    assert value.item() == pytest.approx((0.5 * 1 + 1.0 * 3 + 1.0 * 3) / 6)
+
+
+def test_what_is_around_mouth_and_eyes_is_as_wide_as_they_are():
+    points = np.zeros((68, 2))
+    points[48:68] = (32.5, 44.5)
+    points[[48, 54]] = [(22.5, 44.5), (42.5, 44.5)]  # σ is half the width, 10 px
+    points[36:42], points[42:48] = (20.5, 20.5), (44.5, 20.5)
+    spot = drawing.around(points, 64)
+    assert spot.shape == (64, 64)
+    assert spot[44, 32] == spot[20, 20] == spot[20, 44] == 1
+    assert spot[44, 42] == pytest.approx(np.exp(-0.5))
+    assert spot[60, 4] < 0.01
 
 
 def verdicts(*values):

@@ -40,6 +40,7 @@ GENERATOR = GeneratorParams.model_validate(
         "isp_gap": 1.0,
         "neutralise": 0.1,
         "one_shot": 0.1,
+        "focus": 1.0,
         "rare": 0.5,
         "clip": 50.0,
     }
