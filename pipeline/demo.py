@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from pipeline import timing, versions
+from pipeline.check import check_params
 from pipeline.params import read
 from pipeline.writing import whole_file
 
@@ -19,6 +20,7 @@ _SECONDS = Path("reports/seconds.json")
 
 def run() -> int:
     """Run `dvc repro`, telling the time that remains before each stage; return its exit code."""
+    check_params()
     versions.write()  # changed code is an input too
     left = timing.instances(read(Path("dvc.yaml")), read())
     count, began, expected = len(left), time.monotonic(), 0.0

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline import timing
+from pipeline.check import check_params
+from pipeline.problems import Problem
 
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 _PACKAGES = ("torch", "dvc", "mediapipe", "faiss-cpu", "faiss-gpu", "face-alignment", "piper-tts")
@@ -38,6 +40,10 @@ def report() -> int:
     whole = sum(timing.SECONDS.values()) / 60 * ratio
     print(f"speed    {seconds * 1000:.0f} ms a test step, {1 / ratio:.2f} × the reference machine")
     print(f"expect   the demo in about {whole:.0f} min; {timing.expectation()}")
+    try:
+        check_params()
+    except Problem as problem:
+        missing.append(str(problem))
     for line in missing:
         print(f"missing  {line}")
     return 1 if missing else 0

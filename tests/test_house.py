@@ -21,7 +21,7 @@ ORDER = (
     "render",
     "evaluation",
 )
-RUNNING = ("cli", "project", "demo", "doctor", "timing", "formats_page", "sweep")
+RUNNING = ("cli", "project", "demo", "check", "doctor", "timing", "formats_page", "sweep")
 
 
 def imports(path: Path) -> set[str]:

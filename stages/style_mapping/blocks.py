@@ -2,13 +2,29 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class Convolution3d(nn.Conv3d):
+    """A 3D convolution that a CPU computes in fp32, under autocast too.
+
+    Its gradient in bfloat16 reads memory that nobody wrote (torch 2.13.0 on AVX-512, kernel 3 in a
+    volume of depth 2: values up to 1e35, others each time).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, D, H, W)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
 def convolution(dims: int, channels: int, out: int, kernel: int = 3, stride: int = 1) -> nn.Module:
     """Return a convolution that keeps (or divides by its stride) the extent."""
-    kind: type[Any] = nn.Conv2d if dims == 2 else nn.Conv3d
+    kind: type[Any] = nn.Conv2d if dims == 2 else Convolution3d
     made: nn.Module = kind(channels, out, kernel, stride=stride, padding=kernel // 2)
     return made
 

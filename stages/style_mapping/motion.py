@@ -24,14 +24,14 @@ class DenseMotion(nn.Module):
         super().__init__()
         self.sizes, (channels, self.depth) = sizes, sizes.volume
         hints, width, choices = 4, sizes.motion_channels, sizes.keypoints + 1
-        self.compress = nn.Conv3d(channels, hints, 1)
+        self.compress = convolution(3, channels, hints, kernel=1)
         self.first = nn.Sequential(
             Layer(3, choices * (hints + 1), width, kernel=1), Residual(3, width)
         )
         self.inner = nn.Sequential(Layer(3, width, 2 * width), Residual(3, 2 * width))
         self.last = Layer(3, 3 * width, width)
         self.choice = convolution(3, width, choices)
-        self.surface = nn.Conv3d(width, 1, 1)
+        self.surface = convolution(3, width, 1, kernel=1)
         self.occlusion = nn.Conv2d(width * self.depth, 1, 3, padding=1)
         nn.init.normal_(self.choice.weight, std=0.001)  # type: ignore[arg-type]
         nn.init.zeros_(self.choice.bias)  # type: ignore[arg-type]

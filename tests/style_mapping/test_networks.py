@@ -5,7 +5,7 @@ import torch
 
 from pipeline.params import check
 from pipeline.problems import BadParams
-from stages.style_mapping.blocks import StyledNorm
+from stages.style_mapping.blocks import StyledNorm, convolution
 from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.keypoints import row_rotation
 from stages.style_mapping.networks import StyleMapping
@@ -17,6 +17,20 @@ from tests.style_mapping.sizes import PAPER, TINY
 def model() -> StyleMapping:
     torch.manual_seed(0)
     return StyleMapping(TINY).eval()
+
+
+def test_three_dimensional_convolutions_learn_in_full_precision_on_a_cpu():
+    """In bfloat16 the gradient of a shallow volume is memory that nobody wrote."""
+    volume = torch.rand(2, 8, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = []
+    for on in (False, True):
+        torch.manual_seed(0)
+        layer = convolution(3, 8, 8)
+        with torch.autocast("cpu", torch.bfloat16, enabled=on):
+            layer(volume).square().mean().backward()
+        found.append(layer.weight.grad)
+    assert torch.equal(*found)
+    assert found[0].abs().max() < 10
 
 
 def images(seed: int, count: int = 2) -> torch.Tensor:

@@ -1,0 +1,54 @@
+"""All of params.yaml checked at once: before the first stage, not when the last one starts."""
+
+from importlib import import_module
+
+from pipeline import params
+from pipeline.params import PARAMS
+from pipeline.problems import BadParams
+
+# Section: the model that its stage reads it with.
+SECTIONS = {
+    "subjects": "pipeline.params:Subjects",
+    "sample": "stages.sample.__main__:SampleParams",
+    "clips": "stages.clips.params:ClipsParams",
+    "landmarks": "stages.landmarks.params:LandmarksParams",
+    "parsing": "stages.parsing.params:ParsingParams",
+    "speech": "stages.speech.params:SpeechParams",
+    "train_audio": "stages.speech.params:AudioParams",
+    "references": "stages.references:ReferenceParams",
+    "match": "stages.references:MatchParams",
+    "motion": "stages.motion:MotionParams",
+    "style_mapping": "stages.style_mapping.params:StyleMappingParams",
+    "render": "stages.render:RenderParams",
+    "training": "pipeline.params:Training",
+    "region_weights": "stages.generator.params:RegionWeights",
+    "evaluation": "stages.evaluation.params:EvaluationParams",
+    "generator": "stages.generator.params:GeneratorParams",
+    "style_generator": "stages.generator.params:StyleGeneratorParams",
+}
+_NUMBERS = {"lambda_sp"}
+
+
+def check_params() -> None:
+    """Read every section, and load the perceptual networks that trainings will ask for.
+
+    Raises:
+        BadParams: a section is missing, unknown, or holds what its stage would refuse.
+        BadWeights: a perceptual network or its weights are not there.
+    """
+    from pipeline.perceptual import load_perceptual
+    from stages.generator.params import GeneratorParams, read_lambda
+    from stages.style_mapping.params import StyleMappingParams
+
+    for name in params.read():
+        if name not in SECTIONS and name not in _NUMBERS:
+            known = ", ".join([*SECTIONS, *_NUMBERS])
+            raise BadParams(f"{PARAMS}: {name}", "no stage reads this section", f"known: {known}")
+    read_lambda()
+    for name, place in SECTIONS.items():
+        module, _, model = place.partition(":")
+        found = params.section(name, getattr(import_module(module), model))
+        if isinstance(found, StyleMappingParams) and found.weights.perceptual:
+            load_perceptual(found.perceptual, found.taps)
+        if isinstance(found, GeneratorParams) and found.perceptual.images:
+            load_perceptual(found.perceptual.network, found.perceptual.taps)
