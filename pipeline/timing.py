@@ -1,7 +1,7 @@
 """How long stages take: seconds measured on one machine, for the time that remains.
 
 `SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of an AMD
-EPYC with AVX2 and without AVX-512, from `idiolect demo` (reports/seconds.json). Estimates only: no
+EPYC with AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). Estimates only: no
 result depends on them.
 """
 
@@ -11,24 +11,24 @@ from pipeline.params import read
 
 # One instance of each stage.
 SECONDS = {
-    "sample": 39.0,
-    "neutral": 4.0,
-    "neutral_landmarks": 2.0,
-    "clips": 7.0,
-    "landmarks": 10.0,
-    "parsing": 9.0,
-    "speech": 8.0,
-    "train_audio": 47.0,
-    "features": 3.0,
-    "references": 4.0,
-    "match": 4.0,
-    "train_style_mapping": 268.0,
-    "isp": 14.0,
-    "train_motion": 69.0,
-    "train_generator_base": 294.0,
-    "train_generator": 83.0,
-    "render": 22.0,
-    "evaluate": 50.0,
+    "sample": 34.7,
+    "neutral": 3.8,
+    "neutral_landmarks": 1.6,
+    "clips": 5.6,
+    "landmarks": 7.9,
+    "parsing": 6.9,
+    "speech": 8.6,
+    "train_audio": 58.0,
+    "features": 2.8,
+    "references": 3.2,
+    "match": 3.7,
+    "train_style_mapping": 253.3,
+    "isp": 12.3,
+    "train_motion": 80.5,
+    "train_generator_base": 275.7,
+    "train_generator": 75.3,
+    "render": 19.1,
+    "evaluate": 43.5,
 }
 # Where a stage's time follows the length of the videos, that of one sample subject.
 SAMPLE_SECONDS = 40.0
