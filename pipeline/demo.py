@@ -14,7 +14,7 @@ from pipeline.params import read
 from pipeline.writing import whole_file
 
 _STARTS = re.compile(r"Running stage '([^']+)'")
-_REST = re.compile(r"Stage '([^']+)' (?:didn't change|is cached)")
+_REST = re.compile(r"(?:Stage )?'([^']+)' (?:didn't change|is cached)")
 _SECONDS = Path("reports/seconds.json")
 
 

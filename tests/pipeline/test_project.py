@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.repo import Repo
 from typer.testing import CliRunner
 
 from pipeline import project
@@ -19,7 +20,7 @@ REPO = Path(__file__).resolve().parent.parent.parent
 @pytest.fixture
 def empty(workdir: Path) -> Path:
     """Give a project without results: params, presets and a DVC repository."""
-    for name in ("params.yaml", "dvc.yaml", "versions.yaml", ".dvc/config"):
+    for name in ("params.yaml", "dvc.yaml", "versions.yaml", ".gitignore", ".dvc/config"):
         (workdir / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPO / name, workdir / name)
     subprocess.run(["git", "init", "-q"], check=True)
@@ -46,6 +47,12 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     assert (empty / "data/raw/speaker.dvc").is_file()
     assert (empty / "data/raw/speaker/bbaf2n.mpg").read_bytes() == clip.read_bytes()
     assert (clip.stat().st_mtime_ns, clip.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_dvc_counts_added_videos_among_what_it_pushes_and_keeps(empty: Path, clip: Path) -> None:
+    project.add([clip], "speaker")
+    with Repo() as repo:  # `dvc push` and `dvc gc` go by its index
+        assert "data/raw/speaker" in {str(out) for out in repo.index.outs}
 
 
 @pytest.mark.slow
