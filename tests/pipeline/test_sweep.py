@@ -1,10 +1,14 @@
 """What a sweep runs: every combination of values of params that are there."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.api import DVCFileSystem
 
 from pipeline import sweep
 from pipeline.problems import BadParams, Problem
@@ -43,6 +47,34 @@ def test_a_param_without_values_is_told() -> None:
 def test_a_project_that_was_never_run_has_no_base() -> None:
     with pytest.raises(Problem, match="dvc repro"):
         sweep.run(sweep.combinations(["lambda_sp=0"]))
+
+
+@pytest.mark.slow
+def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_know_yet(
+    workdir: Path,
+) -> None:
+    shutil.copy(REPO / ".gitignore", workdir)
+    stage = {"cmd": "cp data/raw/ann/clip.txt out.txt", "deps": ["data/raw/ann"]}
+    stage |= {"params": ["lambda_sp"], "outs": ["out.txt"]}
+    (workdir / "dvc.yaml").write_text(json.dumps({"stages": {"copy": stage}}))
+    (workdir / "data/raw/ann").mkdir(parents=True)
+    (workdir / "data/raw/ann/clip.txt").write_text("frames")
+    for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
+        _run(command)
+    _run("dvc add -q data/raw/ann")
+    revision = sweep._experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
+    with DVCFileSystem(".", rev=revision).open("out.txt") as file:
+        assert file.read() == b"frames"
+
+
+def _run(command: str) -> None:
+    name = ("-c", "user.name=a", "-c", "user.email=a@b")
+    words = [
+        word for part in command.split() for word in ((part, *name) if part == "git" else (part,))
+    ]
+    if words[0] == "dvc":
+        words = [sys.executable, "-m", *words]
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def test_every_part_that_an_ablation_changes_is_a_param(workdir: Path) -> None:
