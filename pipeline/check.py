@@ -50,5 +50,5 @@ def check_params() -> None:
         found = params.section(name, getattr(import_module(module), model))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
-        if isinstance(found, GeneratorParams) and found.perceptual.images:
+        if isinstance(found, GeneratorParams) and found.compares:
             load_perceptual(found.perceptual.network, found.perceptual.taps)

@@ -37,11 +37,10 @@ def report() -> int:
     print(f"gpu      {_gpu()}")
     seconds = _step_seconds()
     ratio = seconds / _REFERENCE_STEP
-    whole = sum(timing.SECONDS.values()) / 60 * ratio
     print(f"speed    {seconds * 1000:.0f} ms a test step, {1 / ratio:.2f} × the reference machine")
-    print(f"expect   the demo in about {whole:.0f} min; {timing.expectation()}")
     try:
         check_params()
+        print(f"expect   {timing.expectation(ratio)}")
     except Problem as problem:
         missing.append(str(problem))
     for line in missing:

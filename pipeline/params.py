@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.problems import BadParams, MissingInput
+from pipeline.subjects import check_name
 
 PARAMS = Path("params.yaml")
 
@@ -41,6 +42,8 @@ class Subjects(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        for name in self.all:
+            check_name(name)
         listed = {name for name, one in self.all.items() if one.role == "seen"}
         if listed != set(self.seen) or len(set(self.seen)) != len(self.seen):
             raise ValueError(f"subjects.seen must list exactly {sorted(listed)}")
@@ -59,6 +62,8 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
         content = YAML(typ="safe").load(path.read_text())
     except FileNotFoundError:
         raise MissingInput(path, "not here", "run inside the project's folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadParams(path, f"cannot be read as text: {error}") from None
     except YAMLError as error:
         raise BadParams(path, f"is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

@@ -45,10 +45,16 @@ def fail(problem: Problem, code: int = 1) -> NoReturn:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """End the program with one line where the block meets a problem, or Ctrl-C."""
+    """End the program with one line where the block meets a problem, a bad file, or Ctrl-C."""
     try:
         yield
     except Problem as problem:
         fail(problem)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(
+            Problem(error.filename, str(error.strerror).lower(), "see its folder, name and rights")
+        )
     except KeyboardInterrupt:
         fail(Problem("stopped", "by Ctrl-C", "run it again to go on"), 130)

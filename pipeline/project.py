@@ -43,7 +43,9 @@ def edited(path: Path = PARAMS) -> Iterator[Any]:
     """Yield params.yaml as a mapping that keeps its comments; write it whole afterwards."""
     from ruamel.yaml import YAML
 
-    read(path)  # tells a user what is wrong with it before anything is changed
+    whole = read(path)  # tells a user what is wrong with it before anything is changed
+    check("subjects", whole.get("subjects"), Subjects)
+    _sample_subjects(whole)
     yaml = YAML()
     yaml.width = 100
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -73,15 +75,16 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     check_name(name)
     params = read()
     people = check("subjects", params.get("subjects"), Subjects)
-    samples = list(params["sample"]["subjects"])
-    if name in samples:
+    samples = _sample_subjects(params)
+    if name in {*samples, *_load_preset("laptop")["sample"]["subjects"]}:
         raise BadParams(name, "is a sample subject", "choose another name")
     known = people.all.get(name)
     if known and known.role != role:
         found = f"is {known.role} already"
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files = _files(videos)
-    warnings = [warning for file in files if (warning := _warning(file))]
+    warnings = [f"{path}: is no file of this folder itself; not added" for path in _left(videos)]
+    warnings += [warning for file in files if (warning := _warning(file))]
     _remember(name, params)
     copied, present = _copy(files, RAW / name)
     try:
@@ -200,6 +203,9 @@ def no_one_seen() -> bool:
 def add_sample() -> list[str]:
     """Bring the sample subjects of the presets back; return their names."""
     subjects = _load_preset("laptop")["sample"]["subjects"]
+    for name in subjects:
+        if (RAW / f"{name}.dvc").exists():
+            raise BadParams(name, "is a subject of yours", f"rename its folder and {name}.dvc")
     with edited() as content:
         for name, kind in subjects.items():
             content["sample"]["subjects"][name] = _flow(dict(kind))
@@ -240,6 +246,14 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _sample_subjects(params: dict[str, Any]) -> list[str]:
+    sample = params.get("sample")
+    subjects = sample.get("subjects") if isinstance(sample, dict) else None
+    if not isinstance(subjects, dict):
+        raise BadParams("sample.subjects", "missing", "write `sample: {subjects: {}}`")
+    return list(subjects)
+
+
 def _load_preset(name: str) -> dict[str, Any]:
     if name not in presets():
         raise BadParams(name, f"no such preset; there are: {', '.join(presets())}")
@@ -247,7 +261,7 @@ def _load_preset(name: str) -> dict[str, Any]:
 
 
 def _update(content: Any, key: str, value: Any) -> None:
-    if isinstance(value, dict) and key in content:
+    if isinstance(value, dict) and isinstance(content.get(key), dict):
         for inner in [k for k in content[key] if k not in value]:
             del content[key][inner]
         for inner, entry in value.items():
@@ -257,19 +271,31 @@ def _update(content: Any, key: str, value: Any) -> None:
 
 
 def _files(paths: list[Path]) -> list[Path]:
+    from stages.clips.split import HELD_OUT
+
     files: list[Path] = []
     for path in paths:
         if not path.exists():
             raise MissingInput(path, "no such file", "nothing was added")
+        if not path.is_dir() and not path.is_file():
+            raise Problem(path, "expected a file, found a device or pipe", "nothing was added")
         inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         files += [file for file in inside if not file.name.startswith(".")]
     names = [file.name for file in files]
     for file in files:
+        if file.name == HELD_OUT:
+            raise Problem(file, "is no video, and a subject's own file has this name", "rename it")
         if names.count(file.name) > 1:
             raise Problem(file, "two videos have this file name", "rename one of them")
     if not files:
         raise MissingInput(", ".join(map(str, paths)), "no file in there", "nothing was added")
     return files
+
+
+def _left(paths: list[Path]) -> list[Path]:
+    """List what folders hold beside visible files: folders, broken links, hidden files."""
+    inside = (entry for path in paths if path.is_dir() for entry in sorted(path.iterdir()))
+    return [entry for entry in inside if not entry.is_file() or entry.name.startswith(".")]
 
 
 def _warning(file: Path) -> str:

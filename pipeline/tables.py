@@ -134,7 +134,11 @@ def read(
     with _open(path, fmt) as file:
         wanted = list(names if names is not None else fmt.names)
         groups, first = _groups(file, start, stop)
-        table = file.read_row_groups(groups, columns=wanted)
+        try:
+            table = file.read_row_groups(groups, columns=wanted)
+        except (pa.ArrowException, OSError) as error:
+            told = " ".join(str(error).split())
+            raise BadFormat(path, f"is damaged: {told}", "delete it and run `dvc repro`") from None
     end = None if stop is None else stop - start
     table = table.slice(start - first, end)
     shapes = {column.name: column for column in fmt.columns}
@@ -172,8 +176,8 @@ def _open(path: Path, fmt: Format) -> pq.ParquetFile:
         raise MissingInput(path, f"no {fmt.name} table here", "run `dvc repro`")
     try:
         file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise BadFormat(path, f"is not Parquet: {error}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise BadFormat(path, f"is not Parquet: {' '.join(str(error).split())}") from None
     if not file.schema_arrow.equals(arrow_schema(fmt)):
         file.close()
         raise BadFormat(path, f"columns differ from {fmt.name} in docs/formats.md")

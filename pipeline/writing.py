@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         raise Problem(path, "expected a file to write, found a folder or device", "name another")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    short = zlib.crc32(path.name.encode(errors="surrogateescape"))  # a name may be 255 bytes long
+    part = path.with_name(f".{short:08x}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         with part.open("rb") as file:

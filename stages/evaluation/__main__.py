@@ -82,11 +82,10 @@ def _subject(
     made = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
     moved = motion_scores.rows(held, made)
     seen, valid = landmarks_of_video(VIDEOS / f"{subject.name}.mp4")
-    drawn_seen, drawn_valid = landmarks_of(drawn.answers["generator"])
     fps = held.clips[0].fps
     style = {f"style_of_{name}": _style_distance(held, name, fps, params) for name in names}
     again = motion_scores.redetected(held, seen, valid)
-    drawn_again = motion_scores.seen_again(drawn.points[drawn_valid], drawn_seen[drawn_valid])
+    drawn_again = _drawn_again(drawn)
     scores: dict[str, Any] = {
         "frames": len(drawn.rows),
         "frames_of_new_scenes": drawn.new_scene,
@@ -108,11 +107,13 @@ def _subject(
         f"{len(drawn.rows)} frames from true landmarks, on the face crop",
         f"{scores['gain_psnr_face']:+.2f} dB over the best trivial row.",
         *_new_scenes(drawn.new_scene),
-        f"Detected again in them: mouth r = {drawn_again['mouth_correlation']:.2f}, amplitude",
-        f"{drawn_again['mouth_amplitude']:.2f}; eyes r = {drawn_again['eyes_correlation']:.2f},",
-        f"amplitude {drawn_again['eyes_amplitude']:.2f} of the true one.",
         "",
         pictures.table(pictured),
+        "",
+        "Openings of mouth and eyes, detected again in these pictures, against the true ones:",
+        "correlation, and amplitude over the true one.",
+        "",
+        pictures.table(drawn_again),
         "",
         f"{len(made)} frames from voice. The mouth's opening, detected again in the rendered",
         f"video, follows the truth with r = {again['mouth_correlation']:.2f}.",
@@ -121,6 +122,24 @@ def _subject(
         "",
     ]
     return Scored(scores, page, reconstruction.columns(subject.name, drawn, framewise))
+
+
+def _drawn_again(drawn: reconstruction.Drawn) -> dict[str, reconstruction.Scores]:
+    """See mouth and eyes again in the truth, in what was drawn from its landmarks, in a copy.
+
+    The truth's row tells what the pictures' size and the detector cost.
+    """
+    shown = {name: drawn.answers[name] for name in ("generator", "nearest_frame_aligned")}
+    clips = [row.clip.id for row in drawn.rows]
+    scores = {}
+    for name, images in ({"truth": drawn.truth} | shown).items():
+        found = [
+            landmarks_of(images[i] for i in range(len(clips)) if clips[i] == clip)
+            for clip in dict.fromkeys(clips)
+        ]
+        points, valid = (np.concatenate(part) for part in zip(*found, strict=True))
+        scores[name] = motion_scores.seen_again(drawn.points[valid], points[valid])
+    return scores
 
 
 def _new_scenes(frames: int) -> list[str]:

@@ -21,7 +21,7 @@ def landmarks_of_video(path: Path) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def landmarks_of(pictures: Iterable[Image]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Detect the 68 landmarks in square pictures, one after the other.
+    """Detect the 68 landmarks in square pictures of one clip, in order of time.
 
     Returns:
         Points (N, 68, 2) in px of a 256 px frame, NaN where no face was found, and where one

@@ -48,7 +48,7 @@ class GeneratorParams(Section):
     """Section `generator`: networks, data and L_G of both phases."""
 
     size: Annotated[int, Field(ge=16)]
-    channels: Annotated[tuple[int, ...], Field(min_length=1)]
+    channels: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
     steps: Annotated[int, Field(gt=0)]
     batch: Annotated[int, Field(gt=0)]
     lr: Annotated[float, Field(gt=0)]
@@ -64,6 +64,11 @@ class GeneratorParams(Section):
     one_shot: Share
     rare: Share
     focus: Weight
+
+    @property
+    def compares(self) -> bool:
+        """Tell whether L_G asks for a perceptual network."""
+        return bool(self.perceptual.images and (self.losses.perceptual or self.losses.style))
 
     @model_validator(mode="after")
     def _power_of_two(self) -> "GeneratorParams":

@@ -73,7 +73,7 @@ class GeneratorTask:
         }
         self.averaged: tuple[str, ...] = ("unet",)
         self.perceptual: nn.Module | None = None
-        if params.perceptual.images and (params.losses.perceptual or params.losses.style):
+        if params.compares:
             self.perceptual = load_perceptual(params.perceptual.network, params.perceptual.taps)
 
     def batch(self, step: int, rng: np.random.Generator) -> Batch:

@@ -45,6 +45,8 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
         raise Problem(out, "expected a name that ends in .mp4")
     if not audio.is_file():
         raise MissingInput(audio, "no such file")
+    if out.exists() and out.samefile(audio):
+        raise Problem(out, "is the voice itself, which stays as it is", "name another file")
     params = section("render", RenderParams)
     seed = section("training", Training).seed
     models = load_models(identity, style)

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from pipeline.params import Section, section
 from pipeline.problems import BadParams, one_line
 from stages.sample import make_sample
@@ -19,9 +21,9 @@ class SampleSubject(Section):
 class SampleParams(Section):
     """Section `sample`: pixels, frames a second, seconds, and the subjects to make."""
 
-    size: int
-    fps: int
-    seconds: float
+    size: int = Field(ge=64, le=2048)
+    fps: int = Field(ge=5, le=120)
+    seconds: float = Field(ge=2)
     subjects: dict[str, SampleSubject]
 
 

@@ -38,6 +38,9 @@ def test_the_params_of_the_repo_and_of_its_presets_pass(written):
         ("style_generator:\n  steps: 200", "style_generator:\n  steps: 0", "style_generator.steps"),
         ("lambda_sp: 1.0", "lambda_sp: -1.0", "lambda_sp"),
         ("region_weights:", "region_weigths: {}\nregion_weights:", "region_weigths"),
+        ("  seconds: 40\n", "  seconds: 0\n", "sample.seconds"),
+        ("  channels: [32, 64", "  channels: [0, 64", "generator.channels"),
+        ("    sample_calm: {role: seen}", "    Anna B: {role: seen}", "Anna B"),
         ("training: {seed: 1", "training: {seed: -1", "training.seed"),
     ],
 )

@@ -1,4 +1,5 @@
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,16 @@ def test_what_is_no_problem_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), one_line():
         raise ZeroDivisionError
     assert str(Problem("a", "b")) == "a: b"
+
+
+def test_a_file_that_cannot_be_used_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped, one_line():
+        (tmp_path / ("a" * 300)).read_text()
+    assert stopped.value.code == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "aaa: file name too long" in told
+    with pytest.raises(OSError, match="nothing to name"), one_line():
+        raise OSError("nothing to name")

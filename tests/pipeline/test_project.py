@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -99,6 +100,64 @@ def test_nothing_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip
 def test_a_bad_name_is_refused(empty: Path, clip: Path, name: str) -> None:
     with pytest.raises(BadParams):
         project.add([clip], name)
+
+
+def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> None:
+    project.add([clip], "speaker")  # the samples leave
+    with pytest.raises(BadParams, match="sample subject"):
+        project.add([clip], "sample_calm")
+    (empty / "data/raw/sample_lively.dvc").touch()  # of an older version, or by hand
+    with pytest.raises(BadParams, match="subject of yours"):
+        project.add_sample()
+    assert read()["subjects"]["seen"] == ["speaker"]
+
+
+def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
+    empty: Path, clip: Path
+) -> None:
+    os.mkfifo("pipe.mp4")
+    with pytest.raises(Problem, match="pipe"):
+        project.add([Path("pipe.mp4")], "speaker")
+    Path("held_out.txt").write_text("notes")
+    with pytest.raises(Problem, match="own file"):
+        project.add([clip, Path("held_out.txt")], "speaker")
+    assert not (empty / "data/raw/speaker").exists()
+
+
+def test_what_a_folder_holds_beside_files_is_told(empty: Path, clip: Path) -> None:
+    folder = empty / "videos"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(clip, folder)
+    (folder / "gone.mp4").symlink_to("nowhere")
+    (folder / ".hidden.mp4").touch()
+    added = project.add([folder], "speaker")
+    assert [path.name for path in added.copied] == [clip.name]
+    for name in ("more", "gone.mp4", ".hidden.mp4"):
+        assert any(f"{name}: " in warning for warning in added.warnings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("subjects:\n  all:", "people:\n  all:", "subjects"),
+        ("sample:\n  size", "samples:\n  size", "sample"),
+    ],
+)
+def test_a_missing_section_is_named(empty: Path, old: str, new: str, named: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert old in text
+    Path("params.yaml").write_text(text.replace(old, new))
+    for change in (project.add_sample, lambda: project.apply_preset("tiny")):
+        with pytest.raises(BadParams, match=named):
+            change()
+
+
+def test_a_section_that_is_a_number_is_written_anew_by_a_preset(empty: Path) -> None:
+    text = Path("params.yaml").read_text()
+    start, end = text.index("match:"), text.index("motion:")
+    Path("params.yaml").write_text(text[:start] + "match: 5\n" + text[end:])
+    project.apply_preset("laptop")
+    assert read()["match"] == read(REPO / "params.yaml")["match"]
 
 
 def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Path) -> None:

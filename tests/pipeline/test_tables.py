@@ -96,6 +96,9 @@ def test_another_format_a_torn_file_and_no_file_are_told_apart(tmp_path: Path) -
         tables.read(tmp_path / "torn.parquet", MATCH)
     with pytest.raises(MissingInput):
         tables.read(tmp_path / "none.parquet", MATCH)
+    (tmp_path / "blank.parquet").write_bytes(data[:4] + bytes(100) + data[104:])
+    with pytest.raises(BadFormat, match="damaged"):
+        tables.read(tmp_path / "blank.parquet", MATCH)
 
 
 def test_images_are_not_compressed_twice(tmp_path: Path) -> None:

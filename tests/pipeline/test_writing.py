@@ -37,3 +37,15 @@ def test_a_device_or_folder_is_never_replaced_by_a_file(tmp_path: Path) -> None:
         with pytest.raises(Problem, match="name another"), whole_file(target):
             pass
     assert Path("/dev/full").is_char_device()
+
+
+def test_a_name_of_the_longest_length_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 251 + ".mp4")
+    with whole_file(path) as part:
+        assert part.suffix == ".mp4"
+        part.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    with whole_file(tmp_path / "one") as one, whole_file(tmp_path / "two") as two:
+        assert one != two
+        one.touch()
+        two.touch()

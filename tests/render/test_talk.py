@@ -70,6 +70,16 @@ def test_wrong_inputs_are_told_before_anything_is_loaded(project):
         render_talk("ann", "ann", say(0.2), Path("talk.avi"))
 
 
+def test_the_voice_is_never_written_over(project):
+    render_talk("ann", "ann", say(0.2), Path("voice.mp4"))
+    before = Path("voice.mp4").read_bytes()
+    Path("link.mp4").hardlink_to("voice.mp4")
+    for out in ("voice.mp4", "link.mp4"):
+        with pytest.raises(Problem, match="voice itself"):
+            render_talk("ann", "ann", Path("voice.mp4"), Path(out))
+    assert Path("voice.mp4").read_bytes() == before
+
+
 def test_a_file_without_sound_is_told(project):
     Path("text.wav").write_text("these are words")
     with pytest.raises(Problem, match=r"text\.wav"):
