@@ -1,11 +1,11 @@
-"""The command line: a thin layer over `pipeline.project`, `pipeline.demo`, `pipeline.doctor`."""
+"""The command line: a thin layer over modules of the running half of `pipeline`."""
 
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from pipeline.problems import one_line
+from pipeline.problems import Problem, one_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +70,6 @@ def neutral(
 ) -> None:
     """Set the neutral image, the face that style patterns are made with; yours stays as it is."""
     from pipeline import project
-    from pipeline.problems import Problem
 
     if sample == (image is not None):
         raise Problem("neutral", "expected either a picture or --sample")
@@ -147,6 +146,26 @@ def doctor() -> None:
     from pipeline.doctor import report
 
     raise typer.Exit(report())
+
+
+@app.command()
+def verify(
+    against: Annotated[
+        Optional[Path],  # noqa: UP045  # typer reads it
+        typer.Option(help="Instead: compare dvc.lock with another, stage by stage."),
+    ] = None,
+    write_lock: Annotated[
+        Optional[Path],  # noqa: UP045  # typer reads it
+        typer.Option(help="If nothing differs, write dvc.lock here with this CPU's flags."),
+    ] = None,
+) -> None:
+    """Hash the item store, the outs and DVC's cache again; name what differs."""
+    from pipeline import locks
+    from pipeline import verify as verifying
+
+    if against and write_lock:
+        raise Problem("verify", "expected --against or --write-lock, found both")
+    raise typer.Exit(locks.compare(against) if against else verifying.run(write_lock))
 
 
 def main() -> None:

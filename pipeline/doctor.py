@@ -22,7 +22,7 @@ def report() -> int:
     """Print the machine; return 1 where something needed is missing."""
     missing: list[str] = []
     print(f"python   {platform.python_version()} on {platform.platform()}")
-    print(f"cpu      {os.cpu_count()} cores, {_cpu()}")
+    print(f"cpu      {os.cpu_count()} cores, {cpu()}")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     print(f"memory   {memory:.0f} GB (the laptop preset needs {_MEMORY_GB:.0f})")
     disk = shutil.disk_usage(Path.cwd()).free / 2**30
@@ -48,7 +48,8 @@ def report() -> int:
     return 1 if missing else 0
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Name this machine's CPU and which of the flags that change results it has."""
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return platform.processor() or "flags unknown"

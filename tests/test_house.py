@@ -21,7 +21,19 @@ ORDER = (
     "render",
     "evaluation",
 )
-RUNNING = ("cli", "project", "demo", "check", "doctor", "timing", "formats_page", "sweep")
+RUNNING = (
+    "cli",
+    "project",
+    "demo",
+    "check",
+    "doctor",
+    "timing",
+    "formats_page",
+    "sweep",
+    "verify",
+    "locks",
+    "recorded",
+)
 
 
 def imports(path: Path) -> set[str]:

@@ -116,6 +116,19 @@ def test_running_again_runs_nothing(made: Project) -> None:
     assert made.repro() == []
 
 
+def test_every_byte_is_what_was_recorded_and_a_flipped_one_is_named(made: Project) -> None:
+    output = made.run("idiolect", "verify")
+    assert "nothing differs" in output
+    assert "not recorded" not in output
+    item = next((made.root / ".idiolect/items").rglob("frames.parquet"))
+    for path in (item, made.root / "models/generator.safetensors"):
+        before = path.read_bytes()
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        assert f"differs: {path.relative_to(made.root)}: " in made.run("idiolect", "verify", code=1)
+        path.write_bytes(before)
+    made.run("idiolect", "verify")
+
+
 def test_changing_region_weights_reruns_only_the_generator_and_what_follows(made: Project) -> None:
     before, files = made.outs(), made.files("models/*", "reports/videos/*.mp4", "reports/*.json")
     made.edit("mouth: 5.0, eyes", "mouth: 6.0, eyes")
