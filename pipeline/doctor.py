@@ -15,7 +15,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 _PACKAGES = ("torch", "dvc", "mediapipe", "faiss-cpu", "faiss-gpu", "face-alignment", "piper-tts")
 _DISK_GB, _MEMORY_GB = 5.0, 6.0
 # Seconds of `_step_seconds` on the machine of `timing.SECONDS`.
-_REFERENCE_STEP = 0.108
+_REFERENCE_STEP = 0.081
 
 
 def report() -> int:
