@@ -6,24 +6,44 @@ Nothing here keeps a whole video in memory; sources are only read.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.decoding import decoded, sound_pieces
+from pipeline.encoding import encode_video
 from pipeline.pictures import Image
 from pipeline.problems import Problem
-from pipeline.wav import AUDIO_RATE, int16
-from pipeline.writing import whole_file
+from pipeline.wav import AUDIO_RATE
 
-_GAP = 0.04  # sound that is late or early by more than this is moved to its time stamp
+__all__ = [
+    "LARGEST",
+    "NotAVideo",
+    "TooLarge",
+    "VideoFacts",
+    "at_rate",
+    "audio",
+    "encode_video",
+    "facts",
+    "frames",
+    "read_audio",
+    "sound",
+]
+
+LARGEST = 36_000_000  # pixels of a picture; 8K has 33 million
 _ITU601, _ITU709 = 5, 1
+# Demuxers that take a text for a picture or read other files than the one they were given.
+_NO_VIDEO = {"tty": "a text", **dict.fromkeys(("concat", "dash", "hls", "imf"), "a playlist")}
 
 
 class NotAVideo(Problem):
     """A file holds no video that can be decoded."""
+
+
+class TooLarge(NotAVideo):
+    """A video's pictures have more pixels than are allowed."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +62,22 @@ class VideoFacts:
 def _opened(path: Path) -> Iterator[Any]:
     import av
 
+    if not path.exists():
+        raise NotAVideo(path.name, "no such file")
     if path.is_file() and path.stat().st_size == 0:
         raise NotAVideo(path.name, "expected a video, found an empty file (0 bytes)")
     av.logging.set_level(None)  # what is wrong is told once, by us
     try:
-        container = av.open(str(path), metadata_errors="replace")
-    except FileNotFoundError:
-        raise NotAVideo(path.name, "no such file") from None
+        # A file and nothing else: a name is no address, and no playlist fetches anything.
+        container = av.open(
+            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
     except (av.FFmpegError, OSError) as error:
         raise NotAVideo(path.name, f"not a video: {_words(error)}") from None
     with container:
+        other = _NO_VIDEO.get(container.format.name)
+        if other:
+            raise NotAVideo(path.name, f"not a video: {other} ({container.format.name})")
         yield container
 
 
@@ -60,10 +86,15 @@ def _words(error: BaseException) -> str:
     return str(text).lower()
 
 
-def _video_stream(container: Any, path: Path) -> Any:
+def _video_stream(container: Any, path: Path, largest: int) -> Any:
+    """Choose the video; refuse its pictures by their header before any is decoded."""
     streams = [s for s in container.streams.video if not _is_cover(s)]
     if not streams:
         raise NotAVideo(path.name, "not a video: it has no pictures that move")
+    context = streams[0].codec_context
+    _Screen(path, streams[0], largest).width(context.width, context.height)
+    # Later pictures may be larger than the header says: the decoder refuses to make room for them.
+    context.options = {"max_pixels": str(2 * largest)}
     return streams[0]
 
 
@@ -78,14 +109,19 @@ def _origin(stream: Any) -> float:
     return float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
 
 
-def facts(path: Path) -> VideoFacts:
-    """Read what a video says of itself, and decode its first frame; raise NotAVideo."""
+def facts(path: Path, largest: int = LARGEST) -> VideoFacts:
+    """Read what a video says of itself, and decode its first frame.
+
+    Raises:
+        NotAVideo: the file cannot be opened, or not one of its frames can be decoded.
+        TooLarge: its pictures have more than `largest` pixels.
+    """
     with _opened(path) as container:
-        stream = _video_stream(container, path)
-        first = next(iter(_decoded(container, stream)), None)
+        stream = _video_stream(container, path, largest)
+        first = next(iter(decoded(container, stream)), None)
         if first is None:
             raise NotAVideo(path.name, "not a video: not one frame can be decoded")
-        height, width = _shown(first, stream).shape[:2]
+        height, width = _Screen(path, stream, largest)(first).shape[:2]
         duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
         if not duration and container.duration:
             duration = container.duration / 1_000_000
@@ -100,25 +136,39 @@ def facts(path: Path) -> VideoFacts:
 
 
 def frames(
-    path: Path, start: float = 0.0, end: float = float("inf"), threads: int = 1
+    path: Path,
+    start: float = 0.0,
+    end: float = float("inf"),
+    *,
+    size: tuple[int, int] | None = None,
+    largest: int = LARGEST,
 ) -> Iterator[tuple[float, Image]]:
     """Yield (time in s, RGB (H, W, 3)) of every frame shown in [start, end), in order.
 
     Rotation flags and non-square pixels are honoured. Damaged stretches are left out: the times
     show the hole. The frame that is on the screen at `start` comes first, with its own time.
 
+    Args:
+        path: the video.
+        start: in seconds.
+        end: in seconds.
+        size: (H, W) that every frame is scaled to, as players do where it changes on the way.
+        largest: pixels that a picture may have.
+
     Raises:
         NotAVideo: the file cannot be opened or holds no video.
+        TooLarge: a picture has too many pixels.
     """
     with _opened(path) as container:
-        stream = _video_stream(container, path)
+        stream = _video_stream(container, path, largest)
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads
+        stream.codec_context.thread_count = 1
+        shown = _Screen(path, stream, largest, size)
         origin, last, held = _origin(stream), -1.0, None
         if start > 1.0:
             container.seek(int((start - 1.0 + origin) / stream.time_base), stream=stream)
         step = 1.0 / float(stream.average_rate or 25)
-        for frame in _decoded(container, stream):
+        for frame in decoded(container, stream):
             time = last + step if frame.time is None else float(frame.time) - origin
             if time <= last and last >= 0:
                 continue  # a broken time stamp: time never runs backwards
@@ -129,45 +179,46 @@ def frames(
                 held = (time, frame)
                 continue
             if held is not None and time > start:
-                yield held[0], _shown(held[1], stream)
+                yield held[0], shown(held[1])
             held = None
-            yield time, _shown(frame, stream)
+            yield time, shown(frame)
         if held is not None:
-            yield held[0], _shown(held[1], stream)
+            yield held[0], shown(held[1])
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Decode what can be decoded: a damaged packet costs its own frames only."""
-    import av
+@dataclass(frozen=True)
+class _Screen:
+    """Shows a stream's decoded frames as a player does: RGB, upright, with square pixels."""
 
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except (av.FFmpegError, OSError):
-            return
-        try:
-            decoded = packet.decode()
-        except av.FFmpegError:
-            continue
-        yield from (frame for frame in decoded if not frame.is_corrupt)
+    path: Path
+    stream: Any
+    largest: int
+    size: tuple[int, int] | None = None
 
+    def __call__(self, frame: Any) -> Image:
+        space = frame.colorspace
+        if space == 2:  # not told: players take BT.601 for small and BT.709 for large pictures
+            space = _ITU709 if frame.height >= 720 else _ITU601
+        turns = round(frame.rotation / 90) % 4
+        width, height = self.width(frame.width, frame.height), frame.height
+        if self.size is not None:
+            height, width = self.size[::-1] if turns % 2 else self.size
+        rgb = frame.reformat(
+            width=width, height=height, format="rgb24", src_colorspace=space, threads=1
+        )
+        image = np.asarray(rgb.to_ndarray(), np.uint8)
+        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
-def _shown(frame: Any, stream: Any) -> Image:
-    """Convert a decoded frame to RGB as a player shows it."""
-    space = frame.colorspace
-    if space == 2:  # not told: players take BT.601 for small and BT.709 for large pictures
-        space = _ITU709 if frame.height >= 720 else _ITU601
-    width = frame.width
-    shape = stream.sample_aspect_ratio
-    if shape and shape != 1:
-        width = max(2, round(frame.width * float(shape)))
-    rgb = frame.reformat(width=width, format="rgb24", src_colorspace=space, threads=1)
-    image = np.asarray(rgb.to_ndarray(), np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    def width(self, width: int, height: int) -> int:
+        """Width of a picture with its pixels made square; raise TooLarge."""
+        shape = self.stream.sample_aspect_ratio
+        square = max(2, round(width * float(shape))) if shape and shape != 1 else width
+        pixels = max(width, square) * height
+        if pixels > self.largest:
+            size = f"its pictures have {pixels / 1e6:.0f} megapixels"
+            found = f"{max(width, square)}×{height} (limit {self.largest / 1e6:g})"
+            raise TooLarge(self.path.name, f"{size}: {found}")
+        return square
 
 
 def at_rate(
@@ -219,7 +270,7 @@ def audio(
         if start > 2.0:
             container.seek(int((start - 2.0 + origin) / stream.time_base), stream=stream)
         total, at, position = round((end - start) * rate), 0, 0
-        for when, piece in _sound(container, stream, rate):
+        for when, piece in sound_pieces(container, stream, rate):
             if when is not None:
                 position = round((when - origin - start) * rate)
             if position >= total:
@@ -239,44 +290,12 @@ def _silence(samples: int) -> Iterator[NDArray[np.int16]]:
         yield np.zeros(min(AUDIO_RATE, samples - first), np.int16)
 
 
-def _sound(
-    container: Any, stream: Any, rate: int
-) -> Iterator[tuple[float | None, NDArray[np.int16]]]:
-    """Yield resampled pieces: with a time where a stretch begins, None where one goes on."""
-    from av.audio.resampler import AudioResampler
-
-    resampler, expected, begun = None, None, None
-    for frame in _decoded(container, stream):
-        time = expected if frame.time is None else float(frame.time)
-        if time is None:
-            time = 0.0
-        if resampler is None or expected is None or abs(time - expected) > _GAP:
-            if resampler is not None:
-                yield from _pieces(resampler, None, None)
-            resampler, begun = AudioResampler(format="s16", layout="mono", rate=rate), time
-        for piece in _pieces(resampler, frame, begun):
-            begun = None
-            yield piece
-        expected = time + frame.samples / frame.sample_rate
-    if resampler is not None:
-        yield from _pieces(resampler, None, begun)
-
-
-def _pieces(
-    resampler: Any, frame: Any, begun: float | None
-) -> Iterator[tuple[float | None, NDArray[np.int16]]]:
-    for out in resampler.resample(frame):
-        if out.samples:
-            yield begun, np.asarray(out.to_ndarray(), np.int16).reshape(-1)
-            begun = None
-
-
 def sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[NDArray[np.int16]]:
     """Yield the sound of any audio or video file in pieces, mono; raise NotAVideo for none."""
     with _opened(path) as container:
         if not container.streams.audio:
             raise NotAVideo(path.name, "has no sound")
-        for _, piece in _sound(container, container.streams.audio[0], rate):
+        for _, piece in sound_pieces(container, container.streams.audio[0], rate):
             yield piece
 
 
@@ -285,77 +304,3 @@ def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
     pieces = list(sound(path, rate))
     whole = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
     return whole.astype(np.float32) / np.float32(32768)
-
-
-def encode_video(
-    path: Path,
-    pictures: Iterable[Image],
-    fps: float,
-    sound: tuple[NDArray[Any], int] | None = None,
-    crf: int = 18,
-) -> None:
-    """Write H.264 (and AAC) as MP4, whole or not at all, with the same bytes for the same input.
-
-    Args:
-        path: the file, ending in .mp4.
-        pictures: RGB (H, W, 3), all of one size, H and W even.
-        fps: frames a second.
-        sound: mono samples (N,), int16 or floats within -1 to 1, and their rate.
-        crf: x264's constant quality, 0 (lossless) to 51.
-    """
-    import av
-
-    with (
-        whole_file(path) as part,
-        av.open(str(part), "w", options={"movflags": "+faststart"}) as out,
-    ):
-        out.metadata.clear()
-        rate = Fraction(fps).limit_denominator(1001)
-        stream = out.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
-        voice = _voice_stream(out, sound[1]) if sound is not None else None
-        _prepare(stream)
-        for index, picture in enumerate(pictures):
-            if index == 0:
-                stream.height, stream.width = picture.shape[:2]
-                if picture.shape[0] % 2 or picture.shape[1] % 2:
-                    raise Problem(path.name, f"H.264 needs even sizes, found {picture.shape[:2]}")
-            out.mux(stream.encode(_yuv(picture, index)))
-        out.mux(stream.encode(None))
-        if sound is not None:
-            _encode_sound(out, voice, *sound)
-
-
-def _prepare(stream: Any) -> None:
-    stream.pix_fmt = "yuv420p"
-    context = stream.codec_context
-    context.thread_count = 1  # other numbers give other bytes
-    context.colorspace = context.color_primaries = context.color_trc = _ITU709
-    context.color_range = 1
-
-
-def _yuv(picture: Image, index: int) -> Any:
-    from av import VideoFrame
-
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    frame = frame.reformat(
-        format="yuv420p", dst_colorspace=_ITU709, dst_color_range=1, interpolation="AREA", threads=1
-    )
-    frame.pts = index
-    return frame
-
-
-def _voice_stream(out: Any, rate: int) -> Any:
-    stream = out.add_stream("aac", rate=rate, layout="mono")
-    stream.bit_rate = 128_000 if rate >= 32000 else 64_000
-    return stream
-
-
-def _encode_sound(out: Any, stream: Any, samples: NDArray[Any], rate: int) -> None:
-    from av import AudioFrame
-
-    whole = int16(np.asarray(samples)).reshape(1, -1)
-    for first in range(0, whole.shape[1], 1024):
-        frame = AudioFrame.from_ndarray(whole[:, first : first + 1024].copy(), "s16", "mono")
-        frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
-        out.mux(stream.encode(frame))
-    out.mux(stream.encode(None))
