@@ -66,9 +66,18 @@ LEDGER = Format(
     "data/clips/ROLE/S/clips.parquet",
     "one clip, or one video (or shot) that gave none; the subject's in = ok + rejected + failed",
     (
-        Column("video", "string", "file name inside data/raw/S"),
+        Column(
+            "video",
+            "string",
+            r"file name inside data/raw/S on one line: \n, \\, \xe9 for a byte that is no UTF-8",
+        ),
         Column("sha256", "string", "of the video's bytes"),
-        Column("clip", "string", "clip id: file name without suffix, '-', shot number of 3 digits"),
+        Column(
+            "clip",
+            "string",
+            "clip id: file name without suffix, '-', shot number of 3 digits; a name too long "
+            "or unsafe for a folder is cut, has _ for what is unsafe, and 8 digits of its hash",
+        ),
         Column("status", "string", "ok | rejected | failed"),
         Column("reason", "string", "why not ok: expected and found; empty for ok"),
         Column("start", "float64", "where the clip begins in the video", "s"),

@@ -73,8 +73,8 @@ def compute(item: str, target: Path, make: Callable[[Path], None], store: Path =
 
     What the store has is hashed before it is used: a damaged item is told and made again.
     """
-    kept = store / item[:2] / item
-    made = not _whole(kept)
+    kept = _place(item, store)
+    made = not fetch(item, target, store)
     if made:
         if kept.exists():
             print(f"damaged: {kept}: not the bytes it was made with; made again", file=sys.stderr)
@@ -82,9 +82,26 @@ def compute(item: str, target: Path, make: Callable[[Path], None], store: Path =
             make(part)
             hashes = {name: file_hash(path) for name, path in files(part).items()}
             (part / MANIFEST).write_text(json.dumps(hashes, indent=1))
+        _copy(kept, target)
+    return made
+
+
+def fetch(item: str, target: Path, store: Path = STORE) -> bool:
+    """Fill the folder `target` with the item's files if the store has them whole; tell whether."""
+    kept = _place(item, store)
+    if not _whole(kept):
+        return False
+    _copy(kept, target)
+    return True
+
+
+def _place(item: str, store: Path) -> Path:
+    return store / item[:2] / item
+
+
+def _copy(kept: Path, target: Path) -> None:
     with whole_folder(target) as part:
         shutil.copytree(kept, part, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
-    return made
 
 
 def _whole(folder: Path) -> bool:

@@ -88,13 +88,26 @@ def _words(error: BaseException) -> str:
 
 def _video_stream(container: Any, path: Path, largest: int) -> Any:
     """Choose the video; refuse its pictures by their header before any is decoded."""
-    streams = [s for s in container.streams.video if not _is_cover(s)]
+    streams = _moving(container)
     if not streams:
-        raise NotAVideo(path.name, "not a video: it has no pictures that move")
+        raise NotAVideo(path.name, "not a video: it has no pictures that move and can be decoded")
     context = streams[0].codec_context
     _Screen(path, streams[0], largest).width(context.width, context.height)
     # Later pictures may be larger than the header says: the decoder refuses to make room for them.
     context.options = {"max_pixels": str(2 * largest)}
+    return streams[0]
+
+
+def _moving(container: Any) -> list[Any]:
+    """List the streams of pictures that a decoder is there for."""
+    return [s for s in container.streams.video if s.codec_context and not _is_cover(s)]
+
+
+def _audible(container: Any, path: Path) -> Any:
+    """Choose the sound that a decoder is there for."""
+    streams = [s for s in container.streams.audio if s.codec_context]
+    if not streams:
+        raise NotAVideo(path.name, "has no sound that can be decoded")
     return streams[0]
 
 
@@ -131,7 +144,7 @@ def facts(path: Path, largest: int = LARGEST) -> VideoFacts:
             width=width,
             height=height,
             codec=str(stream.codec_context.name),
-            audio=len(container.streams.audio) > 0,
+            audio=any(s.codec_context for s in container.streams.audio),
         )
 
 
@@ -262,10 +275,8 @@ def audio(
         NotAVideo: the file has no sound.
     """
     with _opened(path) as container:
-        if not container.streams.audio:
-            raise NotAVideo(path.name, "has no sound")
-        stream = container.streams.audio[0]
-        pictures = [s for s in container.streams.video if not _is_cover(s)]
+        stream = _audible(container, path)
+        pictures = _moving(container)
         origin = _origin(pictures[0]) if pictures else _origin(stream)
         if start > 2.0:
             container.seek(int((start - 2.0 + origin) / stream.time_base), stream=stream)
@@ -293,9 +304,7 @@ def _silence(samples: int) -> Iterator[NDArray[np.int16]]:
 def sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[NDArray[np.int16]]:
     """Yield the sound of any audio or video file in pieces, mono; raise NotAVideo for none."""
     with _opened(path) as container:
-        if not container.streams.audio:
-            raise NotAVideo(path.name, "has no sound")
-        for _, piece in sound_pieces(container, container.streams.audio[0], rate):
+        for _, piece in sound_pieces(container, _audible(container, path), rate):
             yield piece
 
 

@@ -34,7 +34,7 @@ class _Terminal(Bar):
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),  # file names may hold [brackets]
             console=Console(stderr=True),
         )
         self.note = ""

@@ -1,6 +1,6 @@
 """One video to its clips: shots, faces, crop, constant rate, sound, and a row for each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline import media, tables
 from pipeline.formats import FRAMES, LEDGER
-from pipeline.pictures import encode_jpeg
+from pipeline.pictures import Image, encode_jpeg
 from pipeline.wav import write_wav
 from stages.clips.detector import FaceFinder
 from stages.clips.params import ClipsParams
@@ -19,34 +19,67 @@ from stages.clips.window import Window, face_height, follow, window
 
 Row = dict[str, Any]
 ROWS = "shots.parquet"
+_LEAST_RATE = 10_000  # bytes a second: a header that promises more seconds of a file lies
 
 
-def extract(video: Path, params: ClipsParams, folder: Path) -> None:
-    """Write a video's clips and their rows into an empty folder.
+def extract(
+    video: Path, params: ClipsParams, folder: Path, promise: Callable[[float], None]
+) -> None:
+    """Write a video's clips and their rows into a new folder.
 
     A clip is NNN/frames.parquet and NNN/audio.wav, NNN the shot's number from 001; shots.parquet
     is in the ledger's format, its names and spans left for the subject to fill in.
 
+    Args:
+        video: any file.
+        params: what a clip is made of.
+        folder: is made, with its parents.
+        promise: is told how many seconds × megapixels the header promises.
+
     Raises:
         NotAVideo: nothing of the file can be decoded.
+        TooLarge: its pictures have more than `max_megapixels`.
     """
-    facts = probe(video)
+    folder.mkdir(parents=True)
+    facts = probe(video, params.largest)
+    promise(_promised(facts, video.stat().st_size))
     if facts.audio:
         rows = list(_shots(video, facts, params, folder))
     else:
-        rows = [_row(facts, status="rejected", reason="has no sound (no audio track)")]
+        rows = [_row(facts, status="rejected", reason="has no sound that can be decoded")]
     columns = {name: [row[name] for row in rows] for name in LEDGER.names}
     tables.write(folder / ROWS, LEDGER, columns)
 
 
+def _promised(facts: VideoFacts, size: int) -> float:
+    """Seconds × megapixels of a video of `size` bytes, as its header says and its bytes can hold.
+
+    A picture counts as a megapixel at least.
+    """
+    told = facts.duration if facts.duration > 0 else float("inf")
+    return min(told, size / _LEAST_RATE) * max(facts.width * facts.height / 1e6, 1.0)
+
+
 def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> Iterator[Row]:
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
-    found = shots(media.frames(video), FaceFinder(), step, params.cut_ratio, params.cut_change)
+    source = _frames(video, facts, params)
+    found = shots(source, FaceFinder(), step, params.cut_ratio, params.cut_change)
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
     for number, shot in enumerate(found, 1):
         name = f"{number:03d}"
         yield {**_shot(video, facts, shot, params, folder / name), "clip": name}
+
+
+def _frames(
+    video: Path,
+    facts: VideoFacts,
+    params: ClipsParams,
+    start: float = 0.0,
+    end: float = float("inf"),
+) -> Iterator[tuple[float, Image]]:
+    size = (facts.height, facts.width)
+    return media.frames(video, start, end, size=size, largest=params.largest)
 
 
 def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folder: Path) -> Row:
@@ -75,7 +108,8 @@ def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folde
         (folder / "audio.wav").unlink()
         quiet = f"the sound is silent: {loudness:.0f} dB (at least {params.min_loudness:g} dB)"
         return {**row, "status": "rejected", "reason": quiet}
-    _write_frames(video, folder / "frames.parquet", shot, count, crop, params)
+    source = _frames(video, facts, params, shot.start, shot.end)
+    _write_frames(source, folder / "frames.parquet", shot.start, count, crop, params)
     return {**row, "status": "ok", "fps": params.fps, "frames": count, "size": params.size}
 
 
@@ -95,14 +129,18 @@ def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
 
 
 def _write_frames(
-    video: Path, path: Path, shot: Shot, count: int, crop: Window, params: ClipsParams
+    source: Iterator[tuple[float, Image]],
+    path: Path,
+    start: float,
+    count: int,
+    crop: Window,
+    params: ClipsParams,
 ) -> None:
     second = round(params.fps)
-    source = media.frames(video, shot.start, shot.end)
     with tables.writer(path, FRAMES, second) as add:
         previous, jpeg = None, b""
         rows: list[tuple[int, float, bytes]] = []
-        for index, (time, image) in enumerate(media.at_rate(source, params.fps, shot.start, count)):
+        for index, (time, image) in enumerate(media.at_rate(source, params.fps, start, count)):
             if previous is None or time != previous:
                 jpeg = encode_jpeg(crop.cut(image, params.size), params.jpeg_quality)
                 previous = time

@@ -11,7 +11,13 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class ClipsParams(Section):
-    """What a clip is made of, what is refused, and what is held out."""
+    """What a clip is made of, what is refused, what is held out, and what a video may take.
+
+    The last four bound the decoding of one file; what goes beyond is `failed`, with the limit and
+    what was found. Time is the processor's: `time_floor` for any video, and `time_factor` more for
+    each second of it and each megapixel of its pictures (one at least), as its header says. It may
+    not stand still for longer than `time_floor` either.
+    """
 
     size: Annotated[int, Field(ge=32, le=2048, multiple_of=2)]
     fps: Annotated[float, Field(ge=5, le=120)]
@@ -26,3 +32,12 @@ class ClipsParams(Section):
     long_seconds: Positive
     held_out: Annotated[float, Field(gt=0, lt=1)]
     gap_seconds: Annotated[float, Field(ge=0)]
+    max_megapixels: Annotated[float, Field(gt=0, le=250)]
+    max_memory: Positive
+    time_floor: Positive
+    time_factor: Annotated[float, Field(ge=0)]
+
+    @property
+    def largest(self) -> int:
+        """Pixels that a picture may have."""
+        return round(self.max_megapixels * 1e6)

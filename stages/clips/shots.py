@@ -41,7 +41,8 @@ def shots(
     Args:
         frames: (time in s, RGB picture), in order.
         faces: the face finder.
-        step: how long the last frame is shown, in seconds.
+        step: how long a lone frame is shown, in seconds; else the last frame of a stretch is shown
+            for as long as its frames are on average, whatever the header says.
         ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
         change: the least change of a cut, in grey levels.
     """
@@ -50,22 +51,29 @@ def shots(
     looks: list[tuple[float, list[Box]]] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
+    count = 0
     for time, image in frames:
         hole = bool(found) and time - last > _HOLE_SECONDS
         if not found or hole:
             if found:
-                found[-1].end = last + step
+                found[-1].end = _end(found[-1].start, last, count, step)
                 cuts = _Cuts(ratio, change)
             found.append(Shot(time, time))
-            due = time
+            due, count = time, 0
+        count += 1
         times.extend(cuts(time, image))
         if time >= due - 1e-6:
             looks.append((time, faces(image)))
             due = time + SAMPLE_SECONDS
         last = time
     if found:
-        found[-1].end = last + step
+        found[-1].end = _end(found[-1].start, last, count, step)
     return list(_split(found, times, looks))
+
+
+def _end(start: float, last: float, count: int, step: float) -> float:
+    """Tell when the last of a stretch's frames leaves the screen."""
+    return last + ((last - start) / (count - 1) if count > 1 else min(step, _HOLE_SECONDS))
 
 
 def _split(

@@ -141,8 +141,12 @@ def read_kept(folder: Path) -> dict[str, str]:
     path = folder / HELD_OUT
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text().splitlines()
+    except UnicodeDecodeError:
+        raise BadFormat(f"{path}", "expected text, found bytes that are no UTF-8") from None
     kept = {}
-    for line in path.read_text().splitlines():
+    for line in lines:
         text = line.partition("#")[0].strip()
         if not text:
             continue

@@ -29,6 +29,10 @@ PARAMS = ClipsParams(
     long_seconds=10,
     held_out=0.2,
     gap_seconds=1,
+    max_megapixels=36,
+    max_memory=2,
+    time_floor=120,
+    time_factor=4,
 )
 
 
@@ -117,6 +121,12 @@ def test_a_user_can_name_a_video_to_be_held_out(tmp_path: Path) -> None:
     mine = Piece("ab", "my talk 2.mp4", 0.0, 700)
     kept = read_kept(tmp_path)
     assert assign([mine, piece(1, 500)], PARAMS, "seen", kept)[0] == Split((0, 0), (0, 700))
+
+
+def test_a_held_out_txt_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / HELD_OUT).write_bytes(b"caf\xe9.mp4 whole\n")
+    with pytest.raises(BadFormat, match="no UTF-8"):
+        read_kept(tmp_path)
 
 
 def test_a_line_of_held_out_txt_that_says_nothing_is_an_error(tmp_path: Path) -> None:

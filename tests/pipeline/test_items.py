@@ -20,6 +20,14 @@ def test_an_item_is_made_once_and_restored_after(workdir: Path) -> None:
     assert len(calls) == 1
 
 
+def test_an_item_is_fetched_only_where_it_is_kept(workdir: Path) -> None:
+    assert not items.fetch("ab12", workdir / "one")
+    assert not (workdir / "one").exists()
+    items.compute("ab12", workdir / "two", lambda part: (part / "a.txt").touch())
+    assert items.fetch("ab12", workdir / "one")
+    assert (workdir / "one/a.txt").is_file()
+
+
 def test_an_item_that_fails_is_not_taken_for_done(workdir: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "half.txt").write_text("half")

@@ -1,0 +1,60 @@
+"""A real person with several videos, good and bad: every file and every frame is accounted for."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import tables, versions, wav
+from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, MEL, PARSING
+from pipeline.params import section
+from pipeline.subjects import Subject
+from stages.clips.__main__ import run as cut
+from stages.clips.ledger import clips_of
+from stages.clips.params import ClipsParams
+from stages.landmarks.params import LandmarksParams
+from stages.landmarks.run import run as find_landmarks
+from stages.parsing.params import ParsingParams
+from stages.parsing.run import run as parse
+from stages.speech.__main__ import run as listen
+from stages.speech.params import SpeechParams
+
+PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
+SEEN = Subject("seen", "s")
+
+
+@pytest.mark.slow
+def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_rows(
+    workdir: Path, shared_data: Path
+) -> None:
+    versions.write(Path("versions.yaml"))
+    raw = Path("data/raw/s")
+    raw.mkdir(parents=True)
+    videos = sorted((shared_data / "obama").glob("weekly_720_*.mp4"))
+    for video in videos:
+        (raw / video.name).symlink_to(video)
+    whole = videos[0].read_bytes()
+    (raw / "cut\nshort.mp4").write_bytes(whole[: len(whole) // 3])
+    (raw / "no video.mp4").write_text("words\n")
+    (raw / "copy.mp4").symlink_to(videos[-1])
+    rows = cut(SEEN, section("clips", ClipsParams, PARAMS))
+    find_landmarks(SEEN, section("landmarks", LandmarksParams, PARAMS))
+    parse(SEEN, section("parsing", ParsingParams, PARAMS))
+    listen(SEEN, section("speech", SpeechParams, PARAMS))
+
+    states = Counter(row["status"] for row in rows)
+    assert len({row["video"] for row in rows}) == len(list(raw.iterdir())) == len(videos) + 3
+    assert states["ok"] + states["rejected"] + states["failed"] == len(rows)
+    found = clips_of(SEEN)
+    assert len(found) == states["ok"] >= len(videos) - 1
+    assert Counter(tables.read(Path("data/clips/seen/s/clips.parquet"), LEDGER)["status"]) == states
+    cameras = tables.read(Path("data/landmarks/seen/s/cameras.parquet"), CAMERAS)
+    assert list(cameras["clip"]) == [clip.id for clip in found]
+    for clip in found:
+        name = f"seen/s/{clip.id}.parquet"
+        assert tables.count(clip.video, FRAMES) == clip.frames
+        assert tables.count(Path("data/landmarks") / name, LANDMARKS) == clip.frames
+        assert tables.count(Path("data/parsing") / name, PARSING) == clip.frames
+        assert tables.count(Path("data/speech") / name, MEL) == 2 * clip.frames
+        samples, rate = wav.read_wav(clip.audio)
+        assert len(samples) == round(clip.frames / clip.fps * rate)
