@@ -232,8 +232,12 @@ SYNC = Format(
     "one clip",
     (
         _CLIP,
-        Column("offset", "float64", "how late the audio is against the lips", "s"),
+        Column("status", "string", "ok | assumed | rejected: nothing learns lips from its sound"),
+        Column("reason", "string", "why not ok: expected and found; empty for ok"),
+        Column("late", "float64", "how late the audio is taken to be; NaN for rejected", "s"),
+        Column("offset", "float64", "how late it was found to be; NaN where nothing is told", "s"),
         Column("correlation", "float32", "of predicted with seen mouth opening at that offset"),
+        Column("seconds", "float32", "of lips and sound that the correlation rests on", "s"),
     ),
 )
 

@@ -12,6 +12,7 @@ from pipeline.formats import LANDMARKS, MATCH, PARSING
 from pipeline.pictures import Frames, decode_png
 from pipeline.subjects import Subject
 from stages.clips.ledger import Clip, clips_of
+from stages.motion.lateness import audio_late
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -56,9 +57,13 @@ class Heldout:
         ]
 
     def test_columns(self, name: str) -> Floats:
-        """Return a landmark column over all test spans, joined in ledger order as renders are."""
-        parts = [self.landmarks[clip.id][name][slice(*clip.test)] for clip in self.clips]
-        return np.concatenate(parts)
+        """Return a landmark column over test spans, joined as renders are.
+
+        In ledger order, without clips whose sound is not their lips'.
+        """
+        heard = audio_late(self.subject, DATA)
+        clips = (clip for clip in self.clips if clip.id in heard)
+        return np.concatenate([self.landmarks[c.id][name][slice(*c.test)] for c in clips])
 
     def column(self, rows: list[Row], name: str) -> Floats:
         """Return a landmark column at given rows."""

@@ -95,17 +95,21 @@ def read_recordings(
         data: the folder of clips, landmarks and features.
 
     Raises:
-        MissingInput: an artifact is missing, or not one clip has frames with a face to train on.
+        MissingInput: an artifact is missing, or not one clip has frames with a face to train on and
+            the sound of its lips.
     """
     found = []
     late = audio_late(subject, data)
-    for clip in clips_of(subject, data / "clips"):
-        recording = _read(subject, clip, extra, late[clip.id], data)
+    clips = clips_of(subject, data / "clips")
+    for clip in clips:
+        recording = _read(subject, clip, extra, late[clip.id], data) if clip.id in late else None
         if recording is not None:
             found.append(recording)
     if not found:
+        lost = len(clips) - len(late)
+        why = f" (the sound of {lost} is not its lips': sync.parquet)" if lost else ""
         raise MissingInput(
-            subject, "no clip has a training span with a face", "add videos: `idiolect add`"
+            subject, f"no clip has a training span with a face{why}", "add videos: `idiolect add`"
         )
     return tuple(found)
 

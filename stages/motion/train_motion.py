@@ -231,6 +231,7 @@ def _hashes(subjects: Sequence[Subject], data: Path) -> dict[str, str]:
     files: list[Path] = []
     for subject in subjects:
         files.append(data / "clips" / str(subject) / "clips.parquet")
+        files.append(data / "speech" / str(subject) / "sync.parquet")
         for kind in ("landmarks", "features"):
             files += sorted((data / kind / str(subject)).glob("*.parquet"))
     return {str(path.relative_to(data)): items.file_hash(path) for path in files}

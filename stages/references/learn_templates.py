@@ -161,12 +161,12 @@ def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
 
 
 def read(subject: Subject, data: Path, mean_s: float) -> Spoken:
-    """Read all whole curves of a subject's syllables; clips whose sync is unknown give none."""
+    """Read all whole curves of a subject's syllables; clips of others' sound give none."""
     motion = person.load(subject, mean_s, data)
     speech = data / "speech" / str(subject)
     phones = tables.read(speech / "phones.parquet", PHONES)
     sync = tables.read(speech / "sync.parquet", SYNC)
-    late = dict(zip(sync["clip"], sync["offset"], strict=True))
+    late = dict(zip(sync["clip"], sync["late"], strict=True))
     curves, kinds, lengths = [np.empty((0, STEPS, len(NAMES)))], [], []
     for index, clip in enumerate(motion.clips):
         found = list(syllables(phones, clip.id))

@@ -48,6 +48,8 @@ class Span:
 def spans(subject: Subject, seconds: float) -> list[Span]:
     """List the held-out spans in ledger order, cut to so many seconds in all.
 
+    Clips whose sound is not their lips' are left out.
+
     Raises:
         MissingInput: the subject has nothing held out.
     """
@@ -55,6 +57,8 @@ def spans(subject: Subject, seconds: float) -> list[Span]:
     late = audio_late(subject, DATA)
     left = float("inf")
     for clip in clips_of(subject, DATA / "clips"):
+        if clip.id not in late:
+            continue
         if not found:
             left = round(seconds * clip.fps)
         first, end = clip.test

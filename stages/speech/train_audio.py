@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipeline import items, tables
-from pipeline.formats import MEL
+from pipeline.formats import MEL, SYNC
 from pipeline.models import part, prefixed, save_model
 from pipeline.params import Training, section, seen_subjects
 from pipeline.problems import BadFormat, MissingInput, one_line
@@ -83,14 +83,21 @@ def spans_of(
 ) -> tuple[list[Span], float]:
     """List the training spans of the subjects' clips and the clips' one frame rate.
 
+    Clips whose sound is not their lips' are left out.
+
     Raises:
         MissingInput: no clip has a training span.
         BadFormat: clips of different rates, or mel of another length than its clip.
     """
     spans, rates = [], set()
     for subject in subjects:
+        folder = speech / subject.role / subject.name
+        sync = tables.read(folder / "sync.parquet", SYNC, ["clip", "status"])
+        foreign = set(sync["clip"][sync["status"] == "rejected"])
         for clip in clips_of(subject, clips):
-            path = speech / subject.role / subject.name / f"{clip.id}.parquet"
+            if clip.id in foreign:
+                continue
+            path = folder / f"{clip.id}.parquet"
             energy = tables.read(path, MEL, ["energy"])["energy"]
             if len(energy) != 2 * clip.frames:
                 raise BadFormat(path, f"expected {2 * clip.frames} rows, found {len(energy)}")

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from pipeline import tables
 from pipeline.faces import MEAN_FACE, exponential, project
-from pipeline.formats import CAMERAS, FEATURES, LANDMARKS, LEDGER
+from pipeline.formats import CAMERAS, FEATURES, LANDMARKS, LEDGER, SYNC
 from pipeline.wav import write_wav
 from stages.motion import MotionParams
 from stages.motion.direct import Direct
@@ -75,7 +75,7 @@ def write_subject(
     gain: float = 0.05,
     holes: tuple[int, ...] = (),
 ) -> np.ndarray:
-    """Write clips' ledger, landmarks and features of one clip; return the true openings.
+    """Write clips' ledger, landmarks, features and sync of one clip; return the true openings.
 
     All features carry the opening, so that the mouth can be learnt; the head sways, and
     the shoulders follow it by 0.4.
@@ -143,6 +143,7 @@ def write_subject(
             "phones": np.zeros((2 * frames, len(PHONES))),
         },
     )
+    write_sync(data, subject, {"one-001": 0.0})
     write_wav(data / f"clips/{subject}/one-001/audio.wav", np.zeros(round(frames / fps * 16000)))
     ledger = {
         "video": ["one.mp4"],
@@ -167,3 +168,18 @@ def write_subject(
     }
     tables.write(data / f"clips/{subject}/clips.parquet", LEDGER, ledger)
     return opening
+
+
+def write_sync(data: Path, subject: str, late: dict[str, float]) -> None:
+    """Write how late the sound of clips is, in seconds; NaN where it is not their lips'."""
+    foreign = [np.isnan(seconds) for seconds in late.values()]
+    columns = {
+        "clip": list(late),
+        "status": ["rejected" if other else "ok" for other in foreign],
+        "reason": ["r 0.02 in 16.0 s" if other else "" for other in foreign],
+        "late": list(late.values()),
+        "offset": list(late.values()),
+        "correlation": [0.5] * len(late),
+        "seconds": [16.0] * len(late),
+    }
+    tables.write(data / f"speech/{subject}/sync.parquet", SYNC, columns)

@@ -1,4 +1,4 @@
-"""Late sound: measured on real lips, and the features moved by it."""
+"""Late sound: told as it was judged, and the features moved by it."""
 
 from pathlib import Path
 
@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.formats import FEATURES, LANDMARKS, LEDGER
+from pipeline.formats import FEATURES
+from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
-from pipeline.wav import write_wav
 from stages.clips.ledger import Clip
 from stages.motion.features import FEATURE, read_pairs
 from stages.motion.lateness import audio_late
-from tests.motion.people import write_subject
+from stages.motion.recordings import read_recordings
+from tests.motion.people import write_subject, write_sync
 
 ANN = Subject("seen", "ann")
 
@@ -45,48 +46,22 @@ def test_beyond_the_clip_its_ends_go_on(steps):
     assert read_pairs(ANN, clip(), 298, 300, 3, steps)[:, [0, FEATURE]].tolist() == [[599] * 2] * 2
 
 
-def test_sound_moved_by_so_much_is_measured_later_by_so_much(workdir):
-    opening = write_subject(Path("data"), "seen/ann", gain=0.08)
-    noise = np.random.default_rng(0).normal(0, 1, 300 * 640)
-    measured = []
-    for late in (-3, 5):
-        # Noise as loud as the mouth is open sounds like open lips to the regression.
-        frame = np.arange(300 * 640) / 640.0 - late / 2
-        write_wav(clip().audio, 2 * noise * np.interp(frame, np.arange(300), opening))
-        measured.append(audio_late(ANN, Path("data"))["one-001"])
-    assert abs(measured[1] - measured[0] - 8) <= 1
-
-
-def test_sound_that_tells_nothing_is_left_where_it_is(workdir):
+def test_late_sound_is_told_in_audio_frames(workdir):
     write_subject(Path("data"), "seen/ann")
-    write_wav(clip().audio, np.random.default_rng(0).normal(0, 0.1, 300 * 640))
-    assert audio_late(ANN, Path("data"))["one-001"] == 0
+    write_sync(Path("data"), "seen/ann", {"one-001": -0.061})
+    assert audio_late(ANN, Path("data")) == {"one-001": -3}
 
 
-def test_the_held_out_span_is_not_looked_at(workdir):
-    write_subject(Path("data"), "seen/ann", gain=0.08)
-    rng = np.random.default_rng(1)
-    write_wav(clip().audio, rng.normal(0, 0.1, 300 * 640))
-    before = audio_late(ANN, Path("data"))["one-001"]
-    path = Path("data/landmarks/seen/ann/one-001.parquet")
-    rows = tables.read(path, LANDMARKS)
-    rows["head"] = rows["head"].copy()
-    rows["head"][215:] = np.nan
-    tables.write(path, LANDMARKS, rows)
-    assert audio_late(ANN, Path("data"))["one-001"] == before
+def test_a_clip_of_others_sound_is_left_out(workdir):
+    write_subject(Path("data"), "seen/ann")
+    write_sync(Path("data"), "seen/ann", {"one-001": float("nan")})
+    assert audio_late(ANN, Path("data")) == {}
+    with pytest.raises(MissingInput, match=r"seen/ann: .*the sound of 1 is not its lips'"):
+        read_recordings(ANN, 0.3, Path("data"))
 
 
-def test_a_clip_that_tells_nothing_is_as_late_as_the_persons_others(workdir):
-    opening = write_subject(Path("data"), "seen/ann", gain=0.08)
-    frame = np.arange(300 * 640) / 640.0 - 4
-    noise = np.random.default_rng(0).normal(0, 1, 300 * 640)
-    write_wav(clip().audio, 2 * noise * np.interp(frame, np.arange(300), opening))
-    path = Path("data/clips/seen/ann/clips.parquet")
-    rows = tables.read(path, LEDGER)
-    three = {name: np.concatenate([values] * 3) for name, values in rows.items()}
-    three["clip"] = np.array(["one-001", "short-001", "whole-001"], object)
-    three["train"] = np.array([rows["train"][0], [0, 20], [0, 0]])
-    tables.write(path, LEDGER, three)
-    found = audio_late(ANN, Path("data"))
-    assert found["one-001"] > 3
-    assert found["short-001"] == found["whole-001"] == found["one-001"]
+def test_a_clip_that_was_never_judged_is_named(workdir):
+    write_subject(Path("data"), "seen/ann")
+    write_sync(Path("data"), "seen/ann", {"two-001": 0.0})
+    with pytest.raises(BadFormat, match="no sync of clip one-001"):
+        audio_late(ANN, Path("data"))

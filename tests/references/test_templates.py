@@ -116,7 +116,8 @@ def write_speech(data: Path, name: str, beat: float) -> None:
     ]
     columns = dict(zip(PHONES.names, zip(*rows, strict=True), strict=True))
     tables.write(folder / "phones.parquet", PHONES, columns)
-    sync = {"clip": ["a-001"], "offset": [0.02], "correlation": [0.5]}
+    sync = {"clip": ["a-001"], "offset": [0.02], "correlation": [0.5], "seconds": [12.0]}
+    sync |= {"status": ["ok"], "reason": [""], "late": [0.02]}
     tables.write(folder / "sync.parquet", SYNC, sync)
 
 

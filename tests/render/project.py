@@ -8,7 +8,7 @@ import torch
 
 from pipeline import tables
 from pipeline.faces import project
-from pipeline.formats import CAMERAS, FRAMES, ISPS, LANDMARKS, LEDGER, TEMPLATES
+from pipeline.formats import CAMERAS, FRAMES, ISPS, LANDMARKS, LEDGER, SYNC, TEMPLATES
 from pipeline.models import save_model
 from pipeline.pictures import encode_jpeg, encode_png
 from pipeline.wav import write_wav
@@ -120,6 +120,7 @@ def copy_clip(name: str, to: str) -> None:
     for path, fmt in (
         (Path(f"data/clips/seen/{name}/clips.parquet"), LEDGER),
         (Path(f"data/landmarks/seen/{name}/cameras.parquet"), CAMERAS),
+        (Path(f"data/speech/seen/{name}/sync.parquet"), SYNC),
     ):
         rows = tables.read(path, fmt)
         twice = {column: np.concatenate([values, values]) for column, values in rows.items()}

@@ -13,11 +13,12 @@ from pipeline.params import section
 from pipeline.problems import BadParams, MissingInput, Problem
 from pipeline.subjects import Subject
 from pipeline.wav import AUDIO_RATE
+from stages.evaluation.heldout import Heldout
 from stages.motion.model import NotTrained
 from stages.render import RenderParams
 from stages.render.__main__ import main, run
 from stages.render.heldout import spans, true_landmarks, voice
-from tests.motion.people import FOCAL, SIZE
+from tests.motion.people import FOCAL, SIZE, write_sync
 from tests.render.project import copy_clip, lose_faces
 
 ANN = Subject("seen", "ann")
@@ -69,6 +70,13 @@ def test_held_out_spans_are_cut_to_the_seconds_asked_for(project):
     whole = spans(ANN, 100.0)
     assert (whole[0].first, whole[0].end) == (80, 100)
     assert len(voice(whole)) == 20 * 640
+
+
+def test_a_held_out_clip_of_others_sound_is_not_rendered(project):
+    copy_clip("ann", "two-001")
+    write_sync(Path("data"), "seen/ann", {"one-001": float("nan"), "two-001": 0.04})
+    assert [(span.clip.id, span.late) for span in spans(ANN, 100.0)] == [("two-001", 2)]
+    assert len(Heldout(ANN).test_columns("head")) == 20
 
 
 def test_a_subject_with_nothing_held_out_is_told(project):

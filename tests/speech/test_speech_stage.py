@@ -66,7 +66,8 @@ def project(workdir: Path, shared_data: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_subject_goes_from_sound_to_features(project: Path):
-    assert speech.run(CALM, SpeechParams(recogniser="words")) == 2
+    verdicts = speech.run(CALM, SpeechParams(recogniser="words"))
+    assert [verdicts[clip].status for clip in ("one-001", "two-001")] == ["assumed"] * 2
     folder = Path("data/speech/seen/calm")
     assert sorted(p.name for p in folder.iterdir()) == [
         "one-001.parquet", "phones.parquet", "sync.parquet", "two-001.parquet",
@@ -92,14 +93,35 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
 
 
 @pytest.mark.slow
+def test_a_clip_with_anothers_sound_is_rejected_with_its_reason_and_trains_nothing(
+    workdir: Path, shared_data: Path
+):
+    files = ("audio/speech.wav", "grid/bbaf2n.mpg", "grid/sbwe5n.mpg")
+    sound = np.concatenate([read_audio(shared_data / file) for file in files])
+    make_subject({"own-001": sound, "other-001": sound})
+    write_wav(Path("data/clips/seen/calm/other-001/audio.wav"), sound[::-1].copy())
+    versions.write(Path("versions.yaml"))
+    verdicts = speech.run(CALM, SpeechParams(recogniser="phones"))
+    assert verdicts["own-001"].status == "ok"
+    assert verdicts["own-001"].late == pytest.approx(0.08 - LEAD, abs=0.02)
+    assert verdicts["other-001"].status == "rejected"
+    sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
+    assert sync["status"].tolist() == ["ok", "rejected"]
+    assert "the sound is not these lips'" in sync["reason"][1]
+    spans, _ = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))
+    assert [span.path.stem for span in spans] == ["own-001"]
+
+
+@pytest.mark.slow
 def test_the_second_run_takes_every_clip_from_the_item_store(project: Path):
     speech.run(CALM, SpeechParams(recogniser="phones"))
     kept = list(Path(".idiolect/items").glob("*/*/sync.parquet"))
     for path in kept:
-        tables.write(path, SYNC, {"clip": [""], "offset": [7.0], "correlation": [1.0]})
+        tables.write(path, SYNC, tables.read(path, SYNC) | {"offset": [7.0], "seconds": [1.5]})
     speech.run(CALM, SpeechParams(recogniser="phones"))
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["offset"].tolist() == [7.0, 7.0]
+    assert all("in 1.5 s" in reason for reason in sync["reason"])
     assert len(kept) == 2
 
 

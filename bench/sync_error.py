@@ -1,0 +1,228 @@
+"""How well it is told how late a clip's sound is: known shifts, pieces, other people's sound.
+
+    python bench/sync_error.py     # ten minutes, three of them to make the sample once
+
+1. Every clip as it is; real clips (../shared/data, left out where absent) beside the estimate of
+   their README.
+2. The sound of a whole clip moved by known times, silence where it has none: the error of a change
+   is the estimate less the shift less the estimate of the unmoved clip. The sample's lips do not
+   lead, so that -50 ms (sync.LEAD) is its truth.
+3. Pieces of long clips that are sure as a whole, their sound from up to 0.2 s beside, where no
+   further than what is looked at: the error is the estimate less the whole clip's less the shift.
+4. Pieces with a piece of another person's sound.
+
+ok: sure enough to be corrected; rejected: told as another's sound; assumed: neither.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import people
+from numpy.typing import NDArray
+
+from pipeline import tables
+from pipeline.faces import mouth_opening
+from pipeline.formats import LANDMARKS
+from pipeline.wav import AUDIO_RATE, read_wav
+from stages.clips.ledger import Clip
+from stages.speech.mel import log_mel
+from stages.speech.sync import LEAD, LONGEST_LAG, Sync, measure, stretch
+from stages.speech.verdict import judge
+
+README = {
+    "newscaster": -20,
+    "weekly_256_late_audio": 180,
+    "weekly_450_late_audio": 180,
+    "20s": -20,
+    "8s": 0,
+    "neutral": 0,
+    "happy": 80,
+    "61s": -80,
+    "5s": 80,
+    "bbaf2n": -60,
+    "sbwe5n": -60,
+    "variable_rate_22fps": -140,
+    "half_body_hevc_portrait": -40,
+    "71s": -20,
+}  # ms; the six weekly_720: 0 to +80 together, music_over_face: no sync
+WELL_SYNCED = ("newscaster", "german", "senator", "studio_w015", "weekly_720")
+STEPS = {*range(-240, 241, 40), *range(-240, 241, 60)}
+ODD = {-233, -107, -53, -13, 27, 71, 139, 217}  # ms; on no grid of ours
+LENGTHS = (3, 5, 7, 10, 13, 16)  # seconds of a piece
+BESIDE = (-0.2, -0.06, 0.0, 0.1, 0.2)  # seconds that a piece's sound is taken late
+MOST = 6  # pieces of one clip and length
+OTHERS = 4  # other people's sounds to a piece
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One clip: whose, opening (N,), sound, frames a second."""
+
+    person: str
+    clip: str
+    opening: NDArray[np.float64]
+    sound: NDArray[np.float32]
+    fps: float
+
+    @property
+    def well_synced(self) -> bool:
+        return self.person in WELL_SYNCED or self.clip.startswith(WELL_SYNCED)
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    ).parse_args()
+    with people.own_folder() as home:
+        clips = {name: people.sample(name)[0] for name in people.samples()} | people.shared(home)
+        recorded = [_read(name, clip) for name, found in clips.items() for clip in found]
+    told = [_told(one, one.sound) for one in recorded]
+    _as_they_are(recorded, told)
+    _shifted(recorded)
+    long = [(one, sync) for one, sync in zip(recorded, told, strict=True) if sync.sure]
+    _pieces(long, recorded)
+
+
+def _read(name: str, clip: Clip) -> Recorded:
+    path = Path("data/landmarks/seen") / name / f"{clip.id}.parquet"
+    rows = tables.read(path, LANDMARKS, ["valid", "head"])
+    opening = np.where(rows["valid"], mouth_opening(rows["head"]), np.nan)
+    sound, _ = read_wav(clip.audio, 0, round(clip.frames / clip.fps * AUDIO_RATE))
+    return Recorded(name, clip.id, opening, sound, clip.fps)
+
+
+def _told(one: Recorded, sound: NDArray[np.float32]) -> Sync:
+    frames = len(one.opening)
+    first, end = stretch(0, frames, one.fps)
+    mel, _ = log_mel(sound, one.fps, frames)
+    return measure(mel[2 * first : 2 * end], one.opening[first:end], one.fps)
+
+
+def _status(sync: Sync) -> str:
+    return judge({"-": sync})["-"].status
+
+
+def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
+    print("| clip | seconds | found, ms | r | strength | | taken, ms | README, ms | apart |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for one, sync in zip(recorded, told, strict=True):
+        readme = README.get(one.clip.rpartition("-")[0])
+        verdict = judge({one.clip: sync})[one.clip]
+        apart = f"{1000 * verdict.late - readme:+.0f}" if readme is not None else ""
+        print(
+            f"| {one.person} {one.clip} | {sync.seconds:.1f} | {1000 * sync.offset:+.0f} |"
+            f" {sync.correlation:.2f} | {sync.strength:.2f} | {verdict.status} |"
+            f" {1000 * verdict.late:+.0f} | {'' if readme is None else readme} | {apart} |"
+        )
+
+
+def _shifted(recorded: list[Recorded]) -> None:
+    print("\n| sound moved by -240 to 240 ms | clips | trials | ok | assumed | rejected |", end="")
+    print(" error of the change (ok): mean, ms | max | within 40 ms | all: within 40 ms |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    drawn = [one for one in recorded if one.person.startswith("sample")]
+    real = [one for one in recorded if one.well_synced]
+    for title, group in (("sample", drawn), ("well-synced real clips", real)):
+        trials = [trial for one in group for trial in _moved(one)]
+        if not trials:
+            continue
+        statuses = Counter(_status(sync) for _, _, sync in trials)
+        change = np.array([sync.offset - own.offset - shift for shift, own, sync in trials])
+        sure = np.array([own.sure and sync.sure for _, own, sync in trials])
+        print(
+            f"| {title} | {len(group)} | {len(trials)} | {statuses['ok']} |"
+            f" {statuses['assumed']} | {statuses['rejected']} | {_errors(change[sure])} |"
+            f" {np.mean(np.abs(change) <= 0.04):.3f} |"
+        )
+        if group is drawn:
+            absolute = np.array([sync.offset + LEAD - shift for shift, _, sync in trials])
+            print(f"| sample, absolute | | | | | | {_errors(absolute[sure])} | |")
+
+
+def _moved(one: Recorded) -> Iterator[tuple[float, Sync, Sync]]:
+    """Give shift, what is told unmoved and what is told moved."""
+    own = _told(one, one.sound)
+    for milliseconds in sorted((STEPS | ODD) - {0}):
+        count = round(milliseconds / 1000 * AUDIO_RATE)
+        padded = np.pad(one.sound, abs(count))
+        sound = padded[abs(count) - count :][: len(one.sound)]
+        yield milliseconds / 1000, own, _told(one, sound)
+
+
+def _errors(errors: NDArray[np.float64]) -> str:
+    if not len(errors):
+        return " | |"
+    size = np.abs(errors)
+    return (
+        f"{1000 * size.mean():.1f} | {1000 * size.max():.0f} |"
+        f" {(size <= 0.04).sum()} of {len(size)}"
+    )
+
+
+def _pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None:
+    print(
+        "\n| pieces of | own sound | ok | assumed | rejected | error (ok): mean, ms | max |", end=""
+    )
+    print(" within 40 ms | other's sound | ok | assumed | rejected |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    rng = np.random.default_rng(0)
+    mels = {one.clip: log_mel(one.sound, one.fps, len(one.opening))[0] for one in recorded}
+    for seconds in LENGTHS:
+        own: list[tuple[float, Sync]] = []
+        foreign: list[Sync] = []
+        for one, whole in long:
+            count = round(seconds * one.fps)
+            for first in _begins(one, count):
+                lips = one.opening[first : first + count]
+                for shift in BESIDE:
+                    if abs(whole.offset + shift) > LONGEST_LAG - 0.04:
+                        continue
+                    at = 2 * first - round(shift * 2 * one.fps)
+                    sync = measure(mels[one.clip][at : at + 2 * count], lips, one.fps)
+                    own.append((sync.offset - whole.offset - shift, sync))
+                others = _others(one, recorded, mels, 2 * count, rng)
+                foreign += [measure(sound, lips, one.fps) for sound in others]
+        sure = np.array([error for error, sync in own if sync.sure])
+        print(
+            f"| {seconds} s | {len(own)} | {_shares([sync for _, sync in own])} |"
+            f" {_errors(sure)} | {len(foreign)} | {_shares(foreign)} |"
+        )
+
+
+def _begins(one: Recorded, count: int) -> list[int]:
+    margin = round(max(BESIDE) * one.fps) + 1
+    found = list(range(margin, len(one.opening) - count - margin, count))
+    return found[:: -(-len(found) // MOST)] if found else []
+
+
+def _others(
+    one: Recorded,
+    recorded: list[Recorded],
+    mels: dict[str, NDArray[np.float32]],
+    steps: int,
+    rng: np.random.Generator,
+) -> Iterator[NDArray[np.float32]]:
+    free = [
+        mels[other.clip]
+        for other in recorded
+        if other.person != one.person and len(mels[other.clip]) > steps
+    ]
+    for _ in range(OTHERS if free else 0):
+        mel = free[int(rng.integers(len(free)))]
+        first = int(rng.integers(len(mel) - steps))
+        yield mel[first : first + steps]
+
+
+def _shares(told: list[Sync]) -> str:
+    statuses = Counter(_status(sync) for sync in told)
+    return " | ".join(
+        f"{statuses[s] / max(len(told), 1):.1%}" for s in ("ok", "assumed", "rejected")
+    )
+
+
+if __name__ == "__main__":
+    main()
