@@ -1,12 +1,13 @@
 """The stages speech, train_audio and features on a subject made of a real sound."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline import models, tables, versions
+from pipeline import items, models, tables, versions
 from pipeline.formats import FEATURES, LANDMARKS, LEDGER, MEL, PHONES, SYNC
 from pipeline.media import read_audio
 from pipeline.params import Training
@@ -118,6 +119,9 @@ def test_the_second_run_takes_every_clip_from_the_item_store(project: Path):
     kept = list(Path(".idiolect/items").glob("*/*/sync.parquet"))
     for path in kept:
         tables.write(path, SYNC, tables.read(path, SYNC) | {"offset": [7.0], "seconds": [1.5]})
+        manifest = path.with_name(items.MANIFEST)
+        hashes = json.loads(manifest.read_text()) | {path.name: items.file_hash(path)}
+        manifest.write_text(json.dumps(hashes))
     speech.run(CALM, SpeechParams(recogniser="phones"))
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["offset"].tolist() == [7.0, 7.0]
