@@ -140,8 +140,8 @@ def _experiment(variant: Variant) -> str:
     params = [f"{key}={value}" for key, value in variant.changes.items()]
     try:
         with Repo() as repo:
-            # An experiment's folder has only what git knows: added subjects are staged.
-            repo.scm.add([str(path) for path in sorted(Path("data").glob("*/*.dvc"))])
+            if added := [str(path) for path in sorted(Path("data").glob("*/*.dvc"))]:
+                repo.scm.add(added)  # an experiment's folder has only what git knows
             done = repo.experiments.run(params=params, tmp_dir=True)
     except DvcException as error:
         raise Problem(variant.name, f"the experiment failed: {error}") from None
