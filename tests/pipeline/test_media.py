@@ -61,9 +61,10 @@ def test_a_video_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_same_pictures_give_the_same_bytes(tmp_path: Path) -> None:
     sound = np.sin(np.arange(16000) / 20).astype(np.float32) / 2, 16000
-    for name in ("a.mp4", "b.mp4"):
-        media.encode_video(tmp_path / name, shades(25), 25, sound)
-    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    videos = [tmp_path / f"{name}.mp4" for name in range(10)]
+    for video in videos:
+        media.encode_video(video, shades(25), 25, sound)
+    assert len({video.read_bytes() for video in videos}) == 1
 
 
 def test_odd_sizes_are_refused_and_leave_no_file(tmp_path: Path) -> None:
