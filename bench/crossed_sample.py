@@ -1,13 +1,17 @@
 """Is what a style moves style? Identity A in B's style beside the true "A lively", never seen.
 
-    python bench/crossed_sample.py       # in a project after `make demo`; two minutes
+    python bench/crossed_sample.py       # in a project after `make demo`; ten minutes
 
 The demo trains on A calm and B lively alone. Here A is drawn lively by the sample's own rule,
-saying words that no training heard; its landmarks are found as any clip's. The same voice then
-moves A in B's style and in A's own, and both motions are compared with what was drawn.
+saying sentences that no training heard (three of the Harvard lists); its landmarks are found as
+any clip's. The same voice then moves A in B's style and in A's own, the generator draws both, with
+B's ISPs and with A's, and landmarks are found in what it drew: `motion` compares the generated
+landmarks with those of the true clip, `seen` those found in the pictures.
+
 Displacements count from A's own training mean. D-L: frame by frame. SLD: as in
 reports/metrics.json. Amplitudes are standard deviations: of the mouth's opening, and of head
-rotation (RMS of yaw, pitch and roll about their means) and translation.
+rotation (RMS of yaw, pitch and roll about their means) and translation. Every row is the mean over
+the lists; "nearer" counts the lists in which B's style is nearer to the truth than A's own.
 """
 
 import argparse
@@ -19,9 +23,12 @@ import numpy as np
 
 from pipeline import faces, tables
 from pipeline.formats import LANDMARKS
+from pipeline.media import encode_video, facts, frames
 from pipeline.params import Training, section
+from pipeline.pictures import resize
 from pipeline.problems import Problem
 from pipeline.subjects import Subject
+from pipeline.wav import read_wav
 from stages.clips import __main__ as clips
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
@@ -30,81 +37,155 @@ from stages.evaluation.params import EvaluationParams
 from stages.landmarks import run as landmarks
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
-from stages.render.actor import Models, load_models
+from stages.render.actor import Models, load_models, pictures, style_patterns
 from stages.render.talk import motion_of
 from stages.sample import make_sample
 from stages.sample.__main__ import SampleParams
+from stages.sample.script import SCRIPTS, Line
 
-CROSSED = Subject("unseen", "crossed")
+LISTS = (
+    (
+        "The birch canoe slid on the smooth planks.",
+        "Glue the sheet to the dark blue background.",
+        "It's easy to tell the depth of a well.",
+        "These days a chicken leg is a rare dish.",
+        "Rice is often served in round bowls.",
+        "The juice of lemons makes fine punch.",
+        "The box was thrown beside the parked truck.",
+        "The hogs were fed chopped corn and garbage.",
+    ),
+    (
+        "The boy was there when the sun rose.",
+        "A rod is used to catch pink salmon.",
+        "The source of the huge river is the clear spring.",
+        "Kick the ball straight and follow through.",
+        "Help the woman get back to her feet.",
+        "A pot of tea helps to pass the evening.",
+        "Smoky fires lack flame and heat.",
+        "The soft cushion broke the man's fall.",
+    ),
+    (
+        "The small pup gnawed a hole in the sock.",
+        "The fish twisted and turned on the bent hook.",
+        "Press the pants and sew a button on the vest.",
+        "The swan dive was far short of perfect.",
+        "The beauty of the view stunned the young boy.",
+        "Two blue fish swam in the tank.",
+        "Her purse was full of useless trash.",
+        "The colt reared and threw the tall rider.",
+    ),
+)
+SECONDS = 20.0
+PIXELS = 256  # drawn pictures are enlarged to this for the landmark detector
+MEASURES = ("D-L", "SLD", "mouth r", "mouth", "rotation, degrees", "translation")
+AMPLITUDES = MEASURES[3:]
 Motion = dict[str, np.ndarray]
+Scores = dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
     parser.add_argument("--identity", default="sample_calm", help="whose face")
     parser.add_argument("--style", default="sample_lively", help="whose style it is lent")
     args = parser.parse_args()
-    sample = section("sample", SampleParams)
-    face, style = sample.subjects[args.identity], sample.subjects[args.style]
     models = load_models(args.identity, args.style)
-    with tempfile.TemporaryDirectory() as folder:
-        truth, valid, sound = _drawn(Path(folder), face.identity, style.style, sample)
-        made = {
-            f"{args.identity} in the style of {args.style}": args.style,
-            f"{args.identity} in its own": args.identity,
-        }
-        motions = {
-            title: _moved(models, args.identity, way, sound, len(valid))
-            for title, way in made.items()
-        }
-    mean = models.motion.person(args.identity).mean_face
-    still = {name: np.broadcast_to(values[:1], values.shape) for name, values in truth.items()}
-    still["head"] = np.broadcast_to(mean, truth["head"].shape)
-    print(f"against {valid.sum()} frames of {face.identity} {style.style}, same voice")
-    print("| motion | D-L | SLD | mouth r | mouth | rotation, degrees | translation |")
-    print("|---|---|---|---|---|---|---|")
-    rows = {"the truth": truth} | motions | {"mean face": still}
-    for title, whole in rows.items():
-        motion = {name: values[valid] for name, values in whole.items()}
-        goal = {name: values[valid] for name, values in truth.items()}
-        apart = 100 * np.linalg.norm((goal["head"] - motion["head"])[..., :2], axis=-1).mean()
-        r = metrics.correlation(*(faces.mouth_opening(m["head"]) for m in (goal, motion)))
-        distance = _distance(goal, motion, mean)
-        mouth, turn, shift = _amplitudes(motion)
-        print(
-            f"| {title} | {apart:.2f} | {distance:.2f} | {r:.2f} |"
-            f" {mouth:.4f} | {turn:.2f} | {shift:.4f} |"
-        )
+    found = [_scores_of(models, args.identity, args.style, list(lines)) for lines in LISTS]
+    print("| | " + " | ".join(MEASURES) + " |")
+    print("|---" * (len(MEASURES) + 1) + "|")
+    for title in found[0]:
+        means = [np.mean([scores[title][name] for scores in found]) for name in MEASURES]
+        print(f"| {title} | " + " | ".join(f"{mean:.4g}" for mean in means) + " |")
+    for kind in ("motion", "seen"):
+        lent, own = (f"{kind}, in the style of {way}" for way in (args.style, args.identity))
+        for name in MEASURES:
+            nearer = sum(_off(s, lent, name) < _off(s, own, name) for s in found)
+            print(f"{kind}, {name}: the lent style is nearer in {nearer} of {len(found)}")
 
 
-def _drawn(
-    folder: Path, identity: str, style: str, sample: SampleParams
-) -> tuple[Motion, np.ndarray, Path]:
-    """Draw a sample that is in no training, find its landmarks; which are valid, and its sound."""
+class _Plain(argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+def _off(scores: dict[str, Scores], row: str, name: str) -> float:
+    """How far a row is from the truth: a distance as it is, an amplitude by its ratio."""
+    value, truth = scores[row][name], scores["the truth"][name]
+    if name in AMPLITUDES:
+        return abs(float(np.log(value / truth)))
+    return -value if name == "mouth r" else value
+
+
+def _scores_of(models: Models, identity: str, style: str, lines: list[str]) -> dict[str, Scores]:
+    """The rows of one list of sentences."""
+    sample = section("sample", SampleParams)
+    face, way = sample.subjects[identity], sample.subjects[style]
+    mean = models.motion.person(identity).mean_face
+    rows: dict[str, Motion] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        video = folder / "crossed.mp4"
+        script, SCRIPTS[face.identity] = SCRIPTS[face.identity], tuple(map(Line, lines))
+        try:
+            make_sample(
+                face.identity, way.style, SECONDS, sample.size, sample.fps, video, folder / "truth"
+            )
+        finally:
+            SCRIPTS[face.identity] = script
+        truth, sound = _found(folder / "true", video)
+        rows["the truth"] = truth
+        for lent in (style, identity):
+            made = _moved(models, identity, lent, sound, len(truth["valid"]))
+            rows[f"motion, in the style of {lent}"] = made
+            drawn = pictures(models.generator, identity, made, style_patterns(lent), 8)
+            shown = folder / f"{lent}.mp4"
+            encode_video(shown, (resize(picture, PIXELS) for picture in drawn), sample.fps)
+            rows[f"seen, in the style of {lent}"] = _found(folder / lent, shown, read_wav(sound))[0]
+    still = {key: np.broadcast_to(values[:1], values.shape) for key, values in truth.items()}
+    rows["mean face"] = still | {"head": np.broadcast_to(mean, truth["head"].shape)}
+    return {title: _scores(truth, row, mean) for title, row in rows.items()}
+
+
+def _scores(truth: Motion, motion: Motion, mean: np.ndarray) -> Scores:
+    both = truth["valid"].astype(bool) & motion.get("valid", truth["valid"]).astype(bool)
+    goal, made = ({k: v[both] for k, v in m.items()} for m in (truth, motion))
+    apart = 100 * np.linalg.norm((goal["head"] - made["head"])[..., :2], axis=-1).mean()
+    r = metrics.correlation(*(faces.mouth_opening(m["head"]) for m in (goal, made)))
+    return dict(
+        zip(MEASURES, (apart, _distance(goal, made, mean), r, *_amplitudes(made)), strict=True)
+    )
+
+
+def _found(
+    folder: Path, video: Path, sound: tuple[np.ndarray, int] | None = None
+) -> tuple[Motion, Path]:
+    """Find the landmarks of a video as those of any clip; and the clip's sound."""
     limits = section("clips", ClipsParams), section("landmarks", LandmarksParams)
-    home = Path.cwd()
+    home, subject = Path.cwd(), Subject("unseen", "crossed")
+    folder.mkdir()
     with chdir(folder):
         for name in ("params.yaml", "versions.yaml", "dvc.yaml"):
             Path(name).symlink_to(home / name)
-        video = Path("data/raw/crossed/crossed.mp4")
-        make_sample(
-            identity, style, sample.seconds, sample.size, sample.fps, video, Path("truth"), start=5
-        )
-        clips.run(CROSSED, limits[0])
-        landmarks.run(CROSSED, limits[1])
-        found = clips_of(CROSSED)
+        raw = Path("data/raw/crossed")
+        raw.mkdir(parents=True)
+        if sound is None:
+            (raw / video.name).hardlink_to(video)
+        else:
+            shown = (picture for _, picture in frames(video))
+            encode_video(raw / video.name, shown, facts(video).fps, sound)
+        ledger = clips.run(subject, limits[0])
+        landmarks.run(subject, limits[1])
+        found = clips_of(subject)
         if len(found) != 1:
-            raise Problem(CROSSED, f"expected one clip of the drawn sample, found {len(found)}")
-        clip = found[0]
-        rows = tables.read(Path(f"data/landmarks/{CROSSED}/{clip.id}.parquet"), LANDMARKS)
-    motion = {name: rows[name] for name in ("head", "rotation", "translation")}
-    return motion, rows["valid"].astype(bool), folder / clip.audio
+            raise Problem(subject, f"expected one clip, found {[row['reason'] for row in ledger]}")
+        rows = tables.read(Path(f"data/landmarks/{subject}/{found[0].id}.parquet"), LANDMARKS)
+    motion = {name: rows[name] for name in ("head", "rotation", "translation", "valid")}
+    return motion, folder / found[0].audio
 
 
-def _moved(models: Models, identity: str, style: str, sound: Path, frames: int) -> Motion:
+def _moved(models: Models, identity: str, style: str, sound: Path, count: int) -> Motion:
     """Move an identity by a sound in a style."""
     seed = section("training", Training).seed
-    motion = join(list(motion_of(models, style, sound, frames, seed)))
+    motion = join(list(motion_of(models, style, sound, count, seed)))
     return retarget(motion, models.motion.person(style), models.motion.person(identity))
 
 
