@@ -238,3 +238,11 @@ def test_brought_weights_that_are_not_there_or_not_those_are_refused(brought: Pa
     small = put(brought, {"features.0.weight": torch.zeros(1)})
     with pytest.raises(BadWeights, match=r"features\.0\.weight is not there, or has another shape"):
         load_perceptual(f"vgg19:{small}")
+
+
+def test_the_docs_table_holds_every_row() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    for name, row in TABLE.items():
+        kept = row.kept_as or "safetensors"
+        about = f"| {row.source} | {row.licence} | {row.package} {row.version} | `{row.sha256}` |"
+        assert f"{about} {kept} |" in page, name
