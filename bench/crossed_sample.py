@@ -6,7 +6,8 @@ The demo trains on A calm and B lively alone. Here A is drawn lively by the samp
 saying sentences that no training heard (three of the Harvard lists); its landmarks are found as
 any clip's. The same voice then moves A in B's style and in A's own, the generator draws both, with
 B's ISPs and with A's, and landmarks are found in what it drew: `motion` compares the generated
-landmarks with those of the true clip, `seen` those found in the pictures.
+landmarks with those of the true clip, `seen` those found in the pictures. The sample's lips move
+with their sound, people's 50 ms before it: the sound is taken so much later.
 
 Displacements count from A's own training mean. D-L: frame by frame. SLD: as in
 reports/metrics.json. Amplitudes are standard deviations: of the mouth's opening, and of head
@@ -28,7 +29,7 @@ from pipeline.params import Training, section
 from pipeline.pictures import resize
 from pipeline.problems import Problem
 from pipeline.subjects import Subject
-from pipeline.wav import read_wav
+from pipeline.wav import AUDIO_RATE, read_wav, write_wav
 from stages.clips import __main__ as clips
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
@@ -42,6 +43,7 @@ from stages.render.talk import motion_of
 from stages.sample import make_sample
 from stages.sample.__main__ import SampleParams
 from stages.sample.script import SCRIPTS, Line
+from stages.speech.sync import LEAD
 
 LISTS = (
     (
@@ -132,9 +134,11 @@ def _scores_of(models: Models, identity: str, style: str, lines: list[str]) -> d
         finally:
             SCRIPTS[face.identity] = script
         truth, sound = _found(folder / "true", video)
+        heard = folder / "heard.wav"
+        write_wav(heard, _as_lips_lead(read_wav(sound)[0]))
         rows["the truth"] = truth
         for lent in (style, identity):
-            made = _moved(models, identity, lent, sound, len(truth["valid"]))
+            made = _moved(models, identity, lent, heard, len(truth["valid"]))
             rows[f"motion, in the style of {lent}"] = made
             drawn = pictures(models.generator, identity, made, style_patterns(lent), 8)
             shown = folder / f"{lent}.mp4"
@@ -143,6 +147,12 @@ def _scores_of(models: Models, identity: str, style: str, lines: list[str]) -> d
     still = {key: np.broadcast_to(values[:1], values.shape) for key, values in truth.items()}
     rows["mean face"] = still | {"head": np.broadcast_to(mean, truth["head"].shape)}
     return {title: _scores(truth, row, mean) for title, row in rows.items()}
+
+
+def _as_lips_lead(sound: np.ndarray) -> np.ndarray:
+    """Take the sound later, so that the lips lead it as people's do."""
+    late = np.zeros(round(LEAD * AUDIO_RATE), sound.dtype)
+    return np.concatenate([late, sound])[: len(sound)]
 
 
 def _scores(truth: Motion, motion: Motion, mean: np.ndarray) -> Scores:
