@@ -90,8 +90,35 @@ LEDGER = Format(
         Column("source_fps", "float64", "mean rate of the video", "1/s"),
         Column("window", "float32", "x, y and side of the crop window in the video", "px", (3,)),
         Column("face_height", "float32", "median height of the found face in the video", "px"),
-        Column("missing", "float32", "share of sampled frames without a face"),
+        Column("missing", "float32", "share of sampled frames (every 0.2 s) without a face"),
         Column("loudness", "float32", "RMS of the audio, full scale is 0", "dB"),
+        Column(
+            "sharpness",
+            "float32",
+            "variance of the Laplacian of luminance over the face at 128 px; this and the next "
+            "five: median over frames every 0.6 s",
+            "grey levels squared",
+        ),
+        Column("exposure", "float32", "median luminance of the face, 0 to 255", "grey levels"),
+        Column(
+            "clipped", "float32", "share of the face's pixels that are black or white (≤ 5, ≥ 250)"
+        ),
+        Column(
+            "head_angle",
+            "float32",
+            "between the face's forward axis and the camera's, turned or nodded",
+            "degrees",
+        ),
+        Column(
+            "occlusion",
+            "float32",
+            "share of the face's skin that departs in colour from most of it, or is far darker",
+        ),
+        Column(
+            "confidence",
+            "float32",
+            "of the face detector, 0 to 1; falls where something of any colour covers features",
+        ),
         Column(
             "train", "int32", "first frame and end (exclusive) of the training span", "frames", (2,)
         ),

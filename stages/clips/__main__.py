@@ -17,7 +17,7 @@ from pipeline.params import section
 from pipeline.problems import Problem, one_line
 from pipeline.subjects import Subject
 from pipeline.writing import whole_folder
-from stages.clips.extract import Row
+from stages.clips.judge import Row
 from stages.clips.ledger import CLIPS
 from stages.clips.params import ClipsParams
 from stages.clips.sources import clip_names, videos

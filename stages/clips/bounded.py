@@ -30,6 +30,7 @@ _HEAVY = [
     "av",
     "cv2",
     "mediapipe.python.solutions.face_detection",
+    "mediapipe.python.solutions.face_mesh",
     "numpy",
     "psutil",
     "pyarrow.parquet",

@@ -1,6 +1,8 @@
 """One video to its clips: shots, faces, crop, constant rate, sound, and a row for each."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +14,37 @@ from pipeline.formats import FRAMES, LEDGER
 from pipeline.pictures import Image, encode_jpeg
 from pipeline.wav import write_wav
 from stages.clips.detector import FaceFinder
-from stages.clips.params import ClipsParams
+from stages.clips.judge import Row, judged
+from stages.clips.params import SHORTEST, ClipsParams
 from stages.clips.probe import VideoFacts, probe
+from stages.clips.quality import MEASURES as QUALITIES
+from stages.clips.quality import FaceJudge, median
 from stages.clips.shots import Shot, shots
 from stages.clips.window import Window, face_height, follow, window
 
-Row = dict[str, Any]
 ROWS = "shots.parquet"
+MEASURES, FRAMES_OF = "measures", "frames"
 _LEAST_RATE = 10_000  # bytes a second: a header that promises more seconds of a file lies
 
 
 def extract(
-    video: Path, params: ClipsParams, folder: Path, promise: Callable[[float], None]
+    video: Path,
+    params: ClipsParams,
+    folder: Path,
+    known: Path | None,
+    kept: set[str],
+    promise: Callable[[float], None],
 ) -> None:
-    """Write a video's clips and their rows into a new folder.
-
-    A clip is NNN/frames.parquet and NNN/audio.wav, NNN the shot's number from 001; shots.parquet
-    is in the ledger's format, its names and spans left for the subject to fill in.
+    """Measure a video's shots and cut those that are good.
 
     Args:
         video: any file.
-        params: what a clip is made of.
-        folder: is made, with its parents.
+        params: what a clip is made of, and what is refused.
+        folder: is made, with its parents. MEASURES in it gets ROWS, in the ledger's format, its
+            names and spans left for the subject to fill in, and each shot's sound, NNN/audio.wav,
+            NNN the shot's number from 001; FRAMES_OF gets NNN/frames.parquet of the good ones.
+        known: what MEASURES holds, from an earlier run; None to measure.
+        kept: numbers of the shots whose frames are not needed.
         promise: is told how many seconds × megapixels the header promises.
 
     Raises:
@@ -43,6 +54,22 @@ def extract(
     folder.mkdir(parents=True)
     facts = probe(video, params.largest)
     promise(_promised(facts, video.stat().st_size))
+    if known is None:
+        _measure(video, facts, params, folder / MEASURES)
+    for row in read_rows(known or folder / MEASURES):
+        if judged(row, params)["status"] == "ok" and row["clip"] not in kept:
+            _cut(video, facts, params, row, folder / FRAMES_OF / row["clip"])
+
+
+def read_rows(folder: Path) -> Iterator[Row]:
+    """Read the rows of a video's shots as they were measured, not judged."""
+    columns = tables.read(folder / ROWS, LEDGER)
+    for i in range(len(columns["status"])):
+        yield {name: columns[name][i] for name in LEDGER.names}
+
+
+def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> None:
+    folder.mkdir()
     if facts.audio:
         rows = list(_shots(video, facts, params, folder))
     else:
@@ -63,7 +90,8 @@ def _promised(facts: VideoFacts, size: int) -> float:
 def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> Iterator[Row]:
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
     source = _frames(video, facts, params)
-    found = shots(source, FaceFinder(), step, params.cut_ratio, params.cut_change)
+    cuts = (params.cut_ratio, params.cut_change)
+    found = shots(source, FaceFinder(), step, *cuts, FaceJudge())
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
     for number, shot in enumerate(found, 1):
@@ -83,34 +111,32 @@ def _frames(
 
 
 def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folder: Path) -> Row:
-    """Judge a shot; write it if it is good."""
+    """Measure a shot; write its sound if it could become a clip."""
     # A tick of tolerance: time stamps are rounded.
     count = int((shot.end - shot.start) * params.fps + 0.05)
-    row = _row(facts, start=shot.start, end=shot.start + count / params.fps)
-    if count < params.min_seconds * params.fps:
-        lasts = f"lasts {shot.end - shot.start:.1f} s (at least {params.min_seconds:g} s)"
-        return {**row, "status": "rejected", "reason": lasts}
+    row = _row(facts, status="ok", start=shot.start, end=shot.start + count / params.fps)
     boxes = follow(shot.samples)
-    lost = sum(box is None for box in boxes)
-    row["missing"] = lost / max(len(boxes), 1)
-    if not boxes or row["missing"] > params.max_missing:
-        limit = f"limit {params.max_missing:.0%}"
-        none = f"no face in {lost} of {len(boxes)} sampled frames ({limit})"
-        return {**row, "status": "rejected", "reason": none}
+    pairs = list(zip(boxes, shot.seen, strict=True))
+    # Where no mesh fits what was found, there is no face to learn from.
+    lost = sum(box is None or (box in seen and seen[box] is None) for box, seen in pairs)
+    row["missing"] = lost / len(boxes) if boxes else math.nan
+    if all(box is None for box in boxes):
+        return row
     crop = window(boxes, facts.width, facts.height, params.room)
     row |= {"face_height": face_height(boxes), "window": (crop.x, crop.y, crop.side)}
-    if row["face_height"] < params.min_face:
-        small = f"the face is {row['face_height']:.0f} px high (at least {params.min_face:g} px)"
-        return {**row, "status": "rejected", "reason": small}
-    loudness = _write_sound(video, folder / "audio.wav", row["start"], row["end"])
-    row["loudness"] = loudness
-    if loudness < params.min_loudness:
-        (folder / "audio.wav").unlink()
-        quiet = f"the sound is silent: {loudness:.0f} dB (at least {params.min_loudness:g} dB)"
-        return {**row, "status": "rejected", "reason": quiet}
-    source = _frames(video, facts, params, shot.start, shot.end)
-    _write_frames(source, folder / "frames.parquet", shot.start, count, crop, params)
-    return {**row, "status": "ok", "fps": params.fps, "frames": count, "size": params.size}
+    found = [seen[box] for box, seen in pairs if box is not None and box in seen]
+    row |= asdict(median(one for one in found if one is not None))
+    if count >= SHORTEST * params.fps:
+        row["loudness"] = _write_sound(video, folder / "audio.wav", row["start"], row["end"])
+    return row
+
+
+def _cut(video: Path, facts: VideoFacts, params: ClipsParams, row: Row, folder: Path) -> None:
+    """Write the frames of a shot."""
+    frames = judged(row, params)["frames"]
+    crop = Window(*(round(float(value)) for value in row["window"]))
+    source = _frames(video, facts, params, row["start"], row["end"])
+    _write_frames(source, folder / "frames.parquet", row["start"], frames, crop, params)
 
 
 def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
@@ -163,6 +189,7 @@ def _row(facts: VideoFacts | None, **known: Any) -> Row:
     row: Row = {
         **dict.fromkeys(("video", "sha256", "clip", "status", "reason"), ""),
         **dict.fromkeys(("start", "end", "fps", "face_height", "missing", "loudness"), nan),
+        **dict.fromkeys(QUALITIES, nan),
         **dict.fromkeys(("frames", "size"), 0),
         "source_width": facts.width if facts else 0,
         "source_height": facts.height if facts else 0,

@@ -8,10 +8,16 @@ from typing import Any
 
 from pipeline.pictures import Image, resize
 from stages.clips.detector import Box
+from stages.clips.quality import Look, Quality
 
 SAMPLE_SECONDS = 0.2
+_CLOSER = 3  # every third of these is looked at closely
+_PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
 _SMALL_WIDTH = 160
+
+
+_Sample = tuple[float, list[Box], dict[Box, Quality | None]]
 
 
 @dataclass
@@ -22,11 +28,14 @@ class Shot:
         start: time of its first frame, in seconds.
         end: time at which its last frame leaves the screen.
         samples: the faces of each sampled frame, largest first.
+        seen: of each sampled frame how its faces look, None where that cannot be told; empty for
+            the frames that were not looked at closely.
     """
 
     start: float
     end: float
     samples: list[list[Box]] = field(default_factory=list)
+    seen: list[dict[Box, Quality | None]] = field(default_factory=list)
 
 
 def shots(
@@ -35,6 +44,7 @@ def shots(
     step: float,
     ratio: float,
     change: float,
+    look: Look | None = None,
 ) -> list[Shot]:
     """Split a video at its cuts and look for faces every 0.2 s.
 
@@ -45,10 +55,11 @@ def shots(
             for as long as its frames are on average, whatever the header says.
         ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
         change: the least change of a cut, in grey levels.
+        look: measures how a face looks, every 0.6 s; None for none.
     """
     found: list[Shot] = []
     times: list[float] = []
-    looks: list[tuple[float, list[Box]]] = []
+    looks: list[_Sample] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
     count = 0
@@ -63,7 +74,10 @@ def shots(
         count += 1
         times.extend(cuts(time, image))
         if time >= due - 1e-6:
-            looks.append((time, faces(image)))
+            boxes = faces(image)
+            closer = look if len(looks) % _CLOSER == 0 else None
+            seen = {box: closer(image, box) for box in boxes[:_PEOPLE]} if closer else {}
+            looks.append((time, boxes, seen))
             due = time + SAMPLE_SECONDS
         last = time
     if found:
@@ -76,14 +90,13 @@ def _end(start: float, last: float, count: int, step: float) -> float:
     return last + ((last - start) / (count - 1) if count > 1 else min(step, _HOLE_SECONDS))
 
 
-def _split(
-    stretches: list[Shot], cuts: list[float], looks: list[tuple[float, list[Box]]]
-) -> Iterator[Shot]:
+def _split(stretches: list[Shot], cuts: list[float], looks: list[_Sample]) -> Iterator[Shot]:
     for stretch in stretches:
         inner = [cut for cut in cuts if stretch.start < cut < stretch.end]
         edges = [stretch.start, *inner, stretch.end]
         for start, end in pairwise(edges):
-            yield Shot(start, end, [boxes for time, boxes in looks if start <= time < end])
+            inside = [sample for sample in looks if start <= sample[0] < end]
+            yield Shot(start, end, [s[1] for s in inside], [s[2] for s in inside])
 
 
 class _Cuts:

@@ -1,19 +1,19 @@
 """The work on a subject's videos: what is known or kept is taken, the rest is decoded in bounds."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
-from pipeline import items, progress, tables
+from pipeline import items, progress
 from pipeline.cores import cores
-from pipeline.formats import LEDGER
 from pipeline.versions import version
 from stages.clips import bounded
-from stages.clips.extract import ROWS, Row, extract, failed
+from stages.clips.extract import FRAMES_OF, MEASURES, extract, failed, read_rows
+from stages.clips.judge import Row, judged
 from stages.clips.params import ClipsParams
 from stages.clips.sources import identify, shown
 
@@ -26,20 +26,31 @@ class Task:
         video: the file.
         sha256: of its bytes; empty where they cannot be read.
         known: its row, where that is known without decoding: unreadable, or a copy of another.
-        key: of its item in the store.
+        made_by: what its measures depend on: their item's key.
+        cut_by: what its clips' frames depend on beside.
         folder: where its clips go.
     """
 
     video: Path
     sha256: str
     known: Row | None
-    key: str
+    made_by: str
+    cut_by: dict[str, Any]
     folder: Path
 
     @property
     def scratch(self) -> Path:
         """Where its process works."""
         return self.folder.with_name(f"{self.folder.name}.part")
+
+    @property
+    def measures(self) -> Path:
+        """Where the measures of its shots lie."""
+        return self.folder.with_name(f"{self.folder.name}.{MEASURES}")
+
+    def frames(self, shot: str) -> str:
+        """Return the key of the item that holds a shot's frames."""
+        return items.key(measures=self.made_by, shot=shot, params=self.cut_by)
 
 
 def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
@@ -49,7 +60,7 @@ def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
     made_by = {
         "stage": "clips",
         "version": version("clips"),
-        "params": params.model_dump(),
+        "params": params.measured_by,
         "decoder": installed("av"),
         "detector": installed("mediapipe"),
     }
@@ -60,7 +71,7 @@ def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
             known = failed(f"the same bytes as {shown(twin)}") | {"status": "rejected"}
         folder = work.absolute() / str(number)
         key = items.key(sha256=sha256, **made_by)
-        tasks.append(Task(video.absolute(), sha256, known, key, folder))
+        tasks.append(Task(video.absolute(), sha256, known, key, params.cut_by, folder))
     return tasks
 
 
@@ -73,36 +84,64 @@ def rows_of(tasks: list[Task], params: ClipsParams, title: str) -> list[Row]:
             done[number] = found
             bar.advance(note=shown(tasks[number].video.name))
 
+        left: list[int] = []
+        work: list[tuple[Any, ...]] = []
         for number, task in enumerate(tasks):
             if task.known is not None:
                 finish(number, [_named(task.known, task)])
-            elif items.fetch(task.key, task.folder):
-                finish(number, list(_read(task)))
-        left = [number for number in range(len(tasks)) if number not in done]
-        work = [(tasks[number].video, params, tasks[number].scratch) for number in left]
+                continue
+            measured = items.fetch(task.made_by, task.measures)
+            good = _good(task, params) if measured else []
+            kept = {shot for shot in good if _fetch_frames(task, shot)}
+            if measured and kept == set(good):
+                finish(number, _taken(task, params))
+                continue
+            left.append(number)
+            known = task.measures if measured else None
+            work.append((task.video, params, task.scratch, known, kept))
         limits = bounded.Limits(params.time_floor, params.time_factor, params.max_memory)
         with closing(bounded.each(extract, work, limits, cores())) as ended:
             for index, reason in ended:
                 task = tasks[left[index]]
-                finish(left[index], [_named(failed(reason), task)] if reason else _taken(task))
+                if not reason:
+                    _keep(task)
+                found = [_named(failed(reason), task)] if reason else _taken(task, params)
+                finish(left[index], found)
     return [row for number in range(len(tasks)) for row in done[number]]
 
 
-def _taken(task: Task) -> list[Row]:
+def _good(task: Task, params: ClipsParams) -> list[str]:
+    """List the shots that become clips."""
+    rows = read_rows(task.measures)
+    return [str(row["clip"]) for row in rows if judged(row, params)["status"] == "ok"]
+
+
+def _fetch_frames(task: Task, shot: str) -> bool:
+    return items.fetch(task.frames(shot), task.folder / shot)
+
+
+def _keep(task: Task) -> None:
     """Keep what a process has made in the store, and take it from there as any later run does."""
-    items.compute(task.key, task.folder, partial(_move, task.scratch))
-    return list(_read(task))
+    made = task.scratch / MEASURES
+    if made.exists():
+        items.compute(task.made_by, task.measures, partial(_move, made))
+    for frames in sorted((task.scratch / FRAMES_OF).glob("*")):
+        items.compute(task.frames(frames.name), task.folder / frames.name, partial(_move, frames))
+
+
+def _taken(task: Task, params: ClipsParams) -> list[Row]:
+    """Judge a video's shots and lay the sound of the good ones beside their frames."""
+    rows = [_named(judged(row, params), task) for row in read_rows(task.measures)]
+    for row in rows:
+        if row["status"] == "ok":
+            shot = str(row["clip"])
+            shutil.move(task.measures / shot / "audio.wav", task.folder / shot / "audio.wav")
+    return rows
 
 
 def _move(source: Path, target: Path) -> None:
     for path in source.iterdir():
         shutil.move(path, target / path.name)
-
-
-def _read(task: Task) -> Iterator[Row]:
-    columns = tables.read(task.folder / ROWS, LEDGER)
-    for i in range(len(columns["status"])):
-        yield _named({name: columns[name][i] for name in LEDGER.names}, task)
 
 
 def _named(row: Row, task: Task) -> Row:
