@@ -116,16 +116,13 @@ def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folde
     count = int((shot.end - shot.start) * params.fps + 0.05)
     row = _row(facts, status="ok", start=shot.start, end=shot.start + count / params.fps)
     boxes = follow(shot.samples)
-    pairs = list(zip(boxes, shot.seen, strict=True))
-    # Where no mesh fits what was found, there is no face to learn from.
-    lost = sum(box is None or (box in seen and seen[box] is None) for box, seen in pairs)
-    row["missing"] = lost / len(boxes) if boxes else math.nan
+    row["missing"] = sum(box is None for box in boxes) / len(boxes) if boxes else math.nan
     if all(box is None for box in boxes):
         return row
     crop = window(boxes, facts.width, facts.height, params.room)
     row |= {"face_height": face_height(boxes), "window": (crop.x, crop.y, crop.side)}
-    found = [seen[box] for box, seen in pairs if box is not None and box in seen]
-    row |= asdict(median(one for one in found if one is not None))
+    looks = zip(boxes, shot.seen, strict=True)
+    row |= asdict(median(seen[box] for box, seen in looks if box is not None and box in seen))
     if count >= SHORTEST * params.fps:
         row["loudness"] = _write_sound(video, folder / "audio.wav", row["start"], row["end"])
     return row

@@ -63,7 +63,7 @@ def _told(row: Row, p: ClipsParams) -> Iterator[str]:
         (
             "confidence",
             p.min_confidence,
-            "the face is covered: the detector is sure to {:.2f}",
+            "the face is covered, blurred or turned away: the detector is sure to {:.2f}",
             "{:g}",
             "min_confidence",
         ),

@@ -4,6 +4,7 @@ Every measure is taken on a square of 256 pixels around the face, whose detector
 its side: so the numbers of a face do not depend on how large it is in the video.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
 from typing import Any
@@ -62,7 +63,7 @@ class Quality:
 
 
 MEASURES = tuple(field.name for field in fields(Quality))
-Look = Callable[[Image, Box], Quality | None]
+Look = Callable[[Image, Box], Quality]
 
 
 class FaceJudge:
@@ -80,37 +81,41 @@ class FaceJudge:
             for network in (self._detector, self._mesh):
                 network.process(np.zeros((64, 64, 3), np.uint8))
 
-    def __call__(self, image: Image, box: Box) -> Quality | None:
-        """Measure the face in a box of an RGB picture, (H, W, 3); None where no mesh fits it."""
+    def __call__(self, image: Image, box: Box) -> Quality:
+        """Measure the face in a box of an RGB picture, (H, W, 3)."""
         picture = _around(image, box)
         found = self._mesh.process(picture).multi_face_landmarks
-        if not found:
-            return None
-        points = np.array([(v.x, v.y, v.z) for v in found[0].landmark]) * _SIDE
+        points = None
+        if found:
+            points = np.array([(v.x, v.y, v.z) for v in found[0].landmark]) * _SIDE
         seen = self._detector.process(picture).detections or ()
         confidence = max((float(one.score[0]) for one in seen), default=0.0)
         return measure(picture, points, confidence)
 
 
 def median(seen: Iterable[Quality]) -> Quality:
-    """Return the median of each measure over a clip's frames; NaN without any."""
-    rows = np.array([astuple(one) for one in seen], float).reshape(-1, len(MEASURES))
-    if not len(rows):
-        return Quality(*[float("nan")] * len(MEASURES))
-    return Quality(*map(float, np.median(rows, axis=0)))
+    """Return the median of each measure over the frames that tell it; NaN without any."""
+    columns = zip(*map(astuple, seen), strict=True)
+    known = [[value for value in column if math.isfinite(value)] for column in columns]
+    told = [float(np.median(values)) if values else math.nan for values in known]
+    return Quality(*(told or [math.nan] * len(MEASURES)))
 
 
-def measure(picture: Image, points: NDArray[np.float64], confidence: float) -> Quality:
+def measure(picture: Image, points: NDArray[np.float64] | None, confidence: float) -> Quality:
     """Measure a face in a picture of it.
 
     Args:
         picture: RGB, (256, 256, 3), the detector's box in its middle half.
-        points: the face mesh, (468, 3), pixels; z away from the camera, to the scale of x.
+        points: the face mesh, (468, 3), pixels; z away from the camera, to the scale of x. Where
+            none was found, only sharpness and confidence are told, and the others are NaN.
         confidence: the detector's.
     """
     import cv2
 
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    if points is None:
+        nan = math.nan
+        return Quality(_sharpness(grey), nan, nan, nan, nan, confidence)
     face = _filled([points[list(_OVAL), :2]])
     light = grey[face]
     return Quality(

@@ -17,7 +17,7 @@ _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends
 _SMALL_WIDTH = 160
 
 
-_Sample = tuple[float, list[Box], dict[Box, Quality | None]]
+_Sample = tuple[float, list[Box], dict[Box, Quality]]
 
 
 @dataclass
@@ -28,14 +28,13 @@ class Shot:
         start: time of its first frame, in seconds.
         end: time at which its last frame leaves the screen.
         samples: the faces of each sampled frame, largest first.
-        seen: of each sampled frame how its faces look, None where that cannot be told; empty for
-            the frames that were not looked at closely.
+        seen: of each sampled frame how its faces look; empty where that was not looked at.
     """
 
     start: float
     end: float
     samples: list[list[Box]] = field(default_factory=list)
-    seen: list[dict[Box, Quality | None]] = field(default_factory=list)
+    seen: list[dict[Box, Quality]] = field(default_factory=list)
 
 
 def shots(

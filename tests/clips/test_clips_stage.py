@@ -73,7 +73,7 @@ def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_othe
         "s: 5 videos: 1 ok, 2 rejected, 2 failed",
         "failed: empty.mp4: expected a video, found an empty file (0 bytes)",
         "rejected: mute.mp4: has no sound that can be decoded",
-        "rejected: noface.mp4: no face in 12 of 12 sampled frames (limit 10%)",
+        "rejected: noface.mp4: no face in 100% of the sampled frames (limit 10%)",
         "failed: text.mp4: not a video: invalid data found when processing input",
     ]
     assert {p.name: p.read_bytes() for p in Path("data/raw/s").iterdir()} == before
