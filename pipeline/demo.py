@@ -83,6 +83,7 @@ def _show(seconds: float, ran: int) -> None:
     for title, pattern in (
         ("videos", "reports/videos/*.mp4"),
         ("side by side", "reports/videos/*/beside.mp4"),
+        ("what was found", "reports/sheets/*.png"),
         ("style references", "reports/references/*.png"),
         ("style patterns", "reports/isp/*.png"),
         ("evaluation", "reports/evaluation/*"),

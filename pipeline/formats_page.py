@@ -43,6 +43,7 @@ _OTHER_FILES = """## Files that are no tables
 | data/neutral.png | the neutral image I_s of the style mapping, RGB |
 | models/*.safetensors | weights; the metadata's `config` is JSON: sizes of the networks and what else inference needs |
 | reports/training/STAGE/ | curves of a training as DVCLive writes them |
+| reports/sheets/S.png | a page of what was found: clips with landmarks, regions, sync and quality, and the reasons of what gave none |
 | reports/references/S.png, reports/isp/S.png | contact sheets |
 | reports/isp/S.json | means of isp scores over all and over the chosen ISPs, how many were measured, judges |
 | reports/videos/S.mp4 | held-out voice of S, re-voiced in its own style: H.264 and AAC |

@@ -350,6 +350,7 @@ def _made_from(name: str) -> list[Path]:
     return [
         *(data / kind / role / name for kind in _BY_ROLE for role in ROLES),
         *(data / kind / name for kind in _BY_NAME),
+        reports / "sheets" / f"{name}.png",
         reports / "references" / f"{name}.png",
         *(reports / "isp" / f"{name}.{kind}" for kind in ("png", "json")),
         reports / "isp_scores" / f"{name}.parquet",

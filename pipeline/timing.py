@@ -18,6 +18,7 @@ SECONDS = {
     "landmarks": 7.9,
     "parsing": 6.9,
     "speech": 8.6,
+    "sheet": 4.0,
     "train_audio": 58.0,
     "features": 2.8,
     "references": 3.2,

@@ -14,6 +14,7 @@ ORDER = (
     "landmarks",
     "parsing",
     "speech",
+    "sheet",
     "references",
     "style_mapping",
     "motion",

@@ -88,19 +88,43 @@ def measure(mel: NDArray[np.float32], opening: NDArray[np.floating], fps: float)
         as the best, and the correlation of predicted with seen opening at the best. The offset is
         NaN where the best lies at the end of what was looked at.
     """
+    late, found = curve(mel, opening, fps)
+    seconds = float(len(_rows(_lips(opening, fps), fps)) / fps)
+    if not len(found):
+        return Sync(float("nan"), float("nan"), seconds)
+    best = int(np.argmax(found))
+    if found[best] <= 0 or best in (0, len(found) - 1):
+        return Sync(float("nan"), float(found[best]), seconds)
+    return Sync(_centre(found, late, best), float(found[best]), seconds)
+
+
+def curve(
+    mel: NDArray[np.float32], opening: NDArray[np.floating], fps: float
+) -> tuple[Floats, Floats]:
+    """Correlate the mouth's opening with its prediction from the sound, at every lag.
+
+    Args:
+        mel: log-mel at two frames a video frame, (2N, 80).
+        opening: the mouth's opening, (N,); NaN where it is not known.
+        fps: video frames a second.
+
+    Returns:
+        How late the sound is if that lag is its own, seconds, and the correlation, both (L,);
+        empty where there are too few moving lips.
+    """
     steps = round((LONGEST_LAG + _CONTEXT) * 2 * fps)  # the context makes flat tops that wide
     lags = np.arange(-steps, steps + 1)
-    lips = _quick(np.asarray(opening, float), round(_SLOW * fps))
+    lips = _lips(opening, fps)
     rows = _rows(lips, fps)
     if len(rows) < _FEWEST or np.std(lips[rows]) < 1e-6:
-        return Sync(float("nan"), float("nan"), len(rows) / fps)
+        return np.empty(0), np.empty(0)
     sound = _quick(_bands(mel), round(_SLOW * 2 * fps))
     found = np.array([_predicted(_context(sound, 2 * rows + lag, fps), lips[rows]) for lag in lags])
-    best = int(np.argmax(found))
-    if found[best] <= 0 or best in (0, len(lags) - 1):
-        return Sync(float("nan"), float(found[best]), len(rows) / fps)
-    heard = _centre(found, lags, best) / (2 * fps) + WINDOW / RATE / 2  # the window's middle
-    return Sync(heard - LEAD, float(found[best]), len(rows) / fps)
+    return lags / (2 * fps) + WINDOW / RATE / 2 - LEAD, found  # from the window's middle
+
+
+def _lips(opening: NDArray[np.floating], fps: float) -> Floats:
+    return _quick(np.asarray(opening, float), round(_SLOW * fps))
 
 
 def stretch(first: int, end: int, fps: float) -> tuple[int, int]:
@@ -161,10 +185,10 @@ def _predicted(x: Floats, y: Floats) -> float:
     return float(np.corrcoef(guess, y)[0, 1]) if guess.std() > 1e-12 else 0.0
 
 
-def _centre(values: Floats, lags: NDArray[np.int64], best: int) -> float:
-    """Return the centre of mass of what stands out around a maximum, in steps."""
+def _centre(values: Floats, late: Floats, best: int) -> float:
+    """Return the centre of mass of what stands out around a maximum, in seconds."""
     above = np.maximum(values - _NEAR * values[best], 0.0)
     below = np.flatnonzero(above == 0)
     first = below[below < best].max(initial=-1) + 1
     last = below[below > best].min(initial=len(values))
-    return float(np.average(lags[first:last], weights=above[first:last]))
+    return float(np.average(late[first:last], weights=above[first:last]))
