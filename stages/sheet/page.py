@@ -195,11 +195,19 @@ def _others(page: _Page, rest: list[tuple[Row, Row]]) -> None:
         page.write(_MARGIN, wrapped(str(row["clip"]), 60, 1)[0], _SMALL)
         late = "" if verdict == "rejected" else f", {float(sync['late']):+.3f} s late"
         page.write(_MARGIN + 430, f"sound {verdict}{late}", _SMALL, color=_VERDICTS[verdict])
-        told = (
-            f"{row['frames'] / row['fps']:.1f} s, face {row['face_height']:.0f} px, "
-            f"sharpness {row['sharpness']:.0f}, luminance {row['exposure']:.0f}, "
-            f"clipped {row['clipped']:.1%}, head {row['head_angle']:.0f}°, occlusion {row['occlusion']:.1%}, detector "
-            f"{row['confidence']:.2f}, missing {row['missing']:.0%}, {row['loudness']:.0f} dB"
+        told = ", ".join(
+            (
+                f"{row['frames'] / row['fps']:.1f} s",
+                f"face {row['face_height']:.0f} px",
+                f"sharpness {row['sharpness']:.0f}",
+                f"luminance {row['exposure']:.0f}",
+                f"clipped {row['clipped']:.1%}",
+                f"head {row['head_angle']:.0f}°",
+                f"occlusion {row['occlusion']:.1%}",
+                f"detector {row['confidence']:.2f}",
+                f"missing {row['missing']:.0%}",
+                f"{row['loudness']:.0f} dB",
+            )
         )
         page.write(_MARGIN + 620, told, _SMALL)
         page.down()
