@@ -99,6 +99,7 @@ class _Page:
 def _counts(rows: list[Row]) -> str:
     status = Counter(str(row["status"]) for row in rows)
     videos = len({str(row["video"]) for row in rows})
+    several = "s" * (videos != 1)
     told = ", ".join(f"{status[state]} {state}" for state in ("ok", "rejected", "failed"))
     good = [row for row in rows if row["status"] == "ok"]
     train, test = (
@@ -107,7 +108,7 @@ def _counts(rows: list[Row]) -> str:
     )
     total = sum(float(row["frames"]) / row["fps"] for row in good)
     return (
-        f"{videos} videos, {len(rows)} shots: {told}; "
+        f"{videos} video{several}, {len(rows)} shot{'s' * (len(rows) != 1)}: {told}; "
         f"{total:.1f} s usable: {train:.1f} s to train on, {test:.1f} s held out"
     )
 
