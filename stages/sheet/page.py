@@ -120,8 +120,8 @@ def _shown(drawn: int, usable: int) -> str:
     if drawn < usable:
         which = f"{drawn} of {usable} usable clips are drawn: first those whose sound is in doubt"
     return (
-        f"{which}. Landmarks, and regions (mouth red, eyes blue, skin yellow); how well the sound "
-        "predicts the lips if it is late by so much."
+        f"{which}. Landmarks, and regions (mouth red, eyes blue, skin yellow); how well (r) the "
+        "sound predicts the lips were it so many seconds late; dotted: measured, full: taken."
     )
 
 

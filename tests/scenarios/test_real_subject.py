@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import tables, versions, wav
-from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, MEL, PARSING
+from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, MEL, PARSING, SYNC
 from pipeline.params import section
+from pipeline.pictures import Frames, decode_png
 from pipeline.subjects import Subject
 from stages.clips.__main__ import run as cut
 from stages.clips.ledger import clips_of
@@ -16,6 +17,7 @@ from stages.landmarks.params import LandmarksParams
 from stages.landmarks.run import run as find_landmarks
 from stages.parsing.params import ParsingParams
 from stages.parsing.run import run as parse
+from stages.sheet.__main__ import run as draw
 from stages.speech.__main__ import run as listen
 from stages.speech.params import SpeechParams
 
@@ -50,11 +52,17 @@ def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_
     assert Counter(tables.read(Path("data/clips/seen/s/clips.parquet"), LEDGER)["status"]) == states
     cameras = tables.read(Path("data/landmarks/seen/s/cameras.parquet"), CAMERAS)
     assert list(cameras["clip"]) == [clip.id for clip in found]
+    sync = tables.read(Path("data/speech/seen/s/sync.parquet"), SYNC)
+    assert list(sync["clip"]) == [clip.id for clip in found]
     for clip in found:
         name = f"seen/s/{clip.id}.parquet"
         assert tables.count(clip.video, FRAMES) == clip.frames
         assert tables.count(Path("data/landmarks") / name, LANDMARKS) == clip.frames
         assert tables.count(Path("data/parsing") / name, PARSING) == clip.frames
         assert tables.count(Path("data/speech") / name, MEL) == 2 * clip.frames
+        assert Frames(clip.video)[clip.frames - 1].shape == (clip.size, clip.size, 3)
         samples, rate = wav.read_wav(clip.audio)
         assert len(samples) == round(clip.frames / clip.fps * rate)
+    for row in rows:
+        assert bool(row["reason"]) == (row["status"] != "ok")
+    assert decode_png(draw(SEEN).read_bytes()).shape[1] == 1460

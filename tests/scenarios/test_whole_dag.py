@@ -84,6 +84,29 @@ def test_frames_landmarks_parsing_and_half_the_mel_have_as_many_rows(made: Proje
         )
 
 
+def test_every_ledger_accounts_for_every_video_and_every_ok_clip_is_in_each_table(
+    made: Project,
+) -> None:
+    data = made.root / "data"
+    ledgers = list(data.glob("clips/*/*/clips.parquet"))
+    assert len(ledgers) == len(SUBJECTS)
+    for path in ledgers:
+        role, name = path.parts[-3:-1]
+        rows = tables.read(path, LEDGER)
+        videos = {p.name for p in (data / "raw" / name).iterdir() if not p.name.startswith(".")}
+        assert set(rows["video"]) == videos
+        states = [list(rows["status"]).count(state) for state in ("ok", "rejected", "failed")]
+        assert sum(states) == len(rows["video"])
+        good = rows["status"] == "ok"
+        assert sorted(p.name for p in path.parent.iterdir() if p.is_dir()) == sorted(
+            rows["clip"][good]
+        )
+        for folder, fmt, file in (("landmarks", CAMERAS, "cameras"), ("speech", SYNC, "sync")):
+            table = tables.read(data / folder / role / name / f"{file}.parquet", fmt, ["clip"])
+            assert list(table["clip"]) == list(rows["clip"][good])
+        assert (made.root / f"reports/sheets/{name}.png").is_file()
+
+
 def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> None:
     metrics = made.metrics()
     for name in SUBJECTS:
