@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import faces
 from pipeline.native import quiet
 from pipeline.pictures import Image
 from stages.clips.detector import Box
@@ -36,8 +37,14 @@ _NO_SKIN = (
     (70, 63, 105, 66, 107, 133, 154, 145, 163, 33),  # the image's left eye and brow
     (300, 293, 334, 296, 336, 362, 381, 374, 390, 263),
 )
-_LEFT, _RIGHT = (33, 133, 234, 61), (263, 362, 454, 291)  # pairs across the face
-_TOP, _BOTTOM, _NASION = 10, 152, 168
+_BOTTOM, _NASION = 152, 168
+# Of each of the rigid landmarks, in their order, the vertices whose mean it is.
+_RIGID = (
+    *((127,), (234,), (93,), (323,), (454,), (356,)),
+    *((168, 6), (197, 195), (5,), (4,), (98,), (97,), (2,), (326,), (327,)),
+    *((33,), (133,), (362,), (263,)),
+)
+_DISTANCE = 8.0  # of the head from the camera, face heights
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Quality:
         sharpness: variance of the Laplacian of luminance over the detector's box at 128 pixels.
         exposure: median luminance of the face, 0 to 255.
         clipped: share of the face's pixels that are black or white (at most 5, at least 250).
-        head_angle: between the face's forward axis and the camera's, degrees.
+        head_angle: between the forward axis of the fitted head and the camera's, degrees.
         occlusion: share of the skin's pixels that have another colour than most of them.
         confidence: the detector's, 0 to 1; falls where something covers the face's features,
             of whatever colour it is.
@@ -87,7 +94,7 @@ class FaceJudge:
         found = self._mesh.process(picture).multi_face_landmarks
         points = None
         if found:
-            points = np.array([(v.x, v.y, v.z) for v in found[0].landmark]) * _SIDE
+            points = np.array([(v.x, v.y) for v in found[0].landmark]) * _SIDE
         seen = self._detector.process(picture).detections or ()
         confidence = max((float(one.score[0]) for one in seen), default=0.0)
         return measure(picture, points, confidence)
@@ -106,7 +113,7 @@ def measure(picture: Image, points: NDArray[np.float64] | None, confidence: floa
 
     Args:
         picture: RGB, (256, 256, 3), the detector's box in its middle half.
-        points: the face mesh, (468, 3), pixels; z away from the camera, to the scale of x. Where
+        points: the face mesh, (468, 2), pixels. Where
             none was found, only sharpness and confidence are told, and the others are NaN.
         confidence: the detector's.
     """
@@ -116,7 +123,7 @@ def measure(picture: Image, points: NDArray[np.float64] | None, confidence: floa
     if points is None:
         nan = math.nan
         return Quality(_sharpness(grey), nan, nan, nan, nan, confidence)
-    face = _filled([points[list(_OVAL), :2]])
+    face = _filled([points[list(_OVAL)]])
     light = grey[face]
     return Quality(
         sharpness=_sharpness(grey),
@@ -154,15 +161,16 @@ def _filled(polygons: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
 
 
 def _angle(points: NDArray[np.float64]) -> float:
-    """Measure the angle between the camera's axis and the normal of the face's symmetry, degrees.
+    """Measure the angle between the camera's axis and the forward one of the fitted head, degrees.
 
-    The normal is that of the plane through the direction across the face (pairs of vertices, left
-    to right) and the one down it (forehead to chin).
+    The pose is that of the mean face's rigid landmarks, as of the landmarks stage.
     """
-    across = (points[list(_RIGHT)] - points[list(_LEFT)]).mean(0)
-    down = points[_BOTTOM] - points[_TOP]
-    normal = np.cross(across, down)
-    return float(np.degrees(np.arccos(np.clip(normal[2] / np.linalg.norm(normal), -1, 1))))
+    seen = np.zeros((68, 2))
+    for landmark, vertices in zip(faces.RIGID, _RIGID, strict=True):
+        seen[landmark] = points[list(vertices)].mean(0)
+    focal = _DISTANCE * float(np.linalg.norm(points[_BOTTOM] - points[_NASION]))
+    R, _ = faces.fit_pose(seen, faces.MEAN_FACE, focal, _SIDE)
+    return float(np.degrees(np.arccos(np.clip(R[2, 2], -1, 1))))
 
 
 def _occlusion(picture: Image, points: NDArray[np.float64], face: NDArray[np.bool_]) -> float:
@@ -175,7 +183,7 @@ def _occlusion(picture: Image, points: NDArray[np.float64], face: NDArray[np.boo
 
     rim = max(1, round(_RIM * float(np.linalg.norm(points[_BOTTOM] - points[_NASION]))))
     inner = cv2.erode(face.astype(np.uint8), np.ones((rim, rim), np.uint8)).astype(bool)
-    skin = inner & ~_filled([points[list(part), :2] for part in _NO_SKIN])
+    skin = inner & ~_filled([points[list(part)] for part in _NO_SKIN])
     if not skin.any():
         return float("nan")
     pixels = cv2.GaussianBlur(picture, (0, 0), 2)[skin].astype(np.float32)
