@@ -163,6 +163,12 @@ def write_subject(
         "face_height": [50.0],
         "missing": [0.0],
         "loudness": [-20.0],
+        "sharpness": [90.0],
+        "exposure": [120.0],
+        "clipped": [0.0],
+        "head_angle": [5.0],
+        "occlusion": [0.0],
+        "confidence": [0.93],
         "train": [[0, held - gap]],
         "test": [[held, frames]],
     }
