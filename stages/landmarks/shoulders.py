@@ -1,8 +1,12 @@
-"""Nine points along each shoulder: traced on the person matte now and then, followed between.
+"""Nine points along each shoulder: where they are by the person matte, how they move by flow.
 
-Optical flow (Lucas-Kanade) carries the points from one tracing to the next; what it drifts by then
-is given back evenly over the frames between, so that the points neither jump nor wander.
+Optical flow (Lucas-Kanade) tells how the points move from frame to frame, tracings on the matte,
+one a second, where they are. The matte's edge wavers by pixels from one second to the next where
+cloth does not move at all, so that what tracings add to the flow is smoothed over seconds, ahead
+as well as back: nothing lags (docs/accuracy.md).
 """
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,9 @@ from pipeline.pictures import Image
 PER_SIDE = 9
 _LEAST_SPAN = 0.25  # a shoulder shorter than this, in face heights, is not seen
 _MARGIN = 0.06  # from the neck's edge to the first point, face heights
+_STEADY = 4.0  # deviation of the Gaussian over tracings, intervals
+_REACH = 3.0  # deviations after which the Gaussian is cut off
+_FARTHEST = 0.1  # of the picture: no shoulder moves so far in one frame
 
 
 def trace(person: NDArray[np.bool_], points: Floats) -> Floats | None:
@@ -89,10 +96,13 @@ class Follower:
 
     def __init__(self, interval: int) -> None:
         self.interval = max(1, interval)
-        self.rows: list[Floats] = []
-        self.previous: Image | None = None
-        self.begun = 0  # first frame of the stretch since the last tracing
         self.waited = self.interval
+        self.previous: Image | None = None
+        self.at: Floats | None = None  # where flow looks for the points, (18, 2)
+        self.moved = np.zeros((2 * PER_SIDE, 2))  # by flow, in all
+        self.begun: list[int] = []  # frames at which points were found anew
+        self.path: list[Floats] = []  # that, a frame; NaN where the points are lost
+        self.tracings: dict[int, Floats] = {}  # frame to points, less that
 
     def due(self) -> bool:
         """Tell whether the next frame shall be traced."""
@@ -103,41 +113,53 @@ class Follower:
         import cv2
 
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        followed = self._follow(grey)
+        self._follow(grey)
         self.previous = grey
-        if traced is None:
-            self.rows.append(followed)
-            self.waited += 1
-            return
-        if np.isfinite(followed).all():
-            self._give_back(traced - followed)
-        self.begun, self.waited = len(self.rows), 1
-        self.rows.append(traced)
+        self.waited += 1
+        if traced is not None:
+            if self.at is None:
+                self.begun.append(len(self.path))
+            self.at, self.waited = traced, 1
+            self.tracings[len(self.path)] = traced - self.moved
+        self.path.append(self.moved if self.at is not None else np.full_like(self.moved, np.nan))
 
-    def _follow(self, grey: Image) -> Floats:
+    def _follow(self, grey: Image) -> None:
+        """Move the points by optical flow; lose them where most cannot be followed."""
         import cv2
 
-        nowhere = np.full((2 * PER_SIDE, 2), np.nan)
-        if self.previous is None or not np.isfinite(self.rows[-1]).all():
-            return nowhere
+        if self.previous is None or self.at is None:
+            return
         # A pixel's centre is at .5 here and at whole numbers in OpenCV.
-        before = (self.rows[-1] - 0.5).astype(np.float32)[:, None]
+        before = (self.at - 0.5).astype(np.float32)[:, None]
         after, found, _ = cv2.calcOpticalFlowPyrLK(
             self.previous, grey, before, None, winSize=(15, 15), maxLevel=2
         )
-        moved = np.where(found.astype(bool), after[:, 0], before[:, 0])
-        # No shoulder moves by a tenth of the picture in one frame: flow has lost its point.
-        lost = np.abs(moved - before[:, 0]).max(1) > 0.1 * grey.shape[0]
+        step = np.asarray(after - before, float)[:, 0]
+        lost = ~found[:, 0].astype(bool) | (np.abs(step).max(1) > _FARTHEST * grey.shape[0])
         if lost.mean() > 0.5:
-            return nowhere
-        return np.where(lost[:, None], before[:, 0], moved).astype(float) + 0.5
-
-    def _give_back(self, drift: Floats) -> None:
-        """Spread the drift over the frames since the last tracing."""
-        count = len(self.rows) - self.begun
-        for i in range(1, count):
-            self.rows[self.begun + i] = self.rows[self.begun + i] + drift * (i / count)
+            self.at, self.waited = None, self.interval
+            return
+        step[lost] = np.median(step[~lost], axis=0)
+        self.at, self.moved = self.at + step, self.moved + step
 
     def finish(self) -> Floats:
         """Return the points of all frames, (N, 18, 2), NaN where they were not seen."""
-        return np.array(self.rows).reshape(-1, 2 * PER_SIDE, 2)
+        rows = np.array(self.path).reshape(-1, 2 * PER_SIDE, 2)
+        for begin, end in pairwise([*self.begun, len(rows)]):
+            count = int(np.isfinite(rows[begin:end]).all((1, 2)).sum())
+            rows[begin : begin + count] += self._places(range(begin, begin + count))
+        return rows
+
+    def _places(self, frames: range) -> Floats:
+        """Smooth what the tracings of a stretch add to the flow, (len(frames), 18, 2)."""
+        at = np.array([frame for frame in self.tracings if frame in frames])
+        added = np.array([self.tracings[int(frame)] for frame in at])
+        smooth = np.empty_like(added)
+        for i, frame in enumerate(at):
+            apart = (at - frame) / (_STEADY * self.interval)
+            near = np.abs(apart) < _REACH
+            weights = np.exp(-(apart[near] ** 2) / 2)
+            smooth[i] = np.tensordot(weights / weights.sum(), added[near], axes=1)
+        flat = smooth.reshape(len(at), -1).T
+        between = np.stack([np.interp(frames, at, values) for values in flat], axis=-1)
+        return between.reshape(-1, *added.shape[1:])

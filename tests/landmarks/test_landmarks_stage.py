@@ -93,7 +93,27 @@ def test_a_frame_that_loses_the_face_is_invalid_and_the_next_is_not(subject):
     run(subject({"walk-001": images}), PARAMS)
     found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
     assert np.flatnonzero(~found["valid"]).tolist() == [4]
-    assert np.isnan(found["head"][4]).all()
+    assert np.flatnonzero(~found["shoulders_valid"]).tolist() == [4]
+    # A gap holds nothing: no motion is made up, and no last place is held.
+    for name in ("points", "oval", "irises", "shoulders", "box", "rotation", "translation", "head"):
+        assert np.isnan(found[name][4]).all(), name
+        assert np.isfinite(np.delete(found[name], 4, axis=0)).all(), name
+    assert np.isnan(found["reprojection"][4])
+    assert found["score"][4] == 0
+
+
+def test_the_reprojection_column_is_how_far_the_posed_mean_face_is_from_the_points(subject):
+    run(subject({"walk-001": [*moving(), *moving()]}), PARAMS)
+    found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
+    camera = tables.read(FOUND / "cameras.parquet", CAMERAS)
+    pose = found["rotation"], found["translation"], camera["focal"][0], 256
+    mean = found["head"].mean(0)  # the person's own, by all frames
+    rigid = list(faces.RIGID)
+    apart = faces.project(np.broadcast_to(mean, found["head"].shape), *pose) - found["points"]
+    rms = np.sqrt((apart[:, rigid] ** 2).sum(-1).mean(1))
+    np.testing.assert_allclose(found["reprojection"], rms, atol=0.15)
+    height = np.linalg.norm(found["points"][:, 27] - found["points"][:, 8], axis=1)
+    assert (found["reprojection"] < PARAMS.max_reprojection * height).all()
 
 
 def test_the_same_clip_is_computed_once_and_gives_the_same_bytes_when_computed_again(subject):

@@ -69,6 +69,46 @@ def test_points_follow_a_moving_person_between_tracings_without_jumps():
     assert np.abs(np.diff(rows, axis=0)).max() < 4
 
 
+def test_tracings_that_waver_hardly_move_a_person_who_keeps_still():
+    rng = np.random.default_rng(1)
+    still = trace(person(), POINTS)
+    follower = Follower(interval=5)
+    for _ in range(100):
+        wavering = still + rng.normal(0, 5, still.shape) if follower.due() else None
+        follower.add(textured(person(), 0), wavering)
+    rows = follower.finish()
+    assert np.linalg.norm(rows - still, axis=-1).mean() < 3.5  # one tracing alone is 6 off
+    assert np.abs(np.diff(rows, axis=0)).max() < 0.4
+
+
+def test_points_are_lost_where_nothing_can_be_followed_and_found_again_at_once():
+    follower = Follower(interval=10)
+    for frame in range(20):
+        seen = frame not in (7, 8)
+        mask = person(shift=20.0 if frame > 8 else 0.0)
+        traced = trace(mask, POINTS + np.array([20.0 * (frame > 8), 0])) if seen else None
+        image = textured(mask, 0) if seen else np.full((SIZE, SIZE, 3), 20, np.uint8)
+        follower.add(image, traced if follower.due() else None)
+    rows = follower.finish()
+    lost = np.isnan(rows).all((1, 2))
+    assert np.flatnonzero(lost).tolist() == [7, 8]
+    # Nothing is carried over the gap: each side is where its own tracings were.
+    np.testing.assert_allclose(rows[6], trace(person(), POINTS), atol=0.5)
+    moved = trace(person(20), POINTS + np.array([20, 0]))
+    np.testing.assert_allclose(rows[9:].mean(0), moved, atol=0.5)
+
+
+def test_a_jump_that_is_traced_at_once_is_not_smeared():
+    follower = Follower(interval=10)
+    for frame in range(20):
+        shift = 60.0 * (frame >= 10)
+        image = textured(person(), 0) if frame < 10 else np.full((SIZE, SIZE, 3), 20, np.uint8)
+        traced = trace(person(), POINTS) + np.array([shift, 0]) if follower.due() else None
+        follower.add(image, traced)
+    rows = follower.finish()
+    np.testing.assert_allclose(rows[10] - rows[9], [[60, 0]] * 18, atol=0.5)
+
+
 def test_a_person_never_seen_has_no_shoulders():
     follower = Follower(interval=3)
     for _ in range(5):
