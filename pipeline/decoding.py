@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GAP = 0.04  # sound that is late or early by more than this is moved to its time stamp
-_DRIFT = 0.008  # and so is sound that has slowly come so far off: half a frame at 60 fps
+_DRIFT = 0.006  # and so is sound that has slowly come so far off; half a frame at 60 fps is 8
 _DRIFT_FRAMES = 30  # over which that is averaged: time stamps jitter
 
 

@@ -90,7 +90,10 @@ LEDGER = Format(
         Column("source_fps", "float64", "mean rate of the video", "1/s"),
         Column("window", "float32", "x, y and side of the crop window in the video", "px", (3,)),
         Column("face_height", "float32", "median height of the found face in the video", "px"),
-        Column("missing", "float32", "share of sampled frames (every 0.2 s) without a face"),
+        Column(
+            "missing", "float32", "share of sampled frames (every 0.2 s) without the followed face"
+        ),
+        Column("others", "float32", "share of sampled frames that show another face as well"),
         Column("loudness", "float32", "RMS of the audio, full scale is 0", "dB"),
         Column(
             "sharpness",

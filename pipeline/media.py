@@ -34,6 +34,9 @@ __all__ = [
 
 LARGEST = 36_000_000  # pixels of a picture; 8K has 33 million
 _ITU601, _ITU709 = 5, 1
+# swscale's usual way makes pictures of more than 8 bits two grey levels darker: bilinear, with
+# accurate rounding and full chroma it does not.
+_EXACT = 0x2 | 0x40000 | 0x2000
 # Demuxers that take a text for a picture or read other files than the one they were given.
 _NO_VIDEO = {"tty": "a text", **dict.fromkeys(("concat", "dash", "hls", "imf"), "a playlist")}
 
@@ -104,11 +107,14 @@ def _moving(container: Any) -> list[Any]:
 
 
 def _audible(container: Any, path: Path) -> Any:
-    """Choose the sound that a decoder is there for."""
+    """Choose the sound that a decoder is there for; of several the one that players play."""
+    import av
+
     streams = [s for s in container.streams.audio if s.codec_context]
     if not streams:
         raise NotAVideo(path.name, "has no sound that can be decoded")
-    return streams[0]
+    default = [s for s in streams if s.disposition & av.stream.Disposition.default]
+    return (default or streams)[0]
 
 
 def _is_cover(stream: Any) -> bool:
@@ -216,8 +222,14 @@ class _Screen:
         width, height = self.width(frame.width, frame.height), frame.height
         if self.size is not None:
             height, width = self.size[::-1] if turns % 2 else self.size
+        how = _EXACT if frame.format.components[0].bits > 8 else "BILINEAR"
         rgb = frame.reformat(
-            width=width, height=height, format="rgb24", src_colorspace=space, threads=1
+            width=width,
+            height=height,
+            format="rgb24",
+            src_colorspace=space,
+            interpolation=how,
+            threads=1,
         )
         image = np.asarray(rgb.to_ndarray(), np.uint8)
         return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

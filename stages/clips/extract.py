@@ -13,6 +13,7 @@ from pipeline import media, tables
 from pipeline.formats import FRAMES, LEDGER
 from pipeline.pictures import Image, encode_jpeg
 from pipeline.wav import write_wav
+from stages.clips.bars import bars
 from stages.clips.detector import FaceFinder
 from stages.clips.judge import Row, judged
 from stages.clips.params import SHORTEST, ClipsParams
@@ -20,7 +21,7 @@ from stages.clips.probe import VideoFacts, probe
 from stages.clips.quality import MEASURES as QUALITIES
 from stages.clips.quality import FaceJudge, median
 from stages.clips.shots import Shot, shots
-from stages.clips.window import Window, face_height, follow, window
+from stages.clips.window import Window, face_height, follow, others, window
 
 ROWS = "shots.parquet"
 MEASURES, FRAMES_OF = "measures", "frames"
@@ -117,9 +118,11 @@ def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folde
     row = _row(facts, status="ok", start=shot.start, end=shot.start + count / params.fps)
     boxes = follow(shot.samples)
     row["missing"] = sum(box is None for box in boxes) / len(boxes) if boxes else math.nan
+    row["others"] = others(shot.samples, boxes) if boxes else math.nan
     if all(box is None for box in boxes):
         return row
-    crop = window(boxes, facts.width, facts.height, params.room)
+    black = bars(shot.margins, facts.width, facts.height)
+    crop = window(boxes, facts.width, facts.height, params.room, black)
     row |= {"face_height": face_height(boxes), "window": (crop.x, crop.y, crop.side)}
     looks = zip(boxes, shot.seen, strict=True)
     row |= asdict(median(seen[box] for box, seen in looks if box is not None and box in seen))
@@ -185,7 +188,8 @@ def _row(facts: VideoFacts | None, **known: Any) -> Row:
     nan = float("nan")
     row: Row = {
         **dict.fromkeys(("video", "sha256", "clip", "status", "reason"), ""),
-        **dict.fromkeys(("start", "end", "fps", "face_height", "missing", "loudness"), nan),
+        **dict.fromkeys(("start", "end", "fps", "face_height"), nan),
+        **dict.fromkeys(("missing", "others", "loudness"), nan),
         **dict.fromkeys(QUALITIES, nan),
         **dict.fromkeys(("frames", "size"), 0),
         "source_width": facts.width if facts else 0,

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.pictures import Image, resize
+from stages.clips.bars import Margins, margins
 from stages.clips.detector import Box
 from stages.clips.quality import Look, Quality
 
@@ -17,7 +18,7 @@ _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends
 _SMALL_WIDTH = 160
 
 
-_Sample = tuple[float, list[Box], dict[Box, Quality]]
+_Sample = tuple[float, list[Box], dict[Box, Quality], Margins]
 
 
 @dataclass
@@ -29,12 +30,14 @@ class Shot:
         end: time at which its last frame leaves the screen.
         samples: the faces of each sampled frame, largest first.
         seen: of each sampled frame how its faces look; empty where that was not looked at.
+        margins: how far black reaches into each.
     """
 
     start: float
     end: float
     samples: list[list[Box]] = field(default_factory=list)
     seen: list[dict[Box, Quality]] = field(default_factory=list)
+    margins: list[Margins] = field(default_factory=list)
 
 
 def shots(
@@ -76,7 +79,7 @@ def shots(
             boxes = faces(image)
             closer = look if len(looks) % _CLOSER == 0 else None
             seen = {box: closer(image, box) for box in boxes[:_PEOPLE]} if closer else {}
-            looks.append((time, boxes, seen))
+            looks.append((time, boxes, seen, margins(image)))
             due = time + SAMPLE_SECONDS
         last = time
     if found:
@@ -95,7 +98,8 @@ def _split(stretches: list[Shot], cuts: list[float], looks: list[_Sample]) -> It
         edges = [stretch.start, *inner, stretch.end]
         for start, end in pairwise(edges):
             inside = [sample for sample in looks if start <= sample[0] < end]
-            yield Shot(start, end, [s[1] for s in inside], [s[2] for s in inside])
+            samples, seen = [sample[1] for sample in inside], [sample[2] for sample in inside]
+            yield Shot(start, end, samples, seen, [sample[3] for sample in inside])
 
 
 class _Cuts:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.pictures import Image, resize
+from stages.clips.bars import Margins
 from stages.clips.detector import Box
 
 # In sides of the detector's box, which reaches from the brows to the chin (measured on real
@@ -13,6 +14,7 @@ from stages.clips.detector import Box
 # shoulders lies 0.6 below its top.
 _HEAD = 1.2
 _MIDDLE = 0.6
+_ANOTHER = 1.0  # farther off than a head's own width, or twice as large: not the same face
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,40 @@ def follow(samples: list[list[Box]]) -> list[Box | None]:
     largest = [boxes[0] for boxes in samples if boxes]
     if not largest:
         return [None] * len(samples)
-    x, y, side = (float(np.median([getattr(b, n) for b in largest])) for n in ("x", "y", "side"))
+    usual = _usual(largest)
+    near = [min(boxes, key=lambda box: _apart(box, usual), default=None) for boxes in samples]
+    return [box if box is not None and _apart(box, usual) < _ANOTHER else None for box in near]
 
-    def distance(box: Box) -> float:
-        across = abs(box.centre[0] - x - side / 2) / side
-        down = abs(box.centre[1] - y - side / 2) / side
-        return max(across, down, abs(math.log2(box.side / side)))
 
-    near = [min(boxes, key=distance, default=None) for boxes in samples]
-    # Farther than a head's own width or twice as large: somebody else, or a mistake.
-    return [box if box is not None and distance(box) < 1.0 else None for box in near]
+def others(samples: list[list[Box]], followed: list[Box | None]) -> float:
+    """Share of the samples in which another face is seen than the followed one."""
+    more = [len(boxes) > (one is not None) for boxes, one in zip(samples, followed, strict=True)]
+    return sum(more) / max(len(more), 1)
+
+
+def _usual(boxes: list[Box]) -> Box:
+    """Return where most of the boxes are: the median of those of one person."""
+    usual = _median(boxes)
+    if sum(_apart(box, usual) < _ANOTHER for box in boxes) * 2 > len(boxes):
+        return usual
+    # Two people are the largest in turn: the median lies between them, where nobody is.
+    people: list[list[Box]] = []
+    for box in boxes:
+        own = next((p for p in people if _apart(box, p[0]) < _ANOTHER), None)
+        if own is None:
+            people.append([box])
+        else:
+            own.append(box)
+    return _median(max(people, key=len))
+
+
+def _median(boxes: list[Box]) -> Box:
+    return Box(*np.median(np.array(boxes), axis=0).tolist())
+
+
+def _apart(box: Box, usual: Box) -> float:
+    across, down = (abs(a - b) / usual.side for a, b in zip(box.centre, usual.centre, strict=True))
+    return max(across, down, abs(math.log2(box.side / usual.side)))
 
 
 def face_height(boxes: list[Box | None]) -> float:
@@ -59,7 +85,13 @@ def face_height(boxes: list[Box | None]) -> float:
     return float(np.median([box.side for box in boxes if box is not None]))
 
 
-def window(boxes: list[Box | None], width: int, height: int, room: float) -> Window:
+def window(
+    boxes: list[Box | None],
+    width: int,
+    height: int,
+    room: float,
+    bars: Margins = (0, 0, 0, 0),
+) -> Window:
     """Choose the crop of a clip.
 
     Args:
@@ -67,20 +99,23 @@ def window(boxes: list[Box | None], width: int, height: int, room: float) -> Win
         width: of the video, in pixels.
         height: of the video, in pixels.
         room: side of the window around a face that keeps still, in face heights.
+        bars: black ones at the left, top, right and bottom, which are no part of the picture.
 
     Returns:
         A square inside the picture where the whole head fits into one, else over its border.
     """
+    left, top, right, bottom = bars
+    width, height = width - left - right, height - top - bottom
     there = [box for box in boxes if box is not None]
-    xs = np.array([box.centre[0] for box in there])
-    ys = np.array([box.y + _MIDDLE * box.side for box in there])
+    xs = np.array([box.centre[0] for box in there]) - left
+    ys = np.array([box.y + _MIDDLE * box.side for box in there]) - top
     motion = max(np.ptp(xs), np.ptp(ys))
     face = face_height(boxes)
     head = _HEAD * max(box.side for box in there) + motion
     side = round(min(room * face + motion, max(min(width, height), head)))
     return Window(
-        _inside((xs.min() + xs.max()) / 2, side, width),
-        _inside((ys.min() + ys.max()) / 2, side, height),
+        left + _inside((xs.min() + xs.max()) / 2, side, width),
+        top + _inside((ys.min() + ys.max()) / 2, side, height),
         side,
     )
 

@@ -12,15 +12,19 @@ from pipeline import media, pictures
 Random = np.random.Generator
 
 
-def face_clip(path: Path, frames: int, size: int = 128) -> Path:
-    """Write a video of a real face (NASA, public domain) that moves a little, with a tone."""
+def face_pictures(frames: int, size: int = 128) -> list[pictures.Image]:
+    """A real face (NASA, public domain) that moves a little."""
     from skimage import data
 
     picture = data.astronaut()[:400, 30:430]
     moved = (picture[i % 5 : 380 + i % 5, 10:390] for i in range(frames))
-    faces = (pictures.resize(np.ascontiguousarray(image), size) for image in moved)
+    return [pictures.resize(np.ascontiguousarray(image), size) for image in moved]
+
+
+def face_clip(path: Path, frames: int, size: int = 128) -> Path:
+    """Write a video of that face, with a tone."""
     tone = np.sin(np.arange(frames * 640) / 10).astype(np.float32) / 4
-    media.encode_video(path, faces, 25, (tone, 16000))
+    media.encode_video(path, face_pictures(frames, size), 25, (tone, 16000))
     return path
 
 

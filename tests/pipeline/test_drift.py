@@ -101,8 +101,8 @@ def test_sound_whose_clock_is_not_the_pictures_stays_with_them(
 
 @pytest.mark.slow
 def test_picture_and_sound_are_together_after_an_hour(tmp_path: Path) -> None:
-    path, rate = tmp_path / "a.mp4", Fraction(30000, 1001)
-    write_video(path, ("mpeg4", "aac"), rate, 3600, [30, 107000], 1.00002)
+    path, rate = tmp_path / "a.mp4", Fraction(5000, 1001)
+    write_video(path, ("mpeg4", "aac"), rate, 3600, [5, 17900], 1.00002)
     seen, heard = flashes(path, 3590, 60), clicks(path, 3590)
-    assert seen == pytest.approx([30 / float(rate), 107000 / float(rate)], abs=1e-3)
+    assert seen == pytest.approx([5 / float(rate), 17900 / float(rate)], abs=1e-3)
     assert heard == pytest.approx(seen, abs=HALF_A_FRAME)

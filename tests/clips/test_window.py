@@ -1,0 +1,103 @@
+"""The crop where a picture has black bars, and whose face it follows where there are several."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_media import face_pictures
+from test_clips_split import PARAMS
+
+from pipeline import media, versions
+from pipeline.subjects import Subject
+from stages.clips.__main__ import run
+from stages.clips.bars import bars, margins
+from stages.clips.detector import Box
+from stages.clips.window import follow, others, window
+
+SEEN = Subject("seen", "s")
+TONE = np.sin(np.arange(48000) / 10).astype(np.float32) / 4, 16000
+
+
+def framed(image: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    return np.pad(image, ((top, bottom), (left, right), (0, 0)))
+
+
+def test_bars_are_black_on_opposite_sides_of_every_picture() -> None:
+    light = np.full((60, 80, 3), 90, np.uint8)
+    assert margins(light) == (0, 0, 0, 0)
+    assert margins(framed(light, 10, 0, 12, 3)) == (10, 0, 12, 3)
+    assert margins(np.zeros((60, 80, 3), np.uint8)) == (80, 60, 80, 60)
+    letterbox = [(0, 40, 0, 41), (3, 45, 9, 44), (0, 40, 0, 40)]
+    assert bars(letterbox, 400, 300) == (0, 40, 0, 40)
+    assert bars([(90, 0, 90, 0)], 400, 300) == (90, 0, 90, 0)
+    one_sided, thin, unlike = (0, 90, 0, 0), (5, 0, 5, 0), (60, 0, 100, 0)
+    for seen in (one_sided, thin, unlike):
+        assert bars([seen], 400, 300) == (0, 0, 0, 0)
+    whole = (400, 300, 400, 300)  # a black picture, as at a fade
+    assert bars([whole, (90, 0, 90, 0)], 400, 300) == (90, 0, 90, 0)
+    assert bars([whole], 400, 300) == bars([], 400, 300) == (0, 0, 0, 0)
+
+
+def test_the_window_keeps_out_of_bars() -> None:
+    box = Box(900, 100, 300)
+    wide = window([box], 1920, 1080, 2.3)
+    assert (wide.x, wide.side) == (705, 690)
+    tall = window([box], 1920, 1080, 2.3, (656, 0, 656, 0))
+    assert (tall.x, tall.side) == (656, 608)
+    low = window([Box(900, 130, 300)], 1920, 1080, 2.3, (0, 132, 0, 132))
+    assert low.y == 132
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sides", [(90, 0, 90, 0), (0, 60, 0, 60)])
+def test_a_clip_of_a_video_with_bars_shows_none(
+    workdir: Path, sides: tuple[int, int, int, int]
+) -> None:
+    versions.write(Path("versions.yaml"))
+    Path("data/raw/s").mkdir(parents=True)
+    left, top = sides[:2]
+    shown = [framed(image, *sides) for image in face_pictures(60, 200)]
+    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    (row,) = run(SEEN, PARAMS.model_copy(update={"min_face": 20.0, "room": 3.0}))
+    assert row["status"] == "ok", row["reason"]
+    x, y, side = (float(value) for value in row["window"])
+    assert left - 2 <= x <= x + side <= left + 200 + 2
+    assert top - 2 <= y <= y + side <= top + 200 + 2
+
+
+def test_of_two_faces_as_large_one_is_followed_throughout() -> None:
+    left, right = Box(100, 100, 80), Box(400, 100, 81)
+    samples = [[left, right], [right, left]] * 4 + [[left], [left, right]]
+    followed = follow(samples)
+    assert followed == [left] * 10
+    assert others(samples, followed) == pytest.approx(0.9)
+    assert others([[left]], [left]) == 0
+
+
+def test_a_stranger_alone_is_no_followed_face_but_another() -> None:
+    here, there = Box(100, 100, 80), Box(300, 100, 70)
+    samples = [[here], [here, there], [there], []]
+    followed = follow(samples)
+    assert followed == [here, here, None, None]
+    assert others(samples, followed) == 0.5
+
+
+@pytest.mark.slow
+def test_the_larger_of_two_people_is_followed_and_the_ledger_tells_of_the_other(
+    workdir: Path,
+) -> None:
+    versions.write(Path("versions.yaml"))
+    Path("data/raw/s").mkdir(parents=True)
+    large, small = face_pictures(60, 300), face_pictures(60, 160)
+    shown = []
+    for one, other in zip(large, small, strict=True):
+        picture = np.full((300, 640, 3), 120, np.uint8)
+        picture[:, 340:] = one
+        picture[100:260, 60:220] = other[:, ::-1]
+        shown.append(picture)
+    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    (row,) = run(SEEN, PARAMS.model_copy(update={"min_face": 20.0}))
+    assert row["status"] == "ok", row["reason"]
+    assert row["others"] > 0.9
+    assert row["missing"] == 0
+    assert float(row["window"][0]) >= 280
