@@ -26,8 +26,7 @@ from pipeline import faces, tables
 from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER
 from pipeline.params import section
 from stages.clips.ledger import Clip
-from stages.landmarks import mesh
-from stages.landmarks.extract import TABLE, extract
+from stages.landmarks import extract, mesh, pose
 from stages.landmarks.params import LandmarksParams
 from stages.sample.formats import TRUTH
 from stages.sample.points import IBUG_68
@@ -44,6 +43,7 @@ GROUPS = {
     "all": tuple(faces.GROUPS),
 }
 _LONGEST_LAG = 0.2  # seconds
+_WINDOWS = (0.0, 1.0)  # seconds of the pose's filter, beside the one of params.yaml
 
 
 def main() -> None:
@@ -71,15 +71,18 @@ def report(name: str, clip: Clip, truth: Path) -> None:
         f"\n{clip.id}: a face in {valid.sum()} of {clip.frames} frames of {clip.size} px,"
         f" {height:.1f} px high"
     )
-    _landmarks(seen["points"], _same_vertices(clip, valid), goal["points"], height)
+    again = _again(clip)
+    same = again[section("landmarks", LandmarksParams).pose_window][valid]
+    _landmarks(seen, same, goal, height)
     _pose(seen, goal, focal)
     _torso(found, true, height)
-    print("| opening of | lag, ms | r at lag 0 | slope |")
-    print("|---|---|---|---|")
+    print("| opening of | filter of the pose, s | lag, ms | r at lag 0 | slope |")
+    print("|---|---|---|---|---|")
     for what, measure in (("lips", faces.mouth_opening), ("lids", _lids)):
-        # Both are measured on points in px, so that the pose fit has no part in it.
-        values = measure(goal["points"]), measure(seen["points"])
-        print(f"| {what} | {_following(*values, clip.fps)} |")
+        for window, points in sorted(again.items()):
+            # In px, as they are stored: the filter moves points too.
+            values = measure(goal["points"]), measure(points[valid])
+            print(f"| {what} | {window:g} | {_following(*values, clip.fps)} |")
 
 
 def stored_truth(clip: Clip, truth: Path) -> Columns:
@@ -106,32 +109,45 @@ def stored_truth(clip: Clip, truth: Path) -> Columns:
     }
 
 
-def _same_vertices(clip: Clip, valid: NDArray[np.bool_]) -> Floats | None:
-    """Find the landmarks once more as the truth's vertices; None for a backend without a mesh."""
+def _again(clip: Clip) -> dict[float, Floats]:
+    """Find the landmarks once more, as the truth's vertices where the backend is a mesh.
+
+    Returns:
+        Points, (N, 68, 2), px, by the length of the pose's filter in s.
+    """
     params = section("landmarks", LandmarksParams)
-    if params.backend != "mediapipe":
-        return None
     ours = mesh._TO_68.copy()
-    mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]
-    folder = Path("same_vertices")
-    extract(clip, params, folder)
+    if params.backend == "mediapipe":
+        mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]
+    seen = extract._see(clip, params)
     mesh._TO_68[:] = ours
-    points: Floats = tables.read(folder / TABLE, LANDMARKS, ["points"])["points"][valid]
-    return points
+    points, depth = seen["points"], seen["depth"]
+    train = np.zeros(len(points), bool)
+    train[slice(*clip.train)] = True
+    return {
+        window: pose.fit(
+            points, depth, clip.size, params.distance, train, round(window * clip.fps)
+        ).points
+        for window in (params.pose_window, *_WINDOWS)
+    }
 
 
-def _landmarks(ours: Floats, same: Floats | None, goal: Floats, height: float) -> None:
+def _landmarks(seen: Columns, same: Floats, goal: Columns, height: float) -> None:
     print("| group | mean, px | median | 95 % | mean, % of face height | ours, px |")
     print("|---|---|---|---|---|---|")
-    stored = np.linalg.norm(ours - goal, axis=-1)
-    apart = stored if same is None else np.linalg.norm(same - goal, axis=-1)
+    stored, apart = (
+        np.linalg.norm(points - goal["points"], axis=-1) for points in (seen["points"], same)
+    )
+    told = []
     for group, lines in GROUPS.items():
         chosen = sorted({p for name in lines for line in faces.GROUPS[name] for p in line.points})
-        values = apart[:, chosen]
+        told.append((group, apart[:, chosen], stored[:, chosen]))
+    irises = np.linalg.norm(seen["irises"] - goal["irises"], axis=-1)
+    for group, values, kept in (*told, ("irises", irises, irises)):
         print(
             f"| {group} | {values.mean():.2f} | {np.median(values):.2f} |"
             f" {np.quantile(values, 0.95):.2f} | {100 * values.mean() / height:.2f} |"
-            f" {stored[:, chosen].mean():.2f} |"
+            f" {kept.mean():.2f} |"
         )
 
 

@@ -1,0 +1,179 @@
+"""How steady label maps are from frame to frame, how much they take, and what they look like.
+
+    python bench/masks.py                                     # seen subjects of data, a minute
+    python bench/masks.py DATA... --only ada --overlays FOLDER
+
+Each DATA is the data folder of a project with parsing done.
+
+Steadiness, a region: the intersection over union of neighbouring frames, which motion lowers; and
+flicker, which it does not: pixels that differ from the frame before and are back in the next, as a
+share of the region. Area: the column `areas`, of the frame, with the mean change between
+neighbouring frames as a share of itself.
+
+Bytes: label maps (PNG) of frames spread over the clips against the frames themselves (JPEG of
+clips.jpeg_quality), both made anew from the video at each size, by the stages' own code and the
+backend `mesh`. Overlays: frames with their regions' edges, four a clip.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import media, tables
+from pipeline.formats import FRAMES, LANDMARKS, LEDGER, PARSING, REGIONS
+from pipeline.params import section
+from pipeline.pictures import Frames, Image, decode_png, encode_jpeg, encode_png
+from pipeline.problems import MissingInput, one_line
+from stages.clips.ledger import Clip, read_ledger
+from stages.clips.params import ClipsParams
+from stages.clips.window import Window
+from stages.landmarks.matte import Matte
+from stages.parsing.mesh import draw
+from stages.parsing.regions import region_of_label
+from stages.style_mapping.sheet import grid
+
+SIZES = (128, 256, 512)
+COLOURS = {"mouth": (255, 60, 60), "eyes": (60, 160, 255), "skin": (80, 230, 80)}
+Labels = NDArray[np.uint8]
+
+
+@dataclass
+class Told:
+    """What is measured of one person, frame by frame."""
+
+    shared: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    flicker: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    areas: list[NDArray[np.float64]] = field(default_factory=list)
+    masks: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    pictures: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    overlays: list[list[tuple[str, Image | None]]] = field(default_factory=list)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("data", nargs="*", type=Path, default=[Path("data")])
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
+    parser.add_argument("--frames", type=int, default=24, help="encoded anew, of each clip")
+    parser.add_argument("--overlays", type=Path, metavar="FOLDER", help="write NAME.png there")
+    args = parser.parse_args()
+    with one_line():
+        told = {}
+        for data in args.data:
+            for folder in sorted((data / "parsing" / "seen").glob("*")):
+                if folder.is_dir() and (not args.only or folder.name in args.only):
+                    told[folder.name] = _person(data, folder.name, args.frames)
+        if not told:
+            raise MissingInput(args.data[0] / "parsing" / "seen", "no subject", "run `dvc repro`")
+        _report(told)
+        for name, one in told.items():
+            if args.overlays:
+                args.overlays.mkdir(parents=True, exist_ok=True)
+                (args.overlays / f"{name}.png").write_bytes(encode_png(grid(one.overlays, 256)))
+
+
+def _person(data: Path, name: str, count: int) -> Told:
+    told = Told()
+    for clip in read_ledger(data / "clips" / "seen" / name):
+        rows = tables.read(data / "parsing" / "seen" / name / f"{clip.id}.parquet", PARSING)
+        maps = [region_of_label()[decode_png(png)] for png in rows["labels"]]
+        _steadiness(maps, told)
+        told.areas.append(np.asarray(rows["areas"], float))
+        for size, picture, labels in _encoded(data, name, clip, count):
+            told.masks[size].append(labels)
+            told.pictures[size].append(picture)
+        frames = Frames(clip.video)
+        chosen = np.linspace(0, len(maps) - 1, 4).astype(int)
+        told.overlays.append([(f"{clip.id} {i}", edges(frames[i], maps[i])) for i in chosen])
+    return told
+
+
+def _steadiness(maps: list[Labels], told: Told) -> None:
+    for index, region in enumerate(REGIONS[:3]):
+        masks = [regions == index for regions in maps]
+        for i in range(1, len(masks)):
+            union = (masks[i - 1] | masks[i]).sum()
+            if union:
+                told.shared[region].append(float((masks[i - 1] & masks[i]).sum() / union))
+        for before, now, after in zip(masks, masks[1:], masks[2:], strict=False):
+            if now.any():
+                back = (now != before) & (now != after)
+                told.flicker[region].append(float(back.sum() / now.sum()))
+
+
+def _encoded(data: Path, name: str, clip: Clip, count: int) -> Iterator[tuple[int, int, int]]:
+    """Give size and bytes of picture and label map, of frames evenly spread over a clip."""
+    ledger = tables.read(clip.path.parent / "clips.parquet", LEDGER, ["clip", "video", "window"])
+    row = list(ledger["clip"]).index(clip.id)
+    crop = Window(*(round(float(value)) for value in ledger["window"][row]))
+    found = tables.read(
+        data / "landmarks" / "seen" / name / f"{clip.id}.parquet",
+        LANDMARKS,
+        ["valid", "points", "oval"],
+    )
+    times = tables.read(clip.video, FRAMES, ["time"])["time"]
+    valid = np.flatnonzero(found["valid"])
+    chosen = {float(times[i]): i for i in valid[np.linspace(0, len(valid) - 1, count).astype(int)]}
+    quality = section("clips", ClipsParams).jpeg_quality
+    matte = Matte()
+    video = data / "raw" / name / str(ledger["video"][row])
+    for time, image in media.frames(video, float(times[0]), float(times[-1]) + 1e-3):
+        at = next((i for known, i in chosen.items() if abs(known - time) < 1e-4), None)
+        if at is None:
+            continue
+        for size in SIZES:
+            picture = crop.cut(image, size)
+            scale = size / clip.size
+            face = found["points"][at] * scale, found["oval"][at] * scale
+            labels = draw(matte(picture), *face)
+            yield size, len(encode_jpeg(picture, quality)), len(encode_png(labels))
+    matte.close()
+
+
+def edges(image: Image, regions: Labels) -> Image:
+    """Draw the edges of mouth, eyes and skin over an RGB picture, (H, W, 3)."""
+    import cv2
+
+    drawn = image.copy()
+    for index, region in enumerate(REGIONS[:3]):
+        mask = (regions == index).astype(np.uint8)
+        lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, lines, -1, COLOURS[region], 1)
+    return drawn
+
+
+def _report(told: dict[str, Told]) -> None:
+    print(
+        "| person, frames | region | shared with the next, mean | 5 % | flicker | area | change |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, one in told.items():
+        frames = sum(map(len, one.areas))
+        areas = np.concatenate(one.areas).mean(0)
+        steps = np.concatenate([np.abs(np.diff(a, axis=0)) for a in one.areas]).mean(0)
+        for index, region in enumerate(REGIONS[:3]):
+            shared, flicker = one.shared[region], one.flicker[region]
+            print(
+                f"| {name}, {frames} | {region} | {np.mean(shared):.3f} |"
+                f" {np.quantile(shared, 0.05):.3f} | {np.mean(flicker):.2%} |"
+                f" {areas[index]:.2%} | {steps[index] / areas[index]:.2%} |"
+            )
+    print("\n| person, frames encoded | size | frame, bytes | label map, bytes | share |")
+    print("|---|---|---|---|---|")
+    for name, one in told.items():
+        for size in SIZES:
+            picture, labels = np.mean(one.pictures[size]), np.mean(one.masks[size])
+            print(
+                f"| {name}, {len(one.masks[size])} | {size} | {picture:.0f} | {labels:.0f} |"
+                f" {labels / picture:.1%} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
