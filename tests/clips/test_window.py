@@ -88,12 +88,12 @@ def test_the_larger_of_two_people_is_followed_and_the_ledger_tells_of_the_other(
 ) -> None:
     versions.write(Path("versions.yaml"))
     Path("data/raw/s").mkdir(parents=True)
-    large, small = face_pictures(60, 300), face_pictures(60, 160)
+    large, small = face_pictures(60, 300), face_pictures(60, 290)
     shown = []
     for one, other in zip(large, small, strict=True):
         picture = np.full((300, 640, 3), 120, np.uint8)
         picture[:, 340:] = one
-        picture[100:260, 60:220] = other[:, ::-1]
+        picture[10:300, 20:310] = other[:, ::-1]
         shown.append(picture)
     media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
     (row,) = run(SEEN, PARAMS.model_copy(update={"min_face": 20.0}))
