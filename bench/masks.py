@@ -141,8 +141,8 @@ def edges(image: Image, regions: Labels) -> Image:
     import cv2
 
     drawn = image.copy()
-    for index, region in enumerate(REGIONS[:3]):
-        mask = (regions == index).astype(np.uint8)
+    for region in ("skin", "eyes", "mouth"):
+        mask = (regions == REGIONS.index(region)).astype(np.uint8)
         lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, lines, -1, COLOURS[region], 1)
     return drawn
