@@ -162,6 +162,7 @@ def write_subject(
         "window": [[0, 0, SIZE]],
         "face_height": [50.0],
         "missing": [0.0],
+        "others": [0.0],
         "loudness": [-20.0],
         "sharpness": [90.0],
         "exposure": [120.0],
