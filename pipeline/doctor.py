@@ -7,7 +7,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline import timing
+from pipeline import parallel, timing
 from pipeline.check import check_params
 from pipeline.problems import Problem
 
@@ -35,6 +35,11 @@ def report() -> int:
         except PackageNotFoundError:
             continue
     print(f"gpu      {_gpu()}")
+    if parallel.on_cluster():
+        try:
+            print(f"cluster  {parallel.cluster_facts()}")
+        except Problem as problem:
+            missing.append(str(problem))
     seconds = _step_seconds()
     ratio = seconds / _REFERENCE_STEP
     print(f"speed    {seconds * 1000:.0f} ms a test step, {1 / ratio:.2f} × the reference machine")

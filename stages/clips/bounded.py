@@ -17,11 +17,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
 
+import cv2
 import psutil
 
 from pipeline.problems import Problem
@@ -92,6 +93,21 @@ def each(
     finally:
         for one in running:
             one.kill()
+
+
+def alone(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> str:
+    """Call `work` on one item as `each` does, in a cluster's worker; return why it failed or "".
+
+    A worker of Dask is a daemon, which Python lets have no children. That shall spare a daemon's
+    children to be orphaned: these die with it.
+    """
+    config = vars(current_process())["_config"]
+    daemon = config.get("daemon")
+    config["daemon"] = False
+    try:
+        return next(each(work, [item], limits, 1))[1]
+    finally:
+        config["daemon"] = daemon
 
 
 class _Process:
@@ -177,6 +193,7 @@ def _work(work: Callable[..., None], said: Connection) -> None:
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     Thread(target=_die_with_parent, args=(said,), daemon=True).start()
+    cv2.setNumThreads(1)  # one video a core, as many at once as there are
     try:
         work(partial(_tell, said, "promise"))
     except OSError as error:

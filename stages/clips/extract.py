@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import media, tables
+from pipeline.ahead import ahead
 from pipeline.formats import FRAMES, LEDGER
 from pipeline.pictures import Image, encode_jpeg
 from pipeline.wav import write_wav
@@ -108,7 +109,7 @@ def _frames(
     end: float = float("inf"),
 ) -> Iterator[tuple[float, Image]]:
     size = (facts.height, facts.width)
-    return media.frames(video, start, end, size=size, largest=params.largest)
+    return ahead(media.frames(video, start, end, size=size, largest=params.largest))
 
 
 def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folder: Path) -> Row:

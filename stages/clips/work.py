@@ -1,6 +1,7 @@
 """The work on a subject's videos: what is known or kept is taken, the rest is decoded in bounds."""
 
 import shutil
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from pipeline import items, progress
+from pipeline import items, parallel, progress
 from pipeline.cores import cores
 from pipeline.versions import version
 from stages.clips import bounded
@@ -100,7 +101,7 @@ def rows_of(tasks: list[Task], params: ClipsParams, title: str) -> list[Row]:
             known = task.measures if measured else None
             work.append((task.video, params, task.scratch, known, kept))
         limits = bounded.Limits(params.time_floor, params.time_factor, params.max_memory)
-        with closing(bounded.each(extract, work, limits, cores())) as ended:
+        with closing(_ended(work, limits)) as ended:
             for index, reason in ended:
                 task = tasks[left[index]]
                 if not reason:
@@ -118,6 +119,15 @@ def _good(task: Task, params: ClipsParams) -> list[str]:
 
 def _fetch_frames(task: Task, shot: str) -> bool:
     return items.fetch(task.frames(shot), task.folder / shot)
+
+
+def _ended(work: Sequence[tuple[Any, ...]], limits: bounded.Limits) -> Generator[tuple[int, str]]:
+    """Decode videos side by side, each in a process of its own, here or on a cluster's workers."""
+    if parallel.on_cluster():
+        alone = [(extract, item, limits) for item in work]
+        yield from enumerate(parallel.run(bounded.alone, alone))
+    else:
+        yield from bounded.each(extract, work, limits, cores())
 
 
 def _keep(task: Task) -> None:

@@ -1,5 +1,6 @@
 """What a landmark backend gives, and how one is chosen by name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,10 +32,19 @@ class Face:
 
 
 class Backend(Protocol):
-    """Finds the face in one frame after the other of one clip."""
+    """Finds the face in one frame after the other of one clip.
+
+    Attributes:
+        batch: how many frames it likes to be given at once.
+    """
+
+    batch: int
 
     def __call__(self, image: Image) -> Face | None:
         """Find the face in an RGB frame, (size, size, 3)."""
+
+    def several(self, images: Sequence[Image]) -> list[Face | None]:
+        """Find the face in each of the next frames."""
 
     def close(self) -> None:
         """Let go of the networks."""

@@ -4,6 +4,8 @@ It follows the face from frame to frame, so that a clip always starts with a fre
 is smoothed over time, so that lips do not lag. Apache-2.0, weights in the wheel.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.native import quiet
@@ -38,6 +40,8 @@ for _row, _vertices in enumerate(VERTICES):
 class MeshBackend:
     """MediaPipe's face mesh, following one face through a clip."""
 
+    batch = 1
+
     def __init__(self) -> None:
         with quiet():
             from mediapipe.python.solutions.face_mesh import FaceMesh
@@ -60,6 +64,10 @@ class MeshBackend:
             irises=vertices[list(IRISES), :2],
             score=1.0,
         )
+
+    def several(self, images: Sequence[Image]) -> list[Face | None]:
+        """Find the face in each of the next frames, one after the other."""
+        return [self(image) for image in images]
 
     def close(self) -> None:
         """Let go of the networks."""

@@ -19,6 +19,7 @@ _DISTANCES = (2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
 _SAMPLES = 100  # frames that the focal length is searched on
 _GAIN = 0.97  # a focal length must lower the error to this to be taken for seen
 _ENOUGH = 10  # frames that make a person's own mean face
+_MOST = 1000  # frames that it is the mean of; more only take time and memory
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,15 @@ class Poses:
     head: Floats
     points: Floats
     reprojection: Floats
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What a clip's frames share: the focal length, their size, and the person's own mean face."""
+
+    focal: float
+    size: int
+    model: Floats
 
 
 def fit(
@@ -56,15 +66,46 @@ def fit(
         The poses; `project(head, rotation, translation, focal, size)` is `points` exactly, after
         the filter, which moves all landmarks of a frame as one rigid head.
     """
-    usable = np.flatnonzero(train & np.isfinite(points).all((1, 2)))
-    some = usable[np.linspace(0, len(usable) - 1, min(_SAMPLES, len(usable))).astype(int)]
+    usable = samples(train & np.isfinite(points).all((1, 2)))
+    camera = camera_of(points[usable], depth[usable], size, distance)
+    R, t = faces.fit_pose(points, camera.model, camera.focal, size)
+    return place(points, depth, camera, (R, t), steady(R, t, window))
+
+
+def samples(usable: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Choose the frames that a clip's camera is found on: those usable, or 1000, evenly spread."""
+    found = np.flatnonzero(usable)
+    some: NDArray[np.int64] = np.linspace(0, len(found) - 1, min(_MOST, len(found))).astype(int)
+    return np.asarray(found[some])
+
+
+def camera_of(points: Floats, depth: Floats, size: int, distance: float) -> Camera:
+    """Find the camera and the person's mean face in landmarks, (N, 68, 2), and depth, (N, 68)."""
+    some = np.linspace(0, len(points) - 1, min(_SAMPLES, len(points))).astype(int)
     focal = _focal(points[some], depth[some], size, distance)
-    model = _own_face(points[usable], depth[usable], focal, size)
-    R, t = faces.fit_pose(points, model, focal, size)
-    error = faces.reprojection(points, model, R, t, focal, size)
-    head = lift(points, depth, model, R, t, focal, size)
-    R, t = _steady(R, t, window)
-    R, t = R.astype(np.float32).astype(float), t.astype(np.float32).astype(float)
+    return Camera(focal, size, _own_face(points, depth, focal, size))
+
+
+def place(
+    points: Floats,
+    depth: Floats,
+    camera: Camera,
+    seen: tuple[Floats, Floats],
+    kept: tuple[Floats, Floats],
+) -> Poses:
+    """Put frames' landmarks where their filtered poses have them.
+
+    Args:
+        points: landmarks, (N, 68, 2), pixels.
+        depth: their depth in pixels, (N, 68), NaN where unknown.
+        camera: of the clip.
+        seen: R, (N, 3, 3), and t, (N, 3), as fitted to each frame.
+        kept: the same after the filter.
+    """
+    focal, size, model = camera.focal, camera.size, camera.model
+    error = faces.reprojection(points, model, *seen, focal, size)
+    head = lift(points, depth, model, *seen, focal, size)
+    R, t = (values.astype(np.float32).astype(float) for values in kept)
     return Poses(focal, size, R, t, head, faces.project(head, R, t, focal, size), error)
 
 
@@ -131,19 +172,35 @@ def lift(
     return faces.to_head(faces.unproject(points, z, focal, size), R, t)
 
 
-def _steady(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
+def steady(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
     """Filter poses by a quadratic Savitzky-Golay filter, which has no lag, between gaps."""
-    from scipy.signal import savgol_filter
-
     width = window | 1
     R, t = R.copy(), t.copy()
     for run in runs(np.asarray(np.isfinite(t).all(1))):
         if width < 5 or run.stop - run.start < width:
             continue
-        U, _, Vt = np.linalg.svd(savgol_filter(R[run], width, 2, axis=0))
+        U, _, Vt = np.linalg.svd(_smooth(R[run], width))
         R[run] = U @ Vt
-        t[run] = savgol_filter(t[run], width, 2, axis=0)
+        t[run] = _smooth(t[run], width)
     return R, t
+
+
+def _smooth(values: Floats, width: int) -> Floats:
+    """Apply the quadratic Savitzky-Golay filter of an odd width along the first axis.
+
+    As scipy.signal.savgol_filter (mode "interp"), whose import takes seconds in every worker.
+    """
+    powers = np.vander(np.arange(width) - width // 2, 3).astype(float)
+    fitted = powers @ np.linalg.pinv(powers)  # (width, width): a window to its parabola
+    rows = values.reshape(len(values), -1)
+    half = width // 2
+    smooth = np.empty_like(rows)
+    smooth[:half] = fitted[:half] @ rows[:width]
+    smooth[-half:] = fitted[-half:] @ rows[-width:]
+    smooth[half:-half] = sum(
+        weight * rows[i : len(rows) - width + 1 + i] for i, weight in enumerate(fitted[half])
+    )
+    return smooth.reshape(values.shape)
 
 
 def runs(flags: NDArray[np.bool_]) -> list[slice]:

@@ -1,10 +1,9 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
-from contextlib import chdir
+import shutil
 from pathlib import Path
 
-from pipeline import items, tables
-from pipeline.cores import cores
+from pipeline import items, parallel, tables
 from pipeline.formats import CAMERAS
 from pipeline.progress import each
 from pipeline.subjects import Subject
@@ -12,7 +11,7 @@ from pipeline.versions import version
 from pipeline.writing import whole_folder
 from stages.clips.ledger import CLIPS, Clip, clips_of
 from stages.landmarks import backend
-from stages.landmarks.extract import CAMERA, TABLE, extract
+from stages.landmarks.extract import CAMERA, TABLE, assemble, see
 from stages.landmarks.params import LandmarksParams
 
 LANDMARKS = Path("data/landmarks")
@@ -26,33 +25,30 @@ def run(
     Raises:
         MissingInput: the clips, or the backend's weights, are not here.
     """
-    from joblib import Parallel, delayed
-
     found = clips_of(subject, clips)
     weights = backend.identity(params.backend)
     with whole_folder(landmarks / str(subject)) as part:
-        work = [(clip, params, weights, part / f".{clip.id}") for clip in found]
-        # With one worker joblib runs in this process; a crash in a network is then ours.
-        done = Parallel(n_jobs=max(1, min(len(work), cores())), return_as="generator")(
-            delayed(_at)(Path.cwd(), *task) for task in work
-        )
-        made = sum(each(done, f"landmarks {subject}", len(found)))
+        keys = {clip.id: _key(clip, params, weights) for clip in found}
+        new = [clip for clip in found if not items.fetch(keys[clip.id], part / f".{clip.id}")]
+        chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
+        work = part / ".work"
+        seen = [(clip, span, params, _piece(work, clip, span)) for clip, span in chunks]
+        for _ in each(parallel.run(see, seen), f"landmarks {subject}", len(seen)):
+            pass
+        fill = [(keys[clip.id], clip, work, params, part / f".{clip.id}") for clip in new]
+        for _ in parallel.run(_fill, fill):
+            pass
+        shutil.rmtree(work, ignore_errors=True)
         cameras = [_take(part, clip.id) for clip in found]
         rows = {name: [camera[name][0] for camera in cameras] for name in CAMERAS.names}
         tables.write(part / "cameras.parquet", CAMERAS, rows)
     valid, frames = sum(rows["valid"]), sum(rows["frames"])
-    return f"{subject}: {len(found)} clips ({made} new), a face in {valid} of {frames} frames"
+    return f"{subject}: {len(found)} clips ({len(new)} new), a face in {valid} of {frames} frames"
 
 
-def _at(home: Path, clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> bool:
-    """Work on one clip in the project's folder: a process used again may stand elsewhere."""
-    with chdir(home):
-        return _one(clip, params, weights, folder)
-
-
-def _one(clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> bool:
-    """Fill the folder of one clip, from the store where it is there; tell whether it was new."""
-    key = items.key(
+def _key(clip: Clip, params: LandmarksParams, weights: str) -> str:
+    """Address what a clip's landmarks are made of."""
+    return items.key(
         stage="landmarks",
         version=version("landmarks"),
         frames=items.file_hash(clip.video),
@@ -60,7 +56,16 @@ def _one(clip: Clip, params: LandmarksParams, weights: str, folder: Path) -> boo
         params=params.model_dump(),
         weights=weights,
     )
-    return items.compute(key, folder, lambda part: extract(clip, params, part))
+
+
+def _piece(work: Path, clip: Clip, span: tuple[int, int]) -> Path:
+    return work / clip.id / f"{span[0]:08d}.npz"
+
+
+def _fill(key: str, clip: Clip, work: Path, params: LandmarksParams, folder: Path) -> None:
+    """Make one clip's item of its chunks, and fill its folder."""
+    pieces = [_piece(work, clip, span) for span in parallel.spans(clip.frames, clip.fps)]
+    items.compute(key, folder, lambda part: assemble(clip, pieces, params, part))
 
 
 def _take(part: Path, clip: str) -> tables.Columns:

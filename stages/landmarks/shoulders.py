@@ -6,6 +6,8 @@ cloth does not move at all, so that what tracings add to the flow is smoothed ov
 as well as back: nothing lags (docs/accuracy.md).
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -87,6 +89,23 @@ def _median(values: Floats, reach: int) -> Floats:
     return np.asarray(np.median(windows, axis=-1))
 
 
+@dataclass(frozen=True)
+class Trail:
+    """How the points of a clip, or of a chunk of it, were followed.
+
+    Attributes:
+        path: how far flow has moved the points in all, (N, 18, 2), px; NaN where they are lost.
+        begun: frames at which points were found anew.
+        frames: those that were traced.
+        added: the tracings less the path there, (len(frames), 18, 2), px.
+    """
+
+    path: Floats
+    begun: NDArray[np.int_]
+    frames: NDArray[np.int_]
+    added: Floats
+
+
 class Follower:
     """Collects shoulder points frame by frame; `finish` gives the whole clip's.
 
@@ -142,24 +161,66 @@ class Follower:
         step[lost] = np.median(step[~lost], axis=0)
         self.at, self.moved = self.at + step, self.moved + step
 
+    def trail(self) -> Trail:
+        """Return what was followed so far."""
+        frames = np.array(list(self.tracings), int)
+        added = np.array(list(self.tracings.values())).reshape(-1, 2 * PER_SIDE, 2)
+        path = np.array(self.path).reshape(-1, 2 * PER_SIDE, 2)
+        return Trail(path, np.array(self.begun, int), frames, added)
+
     def finish(self) -> Floats:
         """Return the points of all frames, (N, 18, 2), NaN where they were not seen."""
-        rows = np.array(self.path).reshape(-1, 2 * PER_SIDE, 2)
-        for begin, end in pairwise([*self.begun, len(rows)]):
-            count = int(np.isfinite(rows[begin:end]).all((1, 2)).sum())
-            rows[begin : begin + count] += self._places(range(begin, begin + count))
-        return rows
+        return placed(self.trail(), self.interval)
 
-    def _places(self, frames: range) -> Floats:
-        """Smooth what the tracings of a stretch add to the flow, (len(frames), 18, 2)."""
-        at = np.array([frame for frame in self.tracings if frame in frames])
-        added = np.array([self.tracings[int(frame)] for frame in at])
-        smooth = np.empty_like(added)
-        for i, frame in enumerate(at):
-            apart = (at - frame) / (_STEADY * self.interval)
-            near = np.abs(apart) < _REACH
-            weights = np.exp(-(apart[near] ** 2) / 2)
-            smooth[i] = np.tensordot(weights / weights.sum(), added[near], axes=1)
-        flat = smooth.reshape(len(at), -1).T
-        between = np.stack([np.interp(frames, at, values) for values in flat], axis=-1)
-        return between.reshape(-1, *added.shape[1:])
+
+def joined(trails: Iterable[Trail]) -> Trail:
+    """Join trails of a clip's chunks, each of which ends with the first frame of the next.
+
+    Where that frame was seen by both, flow goes on from chunk to chunk as within one.
+    """
+    path, begun, frames, added = [], [], [], []
+    first, moved = 0, np.full((2 * PER_SIDE, 2), np.nan)
+    parts = list(trails)
+    for part in parts:
+        goes_on = bool(np.isfinite(moved).all()) and 0 in part.begun
+        offset = moved if goes_on else np.zeros_like(moved)
+        count = len(part.path) - (part is not parts[-1])
+        path.append(part.path[:count] + offset)
+        begun.append(first + part.begun[(part.begun < count) & ((part.begun > 0) | (not goes_on))])
+        frames.append(first + part.frames[part.frames < count])
+        added.append(part.added[part.frames < count] - offset)
+        if count < len(part.path):
+            moved = part.path[count] + offset
+        first += count
+    return Trail(
+        np.concatenate(path), np.concatenate(begun), np.concatenate(frames), np.concatenate(added)
+    )
+
+
+def placed(trail: Trail, interval: int) -> Floats:
+    """Put tracings and flow together, (N, 18, 2), NaN where nothing was seen.
+
+    Args:
+        trail: of a whole clip.
+        interval: frames between two tracings.
+    """
+    rows = trail.path.copy()
+    for begin, end in pairwise([*trail.begun, len(rows)]):
+        stretch = slice(begin, begin + int(np.isfinite(rows[begin:end]).all((1, 2)).sum()))
+        rows[stretch] += _smooth(trail, stretch, interval)
+    return rows
+
+
+def _smooth(trail: Trail, stretch: slice, interval: int) -> Floats:
+    """Smooth what the tracings of a stretch add to the flow, a row a frame of it."""
+    inside = (trail.frames >= stretch.start) & (trail.frames < stretch.stop)
+    at, added = trail.frames[inside], trail.added[inside]
+    smooth = np.empty_like(added)
+    for i, frame in enumerate(at):
+        apart = (at - frame) / (_STEADY * interval)
+        near = np.abs(apart) < _REACH
+        weights = np.exp(-(apart[near] ** 2) / 2)
+        smooth[i] = np.tensordot(weights / weights.sum(), added[near], axes=1)
+    flat, wanted = smooth.reshape(len(at), -1).T, np.arange(stretch.start, stretch.stop)
+    between = np.stack([np.interp(wanted, at, values) for values in flat], axis=-1)
+    return between.reshape(-1, *added.shape[1:])

@@ -1,4 +1,4 @@
-"""One clip: from its frames and landmarks to its label maps."""
+"""A clip's chunks: from its frames and landmarks to its label maps."""
 
 from pathlib import Path
 
@@ -19,32 +19,52 @@ from stages.parsing.regions import areas
 TABLE = "parsing.parquet"
 
 
-def extract(clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> None:
-    """Write the label maps of one clip into a folder, one frame in memory at a time."""
-    frames = Frames(clip.video)
-    found = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"])
-    if len(found["valid"]) != len(frames):
-        expected = f"expected {len(frames)} frames as in {clip.video}, found {len(found['valid'])}"
+def parse(
+    clip: Clip, span: tuple[int, int], landmarks: Path, params: ParsingParams, piece: Path
+) -> None:
+    """Write the label maps of a chunk of a clip, one frame in memory at a time.
+
+    Args:
+        clip: which.
+        span: first frame and end (exclusive) of the chunk.
+        landmarks: the clip's.
+        params: of the stage.
+        piece: the table to write, a row group a second.
+    """
+    frames = Frames(clip.video, cache_bytes=0)
+    rows = tables.count(landmarks, LANDMARKS)
+    if rows != len(frames):
+        expected = f"expected {len(frames)} frames as in {clip.video}, found {rows}"
         raise BadFormat(landmarks, expected, "run `dvc repro`")
-    matte = Matte()
-    parse = _parser(params)
+    found = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"], *span)
+    matte, one = Matte(), _parser(params)
     second = max(1, round(clip.fps))
-    with tables.writer(folder / TABLE, PARSING, second) as add:
-        for start in range(0, len(frames), second):
-            rows = range(start, min(start + second, len(frames)))
+    first, end = span
+    with tables.writer(piece, PARSING, second) as add:
+        for start in range(first, end, second):
+            chosen = range(start, min(start + second, end))
             maps = []
-            for i in rows:
-                image = frames[i]
-                face = (found["points"][i], found["oval"][i]) if found["valid"][i] else None
-                maps.append(parse(image, matte(image), face))
+            for i in chosen:
+                image, row = frames[i], i - first
+                face = (found["points"][row], found["oval"][row]) if found["valid"][row] else None
+                maps.append(one(image, matte(image), face))
             add(
                 {
-                    "frame": list(rows),
+                    "frame": list(chosen),
                     "labels": [encode_png(labels) for labels in maps],
                     "areas": np.stack([areas(labels) for labels in maps]),
                 }
             )
     matte.close()
+
+
+def assemble(pieces: list[Path], fps: float, folder: Path) -> None:
+    """Write a clip's label maps from those of its chunks, a second in memory at once."""
+    second = max(1, round(fps))
+    with tables.writer(folder / TABLE, PARSING, second) as add:
+        for piece in pieces:
+            for start in range(0, tables.count(piece, PARSING), second):
+                add(tables.read(piece, PARSING, None, start, start + second))
 
 
 class _Mesh:

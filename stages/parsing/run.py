@@ -1,12 +1,11 @@
 """All clips of a subject, side by side, each computed once for the same bytes and params."""
 
-from contextlib import chdir
+import shutil
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import items, tables, weights
-from pipeline.cores import cores
+from pipeline import items, parallel, tables, weights
 from pipeline.formats import LANDMARKS as FORMAT
 from pipeline.formats import PARSING, REGIONS
 from pipeline.progress import each
@@ -16,7 +15,7 @@ from pipeline.writing import whole_folder
 from stages.clips.ledger import CLIPS, Clip, clips_of
 from stages.landmarks.backend import identity
 from stages.landmarks.run import LANDMARKS
-from stages.parsing.extract import TABLE, extract
+from stages.parsing.extract import TABLE, assemble, parse
 from stages.parsing.params import ParsingParams
 
 PARSED = Path("data/parsing")
@@ -35,38 +34,36 @@ def run(
         MissingInput: clips or landmarks are not here.
         BadWeights: BiSeNet's weights cannot be fetched.
     """
-    from joblib import Parallel, delayed
-
     found = clips_of(subject, clips)
     for clip in found:
         tables.count(landmarks / str(subject) / f"{clip.id}.parquet", FORMAT)
     if params.backend == "bisenet":
         weights.path("bisenet")  # once, before the workers
+    home = landmarks / str(subject)
     with whole_folder(parsed / str(subject)) as part:
-        work = [
-            (clip, landmarks / str(subject) / f"{clip.id}.parquet", params, part / f".{clip.id}")
-            for clip in found
+        keys = {c.id: _key(c, home / f"{c.id}.parquet", params) for c in found}
+        new = [clip for clip in found if not items.fetch(keys[clip.id], part / f".{clip.id}")]
+        chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
+        work = part / ".work"
+        tasks = [
+            (clip, span, home / f"{clip.id}.parquet", params, _piece(work, clip, span))
+            for clip, span in chunks
         ]
-        done = Parallel(n_jobs=max(1, min(len(work), cores())), return_as="generator")(
-            delayed(_at)(Path.cwd(), *task) for task in work
-        )
-        made = sum(each(done, f"parsing {subject}", len(found)))
+        for _ in each(parallel.run(parse, tasks), f"parsing {subject}", len(tasks)):
+            pass
+        for clip in new:
+            _fill(keys[clip.id], clip, work, part / f".{clip.id}")
+        shutil.rmtree(work, ignore_errors=True)
         shares = [_take(part, clip.id) for clip in found]
     mean = np.concatenate(shares).mean(0) if shares else np.zeros(len(REGIONS))
     told = ", ".join(f"{name} {share:.1%}" for name, share in zip(REGIONS, mean, strict=True))
-    return f"{subject}: {len(found)} clips ({made} new), {told}"
+    return f"{subject}: {len(found)} clips ({len(new)} new), {told}"
 
 
-def _at(home: Path, clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bool:
-    """Work on one clip in the project's folder: a process used again may stand elsewhere."""
-    with chdir(home):
-        return _one(clip, landmarks, params, folder)
-
-
-def _one(clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bool:
-    """Fill the folder of one clip, from the store where it is there; tell whether it was new."""
+def _key(clip: Clip, landmarks: Path, params: ParsingParams) -> str:
+    """Address what a clip's label maps are made of."""
     network = weights.sha256("bisenet") if params.backend == "bisenet" else ""
-    key = items.key(
+    return items.key(
         stage="parsing",
         version=version("parsing"),
         frames=items.file_hash(clip.video),
@@ -75,7 +72,16 @@ def _one(clip: Clip, landmarks: Path, params: ParsingParams, folder: Path) -> bo
         params=params.model_dump(),
         weights=(network, identity("mediapipe")),
     )
-    return items.compute(key, folder, lambda part: extract(clip, landmarks, params, part))
+
+
+def _piece(work: Path, clip: Clip, span: tuple[int, int]) -> Path:
+    return work / clip.id / f"{span[0]:08d}.parquet"
+
+
+def _fill(key: str, clip: Clip, work: Path, folder: Path) -> None:
+    """Make one clip's item of its chunks, and fill its folder."""
+    pieces = [_piece(work, clip, span) for span in parallel.spans(clip.frames, clip.fps)]
+    items.compute(key, folder, lambda part: assemble(pieces, clip.fps, part))
 
 
 def _take(part: Path, clip: str) -> np.ndarray:

@@ -9,16 +9,17 @@ rejected, with its reason.
 Method: sections 1 and 4 of docs/method.md.
 """
 
+import shutil
 import sys
-from contextlib import chdir
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import items, progress, tables
-from pipeline.cores import cores
+from pipeline import items, parallel, progress, tables
 from pipeline.faces import mouth_opening
 from pipeline.formats import LANDMARKS, MEL, PHONES, SYNC
 from pipeline.params import section
@@ -30,7 +31,7 @@ from pipeline.writing import whole_folder
 from stages.clips.ledger import CLIPS, Clip, clips_of
 from stages.speech import mel
 from stages.speech.params import SpeechParams
-from stages.speech.phones import phones_of
+from stages.speech.phones import Phone, Word, grouped, heard, pieces
 from stages.speech.sync import Sync, measure, stretch
 from stages.speech.verdict import Verdict, judge
 
@@ -64,7 +65,7 @@ def run(
                 rows = tables.read(work / clip.id / "phones.parquet", PHONES)
                 add({**rows, "clip": [clip.id] * len(rows["clip"])})
         verdicts = _judge(found, work, target)
-        _remove(work)
+        shutil.rmtree(work, ignore_errors=True)
     return verdicts
 
 
@@ -83,89 +84,74 @@ def _judge(clips: list[Clip], work: Path, target: Path) -> dict[str, Verdict]:
     return verdicts
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _all(
     clips: list[Clip], marks: Path, params: SpeechParams, work: Path, subject: Subject
 ) -> None:
-    """Work on every clip, each in a process of its own."""
-    from joblib import Parallel, delayed
-
-    jobs = max(1, min(cores(), len(clips)))
-    home = Path.cwd()
-    tasks = (
-        delayed(_one)(
-            clip,
-            clip.train if subject.role == "seen" else (0, clip.frames),
-            marks / f"{clip.id}.parquet",
-            params,
-            work,
-            home,
-        )
-        for clip in clips
-    )
-    problems: dict[str, Problem] = {}
-    with progress.bar(f"speech {subject}", len(clips)) as bar:
-        for name, problem in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
-            if problem is not None:
-                problems[name] = Problem(*problem)
-            bar.advance(note=name)
-    for clip in clips:
-        if clip.id in problems:
-            raise problems[clip.id]
+    """Take clips from the item store, or work on their pieces side by side."""
+    keys = {
+        clip.id: _key(clip, _span(clip, subject), _marks(marks, clip), params) for clip in clips
+    }
+    new = [clip for clip in clips if not items.fetch(keys[clip.id], work / clip.id)]
+    scratch = work / ".new"
+    tasks: list[tuple[Any, ...]] = [
+        (measured, clip, _span(clip, subject), _marks(marks, clip), scratch / clip.id)
+        for clip in new
+    ]
+    cuts = [(clip, cut) for clip in new for cut in pieces(*_sound(clip.audio))]
+    tasks += [(_heard, clip, cut, params.recogniser == "words") for clip, cut in cuts]
+    done = progress.each(parallel.run(_do, tasks), f"speech {subject}", len(tasks))
+    words: dict[str, list[list[Word]]] = {clip.id: [] for clip in new}
+    for task, found in zip(tasks, done, strict=True):
+        if found is not None:
+            words[task[1].id].append(found)
+    for clip in new:
+        _keep(keys[clip.id], scratch / clip.id, grouped(words[clip.id]), work / clip.id)
 
 
-def _one(
-    clip: Clip, span: Span, marks: Path, params: SpeechParams, work: Path, home: Path
-) -> tuple[str, tuple[str, str, str] | None]:
-    """Fill the work folder of one clip; return its name and a problem's words.
-
-    Exceptions of ours do not travel between processes: the words do, and are raised at home.
-    """
-    try:
-        with chdir(home):  # a process that is used again may stand elsewhere
-            _fill(clip, span, marks, params, work)
-    except Problem as problem:
-        return clip.id, (problem.item, problem.found, problem.todo)
-    return clip.id, None
+def _do(work: Callable[..., Any], *task: Any) -> Any:
+    return work(*task)
 
 
-def _fill(clip: Clip, span: Span, marks: Path, params: SpeechParams, work: Path) -> None:
-    """Compute one clip, or take it from the item store."""
+def _span(clip: Clip, subject: Subject) -> Span:
+    return clip.train if subject.role == "seen" else (0, clip.frames)
+
+
+def _marks(folder: Path, clip: Clip) -> Path:
+    return folder / f"{clip.id}.parquet"
+
+
+def _key(clip: Clip, span: Span, marks: Path, params: SpeechParams) -> str:
+    """Address what a clip's speech is made of; raise MissingInput where that is not here."""
     for path in (clip.audio, marks):
         if not path.is_file():
             raise MissingInput(path, "not here", "run `dvc repro`")
-    key = items.key(
+    return items.key(
         stage="speech",
         version=version("speech"),
         params=params.model_dump(),
         sha256=[items.file_hash(clip.audio), items.file_hash(marks)],
         clip=[clip.frames, clip.fps, span],
     )
-    items.compute(key, work / clip.id, lambda part: extract(clip, span, marks, params, part))
 
 
-def extract(clip: Clip, span: Span, marks: Path, params: SpeechParams, folder: Path) -> None:
-    """Write one clip's mel, phones and sync into a folder; clip and verdict stay empty.
+def _keep(key: str, scratch: Path, phones: list[Phone], folder: Path) -> None:
+    """Make one clip's item of what was measured and heard, and fill its folder."""
 
-    Args:
-        clip: which.
-        span: first frame and end (exclusive) of what the sync is measured on.
-        marks: the clip's landmarks.
-        params: how phones are found.
-        folder: where to write.
-    """
-    read, samples = _sound(clip.audio)
-    with tables.writer(folder / "mel.parquet", MEL, round(2 * clip.fps)) as add:
-        step = 0
-        for block, energy in mel.in_blocks(read, clip.fps, clip.frames):
-            add({"step": np.arange(step, step + len(block)), "mel": block, "energy": energy})
-            step += len(block)
-    phones = phones_of(read, samples, words=params.recogniser == "words")
+    def make(part: Path) -> None:
+        for path in scratch.iterdir():
+            shutil.move(path, part / path.name)
+        write_phones(phones, part / "phones.parquet")
+
+    items.compute(key, folder, make)
+
+
+def _heard(clip: Clip, cut: Span, words: bool) -> list[Word]:
+    """Recognise one piece of a clip's sound."""
+    return heard(_sound(clip.audio)[0](*cut), cut[0], words=words)
+
+
+def write_phones(phones: list[Phone], path: Path) -> None:
+    """Write a clip's phones; the column `clip` stays empty."""
     columns = {
         "clip": [""] * len(phones),
         "start": [phone.start for phone in phones],
@@ -174,13 +160,30 @@ def extract(clip: Clip, span: Span, marks: Path, params: SpeechParams, folder: P
         "syllable": [phone.syllable for phone in phones],
         "kind": [phone.kind for phone in phones],
     }
-    tables.write(folder / "phones.parquet", PHONES, columns)
+    tables.write(path, PHONES, columns)
+
+
+def measured(clip: Clip, span: Span, marks: Path, folder: Path) -> None:
+    """Write one clip's mel and sync into a folder; clip and verdict stay empty.
+
+    Args:
+        clip: which.
+        span: first frame and end (exclusive) of what the sync is measured on.
+        marks: the clip's landmarks.
+        folder: where to write.
+    """
+    read, _ = _sound(clip.audio)
+    with tables.writer(folder / "mel.parquet", MEL, round(2 * clip.fps)) as add:
+        step = 0
+        for block, energy in mel.in_blocks(read, clip.fps, clip.frames):
+            add({"step": np.arange(step, step + len(block)), "mel": block, "energy": energy})
+            step += len(block)
     first, last = stretch(*span, clip.fps)
     sound = tables.read(folder / "mel.parquet", MEL, ["mel"], 2 * first, 2 * last)["mel"]
-    sync = measure(sound, _opening(marks, clip)[first:last], clip.fps)
+    sync = measure(sound, _opening(marks, clip, first, last), clip.fps)
     unjudged = {"clip": [""], "status": [""], "late": [float("nan")], "reason": [""]}
-    measured = {name: [value] for name, value in asdict(sync).items()}
-    tables.write(folder / "sync.parquet", SYNC, unjudged | measured)
+    told = {name: [value] for name, value in asdict(sync).items()}
+    tables.write(folder / "sync.parquet", SYNC, unjudged | told)
 
 
 def _sound(path: Path) -> tuple[mel.Read, int]:
@@ -194,12 +197,13 @@ def _sound(path: Path) -> tuple[mel.Read, int]:
     return lambda first, last: read_wav(path, first, last)[0], samples
 
 
-def _opening(path: Path, clip: Clip) -> NDArray[np.float64]:
-    """Return the mouth's opening, (N,), NaN where no face was found."""
-    rows = tables.read(path, LANDMARKS, ["valid", "head"])
-    if len(rows["valid"]) != clip.frames:
-        raise BadFormat(path, f"expected {clip.frames} frames, found {len(rows['valid'])}")
-    opening = np.full(clip.frames, np.nan)
+def _opening(path: Path, clip: Clip, first: int, last: int) -> NDArray[np.float64]:
+    """Return the mouth's opening in a span of frames, NaN where no face was found."""
+    count = tables.count(path, LANDMARKS)
+    if count != clip.frames:
+        raise BadFormat(path, f"expected {clip.frames} frames, found {count}")
+    rows = tables.read(path, LANDMARKS, ["valid", "head"], first, last)
+    opening = np.full(len(rows["valid"]), np.nan)
     opening[rows["valid"]] = mouth_opening(rows["head"][rows["valid"]])
     return opening
 

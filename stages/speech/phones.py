@@ -5,7 +5,7 @@ are in pocketsphinx's wheel. Every piece of sound is recognised for itself, so t
 sound gives the same phones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.speech.mel import RATE, Read
+from stages.speech.mel import RATE, Floats, Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
@@ -49,12 +49,25 @@ def phones_of(read: Read, samples: int, *, words: bool = True) -> list[Phone]:
     Returns:
         Phones in order of time, without gaps.
     """
-    found: list[Word] = []
-    for first, last in pieces(read, samples):
-        sound = np.asarray(read(first, last))
-        recognised = _recognise(sound, words=words)
-        found += _placed(recognised, first / RATE, last / RATE)
-    return _grouped(_joined(found))
+    cuts = pieces(read, samples)
+    return grouped([heard(read(first, last), first, words=words) for first, last in cuts])
+
+
+def heard(sound: Floats, first: int, *, words: bool) -> list[Word]:
+    """Find the words of one piece of a sound, as phones without syllables.
+
+    Args:
+        sound: the piece, 16 kHz, (S,) within -1 to 1.
+        first: the sample of the whole sound where it begins.
+        words: as in `phones_of`.
+    """
+    recognised = _recognise(np.asarray(sound), words=words)
+    return _placed(recognised, first / RATE, (first + len(sound)) / RATE)
+
+
+def grouped(found: Iterable[list[Word]]) -> list[Phone]:
+    """Join the words of a sound's pieces, in their order, to its phones with their syllables."""
+    return _grouped(_joined([word for piece in found for word in piece]))
 
 
 def known_words(sound: NDArray[np.float32], text: str) -> list[Phone]:

@@ -11,6 +11,7 @@ lead is found that much early.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,15 +137,18 @@ def stretch(first: int, end: int, fps: float) -> tuple[int, int]:
 
 def _quick(values: Floats, width: int) -> Floats:
     """Take the running mean over so many rows off; rows of NaN do not count."""
-    from scipy.ndimage import uniform_filter1d
-
     known = np.isfinite(values)
-    total, count = (
-        uniform_filter1d(a.astype(float), width, axis=0, mode="constant")
-        for a in (np.where(known, values, 0.0), known)
-    )
-    moved: Floats = values - total / np.maximum(count, 0.5 / width)
+    total, count = (_running(a, width) for a in (np.where(known, values, 0.0), known))
+    moved: Floats = values - total / np.maximum(count, 0.5)
     return moved
+
+
+def _running(values: NDArray[Any], width: int) -> Floats:
+    """Sum so many rows around each, nothing beyond the ends."""
+    sums = np.concatenate([np.zeros_like(values[:1], float), np.cumsum(values, 0, float)])
+    first = np.arange(len(values)) - width // 2
+    total: Floats = sums[np.clip(first + width, 0, len(values))] - sums[np.maximum(first, 0)]
+    return total
 
 
 def _rows(opening: Floats, fps: float) -> NDArray[np.int64]:

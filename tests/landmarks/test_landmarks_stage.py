@@ -133,19 +133,24 @@ def test_face_alignment_without_its_weights_says_which_file_goes_where(subject, 
         run(subject({"walk-001": moving()[:1]}), params)
 
 
-@pytest.mark.slow
-def test_face_alignment_runs_on_weights_that_lie_in_their_place(subject, monkeypatch):
+@pytest.fixture
+def random_fan(workdir, monkeypatch):
+    """Put random weights where FAN's are looked for."""
     # Its small loops run for 10 s less when they are not compiled.
     monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", True)
     face_alignment = pytest.importorskip("face_alignment")
     import torch
 
-    home = Path.cwd() / "torch"
+    home = workdir / "torch"
     (home / "hub" / "checkpoints").mkdir(parents=True)
     monkeypatch.setenv("TORCH_HOME", str(home))
     torch.manual_seed(0)
     network = face_alignment.models.FAN(4)
     torch.save(network.state_dict(), home / "hub/checkpoints/2DFAN4-11f355bf06.pth.tar")
+
+
+@pytest.mark.slow
+def test_face_alignment_runs_on_weights_that_lie_in_their_place(subject, random_fan):
     # Random weights find no face's shape: the pose does not fit, unless every fit is taken.
     params = PARAMS.model_copy(update={"backend": "face-alignment", "max_reprojection": 1e9})
     told = run(subject({"walk-001": moving()[:1]}), params)
@@ -153,6 +158,30 @@ def test_face_alignment_runs_on_weights_that_lie_in_their_place(subject, monkeyp
     found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
     assert found["score"].shape == (1,)
     assert tables.read(FOUND / "cameras.parquet", CAMERAS)["frames"][0] == 1
+
+
+@pytest.mark.slow
+def test_face_alignment_finds_in_a_batch_what_the_package_finds_frame_by_frame(random_fan):
+    from stages.landmarks.fan import FaceAlignmentBackend
+
+    images = [*moving()[:3:2], EMPTY, astronaut(right=9)]
+    backend = FaceAlignmentBackend()
+    found = backend.several(images)
+    assert [face is None for face in found] == [False, False, True, False]
+    for image, face in zip(images, found, strict=True):
+        if face is None:
+            continue
+        alone = backend(image)
+        (theirs,), (scores,), _ = backend.network.get_landmarks_from_image(
+            image, detected_faces=[backend._box(image)], return_landmark_score=True
+        )
+        # Random heatmaps have many peaks of nearly one height: another may win by rounding.
+        for other in (alone.points, theirs):
+            apart = np.linalg.norm(face.points - other, axis=1)
+            assert np.median(apart) < 1e-3
+            assert (apart < 1e-3).mean() > 0.9
+        assert face.score == pytest.approx(float(np.clip(np.mean(scores), 0, 1)), abs=1e-4)
+    backend.close()
 
 
 def test_a_wrong_argument_ends_the_command_with_one_line(workdir):

@@ -2,9 +2,10 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from pipeline import faces
-from stages.landmarks.shoulders import Follower, trace
+from stages.landmarks.shoulders import Follower, joined, placed, trace
 
 SIZE = 256
 POINTS = faces.project(faces.MEAN_FACE, np.eye(3), [0, -0.3, 8.0], 700.0, SIZE)
@@ -116,3 +117,29 @@ def test_a_person_never_seen_has_no_shoulders():
     rows = follower.finish()
     assert rows.shape == (5, 18, 2)
     assert np.isnan(rows).all()
+
+
+def followed(frames, lost=()):
+    """Follow a swaying person over some frames, traced where due, unseen where lost."""
+    follower = Follower(interval=5)
+    for frame in frames:
+        shift = 6 * np.sin(frame / 7)
+        seen = frame not in lost
+        image = textured(person(shift), shift) if seen else np.full((SIZE, SIZE, 3), 20, np.uint8)
+        traced = trace(person(shift), POINTS + np.array([shift, 0])) if seen else None
+        follower.add(image, traced if follower.due() else None)
+    return follower.trail()
+
+
+@pytest.mark.parametrize("lost", [(), (19, 20, 21), (12,), (40, 41)])
+def test_chunks_are_joined_to_what_one_look_at_the_clip_gives(lost):
+    whole = placed(followed(range(60), lost), 5)
+    chunks = [followed(range(first, min(first + 21, 60)), lost) for first in (0, 20, 40)]
+    parts = placed(joined(chunks), 5)
+    assert np.isfinite(whole).all((1, 2)).tolist() == [f not in lost for f in range(60)]
+    if not lost:
+        np.testing.assert_allclose(parts, whole, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(np.isnan(parts), np.isnan(whole))
+        # What comes after a loss is traced on other frames than where a chunk begins anew.
+        assert np.nanmax(np.abs(parts - whole)) < 2

@@ -1,0 +1,139 @@
+"""Work on many pieces side by side: on this machine's cores, or on a Dask cluster that is there.
+
+The pieces are what they are however many workers there are, each writes its own files, and the
+libraries inside a piece use one thread: so that the bytes are the same wherever it runs.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.cores import cores
+from pipeline.problems import MissingInput, Problem
+
+CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler; where to run changes no result
+_ANSWER_SECONDS = 5
+_one_at_a_time = threading.Lock()
+T = TypeVar("T")
+
+
+def on_cluster() -> bool:
+    """Tell whether work is to run on a cluster."""
+    return bool(os.environ.get(CLUSTER))
+
+
+def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+    """Call `work` on the values of each task; yield the results in the order of the tasks.
+
+    Args:
+        work: a function of a module; what it returns is small, its files go where a task says.
+        tasks: the arguments of each call; relative paths count from this process's folder.
+
+    Raises:
+        MissingInput: $IDIOLECT_CLUSTER is set, and dask is not installed.
+        Problem: the cluster does not answer, or has no worker; or what a call raises.
+
+    Without a cluster there are as many workers as cores and never more than tasks; a single one is
+    this process itself.
+    """
+    from joblib import Parallel, delayed
+
+    if not tasks:
+        return
+    call, home = delayed(_at), Path.cwd()
+    with ExitStack() as stack:
+        if address := os.environ.get(CLUSTER, ""):
+            stack.enter_context(_cluster(address))
+            pool = Parallel(return_as="generator", n_jobs=-1, pre_dispatch="all")
+        else:
+            jobs = max(1, min(len(tasks), cores()))
+            pool = Parallel(return_as="generator", **_local(jobs))
+        yield from pool(call(home, work, task) for task in tasks)
+
+
+def _local(jobs: int) -> dict[str, Any]:
+    # With one worker joblib runs in this process; a crash in a network is then ours.
+    return {"n_jobs": jobs, "backend": "loky"} if jobs > 1 else {"n_jobs": 1}
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """Let joblib work on the workers of a Dask cluster."""
+    from joblib import parallel_config
+
+    with _client(address) as client:
+        _workers(client, address)
+        with parallel_config(backend="dask", client=client, wait_for_workers_timeout=5):
+            yield
+
+
+def cluster_facts() -> str:
+    """Say which cluster answers, and how many workers it has; raise as `run` does."""
+    address = os.environ[CLUSTER]
+    with _client(address) as client:
+        return f"{address}, {_workers(client, address)} workers"
+
+
+def _workers(client: Any, address: str) -> int:
+    count = len(client.scheduler_info(n_workers=-1)["workers"])
+    if not count:
+        found = f"the Dask cluster at {address} has no worker"
+        raise Problem(CLUSTER, found, "start one: `dask worker ADDRESS --nthreads 1`")
+    return count
+
+
+def _client(address: str) -> Any:
+    import logging
+
+    try:
+        from distributed import Client
+    except ImportError:
+        todo = "pip install -c constraints.txt -e '.[dask]', or unset it"
+        raise MissingInput(CLUSTER, "is set, but dask is not installed", todo) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is told once
+    try:
+        return Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        found = f"no Dask cluster answers at {address} within {_ANSWER_SECONDS} s: {words[:200]}"
+        raise Problem(CLUSTER, found, "start it, or unset the variable") from None
+
+
+def _at(home: Path, work: Callable[..., T], task: tuple[Any, ...]) -> T:
+    """Do one piece in the project's folder, its libraries on one thread.
+
+    A process has one folder, and may be used again from another; a Dask worker with several
+    threads does one piece after the other.
+    """
+    import cv2
+    from threadpoolctl import threadpool_limits
+
+    with _one_at_a_time, chdir(home), threadpool_limits(1):
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            return work(*task)
+        finally:
+            cv2.setNumThreads(threads)
+
+
+def spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int]]:
+    """Split a clip into chunks of about so many seconds, at whole seconds.
+
+    Args:
+        frames: of the clip.
+        fps: frames a second.
+        seconds: of a chunk.
+
+    Returns:
+        First frame and end (exclusive) of each chunk; they depend on nothing else, so that a
+        clip's bytes do not tell how many workers made them.
+    """
+    second = max(1, round(fps))
+    count = max(1, round(frames / (seconds * second)))
+    edges = [round(frames / second * i / count) * second for i in range(count)]
+    return list(pairwise([*edges, frames]))

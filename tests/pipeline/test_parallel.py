@@ -1,0 +1,128 @@
+"""Work side by side gives the same as one after the other, and a cluster that is not there is told."""
+
+import os
+import socket
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
+
+from pipeline import parallel
+from pipeline.ahead import ahead
+from pipeline.problems import BadFormat, MissingInput, Problem
+
+
+def seen_by(number: int, text: str) -> tuple[str, int, int, str]:
+    """Tell what a piece of work finds around it."""
+    threads = max([pool["num_threads"] for pool in threadpool_info()], default=1)
+    return f"{text}{number}", threads, cv2.getNumThreads(), str(Path.cwd())
+
+
+def refuses(number: int) -> int:
+    if number == 2:
+        raise BadFormat("piece 2", "expected a number, found two", "count")
+    return number
+
+
+@given(st.integers(0, 200_000), st.sampled_from([5.0, 23.976, 25.0, 29.97, 60.0]))
+def test_chunks_cover_a_clip_and_begin_at_whole_seconds(frames: int, fps: float) -> None:
+    chunks = parallel.spans(frames, fps)
+    assert chunks[0][0] == 0
+    assert chunks[-1][1] == frames
+    assert all(a[1] == b[0] for a, b in pairwise(chunks))
+    assert all(first % round(fps) == 0 for first, _ in chunks)
+    assert max(end - first for first, end in chunks) <= 31 * round(fps)
+
+
+def test_results_come_in_order_from_the_folder_of_the_caller_with_one_thread_each(
+    workdir: Path,
+) -> None:
+    found = list(parallel.run(seen_by, [(i, "piece ") for i in range(5)]))
+    assert [text for text, *_ in found] == [f"piece {i}" for i in range(5)]
+    assert {piece[1:] for piece in found} == {(1, 1, str(workdir))}
+
+
+def test_a_problem_of_one_piece_reaches_the_caller_with_its_words(workdir: Path) -> None:
+    with pytest.raises(BadFormat, match="piece 2: expected a number, found two; count"):
+        list(parallel.run(refuses, [(i,) for i in range(4)]))
+
+
+def test_one_core_does_in_this_process_what_several_do(workdir: Path) -> None:
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("needs Linux, where a process can be kept to one core")
+    several = list(parallel.run(seen_by, [(i, "") for i in range(3)]))
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        assert list(parallel.run(seen_by, [(i, "") for i in range(3)])) == several
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv(parallel.CLUSTER, address)
+        with pytest.raises(
+            Problem, match=f"no Dask cluster answers at {address} within 5 s"
+        ) as told:
+            list(parallel.run(refuses, [(1,)]))
+    assert "\n" not in str(told.value)
+
+
+def test_an_address_that_is_none_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
+    monkeypatch.setenv(parallel.CLUSTER, "nowhere://at all")
+    with pytest.raises(Problem, match="no Dask cluster answers at nowhere://at all") as told:
+        list(parallel.run(refuses, [(1,)]))
+    assert "\n" not in str(told.value)
+
+
+def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        monkeypatch.setenv(parallel.CLUSTER, cluster.scheduler_address)
+        with pytest.raises(Problem, match="has no worker; start one: `dask worker"):
+            list(parallel.run(refuses, [(1,)]))
+
+
+def test_a_cluster_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as where it is not installed
+    monkeypatch.setenv(parallel.CLUSTER, "tcp://127.0.0.1:8786")
+    with pytest.raises(MissingInput, match=r"dask is not installed; pip install .*\[dask\]"):
+        list(parallel.run(refuses, [(1,)]))
+
+
+def test_what_is_made_ahead_comes_in_order_and_its_error_in_its_place() -> None:
+    def numbers(good: int):
+        yield from range(good)
+        raise ValueError("no more")
+
+    got = []
+    with pytest.raises(ValueError, match="no more"):
+        for number in ahead(numbers(20), 3):
+            got.append(number)  # noqa: PERF402 - what came before the error counts
+    assert got == list(range(20))
+
+
+def test_whoever_stops_early_stops_what_is_made_ahead() -> None:
+    made = []
+
+    def numbers():
+        for i in range(10_000):
+            made.append(i)
+            yield i
+
+    source = ahead(numbers(), 3)
+    assert [next(source) for _ in range(5)] == list(range(5))
+    source.close()
+    assert len(made) <= 5 + 3 + 2
