@@ -102,7 +102,7 @@ def cluster() -> Iterator[str]:
 def test_a_dask_cluster_of_two_processes_gives_the_same_bytes(
     project: Path, here: dict[str, str], cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(here) == 9
+    assert len(here) == 12
     monkeypatch.setenv(parallel.CLUSTER, cluster)
     assert made(project) == here
 
