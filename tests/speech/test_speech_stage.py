@@ -134,7 +134,7 @@ def test_landmarks_of_another_length_are_refused_by_name(project: Path):
     rows = tables.read(path, LANDMARKS)
     tables.write(path, LANDMARKS, {name: column[:-1] for name, column in rows.items()})
     with pytest.raises(BadFormat, match=r"one-001.parquet: expected 74 frames, found 73"):
-        speech._opening(path, speech.clips_of(CALM)[0])
+        speech._opening(path, speech.clips_of(CALM)[0], 0, 74)
 
 
 @pytest.mark.slow
