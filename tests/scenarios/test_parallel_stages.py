@@ -132,8 +132,7 @@ def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
     whole = np.stack([mesh(frames[i]).points for i in range(COUNT)])
     mesh.close()
     off = np.linalg.norm(found["points"] - whole, axis=-1).mean(1)
-    assert off.max() < 0.3
-    assert np.median(off) < 0.01
+    assert off.max() < 0.15  # a face that is followed from elsewhere is found a little elsewhere
     # The body moves by whole pixels: no chunk's shoulders begin elsewhere than the last one's end.
     moved = np.array([shift(i) for i in range(COUNT)])
     still = found["shoulders"] - moved[:, None]
