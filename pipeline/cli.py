@@ -141,6 +141,65 @@ def _tell(table: Path) -> None:
 
 
 @app.command()
+def champion() -> None:
+    """Tell who is champion, since when, by which metrics, and who was before."""
+    from pipeline.promotion import showing
+
+    typer.echo(showing.champion())
+
+
+@app.command()
+def promote(
+    anyway: Annotated[
+        str, typer.Option(metavar="WHY", help="Promote whatever the rules say, for this reason.")
+    ] = "",
+    dry: Annotated[bool, typer.Option("--dry", help="Only show the decision.")] = False,
+) -> None:
+    """Judge what lies here by promotion.yaml: make it champion, or keep the present one."""
+    from pipeline.promotion import champions
+
+    decision = champions.judge()
+    if anyway:
+        decision = decision.anyway(anyway)
+    typer.echo(decision.markdown())
+    if decision.faulty:
+        raise typer.Exit(1)
+    if not dry and not decision.unchanged:
+        typer.echo(champions.record(decision))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A revision of git, or `champion`.")],
+    second: Annotated[
+        str, typer.Argument(help="Another; what lies here unless given.")
+    ] = "workspace",
+) -> None:
+    """Lay two revisions side by side: params, metrics, pictures."""
+    from pipeline.promotion import champions, comparing, rules
+
+    sides = (champions.resolve(first), champions.resolve(second))
+    typer.echo(comparing.text(comparing.compare(*sides, rules.load())))
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        Optional[int],  # noqa: UP045  # typer reads it
+        typer.Option(help="Number of the champion; the one before unless given."),
+    ] = None,
+) -> None:
+    """Go back to an earlier champion, its models and params; code stays."""
+    from pipeline.promotion.rollback import rollback as roll
+
+    done = roll(to)
+    typer.echo(f"here: {done.target}; the champion is {done.champion} (was {done.before})")
+    for note in done.notes:
+        typer.echo(note)
+    typer.echo(f"undo: `idiolect rollback --to {done.before.number}`")
+
+
+@app.command()
 def doctor() -> None:
     """Tell what this machine has and how many minutes to expect."""
     from pipeline.doctor import report

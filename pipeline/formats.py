@@ -391,6 +391,8 @@ MOTION = Format(
     ),
 )
 
+_HEIGHTS, _PERCENT = "face heights", "% of a face height"
+
 SCORES = Format(
     "scores",
     "reports/evaluation/frames.parquet",
@@ -425,6 +427,25 @@ SCORES = Format(
     ),
 )
 
+VOICE_SCORES = Format(
+    "voice_scores",
+    "reports/evaluation/voice.parquet",
+    "one held-out frame and what was made of its voice, in order of subject and time",
+    (
+        Column("subject", "string", "whose frame"),
+        _CLIP,
+        _FRAME,
+        Column("opening", "float64", "true mouth opening, pose removed; NaN if no face", _HEIGHTS),
+        Column("opening_made", "float64", "of the generated landmarks", _HEIGHTS),
+        Column("opening_shown", "float64", "true mouth opening as the camera saw it", _HEIGHTS),
+        Column(
+            "opening_seen", "float64", "detected in the rendered video; NaN if no face", _HEIGHTS
+        ),
+        Column("lips", "float64", "LMD: generated to true lips, each from their mean", _PERCENT),
+        Column("lips_at_rest", "float64", "LMD of the unmoved mean face", _PERCENT),
+    ),
+)
+
 ALL = (
     LEDGER,
     FRAMES,
@@ -442,4 +463,5 @@ ALL = (
     ISP_SCORES,
     MOTION,
     SCORES,
+    VOICE_SCORES,
 )

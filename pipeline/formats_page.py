@@ -48,6 +48,9 @@ _OTHER_FILES = """## Files that are no tables
 | reports/isp/S.json | means of isp scores over all and over the chosen ISPs, how many were measured, judges |
 | reports/videos/S.mp4 | held-out voice of S, re-voiced in its own style: H.264 and AAC |
 | reports/videos/S/ | beside.mp4 (truth, from true landmarks, from voice), as_OTHER.mp4, motion tables |
+| promotion.yaml | by which rules a challenger becomes champion |
+| reports/promotion/DATE_WHAT.md | a decision with its table, in git: champion-N, keep, rollback-N or restore-N; only added to |
+| reports/compare/A_B/ | index.html of the last `idiolect compare A B`, and copies of the pictures that differ |
 | reports/evaluation/ | tables.md, and pictures of held-out frames and mouth curves of each subject |
 | reports/sweep/, reports/ablation/ | table.md, table.csv and plot.png of the last `idiolect sweep`, `idiolect ablate` |
 | reports/metrics.json | every metric with its split, crop, judge and number of frames |

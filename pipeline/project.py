@@ -101,7 +101,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         for sample in left:
             _forget(content, sample)
     for sample in left:
-        _delete_made(sample)
+        delete_made(sample)
     return Added(copied, present, warnings, left)
 
 
@@ -123,7 +123,7 @@ def remove(name: str) -> list[Path]:
         raise BadParams(name, "no such subject", f"there are: {names}")
     with edited() as content:
         _forget(content, name)
-    return _delete_made(name)
+    return delete_made(name)
 
 
 @dataclass(frozen=True)
@@ -359,7 +359,7 @@ def _made_from(name: str) -> list[Path]:
     ]
 
 
-def _delete_made(name: str) -> list[Path]:
+def delete_made(name: str) -> list[Path]:
     """Delete what stages made from a subject, so that no training reads it."""
     there = [path for path in _made_from(name) if path.exists()]
     for path in there:

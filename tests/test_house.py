@@ -31,6 +31,7 @@ RUNNING = (
     "timing",
     "formats_page",
     "sweep",
+    "promotion",
     "verify",
     "locks",
     "recorded",

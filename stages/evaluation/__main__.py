@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import faces, tables
-from pipeline.formats import SCORES
+from pipeline import faces, tables, versions
+from pipeline.formats import SCORES, VOICE_SCORES
 from pipeline.items import file_hash
 from pipeline.params import Training, section, seen_subjects
 from pipeline.problems import one_line
@@ -37,11 +37,17 @@ ABSENT = {
 
 @dataclass
 class Scored:
-    """One subject's scores, the page that shows them, and the scores of every frame."""
+    """One subject's scores, the page that shows them, and the scores of every frame.
+
+    Attributes:
+        frames: of frames drawn from true landmarks, columns of SCORES.
+        voice: of frames made from voice, columns of VOICE_SCORES.
+    """
 
     metrics: dict[str, Any]
     page: list[str]
     frames: dict[str, Any]
+    voice: dict[str, Any]
 
 
 def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
         "split": "held-out spans of seen subjects",
         "crop": "face: box of the 68 landmarks, 20 % wider on each side",
         "size": generator.size,
-        "judges": {"generator": file_hash(MODEL)},
+        "judges": {"generator": file_hash(MODEL), "measures": measures()},
         "absent": ABSENT,
         "subjects": {name: one.metrics for name, one in scored.items()},
     }
@@ -68,7 +74,15 @@ def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
     with tables.writer(OUT / "frames.parquet", SCORES, 65536) as add:
         for one in scored.values():
             add(one.frames)
+    with tables.writer(OUT / "voice.parquet", VOICE_SCORES, 65536) as add:
+        for one in scored.values():
+            add(one.voice)
     return found
+
+
+def measures() -> str:
+    """Return the code version of the measures: numbers of another are not comparable."""
+    return versions.compute("stages.evaluation.metrics")
 
 
 def _subject(
@@ -121,7 +135,8 @@ def _subject(
         pictures.table(moved),
         "",
     ]
-    return Scored(scores, page, reconstruction.columns(subject.name, drawn, framewise))
+    frames = reconstruction.columns(subject.name, drawn, framewise)
+    return Scored(scores, page, frames, motion_scores.per_frame(held, made, seen))
 
 
 def _drawn_again(drawn: reconstruction.Drawn) -> dict[str, reconstruction.Scores]:

@@ -58,12 +58,28 @@ def estimate(values: Floats, blocks: NDArray[Any]) -> Estimate:
     known = np.isfinite(values)
     if not known.any():
         return Estimate(float("nan"), float("nan"), float("nan"))
-    _, block = np.unique(blocks[known], return_inverse=True)
-    sums, counts = np.bincount(block, values[known]), np.bincount(block)
-    drawn = np.random.default_rng(0).integers(len(counts), size=(_DRAWS, len(counts)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
+    counted = np.stack([values[known], np.ones(known.sum())], axis=1)
+    sums = redrawn(counted, blocks[known])
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], (0.025, 0.975))
     return Estimate(float(values[known].mean()), float(low), float(high))
+
+
+def redrawn(rows: Floats, blocks: NDArray[Any], seed: int = 0) -> Floats:
+    """Sum columns over as many blocks as there are, drawn with replacement, 2000 times.
+
+    Args:
+        rows: a row a frame, (N, K).
+        blocks: the block of each, (N,).
+        seed: of the draws.
+
+    Returns:
+        The sums, (2000, K).
+    """
+    _, block = np.unique(blocks, return_inverse=True)
+    sums = [np.bincount(block, column) for column in rows.T]
+    count = len(sums[0])
+    drawn = np.random.default_rng(seed).integers(count, size=(_DRAWS, count))
+    return np.stack([column[drawn].sum(1) for column in sums], axis=1)
 
 
 def blocks_of(frames: Table, fps: float) -> NDArray[Any]:

@@ -61,9 +61,15 @@ class Heldout:
 
         In ledger order, without clips whose sound is not their lips'.
         """
+        return np.concatenate([self.landmarks[c.id][name][slice(*c.test)] for c in self._heard()])
+
+    def test_frames(self) -> list[tuple[str, int]]:
+        """List clip and frame of the rows of `test_columns`."""
+        return [(clip.id, frame) for clip in self._heard() for frame in range(*clip.test)]
+
+    def _heard(self) -> list[Clip]:
         heard = audio_late(self.subject, DATA)
-        clips = (clip for clip in self.clips if clip.id in heard)
-        return np.concatenate([self.landmarks[c.id][name][slice(*c.test)] for c in clips])
+        return [clip for clip in self.clips if clip.id in heard]
 
     def column(self, rows: list[Row], name: str) -> Floats:
         """Return a landmark column at given rows."""

@@ -96,7 +96,14 @@ def mouth_distance(truth: Floats, made: Floats) -> float:
 
     Both are moved to the mouth's mean first, as the measure's authors do (Chen et al. 2018).
     """
-    return landmark_distance(_centred(truth[:, MOUTH]), _centred(made[:, MOUTH]))
+    return float(mouth_distances(truth, made).mean())
+
+
+def mouth_distances(truth: Floats, made: Floats) -> Floats:
+    """Return LMD of every frame, (N,), % of a face height; `made` is (N or 1, 68, 3)."""
+    lips, drawn = (_flat(_centred(points[:, MOUTH])) for points in (truth, made))
+    distances: Floats = np.linalg.norm(lips - drawn, axis=-1).mean(axis=-1) * PERCENT
+    return distances
 
 
 def _flat(points: Floats) -> Floats:

@@ -169,6 +169,34 @@ def seen_again(true: Floats, found: Floats) -> Scores:
     return scores | {"frames": len(true)}
 
 
+def per_frame(held: Heldout, made: Floats, seen: Floats) -> dict[str, Any]:
+    """Lay what was made of a subject's voice out frame by frame, as VOICE_SCORES.
+
+    Args:
+        held: the subject.
+        made: generated landmarks in the head's frame, (N, 68, 3), face heights.
+        seen: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
+
+    """
+    count = min(len(made), len(seen), len(held.test_frames()))
+    frames = held.test_frames()[:count]
+    hidden = ~held.test_columns("valid")[:count].astype(bool)
+    truth, made, seen = held.test_columns("head")[:count], made[:count], seen[:count]
+    found = {
+        "opening": faces.mouth_opening(truth),
+        "opening_made": faces.mouth_opening(made),
+        "opening_shown": faces.mouth_opening(held.test_columns("points")[:count]),
+        "opening_seen": faces.mouth_opening(seen),
+        "lips": metrics.mouth_distances(truth, made),
+        "lips_at_rest": metrics.mouth_distances(truth, _mean_face(held)[None]),
+    }
+    for name in ("opening", "opening_shown", "lips", "lips_at_rest"):
+        found[name] = np.where(hidden, np.nan, found[name])
+    subjects = [held.subject.name] * count
+    clips, indices = [clip for clip, _ in frames], [frame for _, frame in frames]
+    return {"subject": subjects, "clip": clips, "frame": indices, **found}
+
+
 def _lids(points: Floats) -> Floats:
     lids: Floats = faces.eye_opening(points).mean(axis=-1)
     return lids

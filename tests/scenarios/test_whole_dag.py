@@ -27,6 +27,7 @@ from pipeline.formats import (
     REFERENCES,
     SCORES,
     SYNC,
+    VOICE_SCORES,
     Format,
 )
 from pipeline.params import read
@@ -61,6 +62,7 @@ def test_every_artifact_is_as_the_formats_page_says(made: Project) -> None:
         (ISPS, list(data.glob("isp/*/isps.parquet"))),
         (MOTION, list((made.root / "reports/videos").glob("*/*.parquet"))),
         (SCORES, 2 * [made.root / "reports/evaluation/frames.parquet"]),
+        (VOICE_SCORES, 2 * [made.root / "reports/evaluation/voice.parquet"]),
     ]
     for fmt, paths in files:
         assert len(paths) >= len(SUBJECTS), fmt.name
@@ -133,6 +135,29 @@ def test_the_metrics_are_means_of_the_frames_table(made: Project) -> None:
             assert own.sum() == made.metrics()["subjects"][name]["frames"]
             for measure, mean in told[answer].items():
                 assert np.nanmean(rows[measure][own]) == pytest.approx(mean, abs=1e-3)
+
+
+def test_the_metrics_of_the_voice_are_those_of_the_voice_table(made: Project) -> None:
+    rows = tables.read(made.root / "reports/evaluation/voice.parquet", VOICE_SCORES)
+    for name in SUBJECTS:
+        own = {column: values[rows["subject"] == name] for column, values in rows.items()}
+        told = made.metrics()["subjects"][name]
+        assert len(own["frame"]) == told["motion_frames"]
+        assert np.nanmean(own["lips"]) == pytest.approx(
+            told["motion"]["generated"]["lmd"], abs=1e-3
+        )
+        assert np.nanmean(own["lips_at_rest"]) == pytest.approx(
+            told["motion"]["mean_face"]["lmd"], abs=1e-3
+        )
+        for place, columns in (
+            (told["motion"]["generated"], ("opening", "opening_made")),
+            (told["render"], ("opening_shown", "opening_seen")),
+        ):
+            first, second = (own[column] for column in columns)
+            known = np.isfinite(first) & np.isfinite(second)
+            if known.sum() > 2:
+                found = np.corrcoef(first[known], second[known])[0, 1]
+                assert found == pytest.approx(place["mouth_correlation"], abs=1e-3)
 
 
 def test_running_again_runs_nothing(made: Project) -> None:
@@ -218,6 +243,33 @@ def test_the_same_project_from_scratch_gives_the_same_hashes(made: Project, tmp_
     again.run("idiolect", "preset", "tiny")
     again.repro()
     assert again.outs() == made.outs()
+
+
+def test_a_retraining_is_held_against_the_champion_and_going_back_brings_its_bytes(
+    made: Project, tmp_path: Path
+) -> None:
+    """In a copy: the commits of a decision stay in it."""
+    project = Project(tmp_path / "project")
+    shutil.copytree(made.root, project.root, symlinks=True)
+    project.edit("first: beats_trivial", "first: any", "promotion.yaml")
+    project.edit("seconds: 5 ", "seconds: 2 ", "promotion.yaml")
+    assert "champion 1: commit " in project.run("idiolect", "promote")
+    outs, files = project.outs(), project.files("models/*", "reports/videos/*.mp4")
+    project.edit("mouth: 5.0, eyes", "mouth: 6.0, eyes")  # made by a test above: from the cache
+    assert "not finished: train_generator" in project.run("idiolect", "promote", code=1)
+    project.repro()
+    told = project.run("idiolect", "promote")
+    assert "champion 1 stays" in told
+    assert "motion.generated.lmd" in told
+    told = project.run("idiolect", "compare", "champion", "HEAD")
+    assert "region_weights.mouth: 5.0 → 6.0" in told
+    page = (project.root / "reports/compare/champion-1_HEAD/index.html").read_text()
+    assert "a/evaluation/sample_calm_frames.png" in page
+    assert project.outs() != outs
+    project.run("idiolect", "rollback", "--to", "1")
+    assert project.outs() == outs
+    assert project.files(*files) == files
+    assert project.repro() == []
 
 
 def test_timing_names_every_stage(made: Project) -> None:

@@ -1,0 +1,72 @@
+"""The page of `idiolect compare`: one file of HTML beside the pictures, no script, no network."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.writing import whole_file
+
+if TYPE_CHECKING:
+    from pipeline.promotion.comparing import Compared
+
+_STYLE = """
+body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1500px; padding: 0 1rem;
+  color: #222; background: #fff; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; } td, th { padding: .15rem .8rem; text-align: left;
+  border-bottom: 1px solid #ddd; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+tr.d td { background: #fff6d6; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; margin-bottom: 1.5rem; }
+figure { margin: 0; } figcaption { color: #666; }
+img, video { width: 100%; border: 1px solid #ddd; }
+pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
+"""
+Shown = Iterable[tuple[str, list[str]]]
+
+
+def write(path: Path, found: "Compared", pictures: Shown) -> None:
+    """Write the page of a comparison; `pictures` are names with the copies of both sides."""
+    first, second = map(escape, found.names)
+    parts = [
+        f"<h1>{first} → {second}</h1>",
+        _pairs("Params that differ", found.params, found.names),
+        _pairs("Videos a subject", found.videos, found.names),
+        f"<p>Code of stages: {escape(', '.join(found.code) or 'the same')}.</p>",
+    ]
+    if found.decision:
+        told = escape(found.decision.markdown())
+        parts.append(f"<h2>By promotion.yaml</h2><pre>{told}</pre>")
+    parts += [_picture(name, copies, found.names) for name, copies in pictures]
+    parts.append(_pairs("Metrics", found.metrics, found.names))
+    if found.same:
+        parts.append(f"<p>The same in both: {escape(', '.join(found.same))}.</p>")
+    parts += [f"<p>Not shown: {escape(problem)}</p>" for problem in found.lost]
+    head = f'<meta charset="utf-8"><title>{first} → {second}</title><style>{_STYLE}</style>'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n'
+    with whole_file(path) as part:
+        part.write_text(page + "\n".join(parts) + "\n</body></html>\n")
+
+
+def _pairs(title: str, pairs: Mapping[str, tuple[str, str]], names: tuple[str, str]) -> str:
+    if not pairs:
+        return f"<h2>{title}</h2><p>None.</p>"
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", *names))
+    rows = []
+    for name, (before, after) in pairs.items():
+        kind = ' class="d"' if before != after else ""
+        numbers = "".join(f'<td class="n">{escape(text)}</td>' for text in (before, after))
+        rows.append(f"<tr{kind}><td>{escape(name)}</td>{numbers}</tr>")
+    return f"<h2>{title}</h2><table><tr>{heads}</tr>{''.join(rows)}</table>"
+
+
+def _picture(name: str, copies: list[str], names: tuple[str, str]) -> str:
+    figures = []
+    for copy, side in zip(copies, names, strict=True):
+        where = escape(copy, quote=True)
+        shown = f'<img src="{where}" alt="" loading="lazy">'
+        if copy.endswith(".mp4"):
+            shown = f'<video src="{where}" controls preload="metadata"></video>'
+        caption = f"<figcaption>{escape(side)}</figcaption>"
+        figures.append(f"<figure>{caption}{shown if copy else '<p>not here</p>'}</figure>")
+    return f'<h2>{escape(name)}</h2><div class="pair">{"".join(figures)}</div>'

@@ -1,0 +1,158 @@
+"""Go back to an earlier champion: its state from git, its models from DVC's cache, as a new commit.
+
+Code stays as it is. Nothing is lost: what would be overwritten has to be in git and in DVC's cache
+before anything is touched, and the champion that one goes back from keeps its tag.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import project
+from pipeline.problems import Problem
+from pipeline.promotion import champions, git
+from pipeline.promotion.champions import STATE, Champion
+from pipeline.promotion.revision import Revision
+
+_LOST = ("modified", "not in cache", "new")
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """What a rollback did.
+
+    Attributes:
+        target: whose state the workspace has now.
+        champion: who is champion now, a new number unless the target was champion already.
+        before: who was champion.
+        notes: what the user should know.
+    """
+
+    target: Champion
+    champion: Champion
+    before: Champion
+    notes: tuple[str, ...]
+
+
+def rollback(number: int | None = None) -> Rolled:
+    """Bring an earlier champion back into the workspace and make it champion.
+
+    Args:
+        number: which; the one before the present one unless given.
+
+    Raises:
+        Problem: no such champion; something uncommitted would be overwritten; DVC's cache no
+            longer has all of its files. The workspace is then as it was.
+    """
+    target, present = _choose(number)
+    _refuse_unsaved(target)
+    there = Revision(str(target), target.commit)
+    if absent := there.absent():
+        more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
+        raise Problem(
+            f"{target}: {absent[0]}{more}",
+            "is not in DVC's cache; nothing was changed",
+            "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
+        )
+    left = _subjects() - _subjects(there)
+    portrait = Path(f"{project.PORTRAIT}.dvc")
+    unset = portrait.exists() and not there.has(str(portrait))
+    try:
+        _restore(target.commit)
+    except Problem:
+        _restore("HEAD")
+        raise
+    for name in left:
+        project.delete_made(name)
+    if unset:
+        project.sample_neutral()
+    return _record(target, present, there)
+
+
+def _choose(number: int | None) -> tuple[Champion, Champion]:
+    known = champions.champions()
+    if not known:
+        raise Problem("rollback", "there is no champion yet", "`idiolect promote` makes the first")
+    if number is None and len(known) == 1:
+        found = f"there is none before {known[-1]}"
+        raise Problem("rollback", found, f"`idiolect rollback --to {known[-1].number}` restores it")
+    targets = known[-2:-1] if number is None else [one for one in known if one.number == number]
+    if not targets:
+        names = ", ".join(str(one.number) for one in known)
+        raise Problem(f"champion {number}", f"there is none; there are: {names}")
+    return targets[0], known[-1]
+
+
+def _refuse_unsaved(target: Champion) -> None:
+    """Raise Problem where going back would overwrite what neither git nor DVC's cache has."""
+    from dvc.exceptions import DvcException
+
+    if dirty := git.changed(STATE):
+        more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
+        todo = "commit it, or `git restore` it, first"
+        raise Problem(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
+    try:
+        with Revision("workspace").files.repo as repo:
+            status = repo.status()
+    except DvcException as error:
+        raise Problem("dvc status", f"failed: {' '.join(str(error).split())}") from None
+    for stage, entries in status.items():
+        for path, state in _outs(entries):
+            if state in _LOST:
+                save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
+                found = f"is not in DVC's cache as it lies here ({state})"
+                raise Problem(path, found, f"`{save}`, or `dvc checkout {path}`, first")
+
+
+def _outs(entries: Any) -> list[tuple[str, str]]:
+    changed = (entry.get("changed outs", {}) for entry in entries if isinstance(entry, dict))
+    return [(path, str(state)) for outs in changed for path, state in outs.items()]
+
+
+def _subjects(revision: Revision | None = None) -> set[str]:
+    params = (revision or Revision("workspace")).yaml("params.yaml")
+    subjects = params.get("subjects")
+    named = subjects.get("all") if isinstance(subjects, dict) else None
+    return set(named) if isinstance(named, dict) else set()
+
+
+def _restore(commit: str) -> None:
+    """Put the state of a commit into index and workspace, DVC's files with it."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    places = [p for p in STATE if git.in_commit(commit, [p]) or git.in_commit("HEAD", [p])]
+    git.git("restore", f"--source={commit}", "--staged", "--worktree", "--", *places)
+    try:
+        with Repo() as repo:
+            # Named one by one: else DVC deletes what it once linked and no longer knows, a person's
+            # videos too. All that is overwritten is in the cache: see _refuse_unsaved.
+            repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
+    except DvcException as error:
+        raise Problem("dvc checkout", f"failed: {' '.join(str(error).split())}") from None
+
+
+def _record(target: Champion, present: Champion, there: Revision) -> Rolled:
+    notes = tuple(_notes(there))
+    if target.number == present.number:
+        title, what, number = f"Restore {target}", f"restore-{target.number}", 0
+    else:
+        number = champions._next()
+        title, what = f"Roll back to {target} as champion {number}", f"rollback-{number}"
+    text = f"# {title}\n\nThe champion was {present}.\n" + "".join(f"- {note}\n" for note in notes)
+    page = champions.write(what, text)
+    commit = champions.commit_with(page, STATE, title)
+    if number:
+        git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
+    return Rolled(target, champions.champions()[-1], present, notes)
+
+
+def _notes(there: Revision) -> list[str]:
+    """Tell of code that has changed since, which the next run will run again."""
+    from pipeline.promotion.comparing import changed_code
+
+    stages = changed_code(there, Revision("workspace"))
+    if not stages:
+        return []
+    named = ", ".join(stages)
+    return [f"code has changed since, and `dvc repro` would run again: {named}"]
