@@ -193,10 +193,11 @@ def rollback(
     from pipeline.promotion.rollback import rollback as roll
 
     done = roll(to)
-    typer.echo(f"here: {done.target}; the champion is {done.champion} (was {done.before})")
+    was = "" if done.champion == done.before else f" (was {done.before})"
+    typer.echo(f"here: {done.target}; the champion is {done.champion}{was}")
     for note in done.notes:
         typer.echo(note)
-    typer.echo(f"undo: `idiolect rollback --to {done.before.number}`")
+    typer.echo(f"undo: `{done.undo()}`")
 
 
 @app.command()

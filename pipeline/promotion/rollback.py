@@ -25,13 +25,21 @@ class Rolled:
         target: whose state the workspace has now.
         champion: who is champion now, a new number unless the target was champion already.
         before: who was champion.
+        left: the commit whose state the workspace had.
         notes: what the user should know.
     """
 
     target: Champion
     champion: Champion
     before: Champion
+    left: str
     notes: tuple[str, ...]
+
+    def undo(self) -> str:
+        """Return the commands that bring back what lay here before."""
+        if self.champion != self.before:
+            return f"idiolect rollback --to {self.before.number}"
+        return f"git checkout {self.left[:10]} -- {' '.join(STATE)} && dvc checkout"
 
 
 def rollback(number: int | None = None) -> Rolled:
@@ -133,6 +141,7 @@ def _restore(commit: str) -> None:
 
 
 def _record(target: Champion, present: Champion, there: Revision) -> Rolled:
+    left = git.commit_of("HEAD")
     notes = tuple(_notes(there))
     if target.number == present.number:
         title, what, number = f"Restore {target}", f"restore-{target.number}", 0
@@ -144,7 +153,7 @@ def _record(target: Champion, present: Champion, there: Revision) -> Rolled:
     commit = champions.commit_with(page, STATE, title)
     if number:
         git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
-    return Rolled(target, champions.champions()[-1], present, notes)
+    return Rolled(target, champions.champions()[-1], present, left, notes)
 
 
 def _notes(there: Revision) -> list[str]:

@@ -269,10 +269,17 @@ def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project:
     first = MODEL.read_bytes()
     retrain(quality=-1.0)
     run("promote")
-    assert MODEL.read_bytes() != first
-    run("rollback", "--to", "1")
+    assert (lost := MODEL.read_bytes()) != first
+    told = run("rollback", "--to", "1")
     assert MODEL.read_bytes() == first
     assert tags() == ["champion/1"]
+    undo = re.search(r"undo: `git (.*) && dvc checkout`", told)
+    assert undo
+    git(*undo[1].split())
+    dvc("checkout")
+    assert MODEL.read_bytes() == lost
+    git("restore", "--staged", "--worktree", ".")
+    dvc("checkout")
     with pytest.raises(Problem, match="none before champion 1"):
         rollback()
     with pytest.raises(Problem, match="there are: 1"):
