@@ -4,7 +4,7 @@ from importlib import import_module
 
 from pipeline import params
 from pipeline.params import PARAMS
-from pipeline.problems import BadParams
+from pipeline.problems import BadParams, one_line
 
 # Section: the model that its stage reads it with.
 SECTIONS = {
@@ -52,3 +52,8 @@ def check_params() -> None:
             load_perceptual(found.perceptual, found.taps)
         if isinstance(found, GeneratorParams) and found.compares:
             load_perceptual(found.perceptual.network, found.perceptual.taps)
+
+
+if __name__ == "__main__":
+    with one_line():
+        check_params()

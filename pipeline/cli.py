@@ -109,6 +109,29 @@ def render(
 
 
 @app.command()
+def repro(
+    stages: Annotated[
+        Optional[list[str]],  # noqa: UP045  # typer reads it
+        typer.Argument(help="Stages, or groups (`render`), with all they need; all if none."),
+    ] = None,
+    jobs: Annotated[
+        Optional[int],  # noqa: UP045  # typer reads it
+        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="Only tell what would run, and why.")] = False,
+) -> None:
+    """Run what is stale, as `dvc repro` does, independent stages side by side."""
+    from pipeline import live, reproduce
+
+    code, works = reproduce.reproduce(stages or (), jobs, listener=live.listener, dry=dry)
+    if dry:
+        for work in works:
+            typer.echo(f"{work.name}: {', '.join(work.why) or 'if what it needs comes out new'}")
+    reproduce.tell(works, typer.echo)
+    raise typer.Exit(code)
+
+
+@app.command()
 def demo() -> None:
     """Run the whole DAG on what params.yaml names and show where its results are."""
     from pipeline.demo import run

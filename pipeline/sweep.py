@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from pipeline import tables
-from pipeline.demo import environment
 from pipeline.formats import SCORES
 from pipeline.params import PARAMS, read
 from pipeline.problems import BadParams, Problem
 from pipeline.progress import each
+from pipeline.runner import environment
 from pipeline.writing import whole_file
 
 OUT, ABLATED = Path("reports/sweep"), Path("reports/ablation")

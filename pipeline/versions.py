@@ -10,11 +10,14 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from pipeline import items
 from pipeline.problems import BadParams
+from pipeline.writing import whole_file
 
 VERSIONS = Path("versions.yaml")
 ROOT = Path(__file__).resolve().parent.parent
 _OURS = ("pipeline", "stages")
+_SEEN = Path(".idiolect/versions.seen")
 
 
 @cache
@@ -118,7 +121,23 @@ def _meaning(code: str) -> str:
 def write(path: Path = VERSIONS) -> None:
     """Write versions.yaml for the code as it is."""
     lines = [f"{stage}: {compute(module)!r}\n" for stage, module in stage_modules().items()]
-    path.write_text("# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines))
+    with whole_file(path) as part:
+        part.write_text("# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines))
+
+
+def refresh(path: Path = VERSIONS) -> None:
+    """Write versions.yaml unless every file of code is the one that it was last written for."""
+    code = [file for package in _OURS for file in sorted((ROOT / package).rglob("*.py"))]
+    stats = [(str(file), file.stat()) for file in [*code, ROOT / "dvc.yaml"]]
+    seen = items.key(files=[(name, stat.st_mtime_ns, stat.st_size) for name, stat in stats])
+    try:
+        if _SEEN.read_text() == seen + items.file_hash(path):
+            return
+    except FileNotFoundError:
+        pass
+    write(path)
+    with whole_file(_SEEN) as part:
+        part.write_text(seen + items.file_hash(path))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,15 @@ RUNNING = (
     "verify",
     "locks",
     "recorded",
+    "dag",
+    "runner",
+    "child",
+    "cards",
+    "reproduce",
+    "live",
+    "one_run",
+    "saved_lock",
+    "rwlock",
 )
 
 

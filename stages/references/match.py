@@ -8,7 +8,6 @@ part of the picture and how the match is laid over the frame are ours: MobileNet
 crops, no further apart in pose than a limit, and the similarity of all 68 landmarks.
 """
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import faces, params, tables
+from pipeline.cores import cores
 from pipeline.formats import LANDMARKS, MATCH, REFERENCES, TEMPLATES
 from pipeline.pictures import Frames, Image
 from pipeline.problems import MissingInput, Problem, one_line
@@ -126,7 +126,7 @@ def match_clip(
     import torch
 
     torch.set_num_threads(1)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         pictures = (frames.batch(rows) for rows in batches)
         for first in range(0, len(batches), 8):
             part = batches[first : first + 8]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cores import cores
+
 if TYPE_CHECKING:
     from stages.sample.motion import Motion
     from stages.sample.picture import Painter
@@ -59,7 +61,7 @@ def make_sample(
     motion = move(speech, style, frames, fps, seed)
     painter = Painter(load_face(identity))
     rows: list[tuple[FloatArray, Pose]] = []
-    drawn = Parallel(n_jobs=-1, return_as="generator")(
+    drawn = Parallel(n_jobs=cores(), return_as="generator")(
         delayed(_draw)(painter, motion, range(first, min(first + fps, frames)), size)
         for first in range(0, frames, fps)
     )

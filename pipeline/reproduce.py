@@ -1,0 +1,131 @@
+"""Run what is stale, independent stages side by side: what `idiolect repro` does.
+
+    idiolect repro                 # all of dvc.yaml
+    idiolect repro render -j 1     # every render@… and what it needs, one stage at a time
+    idiolect repro --dry           # only tell
+
+One run at a time in a work tree; DVC alone decides what is stale.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline import dag, items, one_run, rwlock, saved_lock, versions
+from pipeline.params import PARAMS
+from pipeline.problems import Problem
+from pipeline.runner import DONE, Listener, Runner, State, Work
+from pipeline.writing import whole_file
+
+CHECKED = Path(".idiolect/params.checked")
+_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def reproduce(
+    targets: Sequence[str] = (),
+    jobs: int | None = None,
+    *,
+    listener: Callable[[Runner], Listener],
+    dry: bool = False,
+    ours: bool = True,
+) -> tuple[int, list[Work]]:
+    """Run the stale ones of some stages and of all that they need.
+
+    Args:
+        targets: stages as DVC names them, or groups such as `clips`; all of dvc.yaml if none.
+        jobs: how many may run at once; as many as there are cores unless given.
+        listener: makes what hears of the run.
+        dry: run nothing; what would run is returned, waiting.
+        ours: look after versions.yaml and params.yaml first; a project of other stages has neither.
+
+    Returns:
+        The exit code (0 only if all is done, 130 after Ctrl-C, 143 after SIGTERM), and the stages.
+
+    Raises:
+        Problem: another run is at work, or params.yaml or the project cannot be read.
+    """
+    with one_run.claimed():
+        rwlock.mend()
+        if told := saved_lock.mend():
+            print(told, file=sys.stderr)
+        if ours:
+            versions.refresh()
+        graph = dag.load()
+        runner = Runner(graph, graph.stale(graph.resolve(targets)), jobs)
+        works = list(runner.works.values())
+        if dry or not works:
+            return 0, works
+        if ours:
+            _check()
+        saved_lock.keep()
+        heard = listener(runner)
+        runner.listener = heard
+        with _stopped_by_signals(runner) as signals:
+            runner.run()
+    if runner.ok:
+        return 0, works
+    return (_CODES[signals[0]] if signals else 1), works
+
+
+def tell(works: Sequence[Work], out: Callable[[str], None]) -> None:
+    """Say what became of the stages: counts, and of those that failed the last lines."""
+    for work in works:
+        if work.state is State.FAILED:
+            out(f"\nfailed: {work.name}: {work.note}")
+            for line in work.last:
+                out(f"    {line}")
+            out(f"    all of it: {work.log}")
+    for work in works:
+        if work.state is State.BLOCKED:
+            out(f"blocked: {work.name} {work.note}")
+    out(counts(works))
+    if any(work.state is State.STOPPED for work in works):
+        out("stopped: run it again to go on; trainings go on from their checkpoints")
+
+
+def counts(works: Sequence[Work]) -> str:
+    """Count stages by state: `9 ran, 2 restored, 1 unchanged`."""
+    if not works:
+        return "nothing to do: no stage has changed"
+    found = [(state, sum(work.state is state for work in works)) for state in State]
+    return ", ".join(f"{number} {state}" for state, number in found if number)
+
+
+def finished(works: Sequence[Work]) -> list[Work]:
+    """List those that are done."""
+    return [work for work in works if work.state in DONE]
+
+
+@contextmanager
+def _stopped_by_signals(runner: Runner) -> Iterator[list[signal.Signals]]:
+    """Have Ctrl-C and SIGTERM stop a run; yield which came, in order."""
+    came: list[signal.Signals] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(signal.Signals(number))
+        runner.stop()
+
+    kept = {number: signal.signal(number, stop) for number in _CODES}
+    try:
+        yield came
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _check() -> None:
+    """Check all of params.yaml, in a process of its own: it loads torch; once for the same text."""
+    files = [PARAMS, versions.VERSIONS]
+    key = items.key(files=[items.file_hash(path) for path in files if path.is_file()])
+    if CHECKED.is_file() and CHECKED.read_text() == key:
+        return
+    command = [sys.executable, "-m", "pipeline.check"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["pipeline.check ended without a word"]
+        raise Problem(PARAMS, lines[-1].removeprefix("error: "))
+    with whole_file(CHECKED) as part:
+        part.write_text(key)

@@ -1,0 +1,103 @@
+"""Small DVC projects, run by the engine as a user's is, with trivial stages."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import REPO
+
+# The engine on a project of other stages, as `idiolect repro` runs it: JOBS STAGE…
+MAIN = """
+import sys
+from pipeline import live
+from pipeline.problems import one_line
+from pipeline.reproduce import reproduce, tell
+with one_line():
+    jobs, *stages = sys.argv[1:]
+    code, works = reproduce(stages, int(jobs), listener=live.listener, ours=False)
+    tell(works, print)
+    raise SystemExit(code)
+"""
+
+
+@dataclass
+class Small:
+    """A DVC project in a folder of its own."""
+
+    root: Path
+
+    def start(self, *stages: str, jobs: int = 2, **env: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", MAIN, str(jobs), *stages],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(REPO)} | env,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *stages: str, jobs: int = 2, code: int = 0, **env: str) -> str:
+        process = self.start(*stages, jobs=jobs, **env)
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == code, output
+        return output
+
+    def dvc(self, *command: str) -> str:
+        environment = os.environ | {"PYTHONPATH": str(REPO)}
+        folder = str(Path(sys.executable).parent)
+        environment["PATH"] = folder + os.pathsep + environment["PATH"]
+        return subprocess.run(
+            [sys.executable, "-m", "dvc", *command],
+            cwd=self.root,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def lock(self) -> Any:
+        return YAML(typ="safe").load((self.root / "dvc.lock").read_text())
+
+    def processes(self) -> list[psutil.Process]:
+        """List what runs in the project's folder, whoever started it."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.cwd() == str(self.root) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def make(root: Path, dvc: str, **files: str) -> Small:
+    """Make a project of dvc.yaml and of the files that its stages run and read."""
+    for name, text in {"dvc.yaml": dvc, **files}.items():
+        path = root / name.replace("__", "/").replace("_py", ".py").replace("_yaml", ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    (root / ".dvc").mkdir()
+    shutil.copy(REPO / ".dvc/config", root / ".dvc/config")
+    (root / ".dvcignore").write_text(".idiolect\n")
+    who = ["-c", "user.name=user", "-c", "user.email=user@example.com"]
+    for command in (["init", "-q"], [*who, "commit", "-qm", "start", "--allow-empty"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return Small(root.resolve())
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Callable[..., Small]:
+    """Give a maker of projects in the test's folder."""
+    return partial(make, tmp_path / "project")

@@ -1,0 +1,217 @@
+"""Nothing of a run is left, however it ends, and the next one ends as an undisturbed one does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.conftest import REPO
+from tests.running.conftest import Small, make
+
+Make = Callable[..., Small]
+
+# A stage of joblib's workers beside one whose files are decoded apart.
+BUSY = """
+stages:
+  workers: {cmd: python -m tasks.workers, outs: [workers]}
+  decoders: {cmd: python -m tasks.decoders, outs: [decoders]}
+  last: {cmd: cat workers decoders > last, deps: [workers, decoders], outs: [last]}
+"""
+TRAINS = "stages: {training: {cmd: python -m tasks.training, outs: [model]}}"
+WORKERS = """
+import pathlib, time
+import stages
+from joblib import Parallel, delayed
+
+def work(i):
+    import stages
+    for _ in range(5):
+        pathlib.Path(f"working{i}").touch()
+        time.sleep(0.1 if pathlib.Path("quick").exists() else 60)
+    return i
+
+if __name__ == "__main__":
+    done = Parallel(n_jobs=2)(delayed(work)(i) for i in range(2))
+    pathlib.Path("workers").write_text(str(done))
+"""
+DECODERS = """
+import pathlib, time
+from stages.clips import bounded
+
+def decode(i, promise):
+    pathlib.Path(f"decoding{i}").touch()
+    time.sleep(0.1 if pathlib.Path("quick").exists() else 60)
+
+if __name__ == "__main__":
+    done = list(bounded.each(decode, [(0,), (1,)], bounded.Limits(100, 1, 4), 2))
+    pathlib.Path("decoders").write_text(str(sorted(done)))
+"""
+TRAINING = """
+import pathlib, time
+import stages
+import torch
+from pipeline.params import Training
+from pipeline.problems import one_line
+from pipeline.training import train
+from safetensors.torch import save_file
+
+class Task:
+    def __init__(self):
+        torch.manual_seed(0)
+        self.modules = {"net": torch.nn.Linear(2, 1)}
+        self.optimizers = {"net": torch.optim.Adam(self.modules["net"].parameters(), 0.1)}
+        self.averaged = ()
+    def batch(self, step, rng):
+        return {"x": torch.from_numpy(rng.normal(size=(4, 2)).astype("float32"))}
+    def step(self, batch, step, update):
+        with open("steps", "a") as file:
+            print(step, file=file)
+        time.sleep(0.05)
+        loss = (self.modules["net"](batch["x"]) - batch["x"].sum(1, True)).square().mean()
+        update("net", loss)
+        return {"loss": loss}
+
+with one_line():
+    params = Training(seed=1, precision="fp32", threads=1)
+    steps = 60
+    weights = train(Task(), name="training", steps=steps, training=params, inputs={}, report=pathlib.Path(".idiolect/curves"))
+    save_file(weights["net"], "model")
+"""
+
+
+FILES = {"tasks__workers_py": WORKERS, "tasks__decoders_py": DECODERS}
+
+
+@pytest.fixture
+def busy(small: Make) -> Small:
+    return small(BUSY, **FILES)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """Give the lock of a run that nothing has disturbed."""
+    project = make(tmp_path_factory.mktemp("undisturbed") / "project", BUSY, quick="", **FILES)
+    project.run()
+    return project.lock()
+
+
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def began() -> Iterator[list["subprocess.Popen[str]"]]:
+    """Collect runs that a test starts, and end what a failing one leaves."""
+    runs: list[subprocess.Popen[str]] = []
+    yield runs
+    for run in runs:
+        with suppress(psutil.NoSuchProcess):
+            for process in [*psutil.Process(run.pid).children(recursive=True), run]:
+                process.kill()
+        run.communicate()
+
+
+def works(project: Small) -> bool:
+    names = ("working0", "working1", "decoding0", "decoding1")
+    return all((project.root / name).exists() for name in names)
+
+
+def victims(project: Small, run: "subprocess.Popen[str]") -> dict[str, list[psutil.Process]]:
+    """Tell the processes of a run apart."""
+    (server,) = psutil.Process(run.pid).children()
+    dvc = server.children()
+    return {
+        "runner": [psutil.Process(run.pid)],
+        "server": [server],
+        "dvc": dvc,
+        "stage": [child for process in dvc for child in process.children()],
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "how", "code"),
+    [
+        ("runner", signal.SIGINT, 130),
+        ("runner", signal.SIGTERM, 143),
+        ("runner", signal.SIGKILL, -9),
+        ("server", signal.SIGKILL, 1),
+        ("dvc", signal.SIGKILL, 1),
+        ("stage", signal.SIGKILL, 1),
+    ],
+)
+@pytest.mark.slow
+def test_no_process_is_left_and_the_next_run_ends_as_an_undisturbed_one(
+    busy: Small,
+    undisturbed: object,
+    began: list["subprocess.Popen[str]"],
+    who: str,
+    how: signal.Signals,
+    code: int,
+) -> None:
+    run = busy.start()
+    began.append(run)
+    until(lambda: works(busy))
+    for process in victims(busy, run)[who]:
+        process.send_signal(how)
+    told = time.monotonic()
+    until(lambda: not busy.processes(), 10)
+    assert time.monotonic() - told < 10
+    output, _ = run.communicate(timeout=10)
+    assert run.returncode == code, output
+    (busy.root / "quick").touch()
+    busy.run()
+    assert busy.lock() == undisturbed
+
+
+@pytest.mark.slow
+def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(
+    small: Make, began: list["subprocess.Popen[str]"]
+) -> None:
+    project = small(TRAINS, tasks__training_py=TRAINING)
+    steps = project.root / "steps"
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        before = len(steps.read_text().split()) if steps.exists() else 0
+        run = project.start()
+        began.append(run)
+        until(lambda n=before: steps.exists() and len(steps.read_text().split()) > n + 10)
+        run.send_signal(number)
+        output, _ = run.communicate(timeout=10)
+        assert run.returncode == code
+        assert "go on from their checkpoints" in output
+        assert not project.processes()
+    project.run()
+    found = [int(step) for step in steps.read_text().split()]
+    assert found == list(range(60)), "each step was taken once"
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "kept"])
+@pytest.mark.slow
+def test_a_stage_ends_with_a_dvc_that_is_killed_whatever_the_shell(
+    busy: Small, shell: str, began: list["subprocess.Popen[str]"]
+) -> None:
+    if shell == "kept":  # as fish does, it waits for the command in place of becoming it
+        kept = busy.root / "sh"
+        kept.write_text('#!/bin/sh\n/bin/sh "$@"\nexit $?\n')
+        kept.chmod(0o755)
+        shell = str(kept)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "-s", "workers"],
+        cwd=busy.root,
+        env=os.environ | {"SHELL": shell, "PYTHONPATH": str(REPO)},
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    began.append(run)
+    until(lambda: (busy.root / "working1").exists())
+    run.kill()
+    until(lambda: not busy.processes(), 10)
