@@ -96,10 +96,10 @@ def load() -> Dag:
         Problem: DVC cannot read the project, or another DVC is at work in it.
     """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
+    from dvc.repo import Repo, lock_repo
 
     try:
-        with Repo() as repo:
+        with Repo() as repo, lock_repo(repo):  # held, so that the graph is read once
             return _read(repo)
     except (DvcException, OSError) as error:
         raise Problem("dvc", reasons(error), "mend what it names and run again") from None

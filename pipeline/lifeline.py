@@ -23,7 +23,7 @@ def end_with_parent(parent: int | None = None) -> None:
         parent: its parent's id where that is known: if it has another one by now, it ends at once.
 
     Where the parent is a shell that waits for this process, as some do after `-c COMMAND` in place
-    of becoming the command, the one above the shell counts too.
+    of becoming the command, the first one above that is no shell counts too.
     """
     found = os.getppid()
     if parent not in {None, found}:
@@ -34,9 +34,18 @@ def end_with_parent(parent: int | None = None) -> None:
         return
     if os.getppid() != found:
         os.kill(os.getpid(), signal.SIGKILL)
-    above = _parent_of_shell(found)
-    if above:
-        Thread(target=_watch, args=(found, above), daemon=True).start()
+    shells = _shells(found)
+    if shells:
+        Thread(target=_watch, args=(shells,), daemon=True).start()
+
+
+def _shells(pid: int) -> dict[int, int]:
+    """Return the shells from a process upwards, each with its parent."""
+    found: dict[int, int] = {}
+    while above := _parent_of_shell(pid):
+        found[pid] = above
+        pid = above
+    return found
 
 
 def _parent_of_shell(pid: int) -> int:
@@ -49,8 +58,8 @@ def _parent_of_shell(pid: int) -> int:
     return int(rest.split()[1]) if name in _SHELLS else 0
 
 
-def _watch(shell: int, above: int) -> None:
-    """End this process when the one above its shell has ended: the shell then has another."""
-    while _parent_of_shell(shell) == above:
+def _watch(shells: dict[int, int]) -> None:
+    """End this process when one above its shells has ended: a shell then has another parent."""
+    while all(_parent_of_shell(shell) == above for shell, above in shells.items()):
         time.sleep(_LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

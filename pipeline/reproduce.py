@@ -10,11 +10,12 @@ One run at a time in a work tree; DVC alone decides what is stale.
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import dag, items, one_run, rwlock, saved_lock, versions
+from pipeline import dag, items, leftovers, one_run, rwlock, saved_lock, versions
 from pipeline.params import PARAMS
 from pipeline.problems import Problem
 from pipeline.runner import DONE, Listener, Runner, State, Work
@@ -60,6 +61,7 @@ def reproduce(
             return 0, works
         if ours:
             _check()
+        leftovers.remove()
         saved_lock.keep()
         heard = listener(runner)
         runner.listener = heard
@@ -101,8 +103,14 @@ def finished(works: Sequence[Work]) -> list[Work]:
 
 @contextmanager
 def _stopped_by_signals(runner: Runner) -> Iterator[list[signal.Signals]]:
-    """Have Ctrl-C and SIGTERM stop a run; yield which came, in order."""
+    """Have Ctrl-C and SIGTERM stop a run; yield which came, in order.
+
+    In another thread than the main one, which alone hears signals, it is for the caller to stop it.
+    """
     came: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
 
     def stop(number: int, _: object) -> None:
         came.append(signal.Signals(number))

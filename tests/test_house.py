@@ -44,6 +44,7 @@ RUNNING = (
     "one_run",
     "saved_lock",
     "rwlock",
+    "leftovers",
 )
 
 

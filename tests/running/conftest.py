@@ -50,7 +50,10 @@ class Small:
 
     def run(self, *stages: str, jobs: int = 2, code: int = 0, **env: str) -> str:
         process = self.start(*stages, jobs=jobs, **env)
-        output, _ = process.communicate(timeout=120)
+        try:
+            output, _ = process.communicate(timeout=500)
+        finally:
+            process.kill()  # with all that it has started, if it is still there
         assert process.returncode == code, output
         return output
 
@@ -90,7 +93,7 @@ def make(root: Path, dvc: str, **files: str) -> Small:
         path.write_text(textwrap.dedent(text))
     (root / ".dvc").mkdir()
     shutil.copy(REPO / ".dvc/config", root / ".dvc/config")
-    (root / ".dvcignore").write_text(".idiolect\n")
+    shutil.copy(REPO / ".dvcignore", root)
     who = ["-c", "user.name=user", "-c", "user.email=user@example.com"]
     for command in (["init", "-q"], [*who, "commit", "-qm", "start", "--allow-empty"]):
         subprocess.run(["git", *command], cwd=root, check=True)

@@ -1,11 +1,18 @@
 """What the engine runs, in which order and with what, on DVC's own verdict."""
 
+import json
+import os
 import re
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from pipeline import dag
+from pipeline.runner import Runner, State
 from tests.running.conftest import Small
 
 Make = Callable[..., Small]
@@ -152,7 +159,7 @@ def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
     project = small(THREADS, show_py=SHOW, params_yaml=params)
     total = 4
     project.run(jobs=3, IDIOLECT_CORES=str(total))
-    there = len(__import__("os").sched_getaffinity(0))
+    there = len(os.sched_getaffinity(0))
     total = min(total, there)
     rows = [line.split() for line in (project.root / "times").read_text().splitlines()]
     spans = {name: (float(begin), float(end), int(cores)) for name, begin, end, cores in rows}
@@ -195,6 +202,30 @@ def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
     assert "git conflict" in chains.run(code=1)
 
 
+def test_what_a_killed_process_was_writing_counts_for_nothing_and_goes(small: Make) -> None:
+    project = small(
+        "stages: {count: {cmd: ls -A data/raw | wc -l > count, deps: [data/raw], outs: [count]}}",
+        data__raw__one="1",
+    )
+    project.run()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    half = project.root / f"data/raw/.anna.{gone.pid}.part"
+    half.mkdir()
+    (half / "frames.parquet").touch()
+    (project.root / f"data/raw/.0a0a0a0a.{gone.pid}.part.mp4").touch()
+    own = project.root / f"data/raw/.anna.{os.getpid()}.part"
+    own.mkdir()
+    assert "nothing to do" in project.run()
+    (project.root / "data/raw/two").touch()
+    project.run()
+    assert sorted(path.name for path in (project.root / "data/raw").iterdir()) == [
+        own.name,
+        "one",
+        "two",
+    ]
+
+
 def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
     (chains.root / "dvc.yaml").write_text("stages: [\n")
     output = chains.run(code=1)
@@ -204,9 +235,6 @@ def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
 
 
 def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: Small) -> None:
-    import json
-    import os
-
     table = chains.root / ".dvc/tmp/rwlock"
     table.parent.mkdir(parents=True, exist_ok=True)
     table.write_text('{"write": {"/a')
@@ -218,8 +246,6 @@ def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: S
 
 
 def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    import time
-
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come"
@@ -230,3 +256,20 @@ def test_the_log_folder_holds_all_that_a_stage_said(chains: Small) -> None:
     chains.run()
     log: Path = chains.root / ".idiolect/logs/b2.log"
     assert "b2 says words" in log.read_text()
+
+
+def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = small(
+        "stages: {long: {cmd: touch begun && sleep 60, outs: [begun]}, next: {cmd: 'true', deps: [begun]}}"
+    )
+    monkeypatch.chdir(project.root)
+    graph = dag.load()
+    runner = Runner(graph, graph.resolve([]), 2)
+    thread = Thread(target=runner.run)
+    thread.start()
+    _until(lambda: (project.root / "begun").exists())
+    runner.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert {work.state for work in runner.works.values()} == {State.STOPPED}
+    assert [process.pid for process in project.processes()] == [os.getpid()]

@@ -17,6 +17,7 @@ from pipeline.items import file_hash
 
 REPO = Path(__file__).resolve().parent.parent.parent
 _RAN = re.compile(r"Running stage '([^']+)'")
+_ENDED = re.compile(r"^\[\d+/\d+\] (\S+): (ran|restored|unchanged)", re.MULTILINE)
 
 
 @dataclass
@@ -52,6 +53,10 @@ class Project:
     def repro(self, *targets: str, code: int = 0) -> list[str]:
         """Run `dvc repro` and return the stages that ran, sorted."""
         return sorted(_RAN.findall(self.run("dvc", "repro", *targets, code=code)))
+
+    def engine(self, *arguments: str) -> dict[str, str]:
+        """Run `idiolect repro` and return what became of the stages that were stale."""
+        return dict(_ENDED.findall(self.run("idiolect", "repro", *arguments)))
 
     def lock(self) -> dict[str, Any]:
         return dict(YAML(typ="safe").load((self.root / "dvc.lock").read_text())["stages"])

@@ -1,0 +1,139 @@
+"""`idiolect repro -j N` beside `dvc repro`, from nothing to the same dvc.lock, in one run.
+
+    python bench/repro.py                   # both projects, three rounds: half an hour on 2 cores
+    python bench/repro.py --rounds 1 --only six
+
+Two projects in the preset tiny: the demo's two sample people, and six people of one clip of three
+seconds each, whose stages cannot fill a machine one by one. Every run begins in a new copy without
+results, cache or item store; the two take turns, so that what else the machine does slows both.
+Nothing of the project itself is touched: all lies in .idiolect/bench/repro.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.cores import cores
+from pipeline.params import read
+from pipeline.problems import one_line
+from pipeline.runner import environment
+from stages.sample import make_sample
+
+HOME = Path.cwd()
+FOLDER = HOME / ".idiolect/bench/repro"
+MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli import main; main()"
+IDIOLECT = [sys.executable, "-c", MAIN]
+SERIAL = [sys.executable, "-m", "dvc", "repro"]
+QUIET_ROUNDS = 5
+Spent = tuple[float, float]  # seconds, and those of processors
+# Identity, style and first line of the script of the six people.
+SIX = [(who, how, 3 * i) for i in range(2) for who in "ab" for how in ("calm", "lively")][:6]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=cores())
+    parser.add_argument("--only", choices=["demo", "six"])
+    args = parser.parse_args()
+    with one_line():
+        engine = [*IDIOLECT, "repro", "-j", str(args.jobs)]
+        rows = []
+        for name in [args.only] if args.only else ["demo", "six"]:
+            template = prepare(name)
+            rows += measure(name, template, engine, args.rounds)
+    print(f"\n{cores()} cores, {args.jobs} jobs; load at the end {os.getloadavg()[0]:.1f}")
+    print("| project | what | dvc repro, s | idiolect repro, s | ratio of each round | CPU s |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+
+
+def prepare(name: str) -> Path:
+    """Make a project without results: what git tracks, the preset tiny, its people."""
+    root = FOLDER / name
+    shutil.rmtree(root, ignore_errors=True)
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    for file in filter(None, subprocess.check_output(listed, text=True).split("\0")):
+        if Path(file).is_file() and file != "dvc.lock":
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, root / file)
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@example.com"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "start"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    run(root, [*IDIOLECT, "preset", "tiny"])
+    if name == "six":
+        for i, (identity, style, start) in enumerate(SIX):
+            video = FOLDER / f"six_{i}.mp4"
+            if not video.is_file():
+                part = video.with_suffix(".part.mp4")
+                make_sample(identity, style, 3.0, 256, 25, part, FOLDER / "truth", start)
+                part.replace(video)
+            run(root, [*IDIOLECT, "add", str(video), "--subject", f"person_{i}"])
+    return root
+
+
+def measure(name: str, template: Path, engine: Sequence[str], rounds: int) -> list[list[str]]:
+    """Run both in turn; return the rows of a table."""
+    serial: list[Spent] = []
+    beside: list[Spent] = []
+    for i in range(rounds):
+        locks = []
+        for command, times in ((SERIAL, serial), (engine, beside)):
+            root = FOLDER / "run"
+            shutil.rmtree(root, ignore_errors=True)
+            shutil.copytree(template, root, symlinks=True)
+            times.append(run(root, command))
+            print(f"{name}, round {i + 1}: {command[-1]}: {times[-1][0]:.1f} s", flush=True)
+            locks.append(lock(root))
+        if locks[0] != locks[1]:
+            differ = [stage for stage in locks[0] if locks[0][stage] != locks[1].get(stage)]
+            raise SystemExit(f"{name}: not the same dvc.lock: {', '.join(differ)}")
+    print(f"{name}: the same dvc.lock of {len(locks[0])} stages in every round", flush=True)
+    quiet = [(run(root, SERIAL), run(root, engine)) for _ in range(QUIET_ROUNDS)]
+    nothing = [[pair[side] for pair in quiet] for side in (0, 1)]
+    return [
+        row(name, "from nothing", serial, beside),
+        row(name, "nothing to do", nothing[0], nothing[1]),
+    ]
+
+
+def row(name: str, what: str, serial: Sequence[Spent], beside: Sequence[Spent]) -> list[str]:
+    ratios = [one[0] / other[0] for one, other in zip(serial, beside, strict=True)]
+    cells = [name, what]
+    cells += [f"{statistics.median(wall for wall, _ in times):.2f}" for times in (serial, beside)]
+    cells += [", ".join(f"{ratio:.2f}" for ratio in ratios)]
+    cpu = [statistics.median(spent for _, spent in times) for times in (serial, beside)]
+    return [*cells, f"{cpu[0]:.1f} and {cpu[1]:.1f}"]
+
+
+def run(root: Path, command: Sequence[str]) -> Spent:
+    """Run a command in a project; return its seconds, and those of processors."""
+    env = environment()
+    env.pop("PYTHONPATH", None)  # each copy runs its own code
+    log = FOLDER / "log.txt"
+    with log.open("w") as out:
+        begun = time.monotonic()
+        process = subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=out)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed in {root}: see {log}")
+    return wall, used.ru_utime + used.ru_stime
+
+
+def lock(root: Path) -> dict[str, Any]:
+    stages: dict[str, Any] = read(root / "dvc.lock")["stages"]
+    return stages
+
+
+if __name__ == "__main__":
+    main()

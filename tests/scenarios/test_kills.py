@@ -1,0 +1,47 @@
+"""The whole DAG under twenty random kills ends as it does undisturbed."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.scenarios.conftest import Project, clone
+
+KILLS, LONGEST = 20, 15.0  # seconds that a run has at most before something of it is killed
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seed", [1])
+def test_random_kills_change_no_hash(made: Project, tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    again = clone(tmp_path / "project")
+    again.run("idiolect", "preset", "tiny")
+    killed = []
+    while len(killed) < KILLS:
+        run = again.start("idiolect", "repro", "-j", "2")
+        try:
+            run.communicate(timeout=draw.uniform(1.0, LONGEST))
+        except subprocess.TimeoutExpired:
+            killed.append(kill_one(run, draw))
+            run.communicate(timeout=600)
+        else:
+            assert run.returncode == 0
+            break
+    print(f"killed: {killed}")
+    again.run("idiolect", "repro", "-j", "2")
+    assert again.lock() == made.lock()
+    assert again.files("models/*", "data/**/*.parquet") == made.files(
+        "models/*", "data/**/*.parquet"
+    )
+
+
+def kill_one(run: "subprocess.Popen[str]", draw: random.Random) -> str:
+    """Kill -9 a process of a run: the runner, the server, a DVC, a stage or a worker."""
+    runner = psutil.Process(run.pid)
+    victim = draw.choice([runner, *runner.children(recursive=True)])
+    told = " ".join(victim.cmdline())[:60]
+    victim.kill()
+    return told
