@@ -6,7 +6,6 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -53,6 +52,7 @@ def test_side_by_side_gives_the_lock_of_dvc_repro(chains: Small) -> None:
     assert states(output) == dict.fromkeys(["a1", "a2", "b1", "b2", "end"], "ran")
     assert "a1 | a1 says words" in output
     assert "5 ran" in output
+    assert "b2 says words" in (chains.root / ".idiolect/logs/b2.log").read_text()
     lock = chains.lock()
     for name in ("a1", "a2", "b1", "b2", "end", "dvc.lock"):
         (chains.root / name).unlink()
@@ -60,6 +60,7 @@ def test_side_by_side_gives_the_lock_of_dvc_repro(chains: Small) -> None:
     assert chains.lock() == lock
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_do_starts_no_process(chains: Small) -> None:
     chains.run()
     before = (chains.root / "dvc.lock").stat()
@@ -70,6 +71,7 @@ def test_a_run_with_nothing_to_do_starts_no_process(chains: Small) -> None:
     assert logs == {p: p.stat().st_mtime_ns for p in (chains.root / ".idiolect/logs").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_change_runs_what_follows_and_going_back_restores_it(chains: Small) -> None:
     chains.run()
     lock = chains.lock()
@@ -81,6 +83,7 @@ def test_a_change_runs_what_follows_and_going_back_restores_it(chains: Small) ->
     assert chains.lock() == lock
 
 
+@pytest.mark.slow
 def test_what_follows_from_the_same_bytes_is_left_unchanged(chains: Small) -> None:
     chains.run()
     work = chains.root / "work.py"
@@ -120,6 +123,7 @@ def test_a_failure_blocks_what_needs_it_and_the_rest_is_done(chains: Small) -> N
     assert states(chains.run()) == dict.fromkeys(["a1", "a2", "end"], "ran")
 
 
+@pytest.mark.slow
 def test_a_changed_folder_of_a_dvc_file_is_recorded_and_reruns_its_readers(small: Make) -> None:
     project = small(
         "stages: {count: {cmd: ls raw | wc -l > count, deps: [raw], outs: [count]}}",
@@ -154,6 +158,7 @@ with open("times", "a") as file:
 """
 
 
+@pytest.mark.slow
 def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
     params = "training: {seed: 1, precision: fp32, threads: 3}\n"
     project = small(THREADS, show_py=SHOW, params_yaml=params)
@@ -189,6 +194,7 @@ def test_a_second_run_is_told_who_runs(small: Make) -> None:
     assert first.returncode == 143
 
 
+@pytest.mark.slow
 def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
     chains.run()
     whole = (chains.root / "dvc.lock").read_bytes()
@@ -202,6 +208,7 @@ def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
     assert "git conflict" in chains.run(code=1)
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_was_writing_counts_for_nothing_and_goes(small: Make) -> None:
     project = small(
         "stages: {count: {cmd: ls -A data/raw | wc -l > count, deps: [data/raw], outs: [count]}}",
@@ -234,6 +241,7 @@ def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
     assert "dvc.yaml" in output
 
 
+@pytest.mark.slow
 def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: Small) -> None:
     table = chains.root / ".dvc/tmp/rwlock"
     table.parent.mkdir(parents=True, exist_ok=True)
@@ -250,12 +258,6 @@ def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.05)
-
-
-def test_the_log_folder_holds_all_that_a_stage_said(chains: Small) -> None:
-    chains.run()
-    log: Path = chains.root / ".idiolect/logs/b2.log"
-    assert "b2 says words" in log.read_text()
 
 
 def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
