@@ -1,7 +1,7 @@
 """`idiolect repro -j N` beside `dvc repro`, from nothing to the same dvc.lock, in one run.
 
     python bench/repro.py                   # both projects, three rounds: half an hour on 2 cores
-    python bench/repro.py --rounds 1 --only six
+    python bench/repro.py --rounds 1 --only demo --stages parsing match
 
 Two projects in the preset tiny: the demo's two sample people, and six people of one clip of three
 seconds each, whose stages cannot fill a machine one by one. Every run begins in a new copy without
@@ -42,13 +42,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=cores())
     parser.add_argument("--only", choices=["demo", "six"])
+    parser.add_argument("--stages", nargs="*", default=[], help="with all they need; all if none")
     args = parser.parse_args()
     with one_line():
-        engine = [*IDIOLECT, "repro", "-j", str(args.jobs)]
+        serial = [*SERIAL, *args.stages]
+        engine = [*IDIOLECT, "repro", "-j", str(args.jobs), *args.stages]
         rows = []
         for name in [args.only] if args.only else ["demo", "six"]:
             template = prepare(name)
-            rows += measure(name, template, engine, args.rounds)
+            rows += measure(name, template, serial, engine, args.rounds)
     print(f"\n{cores()} cores, {args.jobs} jobs; load at the end {os.getloadavg()[0]:.1f}")
     print("| project | what | dvc repro, s | idiolect repro, s | ratio of each round | CPU s |")
     print("|---|---|---|---|---|---|")
@@ -80,24 +82,27 @@ def prepare(name: str) -> Path:
     return root
 
 
-def measure(name: str, template: Path, engine: Sequence[str], rounds: int) -> list[list[str]]:
+def measure(
+    name: str, template: Path, repro: Sequence[str], engine: Sequence[str], rounds: int
+) -> list[list[str]]:
     """Run both in turn; return the rows of a table."""
     serial: list[Spent] = []
     beside: list[Spent] = []
     for i in range(rounds):
         locks = []
-        for command, times in ((SERIAL, serial), (engine, beside)):
+        for command, times in ((repro, serial), (engine, beside)):
             root = FOLDER / "run"
             shutil.rmtree(root, ignore_errors=True)
             shutil.copytree(template, root, symlinks=True)
             times.append(run(root, command))
-            print(f"{name}, round {i + 1}: {command[-1]}: {times[-1][0]:.1f} s", flush=True)
+            told = "dvc" if command is repro else "idiolect"
+            print(f"{name}, round {i + 1}: {told}: {times[-1][0]:.1f} s", flush=True)
             locks.append(lock(root))
         if locks[0] != locks[1]:
             differ = [stage for stage in locks[0] if locks[0][stage] != locks[1].get(stage)]
             raise SystemExit(f"{name}: not the same dvc.lock: {', '.join(differ)}")
     print(f"{name}: the same dvc.lock of {len(locks[0])} stages in every round", flush=True)
-    quiet = [(run(root, SERIAL), run(root, engine)) for _ in range(QUIET_ROUNDS)]
+    quiet = [(run(root, repro), run(root, engine)) for _ in range(QUIET_ROUNDS)]
     nothing = [[pair[side] for pair in quiet] for side in (0, 1)]
     return [
         row(name, "from nothing", serial, beside),
