@@ -1,11 +1,14 @@
 """Fixtures that all tests share: real clips where they are, and folders to work in."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: tests run beside each other
+# Tests run in the background, and all that they start, would not hear Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared" / "data"

@@ -1,5 +1,8 @@
 """Videos as cameras, phones and sites make them: codecs, depths, tracks, delays."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,6 +44,14 @@ def click(at: float, seconds: float) -> np.ndarray:
     return sound
 
 
+@contextmanager
+def as_scheduled_now() -> Iterator[None]:
+    """Undo what SVT-AV1 does where root encodes: this process would run before all others."""
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    os.sched_setscheduler(0, policy, param)
+
+
 def add_sound(out: av.container.OutputContainer, codec: str) -> av.AudioStream:
     return out.add_stream(codec, rate=RATE, layout="mono")
 
@@ -70,7 +81,7 @@ def write(
     late: tuple[float, float] = (0.0, 0.0),
 ) -> Path:
     """Write pictures at 25 frames/s and sound tracks; pictures and sound may begin late, s."""
-    with av.open(str(path), "w") as out:
+    with as_scheduled_now(), av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=25, options=options or {})
         video.height, video.width = shown[0].shape[:2]
         video.pix_fmt = pixels
