@@ -224,6 +224,49 @@ def rollback(
 
 
 @app.command()
+def retrain(
+    inbox: Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")],
+    subject: Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")],
+    jobs: Annotated[
+        Optional[int],  # noqa: UP045  # typer reads it
+        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
+    ] = None,
+) -> None:
+    """Take in new videos, run what is stale, and promote the outcome or keep the champion."""
+    _flows()
+    from pipeline.flows.retrain import run
+
+    done, told = run(inbox, subject, jobs)
+    typer.echo(told)
+    raise typer.Exit(0 if done else 1)
+
+
+@app.command()
+def serve(
+    inbox: Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")],
+    subject: Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")],
+    cron: Annotated[str, typer.Option(help="When, in this machine's zone.")] = "0 3 * * *",
+    jobs: Annotated[
+        Optional[int],  # noqa: UP045  # typer reads it
+        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
+    ] = None,
+) -> None:
+    """Retrain on a schedule, one run at a time, until Ctrl-C."""
+    _flows()
+    from pipeline.flows.serving import serve as serving
+
+    serving(inbox, subject, cron, jobs)
+
+
+def _flows() -> None:
+    """Say in one line that the extra is missing."""
+    from importlib.util import find_spec
+
+    if find_spec("prefect") is None:
+        raise Problem("prefect", "is not installed", "pip install -c constraints.txt -e '.[flows]'")
+
+
+@app.command()
 def doctor() -> None:
     """Tell what this machine has and how many minutes to expect."""
     from pipeline.doctor import report

@@ -30,6 +30,7 @@ def reproduce(
     jobs: int | None = None,
     *,
     listener: Callable[[Runner], Listener],
+    planned: Callable[[dag.Dag, Sequence[str]], None] | None = None,
     dry: bool = False,
     ours: bool = True,
 ) -> tuple[int, list[Work]]:
@@ -39,6 +40,7 @@ def reproduce(
         targets: stages as DVC names them, or groups such as `clips`; all of dvc.yaml if none.
         jobs: how many may run at once; as many as there are cores unless given.
         listener: makes what hears of the run.
+        planned: hears of the graph and of all stages meant, stale or not, before any starts.
         dry: run nothing; what would run is returned, waiting.
         ours: look after versions.yaml and params.yaml first; a project of other stages has neither.
 
@@ -55,7 +57,10 @@ def reproduce(
         if ours:
             versions.refresh()
         graph = dag.load()
-        runner = Runner(graph, graph.stale(graph.resolve(targets)), jobs)
+        names = graph.resolve(targets)
+        if planned:
+            planned(graph, names)
+        runner = Runner(graph, graph.stale(names), jobs)
         works = list(runner.works.values())
         if dry or not works:
             return 0, works

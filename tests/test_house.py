@@ -45,6 +45,9 @@ RUNNING = (
     "saved_lock",
     "rwlock",
     "leftovers",
+    "flows",
+    "remote",
+    "inbox",
 )
 
 

@@ -1,0 +1,49 @@
+"""Runs of a schedule that have not had their turn, and those that a restart has cut off."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.context import FlowRunContext
+from prefect.states import Crashed
+
+
+def overtaken() -> bool:
+    """Tell whether this scheduled run waited so long that a later one of its schedule is due."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None or not run.auto_scheduled:
+        return False
+    own = run.expected_start_time
+    now = datetime.now(UTC)
+    return any(
+        other.expected_start_time and own and own < other.expected_start_time <= now
+        for other in _runs(run.deployment_id, ["SCHEDULED"])
+    )
+
+
+def mend(deployment: UUID) -> list[str]:
+    """Say of runs that no process runs any longer that they crashed; return their names.
+
+    Only for who alone serves this deployment, and has no run of its own yet.
+    """
+    lost = _runs(deployment, ["RUNNING", "PENDING", "CANCELLING"])
+    with get_client(sync_client=True) as client:
+        for run in lost:
+            state = Crashed(message="who served it ended before it did; the next run goes on")
+            client.set_flow_run_state(run.id, state, force=True)
+    return [run.name for run in lost]
+
+
+def _runs(deployment: UUID, types: list[str]) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        return list(
+            client.read_flow_runs(
+                deployment_filter=DeploymentFilter(id={"any_": [deployment]}),
+                flow_run_filter=FlowRunFilter(
+                    state={"type": {"any_": [StateType[name] for name in types]}}
+                ),
+            )
+        )

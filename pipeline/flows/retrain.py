@@ -1,0 +1,123 @@
+"""The flow `retrain`: new videos from an inbox, a run of what follows, and who is champion then.
+
+    idiolect retrain --inbox PATH --subject NAME
+
+Each step is a task; the run itself is the flow `reproduce`. A run that was stopped or has failed is
+taken up by the next one, with or without new videos. What goes wrong keeps the champion.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State as Told
+from prefect.client.schemas.objects import StateType
+from prefect.states import Completed, Failed
+
+from pipeline import dag, inbox, one_run, project, versions
+from pipeline.flows import overdue
+from pipeline.flows.reproduce import reproduce
+from pipeline.params import Subjects, section
+from pipeline.problems import Problem
+from pipeline.promotion import champions, git
+from pipeline.subjects import Subject, check_name
+
+_OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+KEPT, PROMOTED, NOTHING_NEW, MISSED = "Kept", "Promoted", "Nothing new", "Missed"
+
+
+@flow(name="retrain", persist_result=False)
+def retrain(
+    inbox_path: str, subject: str, jobs: int | None = None, ours: bool = True
+) -> "Told[Any]":
+    """Take in what is new, run what is stale, and promote the outcome or keep the champion.
+
+    Args:
+        inbox_path: a folder, or what fsspec reads.
+        subject: whose videos lie there; a new one is added as seen.
+        jobs: stages at once; as many as cores unless given.
+        ours: a project of this package's stages.
+
+    Returns:
+        Completed, named Promoted, Kept or Nothing new, with the reasons; Failed where a step has.
+        A scheduled run that a later one has overtaken is Missed.
+    """
+    if overdue.overtaken():
+        return Told(type=StateType.CANCELLED, name=MISSED, message="a later run is due already")
+    try:
+        return _retrain(inbox_path, subject, jobs, ours)
+    except Problem as problem:
+        return Failed(message=f"the champion stays: {problem}")
+
+
+def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "Told[Any]":
+    with one_run.claimed():
+        if ours:
+            versions.refresh()
+    added, refused = take_in(inbox_path, check_name(subject))
+    if not added and not _unfinished():
+        reasons = f": {'; '.join(refused)}" if refused else ""
+        return Completed(name=NOTHING_NEW, message=f"nothing new{reasons}")
+    told = reproduce(jobs=jobs, ours=ours, return_state=True)
+    if not told.is_completed():
+        return Failed(message=f"the champion stays: {told.message}")
+    return decide(return_state=True)
+
+
+@task(name="take in", **_OPTIONS)
+def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
+    """Copy new videos, judge them, add the good; return their names, and why others are bad."""
+    logger = get_run_logger()
+    taken = inbox.take(inbox_path, subject)
+    known = section("subjects", Subjects).all.get(subject)
+    role = known.role if known else "seen"
+    judged = inbox.judge(taken.new, Subject(role, subject)) if taken.new else {}
+    good = [path for path, reason in judged.items() if not reason]
+    refused = [*taken.refused, *filter(None, judged.values())]
+    for reason in refused:
+        logger.warning(reason)
+    if good:
+        with one_run.claimed():
+            added = project.add(good, subject, role=role)
+        for warning in added.warnings:
+            logger.warning(warning)
+    inbox.clear()
+    _table(good, refused)
+    return [path.name for path in good], refused
+
+
+def _table(good: Sequence[Path], refused: Sequence[str]) -> None:
+    rows = [{"video": path.name, "verdict": "added"} for path in good]
+    rows += [{"video": "", "verdict": reason} for reason in refused]
+    create_table_artifact(key="inbox", table=rows, description="What was found in the inbox")
+
+
+def _unfinished() -> bool:
+    """Tell whether an earlier run is still to be ended, or to be judged."""
+    graph = dag.load()
+    return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
+
+
+@task(name="decide", **_OPTIONS)
+def decide() -> "Told[Any]":
+    """Promote what lies here, or keep the champion; record it in reports/promotion and a commit."""
+    decision = champions.judge()
+    text = decision.markdown()
+    if decision.faulty:
+        create_markdown_artifact(key="decision", markdown=text)
+        return Failed(message=f"the champion stays: {decision.reasons[0]}")
+    if decision.unchanged:
+        return Completed(name=NOTHING_NEW, message=decision.headline())
+    recorded = champions.record(decision)
+    create_markdown_artifact(key="decision", markdown=f"{text}\n{recorded}\n")
+    name = PROMOTED if decision.promote else KEPT
+    return Completed(name=name, message=f"{decision.headline()}; {recorded}")
+
+
+def run(inbox_path: str, subject: str, jobs: int | None) -> tuple[bool, str]:
+    """Run the flow here and now; return whether it has completed, and what it says."""
+    told = retrain(inbox_path, subject, jobs, return_state=True)
+    return bool(told.is_completed()), f"{told.name}: {told.message}"

@@ -1,0 +1,140 @@
+"""`idiolect serve`: scheduled retraining, one run at a time.
+
+Where no server of Prefect's is named (PREFECT_API_URL, or a profile), one is started on loopback,
+which ends with this process: an ephemeral one keeps no schedules.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.deployments.runner import EntrypointType
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from pipeline import one_run
+from pipeline.flows import overdue
+from pipeline.flows.retrain import retrain
+from pipeline.problems import Problem
+from pipeline.subjects import check_name
+
+SERVED = Path(".idiolect/serve.lock")
+_PORT = 4200
+_START_SECONDS = 180.0
+
+
+def serve(
+    inbox_path: str,
+    subject: str,
+    schedule: str | timedelta,
+    jobs: int | None = None,
+    ours: bool = True,
+) -> None:
+    """Serve the flow `retrain` on a schedule until Ctrl-C or SIGTERM.
+
+    Args:
+        inbox_path: see `retrain`.
+        subject: see `retrain`; the deployment has its name.
+        schedule: five fields of cron, in this machine's zone, or an interval.
+        jobs: see `retrain`.
+        ours: see `retrain`.
+
+    Raises:
+        Problem: the schedule is none, this work tree is served already, or no server answers.
+    """
+    when = _schedule(schedule)
+    check_name(subject)
+    parameters = {"inbox_path": _absolute(inbox_path), "subject": subject}
+    with one_run.claimed(SERVED), _server() as api:
+        print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
+        _mend(subject)
+        retrain.serve(
+            name=subject,
+            schedule=when,
+            parameters={**parameters, "jobs": jobs, "ours": ours},
+            limit=1,
+            pause_on_shutdown=False,  # after a restart it goes on
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            print_starting_message=False,
+        )
+
+
+def _schedule(told: str | timedelta) -> Any:
+    if isinstance(told, timedelta):
+        return IntervalSchedule(interval=told)
+    try:
+        return CronSchedule(cron=told, timezone=_zone())
+    except ValueError as error:
+        why = str(error).splitlines()[-2].strip()
+        raise Problem("--cron", f"{told!r} is no schedule: {why}", "as in `0 3 * * *`") from None
+
+
+def _zone() -> str:
+    from tzlocal import get_localzone_name
+
+    return str(get_localzone_name() or "UTC")
+
+
+def _absolute(inbox: str) -> str:
+    """Name a folder so that it is found from wherever a run starts; addresses stay."""
+    return inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
+
+
+def _mend(subject: str) -> None:
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        deployment = client.read_deployment_by_name(f"{retrain.name}/{subject}")
+        for name in overdue.mend(deployment.id):
+            print(f"cut off before: {name}", flush=True)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Yield the address of the API that is named, or of a server that ends with the block."""
+    if named := PREFECT_API_URL.value():
+        yield str(named)
+        return
+    port = _free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            _await(api, process)
+            os.environ["PREFECT_API_URL"] = api
+            with temporary_settings({PREFECT_API_URL: api}):
+                yield api
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+            process.terminate()
+
+
+def _free_port() -> int:
+    """Return Prefect's usual port, or another where it is taken."""
+    for port in (_PORT, 0):
+        with socket.socket() as trial, suppress(OSError):
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(("127.0.0.1", port))
+            return int(trial.getsockname()[1])
+    raise Problem("127.0.0.1", "no port is free")
+
+
+def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
+            return
+        time.sleep(0.2)
+    raise Problem("the server of Prefect's", "did not start", "see `prefect server start`")

@@ -1,0 +1,116 @@
+"""The flow `reproduce` on a small DVC project, really run, read back from the API."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPO
+from tests.running.conftest import Small, make
+
+pytest.importorskip("prefect", reason="needs the extra `flows`")
+
+DVC_YAML = """
+stages:
+  draw:
+    cmd: python draw.py
+    outs: [reports/sheets/ann.png, reports/videos]
+    metrics: [reports/metrics.json]
+  bad:
+    cmd: echo this is no good; false
+    deps: [reports/sheets/ann.png]
+    outs: [bad.txt]
+  after:
+    cmd: cp bad.txt after.txt
+    deps: [bad.txt]
+    outs: [after.txt]
+"""
+DRAW = """
+from pathlib import Path
+import numpy as np
+from pipeline.pictures import encode_png
+print("draws")
+for folder in ("sheets", "videos"):
+    Path("reports", folder).mkdir(parents=True, exist_ok=True)
+Path("reports/sheets/ann.png").write_bytes(encode_png(np.full((8, 8, 3), 7, np.uint8)))
+Path("reports/videos/ann.mp4").write_bytes(b"a video")
+Path("reports/metrics.json").write_text('{"psnr": 31.5}')
+"""
+# Runs the flow twice and says what the API then knows.
+MAIN = """
+import json, time
+from pipeline.flows.reproduce import reproduce
+from prefect.client.orchestration import get_client
+told = [reproduce(jobs=2, ours=False, return_state=True) for _ in range(2)]
+with get_client(sync_client=True) as client:
+    for _ in range(100):
+        runs = sorted(client.read_task_runs(), key=lambda run: run.start_time or run.created)
+        logs = client.read_logs()
+        if len(runs) == 6 and any(log.message == "draws" for log in logs):
+            break
+        time.sleep(0.3)
+    names = {str(run.id): run.name for run in runs}
+    print("told: " + json.dumps({
+        "flows": [[s.name, s.message] for s in told],
+        "tasks": [[r.name, r.state.name, r.state.message,
+                   [names[str(i.id)] for i in r.task_inputs.get("wait_for", [])]] for r in runs],
+        "logs": [[names.get(str(log.task_run_id), ""), log.message] for log in logs],
+        "artifacts": [[a.key, a.type, a.data] for a in client.read_artifacts()],
+    }))
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Callable[..., Small]:
+    def made(dvc: str, **files: str) -> Small:
+        return make(tmp_path / "project", dvc, **files)
+
+    return made
+
+
+def run(project: Small, home: Path, code: str = MAIN) -> Any:
+    env = os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(home)}
+    env.pop("PREFECT_API_URL", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.root, env=env, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
+    assert lines, done.stdout + done.stderr
+    return json.loads(lines[0].removeprefix("told: "))
+
+
+@pytest.mark.slow
+def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifacts(
+    small: Callable[..., Small], tmp_path: Path
+) -> None:
+    told = run(small(DVC_YAML, draw_py=DRAW), tmp_path / "prefect")
+    first, second = told["flows"]
+    assert first[0] == "Failed"
+    assert first[1].startswith("1 ran, 1 failed, 1 blocked; failed: bad: ")
+    assert second[1].startswith("1 failed, 1 blocked; ")
+
+    states = [(name, state, needs) for name, state, _, needs in told["tasks"]]
+    assert states == [
+        ("draw", "Completed", []),
+        ("bad", "Failed", ["draw"]),
+        ("after", "Blocked", ["bad"]),
+        ("draw", "Cached", []),
+        ("bad", "Failed", ["draw"]),
+        ("after", "Blocked", ["bad"]),
+    ]
+    assert ["draw", "draws"] in told["logs"]
+    assert ["bad", "this is no good"] in told["logs"]
+
+    artifacts = {key: data for key, _, data in told["artifacts"]}
+    tables = [json.loads(data) for key, _, data in told["artifacts"] if key == "stages"]
+    found = {tuple((row["stage"], row["state"]) for row in table) for table in tables}
+    assert (("draw", "ran"), ("bad", "failed"), ("after", "blocked")) in found
+    assert json.loads(artifacts["metrics"])[0]["now"] == "31.5"
+    assert artifacts["reports-sheets-ann"].startswith("data:image/png;base64,")
+    assert "reports/videos/ann.mp4](file://" in artifacts["videos"]

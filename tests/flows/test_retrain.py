@@ -1,0 +1,82 @@
+"""The flow `retrain`, really run: who is champion afterwards, and why."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import REPO
+from tests.pipeline import promoted
+
+pytest.importorskip("prefect", reason="needs the extra `flows`")
+
+# One retraining a step, after an edit of params.yaml.
+MAIN = """
+import json
+from pathlib import Path
+from pipeline.flows.retrain import retrain
+from pipeline.promotion import champions
+from tests.pipeline import promoted
+told = []
+for step in json.loads(Path("steps.json").read_text()):
+    promoted.edit(**step)
+    state = retrain("in", "ann", ours=False, return_state=True)
+    there = champions.champion()
+    told.append([state.name, state.message, there.number if there else 0])
+print("told: " + json.dumps(told))
+"""
+
+
+@pytest.fixture
+def project(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", promoted.python_first(os.environ["PATH"]))
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    monkeypatch.setenv("PREFECT_HOME", str(workdir.parent / f"{workdir.name}_prefect"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    promoted.new()
+    yaml = YAML(typ="safe")
+    preset = yaml.load((REPO / "presets/laptop.yaml").read_text())
+    clips = yaml.load((REPO / "versions.yaml").read_text())["clips"]
+    promoted.edit(clips=preset["clips"], sample={"subjects": {}})
+    Path("versions.yaml").write_text(f"train: a1\nevaluate: b1\nclips: {clips}\n")
+    promoted.git("commit", "-qam", "limits of clips")
+    Path("in").mkdir()
+    return workdir
+
+
+def retrained(*steps: dict[str, Any]) -> list[Any]:
+    Path("steps.json").write_text(json.dumps(steps))
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN], capture_output=True, text=True, timeout=550, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
+    assert lines, done.stdout + done.stderr
+    return list(json.loads(lines[0].removeprefix("told: ")))
+
+
+@pytest.mark.slow
+def test_only_a_better_retraining_replaces_the_champion_and_bad_videos_are_nothing_new(
+    project: Path,
+) -> None:
+    Path("in/empty.mp4").write_bytes(b"")
+    Path("in/text.mp4").write_text("this is no video")
+    first, better, worse, bad, broken = retrained(
+        {}, {"quality": 1.0}, {"quality": 0.2}, {}, {"quality": "no number"}
+    )
+    assert (first[0], first[2]) == ("Promoted", 1)
+    assert (better[0], better[2]) == ("Promoted", 2)
+    assert (worse[0], worse[2]) == ("Kept", 2)
+    assert "champion 2 stays" in worse[1]
+    assert (bad[0], bad[2]) == ("Nothing new", 2)
+    assert "empty.mp4: " in bad[1]
+    assert "text.mp4: " in bad[1]
+    assert (broken[0], broken[2]) == ("Failed", 2)
+    assert "failed: evaluate: " in broken[1]
+    assert sorted(path.name for path in Path("data/raw/ann").iterdir()) == ["one.mp4"]
+    assert len(list(Path("reports/promotion").glob("*.md"))) == 3
+    assert promoted.git("status", "--porcelain", "dvc.lock") != ""  # train ran, evaluate failed
