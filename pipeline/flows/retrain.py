@@ -64,7 +64,8 @@ def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "To
     told = reproduce(jobs=jobs, ours=ours, return_state=True)
     if not told.is_completed():
         return Failed(message=f"the champion stays: {told.message}")
-    return decide(return_state=True)
+    told = decide(return_state=True)  # a task.s; the run has one of its own
+    return Told(type=told.type, name=told.name, message=told.message)
 
 
 @task(name="take in", **_OPTIONS)

@@ -1,16 +1,13 @@
 """The flow `retrain`, really run: who is champion afterwards, and why."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.conftest import REPO
 from tests.pipeline import promoted
 
 pytest.importorskip("prefect", reason="needs the extra `flows`")
@@ -30,23 +27,6 @@ for step in json.loads(Path("steps.json").read_text()):
     told.append([state.name, state.message, there.number if there else 0])
 print("told: " + json.dumps(told))
 """
-
-
-@pytest.fixture
-def project(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PATH", promoted.python_first(os.environ["PATH"]))
-    monkeypatch.setenv("PYTHONPATH", str(REPO))
-    monkeypatch.setenv("PREFECT_HOME", str(workdir.parent / f"{workdir.name}_prefect"))
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    promoted.new()
-    yaml = YAML(typ="safe")
-    preset = yaml.load((REPO / "presets/laptop.yaml").read_text())
-    clips = yaml.load((REPO / "versions.yaml").read_text())["clips"]
-    promoted.edit(clips=preset["clips"], sample={"subjects": {}})
-    Path("versions.yaml").write_text(f"train: a1\nevaluate: b1\nclips: {clips}\n")
-    promoted.git("commit", "-qam", "limits of clips")
-    Path("in").mkdir()
-    return workdir
 
 
 def retrained(*steps: dict[str, Any]) -> list[Any]:
