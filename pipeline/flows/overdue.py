@@ -5,23 +5,34 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
+MISSED = "Missed"
 
-def overtaken() -> bool:
-    """Tell whether this scheduled run waited so long that a later one of its schedule is due."""
+
+def skip() -> list[str]:
+    """End as Missed all other runs of this one's schedule that are due: this run does their work.
+
+    Returns:
+        Their names; none where this run belongs to no deployment.
+    """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    if run is None or run.deployment_id is None or not run.auto_scheduled:
-        return False
-    own = run.expected_start_time
+    if run is None or run.deployment_id is None:
+        return []
     now = datetime.now(UTC)
-    return any(
-        other.expected_start_time and own and own < other.expected_start_time <= now
+    missed = [
+        other
         for other in _runs(run.deployment_id, ["SCHEDULED"])
-    )
+        if other.auto_scheduled and other.expected_start_time and other.expected_start_time <= now
+    ]
+    state = State(type=StateType.CANCELLED, name=MISSED, message=f"{run.name} does its work")
+    with get_client(sync_client=True) as client:
+        for other in missed:
+            client.set_flow_run_state(other.id, state, force=True)
+    return [other.name for other in missed]
 
 
 def mend(deployment: UUID) -> list[str]:

@@ -14,7 +14,6 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as Told
-from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Failed
 
 from pipeline import dag, inbox, one_run, project, versions
@@ -26,7 +25,7 @@ from pipeline.promotion import champions, git
 from pipeline.subjects import Subject, check_name
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-KEPT, PROMOTED, NOTHING_NEW, MISSED = "Kept", "Promoted", "Nothing new", "Missed"
+KEPT, PROMOTED, NOTHING_NEW = "Kept", "Promoted", "Nothing new"
 
 
 @flow(name="retrain", persist_result=False)
@@ -43,10 +42,10 @@ def retrain(
 
     Returns:
         Completed, named Promoted, Kept or Nothing new, with the reasons; Failed where a step has.
-        A scheduled run that a later one has overtaken is Missed.
+        Runs of the same schedule that are due as this one begins end as Missed.
     """
-    if overdue.overtaken():
-        return Told(type=StateType.CANCELLED, name=MISSED, message="a later run is due already")
+    if missed := overdue.skip():
+        get_run_logger().info("due too, and missed: %s", ", ".join(missed))
     try:
         return _retrain(inbox_path, subject, jobs, ours)
     except Problem as problem:
