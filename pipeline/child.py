@@ -49,6 +49,7 @@ _PRELOADED = (
     "dvc.stage.loader",
     "dvc.stage.run",
 )
+PULL = "IDIOLECT_PULL"  # set: what a stage restores may come from DVC's remote
 _LOCK_SECONDS = 0.02
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -258,7 +259,7 @@ def reproduce(stage: str) -> int:
                 restored.append(stage)
 
             repo.stage_cache.restore = told
-            done = repo.reproduce(stage, single_item=True)
+            done = repo.reproduce(stage, single_item=True, pull=PULL in os.environ)
             if done:
                 with lock_repo(repo):
                     saved_lock.keep()

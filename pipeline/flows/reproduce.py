@@ -7,6 +7,7 @@ its stage starts, waits on the tasks of those that its stage needs, and logs wha
 finds unchanged, or restores, is `Cached`; what needs a failed stage is `Blocked`.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline import beside, remote
+from pipeline.child import PULL
 from pipeline.flows import artifacts
 from pipeline.flows.following import Ended, Following, Plan, Voice
 from pipeline.problems import Problem
@@ -52,7 +54,10 @@ def reproduce(
 def _reproduce(stages: Sequence[str], jobs: int | None, ours: bool) -> "Told[Any]":
     store = remote.name()
     if store:
-        _from_remote.with_options(name=f"fetch from {store}")()
+        told = _from_remote.with_options(name=f"fetch from {store}")(return_state=True)
+        os.environ.pop(PULL, None)
+        if told.name == "Completed":
+            os.environ[PULL] = "1"
     with Following(stages, jobs, ours) as following:
         tasks = _Tasks(following, store)
         for event in following.events():
