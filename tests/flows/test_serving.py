@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ def test_a_scheduled_run_leaves_artifacts_and_a_cancelled_one_nothing_within_10_
     until(Path("started").exists, log)
     assert training()
     (run,) = runs("Running")
+
+    def due() -> int:
+        now = datetime.now(UTC)
+        starts = [one["expected_start_time"] for one in runs("Scheduled", "Late")]
+        return sum(datetime.fromisoformat(start) <= now for start in starts)
+
+    until(lambda: due() >= 2, log)  # and they wait: one run at a time
+    assert [one["id"] for one in runs("Running")] == [run["id"]]
 
     began = time.monotonic()
     ask(api, f"flow_runs/{run['id']}/set_state", state={"type": "CANCELLING"})
