@@ -68,17 +68,30 @@ def combinations(texts: Sequence[str]) -> list[Variant]:
     """Read `key=value,value` texts; return every combination, the first values first.
 
     Raises:
-        BadParams: a text without values, or a key that params.yaml does not have.
+        BadParams: a text without values, a key that params.yaml does not have, or the same
+            key or value twice.
     """
     axes: dict[str, list[str]] = {}
     for text in texts:
         key, _, values = text.partition("=")
         check_key(key)
+        if key in axes:
+            raise BadParams(text, f"{key} is there twice", f"say {key}=1,2")
         axes[key] = [value.strip() for value in values.split(",") if value.strip()]
         if not axes[key]:
             raise BadParams(text, "expected values", f"say {key}=1,2")
+        if len(set(map(_value, axes[key]))) < len(axes[key]):
+            raise BadParams(text, "the same value is there twice", "say each once")
     chosen = [dict(zip(axes, row, strict=True)) for row in itertools.product(*axes.values())]
     return [Variant(" ".join(f"{k}={v}" for k, v in row.items()), row) for row in chosen]
+
+
+def _value(text: str) -> float | str:
+    """Read a number as one, so that 5 and 5.0 are the same."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def check_key(key: str) -> None:

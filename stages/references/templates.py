@@ -28,12 +28,17 @@ def load(folder: Path = FOLDER) -> Floats:
     path = folder / FILE
     if not path.is_file():
         raise MissingInput(path, "no templates here", "restore data/templates from git")
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except UnicodeDecodeError:
+        raise BadFormat(path, "is no text", "restore data/templates from git") from None
     if not rows or tuple(rows[0]) != ("template", "step", *NAMES):
         raise BadFormat(path, f"expected columns template, step, {', '.join(NAMES)}")
     steps = (len(rows) - 1) // len(TEMPLATES)
     expected = [(name, str(step)) for name in TEMPLATES for step in range(steps)]
+    if any(len(row) != len(rows[0]) for row in rows):
+        raise BadFormat(path, f"expected {len(rows[0])} values in each row")
     if steps < 2 or [(row[0], row[1]) for row in rows[1:]] != expected:
         raise BadFormat(path, f"expected {', '.join(TEMPLATES)} in this order, steps from 0")
     try:

@@ -38,7 +38,11 @@ def run(subject: Subject) -> None:
 
     torch.set_num_threads(1)  # pixels depend on the number of threads
     neutral = read_neutral(NEUTRAL)
-    rows = tables.read(Path("data/references") / subject.name / "references.parquet", REFERENCES)
+    path = Path("data/references") / subject.name / "references.parquet"
+    rows = tables.read(path, REFERENCES)
+    for name in TEMPLATES:
+        if not rows["chosen"][rows["template"] == name].any():
+            raise MissingInput(path, f"no chosen reference for template {name}")
     mapping = load(MODEL)
     references = [decode_jpeg(data) for data in rows["image"]]
     isps = mapping.isps(neutral, references)

@@ -39,6 +39,12 @@ def test_a_param_that_is_not_there_is_named(text: str) -> None:
         sweep.combinations([text])
 
 
+@pytest.mark.parametrize("texts", [["lambda_sp=5,1,5.0"], ["lambda_sp=0", "lambda_sp=1"]])
+def test_a_value_or_a_key_that_is_there_twice_is_told(texts: list[str]) -> None:
+    with pytest.raises(BadParams, match="twice"):
+        sweep.combinations(texts)
+
+
 def test_a_param_without_values_is_told() -> None:
     with pytest.raises(BadParams, match="expected values"):
         sweep.combinations(["lambda_sp="])

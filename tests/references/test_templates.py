@@ -44,6 +44,7 @@ def test_templates_come_back_as_they_were_written(tmp_path: Path) -> None:
         ("R,0", "Q,0", "expected None, M, R, O in this order"),
         ("0.5", "1.5", "expected quantiles between 0 and 1"),
         ("0.5", "half", "could not convert"),
+        ("R,0,0.5000", "R,0", "expected 14 values in each row"),
     ],
 )
 def test_templates_changed_by_hand_are_refused(
@@ -53,6 +54,17 @@ def test_templates_changed_by_hand_are_refused(
     path = tmp_path / templates.FILE
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(BadFormat, match=message):
+        templates.load(tmp_path)
+
+
+def test_an_empty_line_is_none_of_the_templates_and_bytes_are_no_text(tmp_path: Path) -> None:
+    curves = np.full((4, 3, 12), 0.5)
+    templates.save(curves, tmp_path)
+    path = tmp_path / templates.FILE
+    path.write_text(path.read_text() + "\n")
+    np.testing.assert_array_equal(templates.load(tmp_path), curves)
+    path.write_bytes(b"\xaf\x00")
+    with pytest.raises(BadFormat, match="is no text"):
         templates.load(tmp_path)
 
 
