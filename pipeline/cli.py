@@ -16,6 +16,14 @@ app = typer.Typer(
 )
 
 
+Inbox = Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")]
+Whose = Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")]
+Jobs = Annotated[
+    Optional[int],  # noqa: UP045  # typer reads it
+    typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
+]
+
+
 @app.command()
 def add(
     videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
@@ -114,10 +122,7 @@ def repro(
         Optional[list[str]],  # noqa: UP045  # typer reads it
         typer.Argument(help="Stages, or groups (`render`), with all they need; all if none."),
     ] = None,
-    jobs: Annotated[
-        Optional[int],  # noqa: UP045  # typer reads it
-        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
-    ] = None,
+    jobs: Jobs = None,
     dry: Annotated[bool, typer.Option("--dry", help="Only tell what would run, and why.")] = False,
 ) -> None:
     """Run what is stale, as `dvc repro` does, independent stages side by side."""
@@ -225,12 +230,9 @@ def rollback(
 
 @app.command()
 def retrain(
-    inbox: Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")],
-    subject: Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")],
-    jobs: Annotated[
-        Optional[int],  # noqa: UP045  # typer reads it
-        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
-    ] = None,
+    inbox: Inbox,
+    subject: Whose,
+    jobs: Jobs = None,
 ) -> None:
     """Take in new videos, run what is stale, and promote the outcome or keep the champion."""
     _flows()
@@ -243,13 +245,10 @@ def retrain(
 
 @app.command()
 def serve(
-    inbox: Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")],
-    subject: Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")],
+    inbox: Inbox,
+    subject: Whose,
     cron: Annotated[str, typer.Option(help="When, in this machine's zone.")] = "0 3 * * *",
-    jobs: Annotated[
-        Optional[int],  # noqa: UP045  # typer reads it
-        typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
-    ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Retrain on a schedule, one run at a time, until Ctrl-C."""
     _flows()
