@@ -99,7 +99,7 @@ def test_sound_whose_clock_is_not_the_pictures_stays_with_them(
     assert heard == pytest.approx(seen, abs=HALF_A_FRAME + 1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_picture_and_sound_are_together_after_an_hour(tmp_path: Path) -> None:
     path, rate = tmp_path / "a.mp4", Fraction(5000, 1001)
     write_video(path, ("mpeg4", "aac"), rate, 3600, [5, 17900], 1.00002)
