@@ -7,13 +7,8 @@ process that runs a stage, its joblib workers too, asks the kernel to be killed 
 import ctypes
 import os
 import signal
-import time
-from pathlib import Path
-from threading import Thread
 
 _PR_SET_PDEATHSIG = 1
-_LOOK_SECONDS = 0.25
-_SHELLS = {"sh", "ash", "bash", "dash", "fish", "ksh", "tcsh", "csh", "zsh"}
 
 
 def end_with_parent(parent: int | None = None) -> None:
@@ -22,8 +17,7 @@ def end_with_parent(parent: int | None = None) -> None:
     Args:
         parent: its parent's id where that is known: if it has another one by now, it ends at once.
 
-    Where the parent is a shell that waits for this process, as some do after `-c COMMAND` in place
-    of becoming the command, the first one above that is no shell counts too.
+    A stage's parent is DVC: dvc.yaml has the shell between them become the stage, by `exec`.
     """
     found = os.getppid()
     if parent not in {None, found}:
@@ -34,32 +28,3 @@ def end_with_parent(parent: int | None = None) -> None:
         return
     if os.getppid() != found:
         os.kill(os.getpid(), signal.SIGKILL)
-    shells = _shells(found)
-    if shells:
-        Thread(target=_watch, args=(shells,), daemon=True).start()
-
-
-def _shells(pid: int) -> dict[int, int]:
-    """Return the shells from a process upwards, each with its parent."""
-    found: dict[int, int] = {}
-    while above := _parent_of_shell(pid):
-        found[pid] = above
-        pid = above
-    return found
-
-
-def _parent_of_shell(pid: int) -> int:
-    """Return who started a process that is a shell; 0 where it is none, or has ended."""
-    try:
-        # pid (name) state parent …; the name may hold spaces and brackets
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-    except OSError:
-        return 0
-    return int(rest.split()[1]) if name in _SHELLS else 0
-
-
-def _watch(shells: dict[int, int]) -> None:
-    """End this process when one above its shells has ended: a shell then has another parent."""
-    while all(_parent_of_shell(shell) == above for shell, above in shells.items()):
-        time.sleep(_LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,6 +1,7 @@
 """The rules of the house, read from the imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,13 @@ def test_nothing_unpickles_or_starts_a_shell() -> None:
         if "torch.load(" in text:
             assert path.name == "weights.py", path
             assert text.count("torch.load(") == text.count("weights_only=True"), path
+
+
+def test_every_stage_takes_the_place_of_its_shell() -> None:
+    # Debian's sh would stay above it, die of the signal that stops a training, and take it along.
+    commands = re.findall(r"^ +cmd: (.*)$", (REPO / "dvc.yaml").read_text(), re.MULTILINE)
+    assert len(commands) == 19
+    assert all(re.fullmatch(r"exec python -m stages\.[\w.]+( \S+)?", c) for c in commands), commands
 
 
 def test_help_answers_without_heavy_imports() -> None:
