@@ -41,6 +41,7 @@ def gone(processes: list[psutil.Process]) -> bool:
         ("raise_an_error", "ValueError: caf\\udce9 xxx"),
     ],
 )
+@pytest.mark.slow
 def test_what_goes_wrong_is_told_and_costs_no_other_result(name: str, reason: str) -> None:
     def told(work: str) -> dict[int, str]:
         return dict(each(getattr(misbehaviour, work), [(), ()], LIMITS, 2))
@@ -60,6 +61,7 @@ def test_a_full_disk_is_no_videos_fault() -> None:
         list(each(misbehaviour.fill_the_disk, [()], LIMITS, 1))
 
 
+@pytest.mark.slow
 def test_a_process_over_its_limit_takes_along_what_it_has_started(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     list(each(misbehaviour.start_another, [(pid,)], LIMITS, 1))

@@ -86,6 +86,7 @@ def write_run(folder: Path, pieces: list[Piece]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
+@pytest.mark.slow
 def test_adding_videos_one_by_one_never_trains_on_what_was_held_out(seed, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     pieces: list[Piece] = []

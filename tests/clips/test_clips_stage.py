@@ -96,6 +96,7 @@ def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_othe
     assert ledger["source_width"][good][0] == 256
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_bytes_with_and_without_the_store(
     bad_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

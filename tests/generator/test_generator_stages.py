@@ -112,6 +112,7 @@ def test_both_phases_train_and_draw_frames_of_each_identity(project):
         load(path).source("carl")
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_and_weights_change_the_second_phase_alone(
     project, monkeypatch
 ):

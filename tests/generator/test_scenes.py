@@ -38,6 +38,7 @@ def test_another_crop_is_the_same_scene_and_another_light_is_not(photograph):
     assert scenes.group([here, scenes.look([dim]), scenes.look([moved])]) == [0, 1, 0]
 
 
+@pytest.mark.slow
 def test_the_clips_of_real_addresses_fall_into_their_rooms(shared_data):
     import av
 

@@ -54,6 +54,7 @@ def talking(tmp_path_factory):
     return found, truth
 
 
+@pytest.mark.slow
 def test_landmarks_lie_within_two_pixels_of_the_truth(talking):
     found, truth = talking
     assert found["valid"].all()

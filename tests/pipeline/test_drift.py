@@ -89,6 +89,7 @@ def clicks(path: Path, end: float) -> list[float]:
 @pytest.mark.parametrize(
     ("name", "codecs"), [("a.mp4", ("mpeg4", "aac")), ("a.mkv", ("mpeg4", "pcm_s16le"))]
 )
+@pytest.mark.slow
 def test_sound_whose_clock_is_not_the_pictures_stays_with_them(
     tmp_path: Path, name: str, codecs: tuple[str, str], clock: float
 ) -> None:

@@ -117,6 +117,7 @@ def verify(*arguments: str) -> tuple[int, str, BaseException | None]:
     return result.exit_code, result.stdout, result.exception
 
 
+@pytest.mark.slow
 def test_a_written_lock_has_the_cpu_and_is_compared_with(project: Path) -> None:
     code, out, _ = verify("--write-lock", "docs/sample.lock")
     assert (code, out.splitlines()[-1]) == (0, "written: docs/sample.lock")
@@ -132,6 +133,7 @@ def test_a_written_lock_has_the_cpu_and_is_compared_with(project: Path) -> None:
     assert verify()[0] == 0
 
 
+@pytest.mark.slow
 def test_no_lock_is_written_of_what_is_not_there(project: Path) -> None:
     Path("a.txt").write_text("b")
     code, out, _ = verify("--write-lock", "sample.lock")
@@ -145,6 +147,7 @@ def test_no_lock_is_written_of_what_is_not_there(project: Path) -> None:
     assert not Path("sample.lock").exists()
 
 
+@pytest.mark.slow
 def test_both_options_are_one_too_many(project: Path) -> None:
     _, _, problem = verify("--write-lock", "a", "--against", "b")
     assert isinstance(problem, Problem)

@@ -39,6 +39,7 @@ def test_chunks_cover_a_clip_and_begin_at_whole_seconds(frames: int, fps: float)
     assert max(end - first for first, end in chunks) <= 31 * round(fps)
 
 
+@pytest.mark.slow
 def test_results_come_in_order_from_the_folder_of_the_caller_with_one_thread_each(
     workdir: Path,
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_problem_of_one_piece_reaches_the_caller_with_its_words(workdir: Path)
         list(parallel.run(refuses, [(i,) for i in range(4)]))
 
 
+@pytest.mark.slow
 def test_one_core_does_in_this_process_what_several_do(workdir: Path) -> None:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("needs Linux, where a process can be kept to one core")
@@ -64,6 +66,7 @@ def test_one_core_does_in_this_process_what_several_do(workdir: Path) -> None:
         os.sched_setaffinity(0, mine)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

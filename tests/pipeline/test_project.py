@@ -33,6 +33,7 @@ def clip(shared_data: Path) -> Path:
     return shared_data / "grid" / "bbaf2n.mpg"
 
 
+@pytest.mark.slow
 def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     empty: Path, clip: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     assert (clip.stat().st_mtime_ns, clip.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+@pytest.mark.slow
 def test_dvc_counts_added_videos_among_what_it_pushes_and_keeps(empty: Path, clip: Path) -> None:
     project.add([clip], "speaker")
     with Repo() as repo:  # `dvc push` and `dvc gc` go by its index
@@ -67,6 +69,7 @@ def test_more_videos_join_and_the_same_one_is_not_copied_again(
     assert read()["subjects"]["seen"] == ["sample_calm", "sample_lively", "speaker"]
 
 
+@pytest.mark.slow
 def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
     project.add([clip], "guest", role="unseen", keep_sample=True)
     assert read()["subjects"]["all"]["guest"] == {"role": "unseen"}
@@ -75,6 +78,7 @@ def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
         project.add([clip], "guest")
 
 
+@pytest.mark.slow
 def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None:
     bad = empty / "notes.mp4"
     bad.write_text("not a video")
@@ -84,6 +88,7 @@ def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None
     assert (empty / "data/raw/speaker/notes.mp4").read_text() == "not a video"
 
 
+@pytest.mark.slow
 def test_nothing_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.mp4"):
         project.add([clip, empty / "none.mp4"], "speaker")
@@ -102,6 +107,7 @@ def test_a_bad_name_is_refused(empty: Path, clip: Path, name: str) -> None:
         project.add([clip], name)
 
 
+@pytest.mark.slow
 def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> None:
     project.add([clip], "speaker")  # the samples leave
     with pytest.raises(BadParams, match="sample subject"):
@@ -124,6 +130,7 @@ def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
     assert not (empty / "data/raw/speaker").exists()
 
 
+@pytest.mark.slow
 def test_what_a_folder_holds_beside_files_is_told(empty: Path, clip: Path) -> None:
     folder = empty / "videos"
     (folder / "more").mkdir(parents=True)
@@ -160,6 +167,7 @@ def test_a_section_that_is_a_number_is_written_anew_by_a_preset(empty: Path) -> 
     assert read()["match"] == read(REPO / "params.yaml")["match"]
 
 
+@pytest.mark.slow
 def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Path) -> None:
     project.add([clip], "speaker", keep_sample=True)
     made = [
@@ -180,6 +188,7 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
         project.remove("speaker")
 
 
+@pytest.mark.slow
 def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
     before = read()
     project.add([clip], "speaker")
@@ -228,6 +237,7 @@ def photograph(empty: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_portrait_is_cut_as_clips_are_and_tracked_and_the_users_file_stays(
     photograph: Path,
 ) -> None:
@@ -278,6 +288,7 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
         ("small", "px high"),
     ],
 )
+@pytest.mark.slow
 def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
     photograph: Path, kind: str, told: str
 ) -> None:
@@ -308,6 +319,7 @@ def test_the_command_wants_a_picture_or_the_sample(empty: Path, arguments: list[
     assert "either a picture or --sample" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_did(photograph: Path) -> None:
     told = CliRunner().invoke(app, ["neutral", str(photograph)])
     assert told.exit_code == 0

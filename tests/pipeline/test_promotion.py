@@ -58,6 +58,7 @@ def records() -> list[str]:
     return sorted(re.sub(r"^\S+_", "", p.name) for p in Path("reports/promotion").glob("*.md"))
 
 
+@pytest.mark.slow
 def test_the_first_champion_is_a_tagged_commit_with_lock_params_and_decision(project: Path) -> None:
     assert tags() == ["champion/1"]
     assert git("cat-file", "-t", "champion/1") == "tag"
@@ -70,6 +71,7 @@ def test_the_first_champion_is_a_tagged_commit_with_lock_params_and_decision(pro
     assert "reconstruction.generator.psnr_face  ann 25.000" in told
 
 
+@pytest.mark.slow
 def test_better_replaces_worse_and_tie_keep_and_going_back_can_be_undone(project: Path) -> None:
     first = MODEL.read_bytes()
     retrain(quality=-1.0)
@@ -111,6 +113,7 @@ def test_better_replaces_worse_and_tie_keep_and_going_back_can_be_undone(project
     assert told.index("champion 3, since") < told.index("champion 1, since")
 
 
+@pytest.mark.slow
 def test_more_held_out_video_does_not_count(project: Path) -> None:
     """The new frames are as good as those of a better model; the old ones are as they were."""
     retrain(held_out={"one": 10, "two": 30})
@@ -119,6 +122,7 @@ def test_more_held_out_video_does_not_count(project: Path) -> None:
     assert "250 and 1000, compared on the 250 in both" in decision.markdown()
 
 
+@pytest.mark.slow
 def test_a_guard_keeps_the_champion(project: Path) -> None:
     retrain(quality=1.0, mouth=2.0)
     decision = champions.judge()
@@ -126,6 +130,7 @@ def test_a_guard_keeps_the_champion(project: Path) -> None:
     assert reason.startswith("reconstruction.generator.l1_mouth of ann")
 
 
+@pytest.mark.slow
 def test_pictures_cut_otherwise_are_another_truth(project: Path) -> None:
     text = Path("dvc.yaml").read_text()
     Path("dvc.yaml").write_text(text.replace("params: [held_out]\n", "params: [held_out, look]\n"))
@@ -136,6 +141,7 @@ def test_pictures_cut_otherwise_are_another_truth(project: Path) -> None:
     assert "not compared, since their pictures" in decision.markdown()
 
 
+@pytest.mark.slow
 def test_what_is_not_finished_or_made_by_uncommitted_code_is_not_promoted(project: Path) -> None:
     edit(quality=2.0)
     decision = champions.judge()
@@ -152,6 +158,7 @@ def test_what_is_not_finished_or_made_by_uncommitted_code_is_not_promoted(projec
     assert champions.judge().promote
 
 
+@pytest.mark.slow
 def test_a_failed_run_keeps_the_champion(project: Path) -> None:
     edit(quality="none")
     dvc("repro", code=255)
@@ -162,6 +169,7 @@ def test_a_failed_run_keeps_the_champion(project: Path) -> None:
     assert tags() == ["champion/1"]
 
 
+@pytest.mark.slow
 def test_a_missing_metric_keeps_the_champion_and_a_person_may_overrule(project: Path) -> None:
     rules = Path("promotion.yaml").read_text()
     Path("promotion.yaml").write_text(rules.replace("motion.generated.lmd", "motion.generated.d_l"))
@@ -175,6 +183,7 @@ def test_a_missing_metric_keeps_the_champion_and_a_person_may_overrule(project: 
     assert "d_l" in git("show", "champion/2:promotion.yaml")
 
 
+@pytest.mark.slow
 def test_nothing_else_of_the_users_is_committed_or_changed(project: Path) -> None:
     Path("notes.txt").write_text("mine")
     Path("data/raw/own.txt").write_text("mine")
@@ -196,6 +205,7 @@ def test_nothing_else_of_the_users_is_committed_or_changed(project: Path) -> Non
     assert git("config", "--list", "--local") == before
 
 
+@pytest.mark.slow
 def test_git_without_a_name_still_records_and_is_not_told_one(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +220,7 @@ def test_git_without_a_name_still_records_and_is_not_told_one(
     assert "user.name" not in git("config", "--list", "--local")
 
 
+@pytest.mark.slow
 def test_where_git_refuses_there_is_no_champion_and_no_record(project: Path) -> None:
     hook = Path(".git/hooks/pre-commit")
     hook.write_text("#!/bin/sh\necho no commits on Wednesdays >&2\nexit 1\n")
@@ -225,6 +236,7 @@ def test_where_git_refuses_there_is_no_champion_and_no_record(project: Path) -> 
     assert tags() == ["champion/1", "champion/2"]
 
 
+@pytest.mark.slow
 def test_a_head_on_no_branch_is_told(project: Path) -> None:
     git("checkout", "-q", "--detach")
     retrain(quality=1.0)
@@ -232,6 +244,7 @@ def test_a_head_on_no_branch_is_told(project: Path) -> None:
     assert git("rev-parse", "champion/2^{commit}") == git("rev-parse", "HEAD")
 
 
+@pytest.mark.slow
 def test_a_deleted_tag_is_no_champion_and_its_number_is_not_given_again(project: Path) -> None:
     retrain(quality=1.0)
     run("promote")
@@ -243,6 +256,7 @@ def test_a_deleted_tag_is_no_champion_and_its_number_is_not_given_again(project:
     assert "here: champion 1; the champion is champion 4" in run("rollback")
 
 
+@pytest.mark.slow
 def test_going_back_refuses_to_overwrite_what_is_saved_nowhere(project: Path) -> None:
     retrain(quality=1.0)
     with pytest.raises(Problem, match=r"dvc\.lock and 1 more: not committed"):
@@ -265,6 +279,7 @@ def test_going_back_refuses_to_overwrite_what_is_saved_nowhere(project: Path) ->
     assert Path("data/raw/ann/two.mp4").read_text() == "a new video, not yet added"
 
 
+@pytest.mark.slow
 def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project: Path) -> None:
     first = MODEL.read_bytes()
     retrain(quality=-1.0)
@@ -286,6 +301,7 @@ def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project:
         rollback(7)
 
 
+@pytest.mark.slow
 def test_a_person_who_came_later_leaves_with_the_rollback_but_for_the_videos(project: Path) -> None:
     Path("data/raw/bob").mkdir()
     Path("data/raw/bob/b.mp4").write_text("bob")
@@ -307,6 +323,7 @@ def test_a_person_who_came_later_leaves_with_the_rollback_but_for_the_videos(pro
     assert Path("data/raw/bob/b.mp4").read_text() == "bob"
 
 
+@pytest.mark.slow
 def test_what_the_cache_has_lost_is_named_and_nothing_is_touched(project: Path) -> None:
     retrain(quality=1.0)
     run("promote")
@@ -326,6 +343,7 @@ def test_what_the_cache_has_lost_is_named_and_nothing_is_touched(project: Path) 
     assert "is not in DVC's cache" in run("champion")
 
 
+@pytest.mark.slow
 def test_code_that_changed_since_is_told_and_stays(project: Path) -> None:
     Path("versions.yaml").write_text("train: a2\nevaluate: b1\n")
     git("commit", "-qam", "new code")
@@ -335,6 +353,7 @@ def test_code_that_changed_since_is_told_and_stays(project: Path) -> None:
     assert "a2" in Path("versions.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_two_revisions_side_by_side(project: Path) -> None:
     retrain(quality=1.0)
     run("promote")

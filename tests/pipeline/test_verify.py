@@ -112,6 +112,7 @@ def do(line: str) -> None:
         dvc(*command.split())
 
 
+@pytest.mark.slow
 def test_nothing_differs_in_a_finished_project(project: Path) -> None:
     (last,) = told(0)
     assert last.startswith("2 items, 4 outs, 8 objects of DVC's cache, 0 MB: nothing differs")
@@ -125,6 +126,7 @@ def test_nothing_differs_in_a_finished_project(project: Path) -> None:
         ("raw/v", "dvc checkout raw"),
     ],
 )
+@pytest.mark.slow
 def test_a_flipped_byte_that_dvc_does_not_see_is_named_and_mended(
     project: Path, path: str, command: str
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_flipped_byte_that_dvc_does_not_see_is_named_and_mended(
 
 
 @pytest.mark.parametrize("path", ["out/b", "c.txt", "raw/v", "out", "raw"])
+@pytest.mark.slow
 def test_a_flipped_byte_in_dvcs_cache_is_named_and_mended(project: Path, path: str) -> None:
     damaged = cached(path)
     name = damaged.parent.name + damaged.name[:10]
@@ -153,6 +156,7 @@ def test_a_flipped_byte_in_dvcs_cache_is_named_and_mended(project: Path, path: s
     told(0)
 
 
+@pytest.mark.slow
 def test_a_file_that_neither_workspace_nor_cache_has_is_made_again(project: Path) -> None:
     flip(cached("out/b"))
     flip(Path("out/b"))
@@ -173,6 +177,7 @@ def test_a_source_that_neither_has_is_for_the_user_to_copy(project: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["c.txt", "out", "out/deep/v", "raw"])
+@pytest.mark.slow
 def test_what_is_missing_is_one_line_and_mended(project: Path, path: str) -> None:
     shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink()
     line, _ = told(1)
@@ -230,6 +235,7 @@ def test_a_flipped_byte_in_the_run_cache_is_named(project: Path) -> None:
         lambda item: flip(item / items.MANIFEST),
     ],
 )
+@pytest.mark.slow
 def test_a_damaged_item_of_the_store_is_named_and_mended(
     project: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -253,6 +259,7 @@ def test_an_item_of_an_older_version_is_told_and_is_no_damage(project: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+@pytest.mark.slow
 def test_links_to_the_cache_are_followed(project: Path, kind: str) -> None:
     dvc("config", "cache.type", kind)
     dvc("checkout", "--relink")
@@ -263,6 +270,7 @@ def test_links_to_the_cache_are_followed(project: Path, kind: str) -> None:
     assert out_line.startswith("differs: c.txt: ")
 
 
+@pytest.mark.slow
 def test_a_cache_elsewhere_is_read(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "cache"
     Path(".dvc/cache").rename(elsewhere)

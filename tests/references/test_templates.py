@@ -149,6 +149,7 @@ def write_people(face: Path, data: Path, **beats: float) -> None:
         write_speech(data, name, beat)
 
 
+@pytest.mark.slow
 def test_templates_are_learnt_from_data_folders_into_a_folder_of_ones_choice(
     face: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def states(output: str) -> dict[str, str]:
     return dict(re.findall(r"^\[\d+/\d+\] (\S+): (\w+)(?:, [\d.]+ s|: .*)?$", output, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_the_lock_of_dvc_repro(chains: Small) -> None:
     output = chains.run()
     assert states(output) == dict.fromkeys(["a1", "a2", "b1", "b2", "end"], "ran")
@@ -97,12 +98,14 @@ def test_what_follows_from_the_same_bytes_is_left_unchanged(chains: Small) -> No
     assert found["b2"] == found["end"] == "unchanged"
 
 
+@pytest.mark.slow
 def test_targets_run_with_what_they_need_and_a_wrong_one_names_near_ones(chains: Small) -> None:
     assert list(states(chains.run("b2", jobs=1))) == ["b1", "b2"]
     output = chains.run("ends", code=1)
     assert output == "error: ends: no such stage; did you mean end?\n"
 
 
+@pytest.mark.slow
 def test_a_failure_blocks_what_needs_it_and_the_rest_is_done(chains: Small) -> None:
     (chains.root / "dvc.yaml").write_text(
         CHAINS.replace("python work.py a1,", "echo reasons && false,")
@@ -178,6 +181,7 @@ def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
     assert first[1] <= second[0]  # one training at a time: together they need six
 
 
+@pytest.mark.slow
 def test_a_second_run_is_told_who_runs(small: Make) -> None:
     project = small(
         "stages: {long: {cmd: touch begun && sleep 30, outs: [begun]}}",

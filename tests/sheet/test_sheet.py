@@ -117,6 +117,7 @@ def test_a_page_has_good_and_bad_clips_of_any_name_and_always_the_same_bytes(
     assert "Glyph" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_hundred_clips_and_as_many_reasons_give_a_page_of_bounded_height(workdir: Path) -> None:
     rows = [clip_row(f"v{i:03d}") for i in range(200)]
     refused = {"status": "rejected", "reason": "lasts 0.8 s (at least 2 s)"}

@@ -23,6 +23,7 @@ def talk(late: float, seconds: float = 20.0, fps: float = 25.0, noise: float = 0
 
 @pytest.mark.parametrize("late", [-0.35, -0.1, -0.03, 0.0, 0.05, 0.18, 0.3])
 @pytest.mark.parametrize("fps", [25.0, 60.0])
+@pytest.mark.slow
 def test_a_known_offset_is_found(late, fps):
     found = sync.measure(*talk(late, fps=fps), fps)
     assert found.offset == pytest.approx(late, abs=0.012)
