@@ -94,6 +94,11 @@ LEDGER = Format(
             "missing", "float32", "share of sampled frames (every 0.2 s) without the followed face"
         ),
         Column("others", "float32", "share of sampled frames that show another face as well"),
+        Column(
+            "lips_lead",
+            "float32",
+            "how often more the followed lips move than the liveliest others'; NaN without others",
+        ),
         Column("loudness", "float32", "RMS of the audio, full scale is 0", "dB"),
         Column(
             "sharpness",

@@ -17,12 +17,14 @@ from pipeline.wav import write_wav
 from stages.clips.bars import bars
 from stages.clips.detector import FaceFinder
 from stages.clips.judge import Row, judged
+from stages.clips.lips import Lips
 from stages.clips.params import SHORTEST, ClipsParams
+from stages.clips.people import follow, lips_lead, others
 from stages.clips.probe import VideoFacts, probe
 from stages.clips.quality import MEASURES as QUALITIES
 from stages.clips.quality import FaceJudge, median
 from stages.clips.shots import Shot, shots
-from stages.clips.window import Window, face_height, follow, others, window
+from stages.clips.window import Window, face_height, window
 
 ROWS = "shots.parquet"
 MEASURES, FRAMES_OF = "measures", "frames"
@@ -93,7 +95,7 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
     source = _frames(video, facts, params)
     cuts = (params.cut_ratio, params.cut_change)
-    found = shots(source, FaceFinder(), step, *cuts, FaceJudge())
+    found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips())
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
     for number, shot in enumerate(found, 1):
@@ -117,9 +119,10 @@ def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folde
     # A tick of tolerance: time stamps are rounded.
     count = int((shot.end - shot.start) * params.fps + 0.05)
     row = _row(facts, status="ok", start=shot.start, end=shot.start + count / params.fps)
-    boxes = follow(shot.samples)
+    boxes = follow(shot.samples, shot.lips)
     row["missing"] = sum(box is None for box in boxes) / len(boxes) if boxes else math.nan
     row["others"] = others(shot.samples, boxes) if boxes else math.nan
+    row["lips_lead"] = lips_lead(shot.samples, boxes, shot.lips)
     if all(box is None for box in boxes):
         return row
     black = bars(shot.margins, facts.width, facts.height)
@@ -190,7 +193,7 @@ def _row(facts: VideoFacts | None, **known: Any) -> Row:
     row: Row = {
         **dict.fromkeys(("video", "sha256", "clip", "status", "reason"), ""),
         **dict.fromkeys(("start", "end", "fps", "face_height"), nan),
-        **dict.fromkeys(("missing", "others", "loudness"), nan),
+        **dict.fromkeys(("missing", "others", "lips_lead", "loudness"), nan),
         **dict.fromkeys(QUALITIES, nan),
         **dict.fromkeys(("frames", "size"), 0),
         "source_width": facts.width if facts else 0,

@@ -20,7 +20,7 @@ from stages.clips.window import Window
 
 _SIDE = 256  # px of the picture that is looked at; the detector's box is half of it
 _UP = 0.1  # the box's middle lies so far below the picture's, in boxes: hair belongs to a head
-_FOUND = 0.3  # confidence that begins a face here: an occluded one is to be measured, not missed
+FOUND = 0.3  # confidence that begins a face here: an occluded one is to be measured, not missed
 _DARKEST, _BRIGHTEST = 5, 250  # luminance from which a pixel shows nothing
 _COLOUR = 0.2  # the log ratio of red or blue to green that skin keeps to, in light and shade
 _SHADE = 0.4  # share of the skin's median luminance below which it is something dark
@@ -81,16 +81,16 @@ class FaceJudge:
             from mediapipe.python.solutions.face_detection import FaceDetection
             from mediapipe.python.solutions.face_mesh import FaceMesh
 
-            self._detector: Any = FaceDetection(_FOUND, 0)
+            self._detector: Any = FaceDetection(FOUND, 0)
             self._mesh: Any = FaceMesh(
-                static_image_mode=True, max_num_faces=1, min_detection_confidence=_FOUND
+                static_image_mode=True, max_num_faces=1, min_detection_confidence=FOUND
             )
             for network in (self._detector, self._mesh):
                 network.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image, box: Box) -> Quality:
         """Measure the face in a box of an RGB picture, (H, W, 3)."""
-        picture = _around(image, box)
+        picture = around(image, box)
         found = self._mesh.process(picture).multi_face_landmarks
         points = None
         if found:
@@ -135,7 +135,8 @@ def measure(picture: Image, points: NDArray[np.float64] | None, confidence: floa
     )
 
 
-def _around(image: Image, box: Box) -> Image:
+def around(image: Image, box: Box) -> Image:
+    """Cut the square around a face's box at 256 px, the box in its middle half."""
     side = max(2, round(2 * box.side))
     x, y = box.centre
     return Window(round(x - side / 2), round(y - _UP * box.side - side / 2), side).cut(image, _SIDE)

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.pictures import Image, resize
 from stages.clips.bars import Margins, margins
 from stages.clips.detector import Box
+from stages.clips.lips import Opening
 from stages.clips.quality import Look, Quality
 
 SAMPLE_SECONDS = 0.2
@@ -18,7 +19,12 @@ _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends
 _SMALL_WIDTH = 160
 
 
-_Sample = tuple[float, list[Box], dict[Box, Quality], Margins]
+class _Sample(NamedTuple):
+    time: float
+    faces: list[Box]
+    seen: dict[Box, Quality]
+    lips: dict[Box, float]
+    margins: Margins
 
 
 @dataclass
@@ -30,6 +36,7 @@ class Shot:
         end: time at which its last frame leaves the screen.
         samples: the faces of each sampled frame, largest first.
         seen: of each sampled frame how its faces look; empty where that was not looked at.
+        lips: of each sampled frame how far its faces' lips are open; empty where it shows one.
         margins: how far black reaches into each.
     """
 
@@ -37,6 +44,7 @@ class Shot:
     end: float
     samples: list[list[Box]] = field(default_factory=list)
     seen: list[dict[Box, Quality]] = field(default_factory=list)
+    lips: list[dict[Box, float]] = field(default_factory=list)
     margins: list[Margins] = field(default_factory=list)
 
 
@@ -47,6 +55,7 @@ def shots(
     ratio: float,
     change: float,
     look: Look | None = None,
+    opening: Opening | None = None,
 ) -> list[Shot]:
     """Split a video at its cuts and look for faces every 0.2 s.
 
@@ -58,6 +67,7 @@ def shots(
         ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
         change: the least change of a cut, in grey levels.
         look: measures how a face looks, every 0.6 s; None for none.
+        opening: measures how far lips are open, of several faces; None for none.
     """
     found: list[Shot] = []
     times: list[float] = []
@@ -79,7 +89,9 @@ def shots(
             boxes = faces(image)
             closer = look if len(looks) % _CLOSER == 0 else None
             seen = {box: closer(image, box) for box in boxes[:_PEOPLE]} if closer else {}
-            looks.append((time, boxes, seen, margins(image)))
+            several = boxes[:_PEOPLE] if opening and len(boxes) > 1 else []
+            lips = {box: opening(image, box) for box in several} if opening else {}
+            looks.append(_Sample(time, boxes, seen, lips, margins(image)))
             due = time + SAMPLE_SECONDS
         last = time
     if found:
@@ -97,9 +109,15 @@ def _split(stretches: list[Shot], cuts: list[float], looks: list[_Sample]) -> It
         inner = [cut for cut in cuts if stretch.start < cut < stretch.end]
         edges = [stretch.start, *inner, stretch.end]
         for start, end in pairwise(edges):
-            inside = [sample for sample in looks if start <= sample[0] < end]
-            samples, seen = [sample[1] for sample in inside], [sample[2] for sample in inside]
-            yield Shot(start, end, samples, seen, [sample[3] for sample in inside])
+            inside = [sample for sample in looks if start <= sample.time < end]
+            yield Shot(
+                start,
+                end,
+                samples=[sample.faces for sample in inside],
+                seen=[sample.seen for sample in inside],
+                lips=[sample.lips for sample in inside],
+                margins=[sample.margins for sample in inside],
+            )
 
 
 class _Cuts:

@@ -1,6 +1,5 @@
 """One static crop window per clip: head and shoulders, with room for the head's motion."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,6 @@ from stages.clips.detector import Box
 # shoulders lies 0.6 below its top.
 _HEAD = 1.2
 _MIDDLE = 0.6
-_ANOTHER = 1.0  # farther off than a head's own width, or twice as large: not the same face
 
 
 @dataclass(frozen=True)
@@ -37,47 +35,6 @@ class Window:
         if left or top or right or bottom:
             part = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE)
         return resize(np.ascontiguousarray(part), size)
-
-
-def follow(samples: list[list[Box]]) -> list[Box | None]:
-    """Keep one person: in each sample the face nearest to where the largest one usually is."""
-    largest = [boxes[0] for boxes in samples if boxes]
-    if not largest:
-        return [None] * len(samples)
-    usual = _usual(largest)
-    near = [min(boxes, key=lambda box: _apart(box, usual), default=None) for boxes in samples]
-    return [box if box is not None and _apart(box, usual) < _ANOTHER else None for box in near]
-
-
-def others(samples: list[list[Box]], followed: list[Box | None]) -> float:
-    """Share of the samples in which another face is seen than the followed one."""
-    more = [len(boxes) > (one is not None) for boxes, one in zip(samples, followed, strict=True)]
-    return sum(more) / max(len(more), 1)
-
-
-def _usual(boxes: list[Box]) -> Box:
-    """Return where most of the boxes are: the median of those of one person."""
-    usual = _median(boxes)
-    if sum(_apart(box, usual) < _ANOTHER for box in boxes) * 2 > len(boxes):
-        return usual
-    # Two people are the largest in turn: the median lies between them, where nobody is.
-    people: list[list[Box]] = []
-    for box in boxes:
-        own = next((p for p in people if _apart(box, p[0]) < _ANOTHER), None)
-        if own is None:
-            people.append([box])
-        else:
-            own.append(box)
-    return _median(max(people, key=len))
-
-
-def _median(boxes: list[Box]) -> Box:
-    return Box(*np.median(np.array(boxes), axis=0).tolist())
-
-
-def _apart(box: Box, usual: Box) -> float:
-    across, down = (abs(a - b) / usual.side for a, b in zip(box.centre, usual.centre, strict=True))
-    return max(across, down, abs(math.log2(box.side / usual.side)))
 
 
 def face_height(boxes: list[Box | None]) -> float:

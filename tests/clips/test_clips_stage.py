@@ -13,9 +13,10 @@ from pipeline.subjects import Subject
 from stages.clips.__main__ import main, run
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.ledger import clips_of, read_ledger
+from stages.clips.people import follow
 from stages.clips.shots import shots
 from stages.clips.split import HELD_OUT
-from stages.clips.window import follow, window
+from stages.clips.window import window
 
 SEEN = Subject("seen", "s")
 PARAMS_TEXT = "clips: {" + ", ".join(f"{k}: {v}" for k, v in PARAMS.model_dump().items()) + "}"
@@ -189,7 +190,7 @@ def test_a_hole_in_a_video_ends_a_shot() -> None:
 def test_the_face_of_one_person_is_followed_past_others_and_mistakes() -> None:
     here, there = Box(100, 100, 80), Box(300, 100, 70)
     samples = [[here], [here, there], [there], [], [Box(104, 98, 82), there]]
-    assert follow(samples) == [here, here, None, None, Box(104, 98, 82)]
+    assert follow(samples, [{}] * 5) == [here, here, None, None, Box(104, 98, 82)]
 
 
 def test_the_window_keeps_inside_the_picture_and_holds_the_heads_motion() -> None:

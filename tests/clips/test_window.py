@@ -8,11 +8,13 @@ from small_media import face_pictures
 from test_clips_split import PARAMS
 
 from pipeline import media, versions
+from pipeline.pictures import resize
 from pipeline.subjects import Subject
 from stages.clips.__main__ import run
 from stages.clips.bars import bars, margins
 from stages.clips.detector import Box
-from stages.clips.window import follow, others, window
+from stages.clips.people import follow, lips_lead, others
+from stages.clips.window import window
 
 SEEN = Subject("seen", "s")
 TONE = np.sin(np.arange(48000) / 10).astype(np.float32) / 4, 16000
@@ -68,7 +70,7 @@ def test_a_clip_of_a_video_with_bars_shows_none(
 def test_of_two_faces_as_large_one_is_followed_throughout() -> None:
     left, right = Box(100, 100, 80), Box(400, 100, 81)
     samples = [[left, right], [right, left]] * 4 + [[left], [left, right]]
-    followed = follow(samples)
+    followed = follow(samples, [{}] * len(samples))
     assert followed == [left] * 10
     assert others(samples, followed) == pytest.approx(0.9)
     assert others([[left]], [left]) == 0
@@ -77,9 +79,50 @@ def test_of_two_faces_as_large_one_is_followed_throughout() -> None:
 def test_a_stranger_alone_is_no_followed_face_but_another() -> None:
     here, there = Box(100, 100, 80), Box(300, 100, 70)
     samples = [[here], [here, there], [there], []]
-    followed = follow(samples)
+    followed = follow(samples, [{}] * len(samples))
     assert followed == [here, here, None, None]
     assert others(samples, followed) == 0.5
+
+
+def test_who_moves_the_lips_is_followed_though_smaller() -> None:
+    silent, speaks = Box(100, 100, 80), Box(400, 120, 60)
+    samples = [[silent, speaks]] * 10
+
+    def lips(first: float, second: float) -> list[dict[Box, float]]:
+        return [{silent: first * (i % 2), speaks: second * (i % 2)} for i in range(10)]
+
+    assert follow(samples, lips(0.01, 0.03)) == [speaks] * 10
+    assert lips_lead(samples, [speaks] * 10, lips(0.01, 0.03)) == pytest.approx(3)
+    for both_speak_or_none in (lips(0.02, 0.03), lips(0.001, 0.007)):
+        assert follow(samples, both_speak_or_none) == [silent] * 10
+    assert lips_lead(samples, [silent] * 10, lips(0.02, 0.03)) == pytest.approx(2 / 3)
+    seldom = [[silent]] * 6 + [[silent, speaks]] * 4
+    assert follow(seldom, lips(0.0, 0.1)) == [silent] * 10
+    assert np.isnan(lips_lead([[silent]], [silent], [{}]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("large_speaks", [False, True])
+def test_of_two_real_people_the_one_who_speaks_is_followed(
+    workdir: Path, shared_data: Path, large_speaks: bool
+) -> None:
+    versions.write(Path("versions.yaml"))
+    Path("data/raw/s").mkdir(parents=True)
+    shown = []
+    large = [image for _, image in media.frames(shared_data / "german/20s.mp4", 0, 3)]
+    small = [image for _, image in media.frames(shared_data / "obama/weekly_720_d.mp4", 0, 3)]
+    for i in range(70):
+        picture = np.full((512, 900, 3), 120, np.uint8)
+        picture[:, :512] = large[i if large_speaks else 0]
+        picture[100:488, 512:] = resize(small[0 if large_speaks else i][:720, 280:1000], (388, 388))
+        shown.append(picture)
+    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    (row,) = run(SEEN, PARAMS)
+    assert row["status"] == "ok", row["reason"]
+    middle = row["window"][0] + row["window"][2] / 2
+    assert (middle < 512) == large_speaks
+    assert row["others"] > 0.9
+    assert row["lips_lead"] > 3
 
 
 @pytest.mark.slow
