@@ -13,15 +13,21 @@ def quiet() -> Iterator[None]:
     """Keep from the user what MediaPipe's libraries say, and the time they take, as they start."""
     # MediaPipe 0.10.14 warns of protobuf's future; it is pinned.
     warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
+    with silent(), ExitStack() as stack:
+        if "mediapipe" not in sys.modules:
+            stack.enter_context(_left_out("matplotlib", "matplotlib.pyplot"))
+            stack.enter_context(_left_out("mediapipe.tasks", "mediapipe.tasks.python"))
+        yield
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Drop what this process writes to standard error."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        with ExitStack() as stack:
-            if "mediapipe" not in sys.modules:
-                stack.enter_context(_left_out("matplotlib", "matplotlib.pyplot"))
-                stack.enter_context(_left_out("mediapipe.tasks", "mediapipe.tasks.python"))
-            yield
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

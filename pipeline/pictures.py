@@ -4,7 +4,7 @@ Colours are RGB everywhere outside this module (OpenCV's own order is BGR).
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline import tables
 from pipeline.formats import FRAMES
+from pipeline.native import silent
 from pipeline.problems import BadFormat, MissingInput
 
 Image = NDArray[np.uint8]
@@ -61,12 +62,25 @@ def decode_png(data: bytes) -> Image:
     return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
 
 
+def load(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
+    """Read a picture's file, a PNG unless told otherwise; raise BadFormat naming it."""
+    try:
+        with silent():  # libpng says the same in words of its own
+            return decode(path.read_bytes())
+    except BadFormat as problem:
+        raise BadFormat(path, problem.found, todo) from None
+
+
 def _decode(data: bytes, how: int) -> Image:
     import cv2
 
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    except cv2.error:  # more pixels than OpenCV allows
+        image = None
     if image is None:
-        raise BadFormat("picture", f"expected JPEG or PNG, found {data[:8]!r}")
+        found = f"found {len(data)} bytes that begin with {data[:8]!r}"
+        raise BadFormat("picture", f"expected a whole JPEG or PNG, {found}")
     return np.asarray(image, np.uint8)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.items import file_hash
 from pipeline.params import PARAMS, Subjects, check, read, section
-from pipeline.problems import BadFormat, BadParams, MissingInput, Problem
+from pipeline.problems import BadParams, MissingInput, Problem
 from pipeline.subjects import ROLES, check_name
 from pipeline.writing import whole_file
 
@@ -142,20 +142,21 @@ def set_neutral(image: Path) -> Portrait:
 
     Raises:
         MissingInput: no such file.
-        Problem: no picture, not exactly one face in it, or one smaller than `clips.min_face`.
+        Problem: a folder, no picture, not exactly one face in it, or one smaller than
+            `clips.min_face`.
     """
-    from pipeline.pictures import decode_jpeg, encode_png
+    from pipeline.pictures import decode_jpeg, encode_png, load
     from stages.clips.detector import FaceFinder
     from stages.clips.params import ClipsParams
     from stages.clips.window import window
 
     params = section("clips", ClipsParams)
+    as_it_was = "the neutral image is as it was"
+    if image.is_dir():
+        raise Problem(image, "expected a picture, found a folder", as_it_was)
     if not image.is_file():
-        raise MissingInput(image, "no such file", "the neutral image is as it was")
-    try:
-        picture = decode_jpeg(image.read_bytes())
-    except BadFormat as problem:
-        raise BadFormat(image, problem.found, "the neutral image is as it was") from None
+        raise MissingInput(image, "no such file", as_it_was)
+    picture = load(image, decode_jpeg, as_it_was)
     boxes = FaceFinder()(picture)
     if len(boxes) != 1:
         found = f"expected one face, found {len(boxes) or 'none'}"

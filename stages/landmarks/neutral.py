@@ -11,7 +11,7 @@ import numpy as np
 from pipeline import faces, tables
 from pipeline.formats import NEUTRAL
 from pipeline.params import section
-from pipeline.pictures import decode_png
+from pipeline.pictures import load
 from pipeline.problems import BadFormat, MissingInput, one_line
 from stages.landmarks import backend, pose
 from stages.landmarks.params import LandmarksParams
@@ -28,7 +28,7 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None
     """
     if not image.is_file():
         raise MissingInput(image, "no neutral image here", "run `dvc repro neutral`")
-    picture = decode_png(image.read_bytes())
+    picture = load(image, todo="run `dvc repro neutral`")
     if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
         raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
     finder = backend.opened(params.backend)

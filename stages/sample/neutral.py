@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.pictures import decode_png
+from pipeline.pictures import load
 from pipeline.problems import BadFormat, one_line
 from pipeline.writing import whole_file
 
@@ -31,11 +31,11 @@ def run(out: Path) -> None:
     if not (FOLDER / NAME).is_file():
         neutral(out)
         return
-    content = (FOLDER / NAME).read_bytes()
-    shape = decode_png(content).shape
+    todo = "set it with `idiolect neutral IMAGE`"
+    shape = load(FOLDER / NAME, todo=todo).shape
     if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
-        found = f"expected a square RGB picture, found shape {shape}"
-        raise BadFormat(FOLDER / NAME, found, "set it with `idiolect neutral IMAGE`")
+        raise BadFormat(FOLDER / NAME, f"expected a square RGB picture, found shape {shape}", todo)
+    content = (FOLDER / NAME).read_bytes()
     with whole_file(out) as part:
         part.write_bytes(content)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline import tables
 from pipeline.formats import ISP_SCORES, ISPS, REFERENCES, TEMPLATES
-from pipeline.pictures import Image, decode_jpeg, decode_png, encode_png
+from pipeline.pictures import Image, decode_jpeg, encode_png, load
 from pipeline.problems import MissingInput, one_line
 from pipeline.subjects import Subject
 from pipeline.writing import whole_file, whole_folder
@@ -74,7 +74,7 @@ def read_neutral(path: Path) -> Image:
     """Read the neutral image, RGB; raise MissingInput or BadFormat."""
     if not path.is_file():
         raise MissingInput(path, "no neutral image here", "run `dvc repro neutral`, or put one")
-    image = decode_png(path.read_bytes())
+    image = load(path, todo="run `dvc repro neutral`")
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 

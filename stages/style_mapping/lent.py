@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import faces, tables, warping
 from pipeline.faces import Floats
 from pipeline.formats import NEUTRAL
-from pipeline.pictures import Image, decode_png, resize
+from pipeline.pictures import Image, load, resize
 from pipeline.problems import MissingInput
 
 IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
@@ -70,7 +70,7 @@ def read_neutral(size: int, image: Path = IMAGE, table: Path = TABLE) -> Neutral
             raise MissingInput(path, "not here", "run `dvc repro`")
     row = tables.read(table, NEUTRAL)
     return Neutral(
-        resize(decode_png(image.read_bytes()), size),
+        resize(load(image, todo="run `dvc repro neutral`"), size),
         row["points"][0].astype(float) * (size / int(row["size"][0])),
         row["head"][0].astype(float),
         faces.angles_from_rotation(row["rotation"])[0],

@@ -45,6 +45,13 @@ def test_what_is_no_portrait_is_refused(workdir, shape, word):
         neutral.run(PARAMS)
 
 
+def test_a_damaged_image_is_named(workdir):
+    write(np.zeros((50, 50, 3), np.uint8))
+    neutral.IMAGE.write_bytes(neutral.IMAGE.read_bytes()[:60])
+    with pytest.raises(BadFormat, match=r"^data/neutral\.png: expected a whole .*repro neutral"):
+        neutral.run(PARAMS)
+
+
 def test_no_image_at_all_is_named(workdir):
     with pytest.raises(MissingInput, match=r"neutral\.png"):
         neutral.run(PARAMS)

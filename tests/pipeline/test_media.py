@@ -198,7 +198,7 @@ def test_pictures_come_back_in_their_colours() -> None:
     assert np.array_equal(pictures.decode_png(pictures.encode_png(labels)), labels)
     clear = np.dstack([picture, labels])
     assert np.array_equal(pictures.decode_png(pictures.encode_png(clear)), clear)
-    with pytest.raises(BadFormat, match="expected JPEG or PNG"):
+    with pytest.raises(BadFormat, match="expected a whole JPEG or PNG"):
         pictures.decode_jpeg(b"no picture")
 
 

@@ -275,6 +275,9 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
     project.PORTRAIT.write_bytes(encode_png(np.zeros((8, 9, 3), np.uint8)))
     with pytest.raises(BadFormat, match="square"):
         neutral.run(Path("data/neutral.png"))
+    project.PORTRAIT.write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8))[:-20])
+    with pytest.raises(BadFormat, match=r"^data/portrait/neutral\.png: .*whole .*idiolect neutral"):
+        neutral.run(Path("data/neutral.png"))
     assert not Path("data/neutral.png").exists()
 
 
@@ -282,7 +285,9 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
     ("kind", "told"),
     [
         ("missing", "no such file"),
-        ("text", "expected JPEG or PNG"),
+        ("folder", "found a folder"),
+        ("text", "expected a whole JPEG or PNG"),
+        ("torn", "expected a whole JPEG or PNG"),
         ("wall", "found none"),
         ("two", "found 2"),
         ("small", "px high"),
@@ -290,14 +295,18 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
 )
 @pytest.mark.slow
 def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
-    photograph: Path, kind: str, told: str
+    photograph: Path, capfd: pytest.CaptureFixture[str], kind: str, told: str
 ) -> None:
     project.set_neutral(photograph)
     before = project.PORTRAIT.read_bytes()
     face = decode_jpeg(photograph.read_bytes())[:400, 20:420]
     bad = Path("bad.png")
-    if kind == "text":
+    if kind == "folder":
+        bad.mkdir()
+    elif kind == "text":
         bad.write_text("no picture")
+    elif kind == "torn":
+        bad.write_bytes(encode_png(face)[:-1000])
     elif kind != "missing":
         pictures = {
             "wall": np.full_like(face, 128),
@@ -305,8 +314,10 @@ def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
             "small": resize(face, 120),
         }
         bad.write_bytes(encode_png(pictures[kind]))
+    capfd.readouterr()
     with pytest.raises(Problem, match=told) as caught:
         project.set_neutral(bad)
+    assert "png error" not in capfd.readouterr().err
     assert str(caught.value).startswith("bad.png: ")
     assert "\n" not in str(caught.value)
     assert project.PORTRAIT.read_bytes() == before

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline import faces
-from pipeline.problems import MissingInput
+from pipeline.problems import BadFormat, MissingInput
+from stages.style_mapping import isp
 from stages.style_mapping.lent import Neutral, read_neutral
 
 SIZE, FOCAL = 128, 400.0
@@ -53,7 +54,13 @@ def test_parted_lips_show_a_dark_inside_and_closed_ones_none():
     assert closed.min() >= 50
 
 
-def test_a_missing_table_is_named(project):
+def test_a_missing_table_and_a_damaged_image_are_named(project):
+    torn = (project / "data/neutral.png").read_bytes()[:-30]
+    (project / "data/neutral.png").write_bytes(torn)
+    with pytest.raises(BadFormat, match=r"^data/neutral\.png: "):
+        read_neutral(32)
+    with pytest.raises(BadFormat, match=r"^data/neutral\.png: "):
+        isp.read_neutral(isp.NEUTRAL)
     (project / "data/neutral.parquet").unlink()
     with pytest.raises(MissingInput, match=r"neutral\.parquet"):
         read_neutral(32)
