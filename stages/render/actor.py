@@ -1,6 +1,6 @@
 """An identity that talks in a style: motion onto a face, and a picture of each frame."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.params import Subjects, section
 from pipeline.pictures import Image
 from pipeline.problems import MissingInput
 from stages.generator.inference import Generator, load, read_isps
@@ -36,14 +37,27 @@ def load_models(*names: str) -> Models:
         NotTrained: a subject is unknown to one of them.
     """
     motion = MotionModel.load(MOTION_MODEL)
-    for name in names:
-        motion.person(name)
+    _know(names, motion.people, "motion")
     generator = load(GENERATOR_MODEL)
-    for name in names:
-        if name not in generator.subjects:
-            known = ", ".join(generator.subjects)
-            raise NotTrained(name, f"the generator knows {known}", "run `dvc repro`")
+    _know(names, generator.subjects, "generator")
     return Models(motion, generator)
+
+
+def _know(names: Iterable[str], trained: Iterable[str], model: str) -> None:
+    """Raise NotTrained where a model was not trained on a name, saying why and what to do."""
+    for name in names:
+        if name in trained:
+            continue
+        there = section("subjects", Subjects).all
+        found = f"the {model} model was trained on {', '.join(trained)}"
+        if name not in there:
+            raise NotTrained(name, f"no such subject; {found}", "say one of them")
+        if there[name].role == "unseen":
+            todo = (
+                f"say one of them, or train on {name}: `idiolect remove {name}`, and add it again"
+            )
+            raise NotTrained(name, f"is unseen, so nothing is trained on it; {found}", todo)
+        raise NotTrained(name, f"is not trained yet; {found}", "run `dvc repro`")
 
 
 def style_patterns(style: str) -> Image:

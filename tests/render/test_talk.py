@@ -58,9 +58,24 @@ def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
 
 @pytest.mark.parametrize(("identity", "style"), [("carol", "ann"), ("ann", "carol")])
 def test_an_identity_or_style_never_trained_is_named_with_those_that_were(project, identity, style):
-    with pytest.raises(NotTrained, match=r"carol.*ann, bob"):
+    with pytest.raises(NotTrained, match=r"^carol: no such subject; .* trained on ann, bob"):
         render_talk(identity, style, say(0.2), Path("talk.mp4"))
     assert not Path("talk.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("role", "seen", "told"),
+    [
+        ("unseen", "", r"^carol: is unseen, .* ann, bob; .*`idiolect remove carol`"),
+        ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `dvc repro`$"),
+    ],
+)
+def test_why_a_subject_of_the_project_has_no_model_is_told(project, role, seen, told):
+    text = Path("params.yaml").read_text()
+    text = text.replace("bob: {role: seen}", f"bob: {{role: seen}}, carol: {{role: {role}}}")
+    Path("params.yaml").write_text(text.replace("[ann, bob", f"[ann, bob{seen}"))
+    with pytest.raises(NotTrained, match=told):
+        render_talk("carol", "ann", say(0.2), Path("talk.mp4"))
 
 
 def test_wrong_inputs_are_told_before_anything_is_loaded(project):
