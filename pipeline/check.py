@@ -1,6 +1,8 @@
 """All of params.yaml checked at once: before the first stage, not when the last one starts."""
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 from pipeline import params
 from pipeline.params import PARAMS
@@ -29,25 +31,29 @@ SECTIONS = {
 _NUMBERS = {"lambda_sp"}
 
 
-def check_params() -> None:
+def check_params(content: Mapping[str, Any] | None = None) -> None:
     """Read every section, and load the perceptual networks that trainings will ask for.
+
+    Args:
+        content: sections by name; those of params.yaml unless given.
 
     Raises:
         BadParams: a section is missing, unknown, or holds what its stage would refuse.
         BadWeights: a perceptual network or its weights are not there.
     """
     from pipeline.perceptual import load_perceptual
-    from stages.generator.params import GeneratorParams, read_lambda
+    from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
-    for name in params.read():
+    content = params.read() if content is None else content
+    for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])
             raise BadParams(f"{PARAMS}: {name}", "no stage reads this section", f"known: {known}")
-    read_lambda()
+    check_lambda(content.get("lambda_sp"))
     for name, place in SECTIONS.items():
         module, _, model = place.partition(":")
-        found = params.section(name, getattr(import_module(module), model))
+        found = params.taken(name, content, getattr(import_module(module), model))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
         if isinstance(found, GeneratorParams) and found.compares:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import parallel, timing
 from pipeline.check import check_params
+from pipeline.params import PARAMS
 from pipeline.problems import Problem
 
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -19,8 +20,9 @@ _REFERENCE_STEP = 0.081
 
 
 def report() -> int:
-    """Print the machine; return 1 where something needed is missing."""
+    """Print the machine; return 1 where something needed is missing or wrong."""
     missing: list[str] = []
+    wrong: list[str] = []
     print(f"python   {platform.python_version()} on {platform.platform()}")
     print(f"cpu      {os.cpu_count()} cores, {cpu()}")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -47,10 +49,12 @@ def report() -> int:
         check_params()
         print(f"expect   {timing.expectation(ratio)}")
     except Problem as problem:
-        missing.append(str(problem))
+        wrong.append(f"{PARAMS}: {str(problem).removeprefix(f'{PARAMS}: ')}")
     for line in missing:
         print(f"missing  {line}")
-    return 1 if missing else 0
+    for line in wrong:
+        print(f"error    {line}")
+    return 1 if missing or wrong else 0
 
 
 def cpu() -> str:

@@ -3,6 +3,7 @@
 Each stage package defines its own section as a subclass of `Section`; this module only reads.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -73,7 +74,11 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
 
 def section(name: str, model: type[S], path: Path = PARAMS) -> S:
     """Read one section; raise BadParams naming the key, what was expected and found."""
-    content = read(path)
+    return taken(name, read(path), model, path)
+
+
+def taken(name: str, content: Mapping[str, Any], model: type[S], path: Path = PARAMS) -> S:
+    """Take one section out of all of them; raise BadParams as `section` does."""
     if name not in content:
         raise BadParams(f"{path}: {name}", "section missing", "run `idiolect preset laptop`")
     return check(name, content[name], model)
@@ -86,7 +91,10 @@ def check(name: str, content: object, model: type[S]) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([name, *(str(part) for part in first["loc"])])
-        raise BadParams(where, f"{first['msg']}, found {first['input']!r}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        # These are about a whole mapping, which would hide what is said of it.
+        whole = first["type"] in ("missing", "value_error")
+        raise BadParams(where, said if whole else f"{said}, found {first['input']!r}") from None
 
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import dag, items, leftovers, one_run, rwlock, saved_lock, versions
+from pipeline import dag, items, leftovers, one_run, rwlock, saved_lock, versions, weights
 from pipeline.params import PARAMS
 from pipeline.problems import Problem
 from pipeline.runner import DONE, Listener, Runner, State, Work
@@ -130,15 +130,22 @@ def _stopped_by_signals(runner: Runner) -> Iterator[list[signal.Signals]]:
 
 
 def _check() -> None:
-    """Check all of params.yaml, in a process of its own: it loads torch; once for the same text."""
-    files = [PARAMS, versions.VERSIONS]
-    key = items.key(files=[items.file_hash(path) for path in files if path.is_file()])
-    if CHECKED.is_file() and CHECKED.read_text() == key:
+    """Check all of params.yaml, in a process of its own: it loads torch.
+
+    Once for the same text and the same weights in their folder.
+    """
+    if CHECKED.is_file() and CHECKED.read_text() == _checked():
         return
     command = [sys.executable, "-m", "pipeline.check"]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["pipeline.check ended without a word"]
-        raise Problem(PARAMS, lines[-1].removeprefix("error: "))
+        raise Problem(PARAMS, lines[-1].removeprefix("error: ").removeprefix(f"{PARAMS}: "))
     with whole_file(CHECKED) as part:
-        part.write_text(key)
+        part.write_text(_checked())
+
+
+def _checked() -> str:
+    """Hash what the check reads: params.yaml, the code, and which weights are there."""
+    texts = [items.file_hash(path) for path in (PARAMS, versions.VERSIONS) if path.is_file()]
+    return items.key(files=texts, weights=sorted(p.name for p in weights.folder().glob("[!.]*")))

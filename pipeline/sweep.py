@@ -13,6 +13,7 @@ the experiments themselves stay in `dvc exp show`.
 import csv
 import itertools
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import tables
+from pipeline.check import check_params
 from pipeline.formats import SCORES
 from pipeline.params import PARAMS, read
 from pipeline.problems import BadParams, Problem
@@ -43,6 +45,10 @@ class Variant:
     name: str
     changes: Mapping[str, str]
     answer: str = "generator"
+
+    def changed(self) -> list[str]:
+        """Write the changes as DVC takes them."""
+        return [f"{key}={value}" for key, value in self.changes.items()]
 
 
 _REGIONS = ("mouth", "eyes", "skin", "other")
@@ -103,6 +109,28 @@ def check_key(key: str) -> None:
         place = place[part]
 
 
+def check(variant: Variant) -> None:
+    """Raise BadParams or BadWeights where a variant's params.yaml is not one that stages take."""
+    import tempfile
+
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder) / PARAMS
+        shutil.copy(PARAMS, changed)
+        try:  # as `dvc exp run` changes the file
+            apply_overrides(changed, variant.changed())
+        except DvcException as error:
+            said = str(error.__cause__ or error).splitlines()[0]
+            raise BadParams(variant.name, f"cannot be read: {said}", "nothing was run") from None
+        content = read(changed)
+    try:
+        check_params(content)
+    except Problem as problem:
+        raise BadParams(variant.name, str(problem), "nothing was run") from None
+
+
 def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
     """Run the variants and write their comparison; the first is what the others are held against.
 
@@ -110,8 +138,11 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
         The table, Markdown.
 
     Raises:
+        BadParams: a variant has a value that its stage would refuse; nothing was run.
         Problem: a variant failed, or the project was never run.
     """
+    for variant in variants:
+        check(variant)
     if not Path("dvc.lock").is_file():
         raise Problem("dvc.lock", "not here: there is no base to sweep from", "run `dvc repro`")
     done = [(variant, _experiment(variant)) for variant in each(variants, "sweep", len(variants))]
@@ -150,12 +181,11 @@ def _experiment(variant: Variant) -> str:
     from dvc.repo import Repo
 
     os.environ.update(environment())
-    params = [f"{key}={value}" for key, value in variant.changes.items()]
     try:
         with Repo() as repo:
             if added := [str(path) for path in sorted(Path("data").glob("*/*.dvc"))]:
                 repo.scm.add(added)  # an experiment's folder has only what git knows
-            done = repo.experiments.run(params=params, tmp_dir=True)
+            done = repo.experiments.run(params=variant.changed(), tmp_dir=True)
     except DvcException as error:
         raise Problem(variant.name, f"the experiment failed: {error}") from None
     if not done:

@@ -102,7 +102,11 @@ class RegionWeights(Section):
 
 def read_lambda() -> float:
     """Read `lambda_sp`; raise BadParams unless it is a number of at least 0."""
-    value = read().get("lambda_sp")
+    return check_lambda(read().get("lambda_sp"))
+
+
+def check_lambda(value: object) -> float:
+    """Return `lambda_sp`; raise BadParams unless it is a number of at least 0."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
     if not math.isfinite(number) or number < 0:
         raise BadParams(f"{PARAMS}: lambda_sp", f"expected a number ≥ 0, found {value!r}")

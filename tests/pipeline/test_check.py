@@ -1,13 +1,17 @@
 """params.yaml is judged whole, before anything runs."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
+from pipeline import doctor, reproduce
 from pipeline.check import SECTIONS, check_params
 from pipeline.params import read
-from pipeline.problems import BadParams
+from pipeline.problems import BadParams, Problem
 from pipeline.weights import BadWeights
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +61,44 @@ def test_a_network_that_nobody_brought_is_named_before_its_training(written):
     with pytest.raises(BadWeights) as caught:
         check_params()
     assert 64 * "0" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_network_that_is_gone_since_the_last_run_is_named_at_once(written, monkeypatch):
+    kept = Path("cache/idiolect/weights")
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent.parent.resolve()))
+    layer = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
+    content = save(layer)
+    brought = kept / f"{hashlib.sha256(content).hexdigest()}.safetensors"
+    brought.write_bytes(content)
+    written(
+        "  perceptual: mobilenet_v2\n  taps: [1, 3, 6]",
+        f"  perceptual: vgg19:{brought.stem}\n  taps: [1]",
+    )
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("13], images: 2", "13], images: 0"))
+    reproduce._check()
+    brought.unlink()
+    with pytest.raises(Problem, match=rf"^params\.yaml: .*{brought.name}: not here"):
+        reproduce._check()
+
+
+def test_a_section_at_odds_with_itself_is_told_in_its_own_words(written):
+    written("seen: [sample_calm, sample_lively]", "seen: [sample_calm]")
+    with pytest.raises(BadParams) as caught:
+        check_params()
+    assert str(caught.value) == (
+        "subjects: subjects.seen must list exactly ['sample_calm', 'sample_lively']"
+    )
+
+
+@pytest.mark.slow
+def test_the_doctor_says_what_is_wrong_with_params_in_one_line(written, capsys):
+    written("lambda_sp: 1.0", "lambda_sp: -1.0")
+    assert doctor.report() == 1
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told == "error    params.yaml: lambda_sp: expected a number ≥ 0, found -1.0"
 
 
 def test_presets_are_checked_by_their_use(tmp_path, monkeypatch):

@@ -14,12 +14,10 @@ from pipeline import sweep
 from pipeline.problems import BadParams, Problem
 from tests.conftest import REPO
 
-PARAMS = "region_weights: {mouth: 5.0, eyes: 3.0}\nlambda_sp: 1.0\n"
-
 
 @pytest.fixture(autouse=True)
 def params(workdir: Path) -> None:
-    (workdir / "params.yaml").write_text(PARAMS)
+    shutil.copy(REPO / "params.yaml", workdir)
 
 
 def test_every_combination_is_a_variant_the_first_values_first() -> None:
@@ -48,6 +46,34 @@ def test_a_value_or_a_key_that_is_there_twice_is_told(texts: list[str]) -> None:
 def test_a_param_without_values_is_told() -> None:
     with pytest.raises(BadParams, match="expected values"):
         sweep.combinations(["lambda_sp="])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("region_weights.mouth=-1,5", "region_weights.mouth: .* equal to 0, found -1"),
+        ("region_weights.mouth=5,lots", "region_weights.mouth: .* valid number, .* found 'lots'"),
+        ("generator.size=100", "generator: size must be a power of two"),
+        ("style_generator.alignment=meshes", "style_generator.alignment: .* found 'meshes'"),
+        ("lambda_sp=1,nan", "lambda_sp: expected a number"),
+        ("lambda_sp={1", "cannot be read"),
+        ("style_mapping.perceptual=vgg20", "vgg20: no perceptual network"),
+    ],
+)
+def test_a_value_that_no_stage_would_take_is_told_before_anything_runs(
+    text: str, told: str
+) -> None:
+    before = Path("params.yaml").read_text()
+    with pytest.raises(BadParams, match=told) as caught:
+        sweep.run(sweep.combinations([text]))
+    assert "\n" not in str(caught.value)
+    assert Path("params.yaml").read_text() == before
+
+
+def test_regions_that_are_all_0_together_are_told() -> None:
+    texts = [f"region_weights.{region}=0,1" for region in ("mouth", "eyes", "skin", "other")]
+    with pytest.raises(BadParams, match="all region weights are 0"):
+        sweep.run(sweep.combinations(texts))
 
 
 def test_a_project_that_was_never_run_has_no_base() -> None:
@@ -83,13 +109,14 @@ def _run(command: str) -> None:
     subprocess.run(words, check=True, capture_output=True)
 
 
-def test_every_part_that_an_ablation_changes_is_a_param(workdir: Path) -> None:
-    shutil.copy(REPO / "params.yaml", workdir / "params.yaml")
+@pytest.mark.slow
+def test_every_part_that_an_ablation_changes_is_a_param() -> None:
     names = [variant.name for variant in sweep.ABLATION]
     assert len(set(names)) == len(names)
     for variant in sweep.ABLATION:
         for key in variant.changes:
             sweep.check_key(key)
+        sweep.check(variant)
 
 
 def test_a_generator_without_isps_is_judged_by_what_it_draws_without() -> None:
