@@ -1,4 +1,4 @@
-"""Compare runs frame by frame: means a region with intervals over frames, and paired differences.
+"""Compare runs frame by frame: means a region with intervals over frames, and paired changes.
 
 Neighbouring frames resemble each other, so that intervals over single frames would be too narrow:
 whole seconds are drawn again (block bootstrap).
@@ -16,15 +16,16 @@ from pipeline.writing import whole_file
 
 Floats = NDArray[np.floating[Any]]
 Table = Mapping[str, NDArray[Any]]
-MEASURES = {
-    "l1_match_mouth": "mouth to I_m",
-    "l1_match_eyes": "eyes to I_m",
-    "l1_match_skin": "skin to I_m",
-    "l1_mouth": "mouth to truth",
-    "l1_eyes": "eyes to truth",
-    "l1_skin": "skin to truth",
-    "psnr_face": "PSNR face, dB",
+# What is compared, with its measures against I_m ("" for none) and against the truth.
+_COMPARED = {
+    "mouth": ("l1_match_mouth", "l1_mouth"),
+    "eyes": ("l1_match_eyes", "l1_eyes"),
+    "skin": ("l1_match_skin", "l1_skin"),
+    "face, PSNR in dB": ("", "psnr_face"),
 }
+_DRAWN = [
+    f"{start}_{region}" for start in ("l1_match", "l1") for region in ("mouth", "eyes", "skin")
+]
 _DRAWS = 2000
 _BLOCK_S = 1.0
 
@@ -95,37 +96,48 @@ def of_answer(frames: Table, subject: str, answer: str) -> dict[str, NDArray[Any
 
 
 def rows(runs: Mapping[str, Table], fps: float) -> list[dict[str, str]]:
-    """Compare runs over the same held-out frames, subject by subject.
+    """Compare runs over the same held-out frames: a row a subject, region and run, and the truth's.
 
     Args:
         runs: name to the table SCORES of that run; the first is what the others are held against.
         fps: frames a second of the clips.
 
     Returns:
-        One row a subject and run, and the truth's, each measure as text: mean [interval]; and
-        `change of …` with the paired difference to the first run.
+        Mean L1 to I_m and to the truth, grey levels, as text: mean [interval]; after each its
+        paired change against the first run.
     """
     first = next(iter(runs.values()))
     found = []
-    for subject in dict.fromkeys(str(name) for name in first["subject"]):
-        base = of_answer(first, subject, "generator")
-        seconds = blocks_of(base, fps)
-        for name, frames in runs.items():
-            own = of_answer(frames, subject, "generator")
-            row = {"subject": subject, "run": name}
-            for measure, title in MEASURES.items():
-                row[title] = str(estimate(own[measure], seconds))
-                if frames is not first:
-                    change = estimate(own[measure] - base[measure], seconds)
-                    row[f"change of {title}"] = str(change)
-            found.append(row)
+    for subject in _subjects(first):
         truth = of_answer(first, subject, "truth")
-        own_row = {"subject": subject, "run": "truth"}
-        for measure, title in MEASURES.items():
-            if measure.startswith("l1_match"):
-                own_row[title] = str(estimate(truth[measure], seconds))
-        found.append(own_row)
+        for region, (matched, true) in _COMPARED.items():
+            for name, frames in runs.items():
+                row = {"subject": subject, "region": region, "run": name}
+                for title, measure in (("to I_m", matched), ("to the truth", true)):
+                    row[title] = str(_mean(frames, subject, measure, fps)) if measure else ""
+                    told = measure and frames is not first
+                    change = _change(frames, first, subject, measure, fps) if told else ""
+                    row[f"change {title}"] = str(change)
+                found.append(row)
+            if matched:
+                own = str(estimate(truth[matched], blocks_of(truth, fps)))
+                found.append({"subject": subject, "region": region, "run": "truth", "to I_m": own})
     return found
+
+
+def _subjects(frames: Table) -> list[str]:
+    return list(dict.fromkeys(str(name) for name in frames["subject"]))
+
+
+def _mean(frames: Table, subject: str, measure: str, fps: float) -> Estimate:
+    own = of_answer(frames, subject, "generator")
+    return estimate(own[measure], blocks_of(own, fps))
+
+
+def _change(frames: Table, first: Table, subject: str, measure: str, fps: float) -> Estimate:
+    """Average what a measure changes against the first run, frame by frame."""
+    own, base = (of_answer(table, subject, "generator") for table in (frames, first))
+    return estimate(own[measure] - base[measure], blocks_of(base, fps))
 
 
 def markdown(found: list[dict[str, str]]) -> str:
@@ -137,36 +149,54 @@ def markdown(found: list[dict[str, str]]) -> str:
 
 
 def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
-    """Draw, a panel a subject, each run's distance to the truth and to I_m, a colour a region."""
+    """Draw, a column a subject, distances to I_m and to the truth, and below their paired changes.
+
+    A colour is a region; the bars are 95 % intervals. One run alone has no changes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    first = next(iter(runs.values()))
-    subjects = list(dict.fromkeys(str(name) for name in first["subject"]))
-    figure = Figure(figsize=(1.6 + 4.2 * len(subjects), 4.2), dpi=100, layout="constrained")
+    first, *others = runs.values()
+    subjects = _subjects(first)
+    names = list(runs)
+    width = len(subjects) * (2.2 + 0.5 * len(names)) + 1.6
+    figure = Figure(figsize=(width, 7.6 if others else 4.2), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, subject in zip(
-        figure.subplots(1, len(subjects), squeeze=False)[0], subjects, strict=True
-    ):
-        _panel(axis, subject, runs, fps)
+    axes = figure.subplots(2 if others else 1, len(subjects), squeeze=False)
+    for column, subject in zip(axes.T, subjects, strict=True):
+        column[0].set_title(subject, fontsize=10)
+        means = {m: [_mean(f, subject, m, fps) for f in runs.values()] for m in _DRAWN}
+        _panel(column[0], names, means)
+        if others:
+            changes = {m: [_change(f, first, subject, m, fps) for f in others] for m in _DRAWN}
+            _panel(column[1], names[1:], changes)
+            column[1].axhline(0, color="#444444", lw=0.8)
+    axes[0, 0].set_ylabel("mean L1, grey levels")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=3,
+        fontsize=7,
+        frameon=False,
+    )
+    if others:
+        axes[1, 0].set_ylabel(f"change against\n{names[0]}")
     with whole_file(path) as part:
         figure.savefig(part, format="png", metadata={"Software": None})
 
 
-def _panel(axis: Any, subject: str, runs: Mapping[str, Table], fps: float) -> None:
+def _panel(axis: Any, names: list[str], found: Mapping[str, list[Estimate]]) -> None:
+    """Draw estimates by measure, one a run, with their intervals."""
     regions = {"mouth": "#c1121f", "eyes": "#0077b6", "skin": "#b08968"}
-    kinds = {"l1_match_": ("o", "to I_m"), "l1_": ("s", "to the truth")}
-    places = np.arange(len(runs))
+    kinds = (("o", "to I_m"), ("s", "to the truth"))
+    places = np.arange(len(names))
     for k, (region, colour) in enumerate(regions.items()):
-        for start, (marker, what) in kinds.items():
-            found = []
-            for frames in runs.values():
-                own = of_answer(frames, subject, "generator")
-                found.append(estimate(own[start + region], blocks_of(own, fps)))
+        for j, (marker, what) in enumerate(kinds):
+            estimates = found[_COMPARED[region][j]]
             axis.errorbar(
-                places + 0.12 * (k - 1),
-                [e.mean for e in found],
-                [[e.mean - e.low for e in found], [e.high - e.mean for e in found]],
+                places + 0.12 * (2 * k + j - 2.5),
+                [e.mean for e in estimates],
+                [[e.mean - e.low for e in estimates], [e.high - e.mean for e in estimates]],
                 fmt=marker,
                 color=colour,
                 fillstyle="full" if marker == "o" else "none",
@@ -174,8 +204,6 @@ def _panel(axis: Any, subject: str, runs: Mapping[str, Table], fps: float) -> No
                 capsize=2,
                 label=f"{region} {what}",
             )
-    axis.set_xticks(places, list(runs), rotation=20, ha="right", fontsize=7)
-    axis.set_ylabel("mean L1, grey levels")
-    axis.set_title(subject, fontsize=10)
+    axis.set_xticks(places, names, rotation=20, ha="right", rotation_mode="anchor", fontsize=7)
+    axis.set_xlim(-0.6, len(names) - 0.4)
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(fontsize=7, frameon=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.formats import SCORES
+from pipeline.pictures import load
 from stages.evaluation import comparison
 from stages.evaluation.comparison import estimate
 
@@ -50,24 +51,47 @@ def test_what_is_not_known_does_not_count_and_nothing_known_gives_nan():
 def test_a_paired_difference_shows_what_the_spread_of_seconds_would_hide():
     rows = comparison.rows({"five": scores(0.0), "ten": scores(-0.3, noise=0.05)}, FPS)
     ten = next(row for row in rows if row["run"] == "ten")
-    low, high = map(float, ten["change of mouth to I_m"].split("[")[1].rstrip("]").split(", "))
+    low, high = map(float, ten["change to I_m"].split("[")[1].rstrip("]").split(", "))
     assert -0.35 < low < high < -0.25
-    own_low, own_high = map(float, ten["mouth to I_m"].split("[")[1].rstrip("]").split(", "))
+    own_low, own_high = map(float, ten["to I_m"].split("[")[1].rstrip("]").split(", "))
     assert own_high - own_low > 0.3
-    assert ten["change of eyes to truth"] == "0.00 [0.00, 0.00]"
+    assert ten["change to the truth"] == "0.00 [0.00, 0.00]"
+
+
+def test_the_table_is_narrow_and_has_a_row_a_subject_region_and_run():
+    rows = comparison.rows({"five": scores(0.0), "ten": scores(-1.0)}, FPS)
+    lines = comparison.markdown(rows).splitlines()
+    assert lines[0] == (
+        "| subject | region | run | to I_m | change to I_m | to the truth | change to the truth |"
+    )
+    names = ["mouth", "eyes", "skin"]
+    wanted = [(region, run) for region in names for run in ("five", "ten", "truth")]
+    wanted += [("face, PSNR in dB", run) for run in ("five", "ten")]
+    assert [(row["region"], row["run"]) for row in rows] == wanted
+    ten = rows[1]
+    assert ten["change to I_m"] == "-1.00 [-1.00, -1.00]"
+    assert rows[0]["change to I_m"] == ""
+    assert rows[-1]["to I_m"] == ""
+    assert max(map(len, lines)) < 140
 
 
 def test_the_truths_row_tells_its_distance_to_the_match_alone():
     rows = comparison.rows({"five": scores(1.0)}, FPS)
-    truth = rows[-1]
-    assert truth["run"] == "truth"
-    assert set(truth) == {"subject", "run", "mouth to I_m", "eyes to I_m", "skin to I_m"}
-    assert "| ann | truth |" in comparison.markdown(rows)
+    truths = [row for row in rows if row["run"] == "truth"]
+    assert [row["region"] for row in truths] == ["mouth", "eyes", "skin"]
+    assert all(set(row) == {"subject", "region", "run", "to I_m"} for row in truths)
+    assert "| ann | mouth | truth |" in comparison.markdown(rows)
 
 
-def test_a_plot_is_drawn(tmp_path):
-    comparison.plot(tmp_path / "plot.png", {"five": scores(0.0), "ten": scores(-1.0)}, FPS)
-    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+def test_a_plot_has_the_distances_and_below_them_the_paired_changes(tmp_path):
+    runs = {"five": scores(0.0), "ten": scores(-0.3, noise=0.05)}
+    comparison.plot(tmp_path / "two.png", runs, FPS)
+    comparison.plot(tmp_path / "one.png", {"five": scores(0.0)}, FPS)
+    two, one = (load(tmp_path / name)[..., :3].astype(int) for name in ("two.png", "one.png"))
+    # Red, the mouth's colour, is drawn in both halves.
+    red = [(np.abs(half - (193, 18, 31)).max(-1) < 40).sum() for half in np.array_split(two, 2)]
+    assert min(red) > 50
+    assert len(one) < 0.6 * len(two)
 
 
 @pytest.mark.parametrize(("low", "high", "told"), [(0.1, 0.2, True), (-0.1, 0.2, False)])
