@@ -1,6 +1,7 @@
 """Draw what people look at: the templates as curves, and a subject's references beside them."""
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stages.references.retrieval import Candidate
 
 _SHOWN = (0, 1, 2, 3)  # the mouth; the other descriptors are in the tables
 _COLOURS = ("#c1121f", "#0077b6", "#588157", "#8338ec")
+_LINE = 24  # letters over a face
 _MEANING = {
     "None": "closed syllable",
     "M": "closed, lips meet",
@@ -42,11 +44,28 @@ def draw(
         picked: candidates of each template; the first is the style reference image.
         images: the candidates' frames as JPEG, template by template.
     """
+    figure = figure_of(title, templates, own, person, picked, images)
+    with whole_file(target) as part:
+        # No software version inside: the picture is an output whose bytes are compared.
+        figure.savefig(part, format="png", metadata={"Software": None})
+
+
+def figure_of(
+    title: str,
+    templates: Floats,
+    own: Floats,
+    person: Person,
+    picked: list[list[Candidate]],
+    images: list[bytes],
+) -> Any:
+    """Lay out the figure of `draw`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     faces = max(len(candidates) for candidates in picked)
-    figure = Figure(figsize=(3.6 + 1.45 * faces, 8.2), dpi=100, layout="constrained")
+    lines = max(len(wrap(clip.id, _LINE)) for clip in person.clips)
+    size = (3.6 + 1.45 * faces, 9.0 + 0.4 * lines)  # four rows, a tenth for each line in each
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(TEMPLATES), faces + 1, width_ratios=[2.2, *[1.0] * faces])
     figure.suptitle(
@@ -55,14 +74,24 @@ def draw(
     start = 0
     for row, (name, candidates) in enumerate(zip(TEMPLATES, picked, strict=True)):
         axis = figure.add_subplot(grid[row, 0])
-        _curves(axis, name, templates[row], own[[c.row for c in candidates]], legend=row == 0)
+        _curves(axis, name, templates[row], own[[c.row for c in candidates]])
         for column, candidate in enumerate(candidates):
             axis = figure.add_subplot(grid[row, column + 1])
             _face(axis, person, candidate, images[start + column], chosen=column == 0)
         start += len(candidates)
-    with whole_file(target) as part:
-        # No software version inside: the picture is an output whose bytes are compared.
-        figure.savefig(part, format="png", metadata={"Software": None})
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        title="left: quantiles of one's own range; thick: the template, thin: its candidates",
+        title_fontsize=7,
+        fontsize=7,
+        frameon=False,
+        ncols=len(handles),
+        loc="outside lower left",
+    )
+    figure.draw_without_rendering()  # a layout with square faces in it settles the second time
+    return figure
 
 
 def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -> None:
@@ -97,7 +126,7 @@ def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -
         figure.savefig(part, format="png", metadata={"Software": None})
 
 
-def _curves(axis: Any, name: str, template: Floats, found: Floats, legend: bool) -> None:
+def _curves(axis: Any, name: str, template: Floats, found: Floats) -> None:
     steps = np.linspace(-0.5, 0.5, len(template))
     for index, colour in zip(_SHOWN, _COLOURS, strict=True):
         axis.plot(steps, found[:, :, index].T, color=colour, lw=0.6, alpha=0.35)
@@ -107,8 +136,6 @@ def _curves(axis: Any, name: str, template: Floats, found: Floats, legend: bool)
     axis.tick_params(labelsize=7)
     axis.set_title(f"{name}: {_MEANING[name]}", fontsize=9, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
-    if legend:
-        axis.legend(fontsize=6, frameon=False, ncols=2, loc="lower center")
 
 
 def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen: bool) -> None:
@@ -125,9 +152,8 @@ def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen:
     )
     raw = person.amplitude[candidate.row]
     clip = person.clips[int(person.clip[candidate.row])].id
-    axis.set_title(
-        f"{clip[-9:]}:{person.frame[candidate.row]}  d {candidate.distance:.2f}", fontsize=6
-    )
+    where = [*wrap(clip, _LINE), f"frame {person.frame[candidate.row]}  d {candidate.distance:.2f}"]
+    axis.set_title("\n".join(where), fontsize=6, parse_math=False)
     axis.set_xlabel(f"open {raw[0]:.3f}  wide {raw[1]:.3f}\npress {raw[3]:.3f}", fontsize=6)
     for spine in axis.spines.values():
         spine.set(color="#c1121f" if chosen else "#bbbbbb", linewidth=3 if chosen else 0.5)
