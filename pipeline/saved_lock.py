@@ -3,6 +3,7 @@
 The copy is made before a run and after each stage that ended well, while no one writes.
 """
 
+import filecmp
 import shutil
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def mend() -> str:
     Raises:
         BadFormat: it is torn and there is no copy, or it holds the marks of a git merge.
     """
-    if not LOCK.is_file() or _whole(LOCK):
+    if not LOCK.is_file() or _is_the_copy() or _whole(LOCK):
         return ""
     if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
         raise BadFormat(LOCK, "holds a git conflict", "settle it, or delete dvc.lock")
@@ -37,6 +38,11 @@ def mend() -> str:
     with whole_file(LOCK) as part:
         shutil.copyfile(SAVED, part)
     return f"dvc.lock was torn, as after a full disk: its copy from {SAVED} is back"
+
+
+def _is_the_copy() -> bool:
+    """Tell whether it is as it was when it was last at rest: no need to parse it."""
+    return SAVED.is_file() and filecmp.cmp(LOCK, SAVED, shallow=False)
 
 
 def _whole(path: Path) -> bool:
