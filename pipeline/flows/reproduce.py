@@ -24,7 +24,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline import beside, remote
 from pipeline.child import PULL
-from pipeline.flows import artifacts
+from pipeline.flows import artifacts, server
 from pipeline.flows.following import Ended, Following, Plan, Voice
 from pipeline.problems import Problem
 from pipeline.reproduce import counts
@@ -171,6 +171,7 @@ def _remotely(*arguments: str, stop: Any = None) -> "Told[Any]":
 
 def main(arguments: list[str]) -> int:
     """Run the flow for the stages that the command line names; return the exit code."""
+    server.named()
     told = reproduce(arguments, return_state=True)
     print(told.message, file=sys.stderr if told.is_failed() else sys.stdout)
     return 0 if told.is_completed() else 1

@@ -6,6 +6,7 @@ Each step is a task; the run itself is the flow `reproduce`. A run that was stop
 taken up by the next one, with or without new videos. What goes wrong keeps the champion.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ from prefect.client.schemas.objects import State as Told
 from prefect.states import Completed, Failed
 
 from pipeline import dag, inbox, one_run, project, versions
-from pipeline.flows import overdue
+from pipeline.flows import overdue, server
 from pipeline.flows.reproduce import reproduce
+from pipeline.lifeline import end_with_parent
 from pipeline.params import Subjects, section
 from pipeline.problems import Problem
 from pipeline.promotion import champions, git
 from pipeline.subjects import Subject, check_name
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+SERVED_BY = "IDIOLECT_SERVED_BY"  # the process of `idiolect serve`, for the runs that it starts
 KEPT, PROMOTED, NOTHING_NEW = "Kept", "Promoted", "Nothing new"
 
 
@@ -44,6 +47,8 @@ def retrain(
         Completed, named Promoted, Kept or Nothing new, with the reasons; Failed where a step has.
         Runs of the same schedule that are due as this one begins end as Missed.
     """
+    if SERVED_BY in os.environ:
+        end_with_parent(int(os.environ[SERVED_BY]))
     if missed := overdue.skip():
         get_run_logger().info("due too, and missed: %s", ", ".join(missed))
     try:
@@ -119,5 +124,6 @@ def decide() -> "Told[Any]":
 
 def run(inbox_path: str, subject: str, jobs: int | None) -> tuple[bool, str]:
     """Run the flow here and now; return whether it has completed, and what it says."""
+    server.named()
     told = retrain(inbox_path, subject, jobs, return_state=True)
     return bool(told.is_completed()), f"{told.name}: {told.message}"

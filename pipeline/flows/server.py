@@ -1,4 +1,4 @@
-"""A server of Prefect's on loopback that ends with who started it.
+"""The server of Prefect's: one that is named, or one on loopback that ends with who started it.
 
 python -m pipeline.flows.server PORT
 """
@@ -7,6 +7,26 @@ import os
 import sys
 
 from pipeline.lifeline import end_with_parent
+from pipeline.problems import Problem
+
+
+def named() -> str:
+    """Return the address of the server that PREFECT_API_URL or a profile names; empty for none.
+
+    Raises:
+        Problem: it does not answer.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    address = str(PREFECT_API_URL.value() or "")
+    if address:
+        with get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+        if error:
+            found = f"no server of Prefect's answers: {error}"
+            raise Problem(address, found, "start it, or unset PREFECT_API_URL")
+    return address
 
 
 def main(arguments: list[str]) -> None:

@@ -24,8 +24,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline import one_run
-from pipeline.flows import overdue
-from pipeline.flows.retrain import retrain
+from pipeline.flows import overdue, server
+from pipeline.flows.retrain import SERVED_BY, retrain
 from pipeline.problems import Problem
 from pipeline.subjects import check_name
 
@@ -59,6 +59,7 @@ def serve(
     with one_run.claimed(SERVED), _server() as api:
         print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
         _mend(subject)
+        os.environ[SERVED_BY] = str(os.getpid())
         retrain.serve(
             name=subject,
             schedule=when,
@@ -75,9 +76,9 @@ def _schedule(told: str | timedelta) -> Any:
         return IntervalSchedule(interval=told)
     try:
         return CronSchedule(cron=told, timezone=_zone())
-    except ValueError as error:
-        why = str(error).splitlines()[-2].strip()
-        raise Problem("--cron", f"{told!r} is no schedule: {why}", "as in `0 3 * * *`") from None
+    except ValueError:
+        found = f"expected five fields of cron, found {told!r}"
+        raise Problem("--cron", found, "as in `0 3 * * *`, every night at three") from None
 
 
 def _zone() -> str:
@@ -101,8 +102,8 @@ def _mend(subject: str) -> None:
 @contextmanager
 def _server() -> Iterator[str]:
     """Yield the address of the API that is named, or of a server that ends with the block."""
-    if named := PREFECT_API_URL.value():
-        yield str(named)
+    if named := server.named():
+        yield named
         return
     port = _free_port()
     api = f"http://127.0.0.1:{port}/api"

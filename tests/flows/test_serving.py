@@ -1,12 +1,14 @@
 """A real server on loopback, a schedule of a few seconds, and a run cancelled in mid-stage."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import psutil
 import pytest
 
 from tests.pipeline import promoted
+from tests.running.conftest import TRAINING
 
 pytest.importorskip("prefect", reason="needs the extra `flows`")
 
@@ -25,49 +28,81 @@ from pipeline.problems import one_line
 with one_line():
     serve("in", "ann", timedelta(seconds=5), ours=False)
 """
-WAIT = """
-def wait():
-    import time
-    Path("started").write_text("")
-    while not Path("may_end").exists():
-        time.sleep(0.1)
-
-import json"""
+STEPS = 6000
 WAIT_SECONDS = 240
 
 
 @pytest.fixture
-def log(project: Path) -> Iterator[Path]:
-    """Serve the project, whose training waits for a file `may_end`; give what is said."""
-    make = Path("make.py").read_text()
-    waits = 'elif sys.argv[1] == "train":\n    wait()\n'
-    make = make.replace('elif sys.argv[1] == "train":\n', waits).replace("import json", WAIT, 1)
-    Path("make.py").write_text(make)
-    promoted.git("commit", "-qam", "wait")
+def project(project: Path) -> Path:
+    """Have the project really train, in slow steps until there is a file `quick`."""
+    training = TRAINING.replace("steps = 60", f"steps = {STEPS}")
+    assert training != TRAINING
+    Path("training.py").write_text(training)
+    stages = Path("dvc.yaml").read_text().replace("python make.py train", "exec python training.py")
+    Path("dvc.yaml").write_text(stages.replace("models/generator.safetensors", "model"))
+    promoted.git("add", "training.py")
+    promoted.git("commit", "-qam", "really train")
     promoted.edit(quality=1.0)
-    path = project.parent / f"{project.name}_serve.log"
-    with path.open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    return project
+
+
+@dataclass
+class Served:
+    """`idiolect serve` of the project in a process, and what it has said."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    def until(self, look: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := look():
+                return found
+            time.sleep(0.2)
+        raise AssertionError(self.log.read_text()[-6000:])
+
+    def api(self) -> str:
+        found = self.until(
+            lambda: re.search(r"^server: (\S+);", self.log.read_text(), re.MULTILINE)
         )
-        try:
-            yield path
-        finally:
-            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+        return str(found[1])
+
+    def end(self) -> None:
+        """Kill it and all that it has started."""
+        if self.process.poll() is None:
+            for one in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
                 one.kill()
-            process.wait()
+        self.process.wait()
 
 
-def until(look: Callable[[], Any], log: Path, seconds: float = WAIT_SECONDS) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(log.read_text()[-6000:])
+@pytest.fixture
+def serve(project: Path) -> Iterator[Callable[[], Served]]:
+    """Give what serves the project."""
+    served: list[Served] = []
+
+    def start() -> Served:
+        log = project.parent / f"{project.name}_serve{len(served)}.log"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-c", SERVE],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        served.append(Served(process, log))
+        return served[-1]
+
+    yield start
+    for one in served:
+        one.end()
+
+
+def steps() -> list[int]:
+    """List the steps that the training has taken."""
+    return (
+        [int(step) for step in Path("steps").read_text().split()] if Path("steps").exists() else []
+    )
 
 
 def ask(api: str, path: str, **body: Any) -> Any:
@@ -78,57 +113,117 @@ def ask(api: str, path: str, **body: Any) -> Any:
         return json.loads(answer.read() or "null")
 
 
+def runs(api: str, *states: str) -> Any:
+    only = {"state": {"name": {"any_": list(states)}}}
+    return ask(api, "flow_runs/filter", flow_runs=only, flows={"name": {"any_": ["retrain"]}})
+
+
+def training(project: Path) -> psutil.Process:
+    (found,) = [p for p in processes(project) if "training.py" in p.cmdline()]
+    return found
+
+
+def with_all_above(process: psutil.Process, end: int) -> list[psutil.Process]:
+    """List a process and those above it, below one."""
+    found = [process]
+    while found[-1].ppid() != end:
+        found.append(psutil.Process(found[-1].ppid()))
+    return found
+
+
 @pytest.mark.slow
-def test_a_scheduled_run_leaves_artifacts_and_a_cancelled_one_nothing_within_10_s(
-    project: Path, log: Path
+def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gone_on_with(
+    project: Path, serve: Callable[[], Served]
 ) -> None:
-    def address() -> str:
-        found = re.search(r"^server: (\S+);", log.read_text(), re.MULTILINE)
-        return found[1] if found else ""
-
-    def runs(*states: str) -> Any:
-        only = {"state": {"name": {"any_": list(states)}}}
-        return ask(api, "flow_runs/filter", flow_runs=only, flows={"name": {"any_": ["retrain"]}})
-
-    def training() -> list[psutil.Process]:
-        return [p for p in processes(project) if "make.py train" in " ".join(p.cmdline())]
-
-    api = until(address, log)
-    until(Path("started").exists, log)
-    assert training()
-    (run,) = runs("Running")
+    served = serve()
+    api = served.api()
+    served.until(lambda: len(steps()) > 20)
+    (run,) = runs(api, "Running")
+    running = with_all_above(training(project), served.process.pid)
+    assert len(running) > 3  # the flow, the engine's server, DVC, the training
 
     def due() -> int:
         now = datetime.now(UTC)
-        starts = [one["expected_start_time"] for one in runs("Scheduled", "Late")]
+        starts = [one["expected_start_time"] for one in runs(api, "Scheduled", "Late")]
         return sum(datetime.fromisoformat(start) <= now for start in starts)
 
-    until(lambda: due() >= 2, log)  # and they wait: one run at a time
-    assert [one["id"] for one in runs("Running")] == [run["id"]]
+    served.until(lambda: due() >= 2)  # and they wait: one run at a time
+    assert [one["id"] for one in runs(api, "Running")] == [run["id"]]
 
     began = time.monotonic()
     ask(api, f"flow_runs/{run['id']}/set_state", state={"type": "CANCELLING"})
-    running = training()
-    until(lambda: not any(p.is_running() for p in running), log, 30)
+    served.until(lambda: not any(p.is_running() for p in running), 30)
     took = time.monotonic() - began
     assert took < 10, took
-    until(lambda: run["id"] in [one["id"] for one in runs("Cancelled", "Cancelling")], log)
+    taken = len(steps())
+    assert 20 < taken < STEPS
+    served.until(lambda: run["id"] in [one["id"] for one in runs(api, "Cancelled", "Cancelling")])
 
-    Path("may_end").write_text("")  # the next one of the schedule goes on, and ends
-    done = until(lambda: runs("Promoted"), log)
+    Path("quick").touch()  # the next one of the schedule goes on, and ends
+    done = served.until(lambda: runs(api, "Promoted"))
+    assert steps() == list(range(STEPS)), "each step was taken once"
     assert done[0]["auto_scheduled"]
-    assert len(runs("Running")) <= 1
-    assert runs("Missed")  # those that came due while the first was at work
+    assert len(runs(api, "Running")) <= 1
+    assert runs(api, "Missed")  # those that came due while the first was at work
     keys = {artifact["key"] for artifact in ask(api, "artifacts/filter")}
     assert {"stages", "metrics", "decision", "reports-evaluation-ann-frames"} <= keys
     assert promoted.git("tag") == "champion/1"
 
 
-def processes(folder: Path) -> list[psutil.Process]:
+@pytest.mark.slow
+def test_nothing_outlives_a_server_that_is_killed_and_the_next_says_what_was_cut_off(
+    project: Path, serve: Callable[[], Served]
+) -> None:
+    first = serve()
+    api = first.api()
+    first.until(lambda: len(steps()) > 20)
+    (run,) = runs(api, "Running")
+    first.process.kill()
+    first.process.wait()
+    first.until(lambda: not processes(project, but=os.getpid()), 10)
+
+    Path("quick").touch()
+    second = serve()
+    api = second.api()
+    second.until(lambda: f"cut off before: {run['name']}\n" in second.log.read_text())
+    second.until(lambda: runs(api, "Promoted"))
+    (lost,) = [one for one in runs(api, "Crashed") if one["id"] == run["id"]]
+    assert "the next run goes on" in lost["state"]["message"]
+    assert promoted.git("tag") == "champion/1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "env", "told"),
+    [
+        (["--cron", "bad"], {}, "--cron: expected five fields of cron, found 'bad'; "),
+        (["--cron", "0 3 * * 9"], {}, "--cron: expected five fields of cron, found '0 3 * * 9'; "),
+        (["--subject", "No One"], {}, "No One: "),
+        (
+            [],
+            {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+            "http://127.0.0.1:9/api: no server of Prefect's answers: ",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    project: Path, options: list[str], env: dict[str, str], told: str
+) -> None:
+    command = "from pipeline.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "serve", "--inbox", "in", "--subject", "ann", *options],
+        env=os.environ | env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {told}"), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def processes(folder: Path, but: int = 0) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(folder.resolve()):
+            if process.pid != but and process.cwd() == str(folder.resolve()):
                 process.cmdline()
                 found.append(process)
         except psutil.Error:

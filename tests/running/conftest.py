@@ -30,6 +30,39 @@ with one_line():
     raise SystemExit(code)
 """
 
+# A training that notes each step that it takes; slow ones, until there is a file `quick`.
+TRAINING = """
+import pathlib, time
+import stages
+import torch
+from pipeline.params import Training
+from pipeline.problems import one_line
+from pipeline.training import train
+from safetensors.torch import save_file
+
+class Task:
+    def __init__(self):
+        torch.manual_seed(0)
+        self.modules = {"net": torch.nn.Linear(2, 1)}
+        self.optimizers = {"net": torch.optim.Adam(self.modules["net"].parameters(), 0.1)}
+        self.averaged = ()
+    def batch(self, step, rng):
+        return {"x": torch.from_numpy(rng.normal(size=(4, 2)).astype("float32"))}
+    def step(self, batch, step, update):
+        with open("steps", "a") as file:
+            print(step, file=file)
+        time.sleep(0 if pathlib.Path("quick").exists() else 0.05)
+        loss = (self.modules["net"](batch["x"]) - batch["x"].sum(1, True)).square().mean()
+        update("net", loss)
+        return {"loss": loss}
+
+with one_line():
+    params = Training(seed=1, precision="fp32", threads=1)
+    steps = 60
+    weights = train(Task(), name="training", steps=steps, training=params, inputs={}, report=pathlib.Path(".idiolect/curves"))
+    save_file(weights["net"], "model")
+"""
+
 
 @dataclass
 class Small:
