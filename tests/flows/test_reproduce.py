@@ -114,3 +114,30 @@ def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifact
     assert json.loads(artifacts["metrics"])[0]["now"] == "31.5"
     assert artifacts["reports-sheets-ann"].startswith("data:image/png;base64,")
     assert "reports/videos/ann.mp4](file://" in artifacts["videos"]
+
+
+REMOTE = """
+import json
+from pipeline.flows.reproduce import reproduce
+from prefect.client.orchestration import get_client
+told = reproduce(jobs=2, ours=False, return_state=True)
+with get_client(sync_client=True) as client:
+    tasks = {run.name: [run.state.name, run.state.message] for run in client.read_task_runs()}
+    print("told: " + json.dumps([told.name, told.message, tasks]))
+"""
+
+
+@pytest.mark.slow
+def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_told_in_one_line(
+    small: Callable[..., Small], tmp_path: Path
+) -> None:
+    project = small(DVC_YAML.partition("  bad:")[0], draw_py=DRAW)
+    project.dvc("remote", "add", "--default", "gone", "http://127.0.0.1:9/store")
+    name, message, tasks = run(project, tmp_path / "prefect", REMOTE)
+    assert (name, message) == ("Completed", "1 ran")
+    assert tasks["draw"][0] == "Completed"
+    for task in ("fetch from gone", "push draw"):
+        state, told = tasks[task]
+        assert state == "NotReached"
+        assert "127.0.0.1:9" in told
+        assert "\n" not in told

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.clips.small_media import face_clip
 from tests.pipeline import promoted
 
 pytest.importorskip("prefect", reason="needs the extra `flows`")
@@ -60,3 +61,36 @@ def test_only_a_better_retraining_replaces_the_champion_and_bad_videos_are_nothi
     assert sorted(path.name for path in Path("data/raw/ann").iterdir()) == ["one.mp4"]
     assert len(list(Path("reports/promotion").glob("*.md"))) == 3
     assert promoted.git("status", "--porcelain", "dvc.lock") != ""  # train ran, evaluate failed
+
+
+@pytest.mark.slow
+def test_a_good_video_is_added_trained_on_promoted_and_not_new_again(project: Path) -> None:
+    make = Path("make.py").read_text()
+    for old, new in (
+        ("f\"weights {params['quality']}\"", "str(sorted(Path('data/raw/ann').iterdir()))"),
+        (
+            'quality = params["quality"]',
+            'quality = Path("models/generator.safetensors").read_text().count(".mp4")',
+        ),
+    ):
+        assert make.count(old) == 1
+        make = make.replace(old, new)
+    Path("make.py").write_text(make)
+    promoted.edit(quality=1.0)  # both stages run anew
+    promoted.git("commit", "-qam", "quality by the number of videos")
+    assert retrained({})[0][::2] == ["Promoted", 1]
+
+    good = face_clip(Path("in/good.mp4"), 100, 256)
+    Path("in/text.mp4").write_text("this is no video")
+    there = {path: path.read_bytes() for path in Path("in").iterdir()}
+    better, again = retrained({}, {})
+    assert (better[0], better[2]) == ("Promoted", 2), better
+    assert (again[0], again[2]) == ("Nothing new", 2), again
+    assert "text.mp4: " in again[1]
+    assert "good.mp4" not in again[1]
+    assert {path: path.read_bytes() for path in Path("in").iterdir()} == there
+    assert Path("data/raw/ann/good.mp4").read_bytes() == good.read_bytes()
+    assert "good.mp4" in Path("models/generator.safetensors").read_text()
+    recorded = promoted.git("diff", "--name-only", "champion/1", "champion/2").splitlines()
+    assert {"data/raw/ann.dvc", "dvc.lock"} <= set(recorded)
+    assert promoted.git("status", "--porcelain", "--untracked-files=no") == ""
