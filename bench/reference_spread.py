@@ -4,9 +4,10 @@
     python bench/reference_spread.py DATA... --only ada bob
 
 Each DATA is a data folder with clips and landmarks of seen subjects. References are retrieved in
-two ways: (a) as the stage does, each descriptor as a quantile of the person's own range; (b)
+three ways: (a) as the stage does, each descriptor as a quantile of the person's own range; (b)
 against absolute targets: the templates read off the quantiles of all people pooled (each counts the
-same), raw descriptors divided by their standard deviation in the pool. All else is the same.
+same), raw descriptors divided by their standard deviation in the pool. All else is the same. (c) is
+(a) without the candidates, but the chosen ones, that lie nearer to another template than to theirs.
 
 A person's own amplitude is the 10th to 90th percentile of mouth opening and width, and the mean
 turn of the head from its running mean. That of references is R minus M (opening), R minus O
@@ -28,7 +29,7 @@ from pipeline.formats import TEMPLATES
 from pipeline.problems import MissingInput, Problem, one_line
 from pipeline.subjects import Subject
 from stages.references import ReferenceParams, person, retrieval, templates
-from stages.references.descriptors import NAMES
+from stages.references.descriptors import NAMES, column_weights
 from stages.references.person import Person
 
 Floats = NDArray[np.float64]
@@ -69,7 +70,7 @@ def _people(folders: list[Path], only: list[str], mean_s: float) -> dict[str, Pe
 
 
 def _report(people: dict[str, Person], curves: Floats, section: ReferenceParams) -> None:
-    own, relative, absolute = [], [], []
+    own, relative, absolute, strict = [], [], [], []
     pool = _pool(list(people.values()))
     scale = pool.std(0)
     targets = _quantiles_of(pool, curves) / scale
@@ -84,17 +85,21 @@ def _report(people: dict[str, Person], curves: Floats, section: ReferenceParams)
         own.append(_own(one))
         relative.append(pair[0])
         absolute.append(pair[1])
+        strict.append(_strict(one, curves, section, name))
         shown = [own[-1], *(_shown(found, _chosen) for found in pair)]
         values = "  ".join(" ".join(f"{value:6.2f}" for value in line) for line in shown)
         print(f"{name:28s} {np.isfinite(one.amplitude).all(1).sum():5d} frames {values}")
-    _table(np.array(own), relative, absolute)
+    _table(np.array(own), relative, absolute, strict)
+    counts = [sum(len(rows) for found in way for rows in found) for way in (relative, strict)]
+    print(f"candidates: {counts[0]}, of (c) {counts[1]}")
 
 
-def _table(own: Floats, relative: list[Retrieved], absolute: list[Retrieved]) -> None:
+def _table(own: Floats, *ways: list[Retrieved]) -> None:
     print(f"\n{len(own)} people; spread between them, and rank correlation with own amplitude")
-    print("what     of          own spread   (a) spread  rank   (b) spread  rank")
+    heads = "".join(f"   ({way}) spread  rank" for way in "abc")
+    print(f"what     of          own spread{heads}")
     for text, of in (("chosen", _chosen), ("candidates", _all)):
-        lines = [np.array([_shown(f, of) for f in found]) for found in (relative, absolute)]
+        lines = [np.array([_shown(f, of) for f in found]) for found in ways]
         for column, what in enumerate(("opening", "width", "turn")):
             cells = "".join(
                 f"{line[:, column].std(ddof=1):12.2f} {_rank(own[:, column], line[:, column]):6.2f}"
@@ -119,6 +124,17 @@ def _quantiles_of(pool: Floats, curves: Floats) -> Floats:
 def _retrieved(one: Person, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
     picked = retrieval.retrieve(one, curves, section, name)
     return [one.amplitude[[c.row for c in candidates]] for candidates in picked]
+
+
+def _strict(one: Person, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
+    weights = column_weights(**section.weights.model_dump())
+    own = retrieval.curves_of(one, section.window_s, curves.shape[1])
+    kept = []
+    for k, candidates in enumerate(retrieval.retrieve(one, curves, section, name)):
+        rows = np.array([c.row for c in candidates])
+        nearest = retrieval.nearest(curves, own[rows], weights, len(TEMPLATES))[0][:, 0]
+        kept.append(one.amplitude[rows[(nearest == k) | (np.arange(len(rows)) == 0)]])
+    return kept
 
 
 def _chosen(candidates: Floats) -> Floats:
