@@ -52,7 +52,7 @@ class Matches:
             row = int(chosen[0])
             clip, frame = str(rows["clip"][row]), int(rows["frame"][row])
             self.images.append(resize(decode_jpeg(rows["image"][row]), size))
-            self.regions.append(self._codes(clip, frame))
+            self.regions.append(self.labelled(clip, frame))
             landmarks = data / "landmarks" / str(subject) / f"{clip}.parquet"
             face = tables.read(landmarks, LANDMARKS, ["points"], frame, frame + 1)["points"][0]
             self.points.append(face * (size / self.clips[clip].size))
@@ -86,14 +86,15 @@ class Matches:
             image, regions = by_similarity(image, regions, scaled)
         elif self.alignment == "mesh":
             image, regions = by_mesh(image, regions, self.points[reference], points)
-        return image, style_loss.union(self._codes(clip, frame), regions)
+        return image, style_loss.union(self.labelled(clip, frame), regions)
 
     def reference(self, clip: str, frame: int) -> int:
         """Return which of the four references a frame was matched to, −1 for none."""
         found = self.match.get(clip)
         return -1 if found is None else int(found["reference"][frame])
 
-    def _codes(self, clip: str, frame: int) -> Images:
+    def labelled(self, clip: str, frame: int) -> Images:
+        """Read the regions of a frame, (size, size)."""
         group = _label_maps(self.labels / f"{clip}.parquet", frame // _GROUP)
         labels = decode_png(group[frame % _GROUP])
         small = cv2.resize(labels, (self.size, self.size), interpolation=cv2.INTER_NEAREST)

@@ -1,4 +1,8 @@
-"""The picture of L_sp: frame | its best style reference | the same, aligned (I_m) | W."""
+"""The picture of L_sp: frame | its best style reference | the same, aligned (I_m) | W.
+
+Drawn at the size of stored frames, which is what a viewer reads; a training has the same at its own
+size, where the edges of W are stairs.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +11,9 @@ import cv2
 import numpy as np
 
 from pipeline.formats import TEMPLATES
-from pipeline.pictures import Image, encode_png
+from pipeline.pictures import Image, decode_jpeg, encode_png, resize
 from pipeline.writing import whole_file
+from stages.generator.alignment import Alignment
 from stages.generator.footage import Footage
 from stages.generator.references import Matches
 from stages.generator.style_loss import EMPTY
@@ -21,22 +26,23 @@ _GREY = 90  # where I_m has no pixel
 def draw(
     path: Path,
     footage: Sequence[Footage],
-    matches: Sequence[Matches],
+    alignment: Alignment,
     weights: tuple[float, float, float, float],
+    data: Path = Path("data"),
 ) -> None:
     """Draw some matched frames of each person, evenly spread; people without a match have none.
 
     Args:
         path: PNG to write.
         footage: training frames of each person.
-        matches: matched references of each.
+        alignment: how a reference is laid over a frame.
         weights: of other, skin, eyes, mouth.
+        data: folder of the artifacts.
     """
-    rows = [
-        _row(person, found, row, weights)
-        for person, found in zip(footage, matches, strict=True)
-        for row in _matched_rows(person, found)
-    ]
+    rows = []
+    for person in footage:
+        found = Matches(person.subject, person.clips[0].size, alignment, data)
+        rows += [_row(person, found, row, weights) for row in _matched_rows(person, found)]
     if rows:
         with whole_file(path) as part:
             part.write_bytes(encode_png(grid(rows)))
@@ -59,13 +65,15 @@ def _row(
 ) -> list[tuple[str, Image | None]]:
     clip, frame = footage.clips[footage.clip[row]].id, int(footage.frame[row])
     reference = matches.reference(clip, frame)
-    aligned, codes = matches.at(clip, frame, footage.driving.points[row])
-    picture = footage.picture(row)
+    points = footage.driving.points[row] * (matches.size / footage.size)
+    aligned, codes = matches.at(clip, frame, points)
+    stored = decode_jpeg(footage.pictures[footage.clip[row]].jpeg(frame))
+    picture = resize(stored, matches.size)
     name = f"{footage.subject.name} {frame}"
     return [
         (name, picture),
         (f"best reference: {TEMPLATES[reference]}", matches.images[reference]),
-        (f"I_m, {matches.alignment}", aligned),
+        (f"I_m, {matches.alignment}", np.where((codes == EMPTY)[..., None], _GREY, aligned)),
         (f"W, 0 to {max(weights):g}", heat(picture, codes, weights)),
     ]
 

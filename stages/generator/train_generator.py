@@ -74,7 +74,8 @@ def run() -> None:
         rate=training_run.schedule(phase.steps, params.warmup),
     )
     model.save(MODEL, {"unet": trained["unet"]}, sources, params)
-    style_sheet.draw(REPORT / "style_loss.png", inputs.footage, matches, vector)
+    sheet = REPORT / "style_loss.png"
+    style_sheet.draw(sheet, inputs.footage, phase.alignment, vector, training_run.DATA)
 
 
 def main() -> None:
