@@ -152,8 +152,9 @@ def set_neutral(image: Path) -> Portrait:
 
     params = section("clips", ClipsParams)
     as_it_was = "the neutral image is as it was"
-    if image.is_dir():
-        raise Problem(image, "expected a picture, found a folder", as_it_was)
+    if image.exists() and not image.is_file():
+        kind = "folder" if image.is_dir() else "device or pipe"
+        raise Problem(image, f"expected a picture, found a {kind}", as_it_was)
     if not image.is_file():
         raise MissingInput(image, "no such file", as_it_was)
     picture = load(image, decode_jpeg, as_it_was)

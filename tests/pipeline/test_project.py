@@ -286,6 +286,7 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
     [
         ("missing", "no such file"),
         ("folder", "found a folder"),
+        ("pipe", "found a device or pipe"),
         ("text", "expected a whole JPEG or PNG"),
         ("torn", "expected a whole JPEG or PNG"),
         ("wall", "found none"),
@@ -303,6 +304,8 @@ def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
     bad = Path("bad.png")
     if kind == "folder":
         bad.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(bad)
     elif kind == "text":
         bad.write_text("no picture")
     elif kind == "torn":
