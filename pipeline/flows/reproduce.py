@@ -32,6 +32,7 @@ from pipeline.runner import State
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 _REMOTE = "pipeline.remote"
+_ERROR = "ERROR: "  # as DVC says it, before it offers help on a last line
 
 
 @flow(name="reproduce", task_runner=ThreadPoolTaskRunner(), persist_result=False)
@@ -54,7 +55,8 @@ def reproduce(
 def _reproduce(stages: Sequence[str], jobs: int | None, ours: bool) -> "Told[Any]":
     store = remote.name()
     if store:
-        told = _from_remote.with_options(name=f"fetch from {store}")(return_state=True)
+        name = f"fetch from {store}"
+        told = _from_remote.with_options(name=name, task_run_name=name)(return_state=True)
         os.environ.pop(PULL, None)
         if told.name == "Completed":
             os.environ[PULL] = "1"
@@ -165,7 +167,8 @@ def _remotely(*arguments: str, stop: Any = None) -> "Told[Any]":
     for line in said:
         (logger.warning if code else logger.info)(line)
     if code:
-        return Completed(name="NotReached", message=said[-1] if said else f"ended with {code}")
+        errors = [line.removeprefix(_ERROR) for line in said if line.startswith(_ERROR)]
+        return Completed(name="NotReached", message=errors[0] if errors else f"ended with {code}")
     return Completed(message=said[-1] if said else "done")
 
 
