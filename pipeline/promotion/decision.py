@@ -98,22 +98,26 @@ class Decision:
         return "\n".join(lines).rstrip() + "\n"
 
 
+HEAD = ("rule", "metric", "who", "champion", "challenger", "gain, 95 %", "needed", "s", "met")
+
+
 def _table(rows: Sequence[Row]) -> list[str]:
-    head = ("rule", "metric", "who", "champion", "challenger", "gain, 95 %", "needed", "s", "met")
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for row in rows:
-        needed = f"{'>' if row.rule == 'better' else '≥'} {row.least:+g}"
-        numbers = ["", "", row.why, needed, ""]
-        if gain := row.gain:
-            interval = f"{gain.gain.mean:+.3f}"
-            if gain.seconds:
-                interval += f" [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
-            told = f"{interval} {row.why}".rstrip()
-            values = f"{gain.champion:.3f}", f"{gain.challenger:.3f}"
-            numbers = [*values, told, needed, str(gain.seconds or "")]
-        cells = [row.rule, row.metric, row.who, *numbers, "yes" if row.met else "no"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
+    return [*lines, *("| " + " | ".join(cells(row)) + " |" for row in rows), ""]
+
+
+def cells(row: Row) -> list[str]:
+    """Write a row of the decision's table, under `HEAD`."""
+    needed = f"{'>' if row.rule == 'better' else '≥'} {row.least:+g}"
+    numbers = ["", "", row.why, needed, ""]
+    if gain := row.gain:
+        interval = f"{gain.gain.mean:+.3f}"
+        if gain.seconds:
+            interval += f" [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
+        told = f"{interval} {row.why}".rstrip()
+        values = f"{gain.champion:.3f}", f"{gain.challenger:.3f}"
+        numbers = [*values, told, needed, str(gain.seconds or "")]
+    return [row.rule, row.metric, row.who, *numbers, "yes" if row.met else "no"]
 
 
 def decide(champion: Judged | None, challenger: Judged, rules: Rules) -> Decision:

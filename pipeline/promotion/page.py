@@ -1,10 +1,11 @@
 """The page of `idiolect compare`: one file of HTML beside the pictures, no script, no network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.promotion.decision import HEAD, Decision, cells
 from pipeline.writing import whole_file
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ table { border-collapse: collapse; } td, th { padding: .15rem .8rem; text-align:
 tr.d td { background: #fff6d6; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; margin-bottom: 1.5rem; }
 figure { margin: 0; } figcaption { color: #666; }
-img, video { width: 100%; border: 1px solid #ddd; }
-pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
+img { width: 100%; border: 1px solid #ddd; } video { width: 24rem; max-width: 100%; }
 """
+_NUMBERS = {HEAD.index(name) for name in ("champion", "challenger", "gain, 95 %", "needed", "s")}
 Shown = Iterable[tuple[str, list[str]]]
 
 
@@ -30,13 +31,12 @@ def write(path: Path, found: "Compared", pictures: Shown) -> None:
     first, second = map(escape, found.names)
     parts = [
         f"<h1>{first} → {second}</h1>",
-        _pairs("Params that differ", found.params, found.names),
+        _pairs("Params", found.params, found.names),
         _pairs("Videos a subject", found.videos, found.names),
         f"<p>Code of stages: {escape(', '.join(found.code) or 'the same')}.</p>",
     ]
     if found.decision:
-        told = escape(found.decision.markdown())
-        parts.append(f"<h2>By promotion.yaml</h2><pre>{told}</pre>")
+        parts.append(_decision(found.decision))
     parts += [_picture(name, copies, found.names) for name, copies in pictures]
     parts.append(_pairs("Metrics", found.metrics, found.names))
     if found.same:
@@ -50,14 +50,34 @@ def write(path: Path, found: "Compared", pictures: Shown) -> None:
 
 def _pairs(title: str, pairs: Mapping[str, tuple[str, str]], names: tuple[str, str]) -> str:
     if not pairs:
-        return f"<h2>{title}</h2><p>None.</p>"
-    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", *names))
-    rows = []
-    for name, (before, after) in pairs.items():
-        kind = ' class="d"' if before != after else ""
-        numbers = "".join(f'<td class="n">{escape(text)}</td>' for text in (before, after))
-        rows.append(f"<tr{kind}><td>{escape(name)}</td>{numbers}</tr>")
-    return f"<h2>{title}</h2><table><tr>{heads}</tr>{''.join(rows)}</table>"
+        return f"<h2>{title}</h2><p>The same.</p>"
+    rows = [
+        _row([name, *sides], marked=sides[0] != sides[1], numbers={1, 2})
+        for name, sides in pairs.items()
+    ]
+    return f"<h2>{title}</h2>{_table(['', *names], rows)}"
+
+
+def _decision(decision: Decision) -> str:
+    rows = [_row(cells(row), marked=not row.met, numbers=_NUMBERS) for row in decision.rows]
+    table = _table(HEAD, rows) if rows else ""
+    notes = [*decision.notes] if rows else [*decision.reasons[1:], *decision.notes]
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    headline = escape(decision.headline())
+    return f"<h2>By promotion.yaml</h2><p>{headline}.</p>{table}<ul>{listed}</ul>"
+
+
+def _table(head: Sequence[str], rows: Sequence[str]) -> str:
+    heads = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+
+
+def _row(texts: Sequence[str], *, marked: bool, numbers: Collection[int]) -> str:
+    """Write a row; columns of numbers are set flush right."""
+    kinds = (' class="n"' if i in numbers else "" for i in range(len(texts)))
+    tds = (f"<td{kind}>{escape(text)}</td>" for kind, text in zip(kinds, texts, strict=True))
+    kind = ' class="d"' if marked else ""
+    return f"<tr{kind}>{''.join(tds)}</tr>"
 
 
 def _picture(name: str, copies: list[str], names: tuple[str, str]) -> str:

@@ -364,6 +364,8 @@ def test_two_revisions_side_by_side(project: Path) -> None:
     assert "better than champion/1" in told
     page = Path("reports/compare/champion-1_champion-2/index.html")
     text = page.read_text()
+    assert "<tr><td>better</td><td>reconstruction.generator.psnr_face</td><td>ann</td>" in text
+    assert "| " not in text  # a table, and no markdown
     shown = re.findall(r'<img src="([^"]+)"', text)
     assert shown == ["a/evaluation/ann_frames.png", "b/evaluation/ann_frames.png"]
     pictures = [(page.parent / name).read_bytes() for name in shown]
