@@ -4,10 +4,20 @@ python -m pipeline.flows.server PORT
 """
 
 import os
+import socket
+import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from pipeline.lifeline import end_with_parent
 from pipeline.problems import Problem
+
+_PORT = 4200
+_START_SECONDS = 180.0
 
 
 def named() -> str:
@@ -27,6 +37,54 @@ def named() -> str:
             found = f"no server of Prefect's answers: {error}"
             raise Problem(address, found, "start it, or unset PREFECT_API_URL")
     return address
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Yield the address of the API that is named, or of a server that ends with the block.
+
+    Raises:
+        Problem: neither answers.
+    """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if address := named():
+        yield address
+        return
+    port = _free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            _await(api, process)
+            os.environ["PREFECT_API_URL"] = api
+            with temporary_settings({PREFECT_API_URL: api}):
+                yield api
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+            process.terminate()
+
+
+def _free_port() -> int:
+    """Return Prefect's usual port, or another where it is taken."""
+    for port in (_PORT, 0):
+        with socket.socket() as trial, suppress(OSError):
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(("127.0.0.1", port))
+            return int(trial.getsockname()[1])
+    raise Problem("127.0.0.1", "no port is free")
+
+
+def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
+            return
+        time.sleep(0.2)
+    raise Problem("the server of Prefect's", "did not start", "see `prefect server start`")
 
 
 def main(arguments: list[str]) -> None:

@@ -5,14 +5,7 @@ which ends with this process: an ephemeral one keeps no schedules.
 """
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +14,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline import one_run
 from pipeline.flows import overdue, server
@@ -30,8 +22,6 @@ from pipeline.problems import Problem
 from pipeline.subjects import check_name
 
 SERVED = Path(".idiolect/serve.lock")
-_PORT = 4200
-_START_SECONDS = 180.0
 
 
 def serve(
@@ -56,7 +46,7 @@ def serve(
     when = _schedule(schedule)
     check_name(subject)
     parameters = {"inbox_path": _absolute(inbox_path), "subject": subject}
-    with one_run.claimed(SERVED), _server() as api:
+    with one_run.claimed(SERVED), server.running() as api:
         print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
         _mend(subject)
         os.environ[SERVED_BY] = str(os.getpid())
@@ -97,45 +87,3 @@ def _mend(subject: str) -> None:
         deployment = client.read_deployment_by_name(f"{retrain.name}/{subject}")
         for name in overdue.mend(deployment.id):
             print(f"cut off before: {name}", flush=True)
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    """Yield the address of the API that is named, or of a server that ends with the block."""
-    if named := server.named():
-        yield named
-        return
-    port = _free_port()
-    api = f"http://127.0.0.1:{port}/api"
-    command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        try:
-            _await(api, process)
-            os.environ["PREFECT_API_URL"] = api
-            with temporary_settings({PREFECT_API_URL: api}):
-                yield api
-        finally:
-            os.environ.pop("PREFECT_API_URL", None)
-            process.terminate()
-
-
-def _free_port() -> int:
-    """Return Prefect's usual port, or another where it is taken."""
-    for port in (_PORT, 0):
-        with socket.socket() as trial, suppress(OSError):
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(("127.0.0.1", port))
-            return int(trial.getsockname()[1])
-    raise Problem("127.0.0.1", "no port is free")
-
-
-def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
-            return
-        time.sleep(0.2)
-    raise Problem("the server of Prefect's", "did not start", "see `prefect server start`")
