@@ -172,10 +172,10 @@ def _remotely(*arguments: str, stop: Any = None) -> "Told[Any]":
     return Completed(message=said[-1] if said else "done")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, ours: bool = True) -> int:
     """Run the flow for the stages that the command line names; return the exit code."""
-    server.named()
-    told = reproduce(arguments, return_state=True)
+    with server.running():
+        told = reproduce(arguments, ours=ours, return_state=True)
     print(told.message, file=sys.stderr if told.is_failed() else sys.stdout)
     return 0 if told.is_completed() else 1
 

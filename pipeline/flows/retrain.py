@@ -124,6 +124,6 @@ def decide() -> "Told[Any]":
 
 def run(inbox_path: str, subject: str, jobs: int | None) -> tuple[bool, str]:
     """Run the flow here and now; return whether it has completed, and what it says."""
-    server.named()
-    told = retrain(inbox_path, subject, jobs, return_state=True)
+    with server.running():
+        told = retrain(inbox_path, subject, jobs, return_state=True)
     return bool(told.is_completed()), f"{told.name}: {told.message}"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,37 @@ def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_told_in_one_line(
     assert why in told
     assert "\n" not in told
     assert (project.root / "reports/metrics.json").is_file()
+
+
+FLOW = """
+from pipeline.flows import reproduce
+raise SystemExit(reproduce.main([], ours=False))
+"""
+
+
+def until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_flow_that_is_killed(
+    small: Callable[..., Small], tmp_path: Path
+) -> None:
+    project = small("stages: {long: {cmd: touch begun && sleep 300, outs: [begun]}}")
+    flow = subprocess.Popen(
+        [sys.executable, "-c", FLOW],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(tmp_path / "prefect")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until((project.root / "begun").exists, 120)
+        assert len(project.processes()) > 3  # the server of Prefect's, the engine's, DVC, the stage
+    finally:
+        flow.kill()
+        flow.wait()
+    until(lambda: not project.processes(), 10)

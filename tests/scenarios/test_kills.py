@@ -10,20 +10,28 @@ import pytest
 from tests.scenarios.conftest import Project, clone
 
 KILLS, LONGEST = 20, 15.0  # seconds that a run has at most before something of it is killed
+ENGINE, FLOW = ("idiolect", "repro", "-j", "2"), ("python", "-m", "pipeline.flows.reproduce")
+SERVER_SECONDS = 10.0  # until a flow has one
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("seed", [1])
-def test_random_kills_change_no_hash(made: Project, tmp_path: Path, seed: int) -> None:
+def test_random_kills_change_no_hash(
+    made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    pytest.importorskip("prefect", reason="needs the extra `flows`")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     draw = random.Random(seed)
     again = clone(tmp_path / "project")
     again.run("idiolect", "preset", "tiny")
     killed = []
     while len(killed) < KILLS:
-        run = again.start("idiolect", "repro", "-j", "2")
+        command = draw.choice([ENGINE, FLOW])
+        run = again.start(*command)
+        least = SERVER_SECONDS if command is FLOW else 1.0
         try:
-            run.communicate(timeout=draw.uniform(1.0, LONGEST))
+            run.communicate(timeout=draw.uniform(least, least + LONGEST))
         except subprocess.TimeoutExpired:
             killed.append(kill_one(run, draw))
             run.communicate(timeout=600)
@@ -31,7 +39,7 @@ def test_random_kills_change_no_hash(made: Project, tmp_path: Path, seed: int) -
             assert run.returncode == 0
             break
     print(f"killed: {killed}")
-    again.run("idiolect", "repro", "-j", "2")
+    again.run(*ENGINE)
     assert again.lock() == made.lock()
     assert again.files("models/*", "data/**/*.parquet") == made.files(
         "models/*", "data/**/*.parquet"
@@ -39,7 +47,7 @@ def test_random_kills_change_no_hash(made: Project, tmp_path: Path, seed: int) -
 
 
 def kill_one(run: "subprocess.Popen[str]", draw: random.Random) -> str:
-    """Kill -9 a process of a run: the runner, the server, a DVC, a stage or a worker."""
+    """Kill -9 a process of a run: the runner or flow, a server, a DVC, a stage or a worker."""
     runner = psutil.Process(run.pid)
     victim = draw.choice([runner, *runner.children(recursive=True)])
     told = " ".join(victim.cmdline())[:60]
