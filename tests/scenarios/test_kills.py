@@ -23,9 +23,8 @@ def test_random_kills_change_no_hash(
     pytest.importorskip("prefect", reason="needs the extra `flows`")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     draw = random.Random(seed)
-    again = clone(tmp_path / "project")
-    again.run("idiolect", "preset", "tiny")
-    killed = []
+    again = fresh(tmp_path / "project")
+    killed: list[str] = []
     while len(killed) < KILLS:
         command = draw.choice([ENGINE, FLOW])
         run = again.start(*command)
@@ -37,13 +36,23 @@ def test_random_kills_change_no_hash(
             run.communicate(timeout=600)
         else:
             assert run.returncode == 0
-            break
+            ends_as(again, made)
+            again = fresh(tmp_path / f"project{len(killed)}")
     print(f"killed: {killed}")
     again.run(*ENGINE)
-    assert again.lock() == made.lock()
-    assert again.files("models/*", "data/**/*.parquet") == made.files(
-        "models/*", "data/**/*.parquet"
-    )
+    ends_as(again, made)
+
+
+def fresh(folder: Path) -> Project:
+    project = clone(folder)
+    project.run("idiolect", "preset", "tiny")
+    return project
+
+
+def ends_as(project: Project, made: Project) -> None:
+    assert project.lock() == made.lock()
+    files = ("models/*", "data/**/*.parquet")
+    assert project.files(*files) == made.files(*files)
 
 
 def kill_one(run: "subprocess.Popen[str]", draw: random.Random) -> str:
