@@ -30,6 +30,9 @@ from pipeline.lifeline import end_with_parent
 PACKET = 65536
 RAN, FAILED, RESTORED, UNCHANGED = 0, 1, 100, 101  # how a stage's process ends
 _PRELOADED = (
+    "configobj",
+    "dulwich.ignore",
+    "dulwich.worktree",
     "dvc.cachemgr",
     "dvc.data_cloud",
     "dvc.dependency.param",
@@ -48,6 +51,15 @@ _PRELOADED = (
     "dvc.stage.cache",
     "dvc.stage.loader",
     "dvc.stage.run",
+    "dvc.utils.strictyaml",
+    "dvc_data.hashfile._progress",
+    "dvc_data.hashfile.db.local",
+    "dvc_data.hashfile.status",
+    "fsspec.implementations.memory",
+    "pipeline.dag",
+    "pipeline.saved_lock",
+    "pyparsing",
+    "ruamel.yaml",
 )
 PULL = "IDIOLECT_PULL"  # set: what a stage restores may come from DVC's remote
 _LOCK_SECONDS = 0.02
@@ -120,7 +132,8 @@ class Server:
 def serve(runner: socket.socket) -> None:
     """Fork as the runner asks until it is gone."""
     for module in _PRELOADED:
-        __import__(module)
+        with suppress(ImportError):  # another release's; the stage that needs it loads it
+            __import__(module)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     heard, said = socket.socketpair()
     said.setblocking(False)
