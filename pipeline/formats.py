@@ -97,7 +97,8 @@ LEDGER = Format(
         Column(
             "lips_lead",
             "float32",
-            "how often more the followed lips move than the liveliest others'; NaN without others",
+            "how often more the followed lips move than the liveliest others'; NaN unless "
+            "another's were measured too in most samples, and move",
         ),
         Column("loudness", "float32", "RMS of the audio, full scale is 0", "dB"),
         Column(

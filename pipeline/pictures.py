@@ -76,8 +76,8 @@ def _decode(data: bytes, how: int) -> Image:
 
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
-    except cv2.error:  # more pixels than OpenCV allows
-        image = None
+    except cv2.error:
+        raise BadFormat("picture", "expected at most 2³⁰ pixels, found more") from None
     if image is None:
         found = f"found {len(data)} bytes that begin with {data[:8]!r}"
         raise BadFormat("picture", f"expected a whole JPEG or PNG, {found}")

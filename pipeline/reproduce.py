@@ -22,7 +22,7 @@ from pipeline.runner import DONE, Listener, Runner, State, Work
 from pipeline.writing import whole_file
 
 CHECKED = Path(".idiolect/params.checked")
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 def reproduce(
@@ -45,7 +45,8 @@ def reproduce(
         ours: look after versions.yaml and params.yaml first; a project of other stages has neither.
 
     Returns:
-        The exit code (0 only if all is done, 130 after Ctrl-C, 143 after SIGTERM), and the stages.
+        The exit code (0 only if all is done, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+            SIGHUP), and the stages.
 
     Raises:
         Problem: another run is at work, or params.yaml or the project cannot be read.
@@ -134,7 +135,8 @@ def _check() -> None:
 
     Once for the same text and the same weights in their folder.
     """
-    if CHECKED.is_file() and CHECKED.read_text() == _checked():
+    key = _checked()
+    if CHECKED.is_file() and CHECKED.read_text() == key:
         return
     command = [sys.executable, "-m", "pipeline.check"]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
@@ -142,7 +144,7 @@ def _check() -> None:
         lines = done.stderr.strip().splitlines() or ["pipeline.check ended without a word"]
         raise Problem(PARAMS, lines[-1].removeprefix("error: ").removeprefix(f"{PARAMS}: "))
     with whole_file(CHECKED) as part:
-        part.write_text(_checked())
+        part.write_text(key)
 
 
 def _checked() -> str:

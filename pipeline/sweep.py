@@ -115,13 +115,14 @@ def check(variant: Variant) -> None:
 
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
+    from omegaconf.errors import OmegaConfBaseException
 
     with tempfile.TemporaryDirectory() as folder:
         changed = Path(folder) / PARAMS
         shutil.copy(PARAMS, changed)
         try:  # as `dvc exp run` changes the file
             apply_overrides(changed, variant.changed())
-        except DvcException as error:
+        except (DvcException, OmegaConfBaseException) as error:
             said = str(error.__cause__ or error).splitlines()[0]
             raise BadParams(variant.name, f"cannot be read: {said}", "nothing was run") from None
         content = read(changed)

@@ -180,5 +180,7 @@ def _open(path: Path, fmt: Format) -> pq.ParquetFile:
         raise BadFormat(path, f"is not Parquet: {' '.join(str(error).split())}") from None
     if not file.schema_arrow.equals(arrow_schema(fmt)):
         file.close()
-        raise BadFormat(path, f"columns differ from {fmt.name} in docs/formats.md")
+        raise BadFormat(
+            path, f"columns differ from {fmt.name} in docs/formats.md", "run `dvc repro`"
+        )
     return file

@@ -67,7 +67,7 @@ def _schedule(told: str | timedelta) -> Any:
     try:
         return CronSchedule(cron=told, timezone=_zone())
     except ValueError:
-        found = f"expected five fields of cron, found {told!r}"
+        found = f"expected a schedule of cron, five fields, found {told!r}"
         raise Problem("--cron", found, "as in `0 3 * * *`, every night at three") from None
 
 

@@ -28,6 +28,7 @@ class Lips:
             self._mesh: Any = FaceMesh(
                 static_image_mode=True, max_num_faces=1, min_detection_confidence=FOUND
             )
+            self._mesh.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image, box: Box) -> float:
         """Measure the gap between the lips of the face in a box, over its height from the nasion.

@@ -1,7 +1,6 @@
 """The people of a shot, and which of them is followed: the speaker, as far as lips tell. Ours."""
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +13,7 @@ _ANOTHER = 1.0  # farther off than a head's own width, or twice as large: not th
 # stand still, under noise: 0.001 to 0.012.
 _LIVELIER = 2.0
 _MOVES = 0.008
+_AS_OFTEN = 0.95  # the share of the largest face's samples in which another is to be seen
 
 
 def follow(samples: list[list[Box]], lips: list[dict[Box, float]]) -> list[Box | None]:
@@ -24,17 +24,17 @@ def follow(samples: list[list[Box]], lips: list[dict[Box, float]]) -> list[Box |
         lips: of each how far its faces' lips are open, where that was measured.
 
     Returns:
-        The face of each sample, or None. The largest person is followed, unless another's lips
-        move, and twice as much: then that one speaks.
+        The face of each sample, or None. The largest person is followed, unless another is seen as
+        often, whose lips move, and twice as much: then that one speaks.
     """
     usual = _usual([boxes[0] for boxes in samples if boxes])
     if usual is None:
         return [None] * len(samples)
     followed = _nearest(samples, usual)
-    least = max(_LIVELIER * _moved(followed, lips), _MOVES)
-    for person in _other_people(samples, usual):
-        other = _nearest(samples, person)
-        if (moved := _moved(other, lips)) > least:
+    least = max(_LIVELIER * _moved(followed, lips), _MOVES)  # NaN, which none exceeds, if unknown
+    often = _AS_OFTEN * _seen(followed)
+    for other in _others(samples, usual):
+        if _seen(other) >= often and (moved := _moved(other, lips)) > least:
             followed, least = other, moved
     return followed
 
@@ -44,19 +44,29 @@ def lips_lead(
 ) -> float:
     """Return how often more the followed lips move than the liveliest others.
 
-    NaN where there are no others, or none whose lips move at all.
+    NaN unless another's lips were measured too in most of the samples, and move.
     """
     usual = _usual([box for box in followed if box is not None])
-    people = _other_people(samples, usual) if usual is not None else []
-    most = max((_moved(_nearest(samples, person), lips) for person in people), default=0.0)
-    return _moved(followed, lips) / most if most else math.nan
+    others = _others(samples, usual) if usual is not None else []
+    moved = [moves for moves in (_moved(other, lips) for other in others) if moves > 0]
+    return _moved(followed, lips) / max(moved) if moved else math.nan
 
 
-def _moved(followed: list[Box | None], lips: list[dict[Box, float]]) -> float:
-    return _movement(
+def _moved(person: list[Box | None], lips: list[dict[Box, float]]) -> float:
+    """Return the mean change of a person's lips from one sample to the next, 0.2 s later.
+
+    NaN unless it is known for half of the samples.
+    """
+    openings = [
         seen.get(box, math.nan) if box is not None else math.nan
-        for box, seen in zip(followed, lips, strict=True)
-    )
+        for box, seen in zip(person, lips, strict=True)
+    ]
+    known = [abs(b - a) for a, b in pairwise(openings) if math.isfinite(b - a)]
+    return float(np.mean(known)) if len(known) * 2 >= len(openings) - 1 > 0 else math.nan
+
+
+def _seen(person: list[Box | None]) -> int:
+    return sum(box is not None for box in person)
 
 
 def _nearest(samples: list[list[Box]], usual: Box) -> list[Box | None]:
@@ -81,10 +91,10 @@ def _usual(boxes: list[Box]) -> Box | None:
     return _median(max(_people(boxes), key=len))
 
 
-def _other_people(samples: list[list[Box]], usual: Box) -> list[Box]:
-    """Return where the others usually are who are seen in most of the samples."""
+def _others(samples: list[list[Box]], usual: Box) -> list[list[Box | None]]:
+    """Return the faces of each of the others, a list a person."""
     rest = [box for boxes in samples for box in boxes if _apart(box, usual) >= _ANOTHER]
-    return [_median(boxes) for boxes in _people(rest) if len(boxes) * 2 > len(samples)]
+    return [_nearest(samples, _median(boxes)) for boxes in _people(rest)]
 
 
 def _people(boxes: list[Box]) -> list[list[Box]]:
@@ -105,9 +115,3 @@ def _median(boxes: list[Box]) -> Box:
 def _apart(box: Box, usual: Box) -> float:
     across, down = (abs(a - b) / usual.side for a, b in zip(box.centre, usual.centre, strict=True))
     return max(across, down, abs(math.log2(box.side / usual.side)))
-
-
-def _movement(openings: Iterable[float]) -> float:
-    """Return the mean change from one opening to the next, 0.2 s later; 0 where none is known."""
-    known = [abs(b - a) for a, b in pairwise(openings)]
-    return float(np.mean([change for change in known if math.isfinite(change)] or [0.0]))

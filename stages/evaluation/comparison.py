@@ -46,6 +46,9 @@ class Estimate:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
+_UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+
+
 def estimate(values: Floats, blocks: NDArray[Any]) -> Estimate:
     """Average values and draw whole blocks again, 2000 times, for the 95 % interval.
 
@@ -58,7 +61,7 @@ def estimate(values: Floats, blocks: NDArray[Any]) -> Estimate:
     """
     known = np.isfinite(values)
     if not known.any():
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return _UNKNOWN
     counted = np.stack([values[known], np.ones(known.sum())], axis=1)
     sums = redrawn(counted, blocks[known])
     low, high = np.quantile(sums[:, 0] / sums[:, 1], (0.025, 0.975))
@@ -116,8 +119,8 @@ def rows(runs: Mapping[str, Table], fps: float) -> list[dict[str, str]]:
                 for title, measure in (("to I_m", matched), ("to the truth", true)):
                     row[title] = str(_mean(frames, subject, measure, fps)) if measure else ""
                     told = measure and frames is not first
-                    change = _change(frames, first, subject, measure, fps) if told else ""
-                    row[f"change {title}"] = str(change)
+                    change = _change(frames, first, subject, measure, fps) if told else None
+                    row[f"change {title}"] = str(change or ("of other frames" if told else ""))
                 found.append(row)
             if matched:
                 own = str(estimate(truth[matched], blocks_of(truth, fps)))
@@ -134,9 +137,11 @@ def _mean(frames: Table, subject: str, measure: str, fps: float) -> Estimate:
     return estimate(own[measure], blocks_of(own, fps))
 
 
-def _change(frames: Table, first: Table, subject: str, measure: str, fps: float) -> Estimate:
-    """Average what a measure changes against the first run, frame by frame."""
+def _change(frames: Table, first: Table, subject: str, measure: str, fps: float) -> Estimate | None:
+    """Average what a measure changes against the first run, frame by frame; None of others."""
     own, base = (of_answer(table, subject, "generator") for table in (frames, first))
+    if not all(np.array_equal(own[name], base[name]) for name in ("clip", "frame")):
+        return None
     return estimate(own[measure] - base[measure], blocks_of(base, fps))
 
 
@@ -168,7 +173,9 @@ def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
         means = {m: [_mean(f, subject, m, fps) for f in runs.values()] for m in _DRAWN}
         _panel(column[0], names, means)
         if others:
-            changes = {m: [_change(f, first, subject, m, fps) for f in others] for m in _DRAWN}
+            changes = {
+                m: [_change(f, first, subject, m, fps) or _UNKNOWN for f in others] for m in _DRAWN
+            }
             _panel(column[1], names[1:], changes)
             column[1].axhline(0, color="#444444", lw=0.8)
     axes[0, 0].set_ylabel("mean L1, grey levels")
@@ -180,7 +187,7 @@ def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
         frameon=False,
     )
     if others:
-        axes[1, 0].set_ylabel(f"change against\n{names[0]}")
+        axes[1, 0].set_ylabel("change against the first run")
     with whole_file(path) as part:
         figure.savefig(part, format="png", metadata={"Software": None})
 
@@ -204,6 +211,7 @@ def _panel(axis: Any, names: list[str], found: Mapping[str, list[Estimate]]) -> 
                 capsize=2,
                 label=f"{region} {what}",
             )
-    axis.set_xticks(places, names, rotation=20, ha="right", rotation_mode="anchor", fontsize=7)
+    broken = [name.replace(" ", "\n") for name in names]
+    axis.set_xticks(places, broken, rotation=20, ha="right", rotation_mode="anchor", fontsize=7)
     axis.set_xlim(-0.6, len(names) - 0.4)
     axis.grid(alpha=0.3, axis="y")

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.formats import TEMPLATES
 from pipeline.pictures import decode_jpeg
+from pipeline.words import plain
 from pipeline.writing import whole_file
 from stages.references.descriptors import NAMES, Floats
 from stages.references.person import Person
@@ -63,7 +64,7 @@ def figure_of(
     from matplotlib.figure import Figure
 
     faces = max(len(candidates) for candidates in picked)
-    lines = max(len(wrap(clip.id, _LINE)) for clip in person.clips)
+    lines = max(len(_named(clip.id)) for clip in person.clips)
     size = (3.6 + 1.45 * faces, 9.0 + 0.4 * lines)  # four rows, a tenth for each line in each
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -152,8 +153,12 @@ def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen:
     )
     raw = person.amplitude[candidate.row]
     clip = person.clips[int(person.clip[candidate.row])].id
-    where = [*wrap(clip, _LINE), f"frame {person.frame[candidate.row]}  d {candidate.distance:.2f}"]
+    where = [*_named(clip), f"frame {person.frame[candidate.row]}  d {candidate.distance:.2f}"]
     axis.set_title("\n".join(where), fontsize=6, parse_math=False)
     axis.set_xlabel(f"open {raw[0]:.3f}  wide {raw[1]:.3f}\npress {raw[3]:.3f}", fontsize=6)
     for spine in axis.spines.values():
         spine.set(color="#c1121f" if chosen else "#bbbbbb", linewidth=3 if chosen else 0.5)
+
+
+def _named(clip: str) -> list[str]:
+    return wrap(plain(clip), _LINE)

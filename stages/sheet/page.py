@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.formats import REGIONS
+from pipeline.words import plain, wrapped
 from pipeline.writing import whole_file
 from stages.sheet.found import Found, Row
 from stages.sheet.pictures import COLOURS, strip
-from stages.sheet.words import plain, wrapped
 from stages.speech.sync import LONGEST_LAG
 
 DRAWN = 12  # clips with pictures

@@ -96,8 +96,23 @@ def test_who_moves_the_lips_is_followed_though_smaller() -> None:
     for both_speak_or_none in (lips(0.02, 0.03), lips(0.001, 0.007)):
         assert follow(samples, both_speak_or_none) == [silent] * 10
     assert lips_lead(samples, [silent] * 10, lips(0.02, 0.03)) == pytest.approx(2 / 3)
-    seldom = [[silent]] * 6 + [[silent, speaks]] * 4
-    assert follow(seldom, lips(0.0, 0.1)) == [silent] * 10
+    comes = [[silent]] + [[silent, speaks]] * 9
+    assert follow(comes, lips(0.0, 0.1)) == [silent] * 10
+    twice = [[silent, speaks, Box(410, 125, 61)]] * 5 + [[silent]] * 5
+    assert follow(twice, lips(0.0, 0.1)) == [silent] * 10
+
+
+def test_lips_that_are_seldom_measured_decide_nothing() -> None:
+    silent, poster = Box(100, 100, 80), Box(400, 120, 60)
+    samples = [[silent, poster]] * 10
+    nan = float("nan")
+    speaks = [0.01 * (i % 2) for i in range(10)]
+    once = [{silent: speaks[i], poster: 0.2 * i if i in (3, 4) else nan} for i in range(10)]
+    assert follow(samples, once) == [silent] * 10
+    assert np.isnan(lips_lead(samples, [silent] * 10, once))
+    unknown = [{silent: nan, poster: speaks[i]} for i in range(10)]
+    assert follow(samples, unknown) == [silent] * 10
+    assert np.isnan(lips_lead(samples, [silent] * 10, unknown))
     assert np.isnan(lips_lead([[silent]], [silent], [{}]))
 
 

@@ -75,6 +75,18 @@ def test_the_table_is_narrow_and_has_a_row_a_subject_region_and_run():
     assert max(map(len, lines)) < 140
 
 
+def test_runs_of_other_frames_are_not_paired(tmp_path):
+    base, other = scores(0.0), scores(0.5)
+    other["frame"] = other["frame"][::-1].copy()
+    fewer = {name: np.concatenate([c[:150], c[200:]]) for name, c in scores(0.5).items()}
+    runs = {"one": base, "other": other, "fewer": fewer}
+    found = [row for row in comparison.rows(runs, FPS) if row["region"] == "mouth"]
+    assert [row.get("change to I_m") for row in found[1:3]] == ["of other frames"] * 2
+    assert found[0]["change to I_m"] == ""
+    comparison.plot(tmp_path / "plot.png", runs, FPS)
+    assert load(tmp_path / "plot.png").ndim == 3
+
+
 def test_the_truths_row_tells_its_distance_to_the_match_alone():
     rows = comparison.rows({"five": scores(1.0)}, FPS)
     truths = [row for row in rows if row["run"] == "truth"]

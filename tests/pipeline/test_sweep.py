@@ -57,6 +57,7 @@ def test_a_param_without_values_is_told() -> None:
         ("style_generator.alignment=meshes", "style_generator.alignment: .* found 'meshes'"),
         ("lambda_sp=1,nan", "lambda_sp: expected a number"),
         ("lambda_sp={1", "cannot be read"),
+        ("lambda_sp=${x}", "cannot be read: .* 'x' not found"),
         ("style_mapping.perceptual=vgg20", "vgg20: no perceptual network"),
     ],
 )

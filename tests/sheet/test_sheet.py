@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import faces, pictures, tables
+from pipeline import faces, pictures, tables, words
 from pipeline.formats import FRAMES, LANDMARKS, LEDGER, MEL, PARSING, PHONES, SYNC
 from pipeline.problems import MissingInput
 from pipeline.subjects import Subject
 from stages.clips.extract import _row
-from stages.sheet import page, words
+from stages.sheet import page
 from stages.sheet.__main__ import drawn, main, run
 
 SEEN = Subject("seen", "s")

@@ -1,4 +1,4 @@
-"""Words that a page can show, whatever is in them, in lines of a length."""
+"""Words that a picture can show, whatever is in them, in lines of a length."""
 
 import textwrap
 from functools import cache
@@ -15,7 +15,7 @@ def _font() -> Any:
 
 
 def plain(text: str) -> str:
-    r"""Write what the page's font lacks as \u4e2d, so that no name becomes a row of boxes."""
+    r"""Write what a picture's font lacks as \u4e2d, so that no name becomes a row of boxes."""
     return "".join(c if _shown(c) else c.encode("unicode_escape").decode() for c in text)
 
 
