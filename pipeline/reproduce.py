@@ -122,7 +122,10 @@ def _stopped_by_signals(runner: Runner) -> Iterator[list[signal.Signals]]:
         came.append(signal.Signals(number))
         runner.stop()
 
-    kept = {number: signal.signal(number, stop) for number in _CODES}
+    heard = set(_CODES)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
+        heard.remove(signal.SIGHUP)
+    kept = {number: signal.signal(number, stop) for number in heard}
     try:
         yield came
     finally:

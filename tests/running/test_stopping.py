@@ -111,6 +111,7 @@ def victims(project: Small, run: "subprocess.Popen[str]") -> dict[str, list[psut
     [
         ("runner", signal.SIGINT, 130),
         ("runner", signal.SIGTERM, 143),
+        ("runner", signal.SIGHUP, 129),
         ("runner", signal.SIGKILL, -9),
         ("server", signal.SIGKILL, 1),
         ("dvc", signal.SIGKILL, 1),
@@ -180,3 +181,20 @@ def test_a_stage_ends_with_a_dvc_that_is_killed_whatever_the_shell(
     until(lambda: (busy.root / "working1").exists())
     run.kill()
     until(lambda: not busy.processes(), 10)
+
+
+@pytest.mark.slow
+def test_a_run_under_nohup_outlives_its_terminal(
+    busy: Small, began: list["subprocess.Popen[str]"]
+) -> None:
+    kept = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children take over
+    try:
+        run = busy.start()
+    finally:
+        signal.signal(signal.SIGHUP, kept)
+    began.append(run)
+    until(lambda: works(busy))
+    run.send_signal(signal.SIGHUP)
+    (busy.root / "quick").touch()
+    time.sleep(1)
+    assert run.poll() is None
