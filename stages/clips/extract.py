@@ -170,9 +170,10 @@ def _write_frames(
     with tables.writer(path, FRAMES, second) as add:
         previous, jpeg = None, b""
         rows: list[tuple[int, float, bytes]] = []
-        for index, (time, image) in enumerate(media.at_rate(source, params.fps, start, count)):
+        shown = media.at_rate(source, params.fps, start, count)
+        for index, (time, image) in enumerate(ahead(_windows(shown, crop, params.size))):
             if previous is None or time != previous:
-                jpeg = encode_jpeg(crop.cut(image, params.size), params.jpeg_quality)
+                jpeg = encode_jpeg(image, params.jpeg_quality)
                 previous = time
             rows.append((index, time, jpeg))
             if len(rows) == second:
@@ -180,6 +181,17 @@ def _write_frames(
                 rows = []
         if rows:
             add(_columns(rows))
+
+
+def _windows(
+    shown: Iterator[tuple[float, Image]], crop: Window, size: int
+) -> Iterator[tuple[float, Image]]:
+    """Cut the window out of each picture, once where one is held; yield (time in s, window)."""
+    previous, part = None, None
+    for time, image in shown:
+        if part is None or time != previous:
+            previous, part = time, crop.cut(image, size)
+        yield time, part
 
 
 def _columns(rows: list[tuple[int, float, bytes]]) -> dict[str, Any]:

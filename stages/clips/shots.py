@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ SAMPLE_SECONDS = 0.2
 _CLOSER = 3  # every third of these is looked at closely
 _PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
-_SMALL_WIDTH = 160
+_SMALL_WIDTH = 160  # at least; a whole number of pixels make one, which is fast
 
 
 class _Sample(NamedTuple):
@@ -71,32 +72,45 @@ def shots(
     """
     found: list[Shot] = []
     times: list[float] = []
-    looks: list[_Sample] = []
+    looks: list[Future[_Sample]] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
     count = 0
-    for time, image in frames:
-        hole = bool(found) and time - last > _HOLE_SECONDS
-        if not found or hole:
-            if found:
-                found[-1].end = _end(found[-1].start, last, count, step)
-                cuts = _Cuts(ratio, change)
-            found.append(Shot(time, time))
-            due, count = time, 0
-        count += 1
-        times.extend(cuts(time, image))
-        if time >= due - 1e-6:
-            boxes = faces(image)
-            closer = look if len(looks) % _CLOSER == 0 else None
-            seen = {box: closer(image, box) for box in boxes[:_PEOPLE]} if closer else {}
-            several = boxes[:_PEOPLE] if opening and len(boxes) > 1 else []
-            lips = {box: opening(image, box) for box in several} if opening else {}
-            looks.append(_Sample(time, boxes, seen, lips, margins(image)))
-            due = time + SAMPLE_SECONDS
-        last = time
+    with ThreadPoolExecutor(1) as beside:  # faces are looked for while the next frames are decoded
+        for time, image in frames:
+            hole = bool(found) and time - last > _HOLE_SECONDS
+            if not found or hole:
+                if found:
+                    found[-1].end = _end(found[-1].start, last, count, step)
+                    cuts = _Cuts(ratio, change)
+                found.append(Shot(time, time))
+                due, count = time, 0
+            count += 1
+            times.extend(cuts(time, image))
+            if time >= due - 1e-6:
+                closer = look if len(looks) % _CLOSER == 0 else None
+                if looks:
+                    looks[-1].result()  # one picture waits at most: memory does not grow
+                looks.append(beside.submit(_sample, time, image, faces, closer, opening))
+                due = time + SAMPLE_SECONDS
+            last = time
     if found:
         found[-1].end = _end(found[-1].start, last, count, step)
-    return list(_split(found, times, looks))
+    return list(_split(found, times, [one.result() for one in looks]))
+
+
+def _sample(
+    time: float,
+    image: Image,
+    faces: Callable[[Image], list[Box]],
+    look: Look | None,
+    opening: Opening | None,
+) -> _Sample:
+    boxes = faces(image)
+    near = boxes[:_PEOPLE]
+    seen = {box: look(image, box) for box in near} if look else {}
+    lips = {box: opening(image, box) for box in near} if opening and len(near) > 1 else {}
+    return _Sample(time, boxes, seen, lips, margins(image))
 
 
 def _end(start: float, last: float, count: int, step: float) -> float:
@@ -140,11 +154,19 @@ class _Cuts:
         """Return the times of cuts that this frame makes certain."""
         from scenedetect import FrameTimecode
 
-        height, width = image.shape[:2]
-        if width > _SMALL_WIDTH:
-            image = resize(image, (max(2, round(height * _SMALL_WIDTH / width)), _SMALL_WIDTH))
+        image = _small(image)
         self._times.append(time)
         code = FrameTimecode(self._count, 25.0)
         self._count += 1
         found = self._detector.process_frame(code, image[..., ::-1])
         return [self._times[cut.frame_num - self._count] for cut in found]
+
+
+def _small(image: Image) -> Image:
+    """Scale a picture to about 160 pixels of width; what is left over at right and bottom goes."""
+    height, width = image.shape[:2]
+    times = min(width // _SMALL_WIDTH, height // 2)
+    if times < 2:
+        return image
+    rows, columns = height // times, width // times
+    return resize(image[: rows * times, : columns * times], (rows, columns))
