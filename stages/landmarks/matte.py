@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from pipeline.native import quiet
 from pipeline.pictures import Image
 
+PERSON = 0.5
+
 
 class Matte:
     """MediaPipe's selfie segmentation (256 × 256, Apache-2.0, weights in the wheel)."""
@@ -19,7 +21,11 @@ class Matte:
 
     def __call__(self, image: Image) -> NDArray[np.bool_]:
         """Tell for each pixel of an RGB frame, (H, W, 3), whether it is the person, (H, W)."""
-        return np.asarray(self.network.process(image).segmentation_mask) > 0.5
+        return self.soft(image) > PERSON
+
+    def soft(self, image: Image) -> NDArray[np.float32]:
+        """Tell how sure it is that a pixel is the person, 0 to 1, (H, W); above PERSON it is."""
+        return np.array(self.network.process(image).segmentation_mask, np.float32)
 
     def close(self) -> None:
         """Let go of the network."""

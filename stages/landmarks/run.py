@@ -31,6 +31,7 @@ def run(
         keys = {clip.id: _key(clip, params, weights) for clip in found}
         new = [clip for clip in found if not items.fetch(keys[clip.id], part / f".{clip.id}")]
         chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
+        chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first: no core waits
         work = part / ".work"
         seen = [(clip, span, params, _piece(work, clip, span)) for clip, span in chunks]
         for _ in each(parallel.run(see, seen), f"landmarks {subject}", len(seen)):

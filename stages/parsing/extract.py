@@ -1,5 +1,6 @@
 """A clip's chunks: from its frames and landmarks to its label maps."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from pipeline.formats import LANDMARKS, PARSING
 from pipeline.pictures import Frames, Image, encode_png
 from pipeline.problems import BadFormat
 from stages.clips.ledger import Clip
-from stages.landmarks.matte import Matte
+from stages.landmarks.matte import PERSON, Matte
 from stages.parsing.mesh import draw
 from stages.parsing.params import ParsingParams
 from stages.parsing.regions import areas
 
 TABLE = "parsing.parquet"
+_MATTE_SECONDS = 0.16  # between two mattes; blended, they waver less than one a frame does
 
 
 def parse(
@@ -38,16 +40,17 @@ def parse(
         raise BadFormat(landmarks, expected, "run `dvc repro`")
     found = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"], *span)
     matte, one = Matte(), _parser(params)
-    second = max(1, round(clip.fps))
     first, end = span
+    step, second = (max(1, round(seconds * clip.fps)) for seconds in (_MATTE_SECONDS, 1.0))
+    pictures = _with_mattes(frames, span, matte, step)
     with tables.writer(piece, PARSING, second) as add:
         for start in range(first, end, second):
             chosen = range(start, min(start + second, end))
             maps = []
-            for i in chosen:
-                image, row = frames[i], i - first
+            for i, (image, person) in zip(chosen, pictures, strict=False):
+                row = i - first
                 face = (found["points"][row], found["oval"][row]) if found["valid"][row] else None
-                maps.append(one(image, matte(image), face))
+                maps.append(one(image, person, face))
             add(
                 {
                     "frame": list(chosen),
@@ -56,6 +59,27 @@ def parse(
                 }
             )
     matte.close()
+
+
+def _with_mattes(
+    frames: Frames, span: tuple[int, int], matte: Matte, step: int
+) -> Iterator[tuple[Image, NDArray[np.bool_]]]:
+    """Yield a chunk's pictures, each with its matte, (H, W).
+
+    The first picture, each `step`th and the last have their own; between two it is blended.
+    """
+    before = np.zeros(0, np.float32)
+    waiting: list[Image] = []
+    first, end = span
+    for i in range(first, end):
+        waiting.append(frames[i])
+        if (i - first) % step and i != end - 1:
+            continue
+        now = matte.soft(waiting[-1])
+        for place, one in enumerate(waiting, 1):
+            share = np.float32(place / len(waiting))
+            yield one, (now if place == len(waiting) else before + share * (now - before)) > PERSON
+        before, waiting = now, []
 
 
 def assemble(pieces: list[Path], fps: float, folder: Path) -> None:

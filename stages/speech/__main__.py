@@ -93,12 +93,15 @@ def _all(
     }
     new = [clip for clip in clips if not items.fetch(keys[clip.id], work / clip.id)]
     scratch = work / ".new"
+    cuts = [(clip, cut) for clip in new for cut in pieces(*_sound(clip.audio))]
     tasks: list[tuple[Any, ...]] = [
+        (_heard, clip, cut, params.recogniser == "words") for clip, cut in cuts
+    ]
+    # Short work last, so that no core waits long for another.
+    tasks += [
         (measured, clip, _span(clip, subject), _marks(marks, clip), scratch / clip.id)
         for clip in new
     ]
-    cuts = [(clip, cut) for clip in new for cut in pieces(*_sound(clip.audio))]
-    tasks += [(_heard, clip, cut, params.recogniser == "words") for clip, cut in cuts]
     done = progress.each(parallel.run(_do, tasks), f"speech {subject}", len(tasks))
     words: dict[str, list[list[Word]]] = {clip.id: [] for clip in new}
     for task, found in zip(tasks, done, strict=True):
