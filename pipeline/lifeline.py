@@ -1,7 +1,7 @@
 """Processes that end with the one that started them, however that one ends.
 
 DVC that is killed leaves its stage running, and the next `dvc repro` would run beside it. So every
-process that runs a stage, its joblib workers too, asks the kernel to be killed with its parent.
+process that runs a stage, its workers too, asks the kernel to be killed with its parent.
 """
 
 import ctypes

@@ -7,11 +7,15 @@ libraries inside a piece use one thread: so that the bytes are the same wherever
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import chdir
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline import forking
 from pipeline.cores import cores
 from pipeline.problems import MissingInput, Problem
 
@@ -40,35 +44,40 @@ def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]
     Without a cluster there are as many workers as cores and never more than tasks; a single one is
     this process itself.
     """
-    from joblib import Parallel, delayed
-
     if not tasks:
         return
-    call, home = delayed(_at), Path.cwd()
-    with ExitStack() as stack:
-        if address := os.environ.get(CLUSTER, ""):
-            stack.enter_context(_cluster(address))
-            pool = Parallel(return_as="generator", n_jobs=-1, pre_dispatch="all")
-        else:
-            jobs = max(1, min(len(tasks), cores()))
-            pool = Parallel(return_as="generator", **_local(jobs))
-        yield from pool(call(home, work, task) for task in tasks)
+    call, jobs = partial(_at, Path.cwd(), work), min(len(tasks), cores())
+    if address := os.environ.get(CLUSTER, ""):
+        yield from _on_cluster(address, call, tasks)
+    elif jobs == 1:
+        yield from map(call, tasks)
+    else:
+        yield from _side_by_side(jobs, call, tasks)
 
 
-def _local(jobs: int) -> dict[str, Any]:
-    # With one worker joblib runs in this process; a crash in a network is then ours.
-    return {"n_jobs": jobs, "backend": "loky"} if jobs > 1 else {"n_jobs": 1}
+def _side_by_side(
+    jobs: int, call: Callable[[tuple[Any, ...]], T], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[T]:
+    """Call in so many processes of this machine."""
+    try:
+        with ProcessPoolExecutor(jobs, forking.context()) as pool:
+            yield from pool.map(call, tasks)
+    except BrokenProcessPool:
+        found = "a worker process was killed, as where memory is full"
+        raise Problem("this machine", found, "run again; IDIOLECT_CORES=1 takes less") from None
 
 
-@contextmanager
-def _cluster(address: str) -> Iterator[None]:
-    """Let joblib work on the workers of a Dask cluster."""
-    from joblib import parallel_config
+def _on_cluster(
+    address: str, call: Callable[[tuple[Any, ...]], T], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[T]:
+    """Call on the workers of a Dask cluster, by joblib."""
+    from joblib import Parallel, delayed, parallel_config
 
     with _client(address) as client:
         _workers(client, address)
         with parallel_config(backend="dask", client=client, wait_for_workers_timeout=5):
-            yield
+            pool = Parallel(return_as="generator", n_jobs=-1, pre_dispatch="all")
+            yield from pool(delayed(call)(task) for task in tasks)
 
 
 def cluster_facts() -> str:

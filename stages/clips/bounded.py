@@ -3,9 +3,6 @@
 On a malformed file a decoder can hang, fill the memory or crash. So each piece of work gets a
 process, which its parent watches and, over a limit, kills with its whole group: that costs its own
 result and no other. Time is the processor's, which does not depend on what else a machine does.
-
-Processes fork from a server that has imported other people's heavy libraries (0.1 s instead of 2 s
-each). Our own modules are imported by each, so that it runs the code of its parent and no other.
 """
 
 import errno
@@ -17,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import current_process, get_context
+from multiprocessing import current_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
@@ -25,19 +22,9 @@ from typing import Any
 import cv2
 import psutil
 
+from pipeline import forking
 from pipeline.problems import Problem
 
-_HEAVY = [
-    "av",
-    "cv2",
-    "mediapipe.python.solutions.face_detection",
-    "mediapipe.python.solutions.face_mesh",
-    "numpy",
-    "psutil",
-    "pyarrow.parquet",
-    "pydantic",
-    "scenedetect.detectors",
-]
 _LOOK_SECONDS = 0.1
 _LONGEST = 500  # characters of a reason
 _OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
@@ -114,8 +101,7 @@ class _Process:
     """A running piece of work, and what has been heard and seen of it."""
 
     def __init__(self, number: int, work: Callable[..., None], limits: Limits) -> None:
-        context = get_context("forkserver")
-        context.set_forkserver_preload(_HEAVY)
+        context = forking.context()
         self.heard, said = context.Pipe()
         self.process = context.Process(target=_work, args=(work, said), daemon=True)
         try:

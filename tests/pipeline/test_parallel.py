@@ -1,6 +1,7 @@
 """Work side by side gives the same as one after the other, and a cluster that is not there is told."""
 
 import os
+import signal
 import socket
 import sys
 from itertools import pairwise
@@ -29,6 +30,12 @@ def refuses(number: int) -> int:
     return number
 
 
+def dies(number: int) -> int:
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 @given(st.integers(0, 200_000), st.sampled_from([5.0, 23.976, 25.0, 29.97, 60.0]))
 def test_chunks_cover_a_clip_and_begin_at_whole_seconds(frames: int, fps: float) -> None:
     chunks = parallel.spans(frames, fps)
@@ -51,6 +58,12 @@ def test_results_come_in_order_from_the_folder_of_the_caller_with_one_thread_eac
 def test_a_problem_of_one_piece_reaches_the_caller_with_its_words(workdir: Path) -> None:
     with pytest.raises(BadFormat, match="piece 2: expected a number, found two; count"):
         list(parallel.run(refuses, [(i,) for i in range(4)]))
+
+
+def test_a_worker_that_is_killed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    with pytest.raises(Problem, match="a worker process was killed, as where memory is full"):
+        list(parallel.run(dies, [(i,) for i in range(4)]))
 
 
 @pytest.mark.slow

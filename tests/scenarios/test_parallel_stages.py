@@ -21,8 +21,8 @@ from stages.landmarks.mesh import MeshBackend
 from stages.landmarks.run import run as find
 from stages.parsing.params import ParsingParams
 from stages.parsing.run import run as parse
-from stages.speech.__main__ import run as listen
 from stages.speech.params import SpeechParams
+from stages.speech.run import run as listen
 from tests.landmarks.conftest import REPO, SUBJECT, astronaut, write_subject
 from tests.landmarks.test_landmarks_stage import PARAMS
 

@@ -18,8 +18,8 @@ from stages.landmarks.run import run as find_landmarks
 from stages.parsing.params import ParsingParams
 from stages.parsing.run import run as parse
 from stages.sheet.__main__ import run as draw
-from stages.speech.__main__ import run as listen
 from stages.speech.params import SpeechParams
+from stages.speech.run import run as listen
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 SEEN = Subject("seen", "s")

@@ -14,8 +14,8 @@ from pipeline.params import Training
 from pipeline.problems import BadFormat, MissingInput
 from pipeline.subjects import Subject
 from pipeline.wav import write_wav
-from stages.speech import __main__ as speech
 from stages.speech import apc, features, mel, train_audio
+from stages.speech import run as speech
 from stages.speech.params import AudioParams, SpeechParams
 from stages.speech.sync import LEAD
 
