@@ -17,6 +17,7 @@ from stages.speech.mel import RATE, Floats, Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
+STATES = 1500  # kept at once; pocketsphinx's 30,000 take twice the time (bench/phone_error.py)
 _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
 _MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
@@ -225,7 +226,7 @@ def _grouped(words: list[Word]) -> list[Phone]:
 def _word_decoder() -> Any:
     from pocketsphinx import Decoder
 
-    return Decoder(cmn="batch", loglevel="FATAL")
+    return Decoder(cmn="batch", loglevel="FATAL", maxhmmpf=STATES)
 
 
 @cache

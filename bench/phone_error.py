@@ -1,0 +1,100 @@
+"""How many phones are recognised wrongly, and what it costs, against the sample's own phones.
+
+    python bench/phone_error.py      # two minutes
+
+Both sample people's scripts in both styles, 40 s each, spoken and sung; the voice tells when each
+phone begins and ends. Side by side: the recogniser as it is, with all the states that pocketsphinx
+keeps at once, and phones alone, as `speech.recogniser: phones` has it.
+
+errors: phones that are wrong, missing or too many, per phone spoken (edit distance).
+time: share of 10 ms steps of speech that have the right phone.
+track: correlation of what the motion model reads, how much of each phone sounds when.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from stages.sample.speech import speak
+from stages.speech import phones
+from stages.speech.phone_track import PhoneTrack
+
+PEOPLE = [(identity, style) for identity in "ab" for style in ("calm", "lively")]
+SECONDS, FPS = 40.0, 25.0
+ALL_STATES = 30_000
+
+
+def main() -> None:
+    """Print a row a way of recognising."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    ).parse_args()
+    spoken = [speak(identity, style, SECONDS) for identity, style in PEOPLE]
+    sounds = [resample_poly(one.sound, 320, 441).astype(np.float32) for one in spoken]
+    print("| recogniser | phones | errors | time | track | processor ms a second of sound |")
+    print("|---|---|---|---|---|---|")
+    report("as it is", spoken, sounds, words=True)
+    report("phones alone", spoken, sounds, words=False)
+    phones._word_decoder.cache_clear()
+    kept, phones.STATES = phones.STATES, ALL_STATES
+    report(f"{ALL_STATES} states instead of {kept}", spoken, sounds, words=True)
+
+
+def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bool) -> None:
+    """Recognise all sounds and print what is wrong."""
+    phones._word_decoder(), phones._phone_decoder()
+    began = time.process_time()
+    found = [phones.phones_of(lambda a, b, s=s: s[a:b], len(s), words=words) for s in sounds]
+    cost = 1000 * (time.process_time() - began) / (SECONDS * len(sounds))
+    pairs = [(one.phones, heard) for one, heard in zip(spoken, found, strict=True)]
+    count = sum(len(names(truth)) for truth, _ in pairs)
+    errors = sum(distance(names(truth), names(heard)) for truth, heard in pairs) / count
+    right = np.concatenate([same(*pair) for pair in pairs]).mean()
+    track = np.mean([np.corrcoef(level(a), level(b))[0, 1] for a, b in pairs])
+    print(
+        f"| {name} | {count} | {errors:.1%} | {right:.1%} | {track:.3f} | {cost:.0f} |", flush=True
+    )
+
+
+def names(found: Sequence[Any]) -> list[str]:
+    """Return the phones without silence."""
+    return [phone.name for phone in found if phone.name != phones.SILENCE]
+
+
+def distance(truth: list[str], heard: list[str]) -> int:
+    """Count the phones to change, add or leave out (Levenshtein)."""
+    row = list(range(len(heard) + 1))
+    for i, one in enumerate(truth, 1):
+        before, row = row, [i]
+        for j, other in enumerate(heard, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (one != other)))
+    return row[-1]
+
+
+def same(truth: Sequence[Any], heard: Sequence[Any]) -> NDArray[np.bool_]:
+    """Tell for each 10 ms of speech whether the right phone is heard."""
+    steps = np.arange(0.005, SECONDS, 0.01)
+    true, found = (at(steps, one) for one in (truth, heard))
+    return (true == found)[true != phones.SILENCE]
+
+
+def at(steps: NDArray[np.float64], found: Sequence[Any]) -> NDArray[np.str_]:
+    """Return the phone at each time."""
+    ends = np.array([phone.end for phone in found])
+    row = np.minimum(np.searchsorted(ends, steps, side="right"), len(found) - 1)
+    return np.array([phone.name for phone in found])[row]
+
+
+def level(found: Sequence[Any]) -> NDArray[np.float32]:
+    """Return how much of each phone sounds at each audio frame, flat."""
+    columns = zip(*((phone.name, phone.start, phone.end) for phone in found), strict=True)
+    return PhoneTrack(*columns).at(0, round(2 * FPS * SECONDS), FPS).ravel()
+
+
+if __name__ == "__main__":
+    main()
