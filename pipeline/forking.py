@@ -4,7 +4,7 @@ The server has other people's heavy libraries (`pipeline.preloaded`). Our own mo
 by each process, so that it runs the code of its parent and no other.
 """
 
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 
 
@@ -13,3 +13,9 @@ def context() -> ForkServerContext:
     found = get_context("forkserver")
     found.set_forkserver_preload(["pipeline.preloaded"])
     return found
+
+
+def begin() -> None:
+    """Start the server, which imports while its caller goes on to find out what there is to do."""
+    context()
+    forkserver.ensure_running()

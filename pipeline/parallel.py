@@ -30,6 +30,12 @@ def on_cluster() -> bool:
     return bool(os.environ.get(CLUSTER))
 
 
+def begin() -> None:
+    """Tell that `run` is to come, so that what its workers need is imported meanwhile."""
+    if cores() > 1 and not on_cluster():
+        forking.begin()
+
+
 def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
     """Call `work` on the values of each task; yield the results in the order of the tasks.
 

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pipeline import tables
+from pipeline import forking, tables
 from pipeline.formats import LEDGER
 from pipeline.params import section
 from pipeline.problems import Problem, one_line
@@ -39,6 +39,7 @@ def run(subject: Subject, params: ClipsParams, raw: Path = RAW, clips: Path = CL
         MissingInput: there is no folder of videos, or it is empty.
         BadFormat: held_out.txt holds a line that cannot be read.
     """
+    forking.begin()
     source = raw / subject.name
     found = videos(source)
     kept = read_kept(source)

@@ -25,6 +25,7 @@ def run(
     Raises:
         MissingInput: the clips, or the backend's weights, are not here.
     """
+    parallel.begin()
     found = clips_of(subject, clips)
     weights = backend.identity(params.backend)
     with whole_folder(landmarks / str(subject)) as part:
