@@ -178,6 +178,19 @@ def frames(
         NotAVideo: the file cannot be opened or holds no video.
         TooLarge: a picture has too many pixels.
     """
+    for time, picture in pictures(path, start, end, size=size, largest=largest):
+        yield time, picture.whole()
+
+
+def pictures(
+    path: Path,
+    start: float = 0.0,
+    end: float = float("inf"),
+    *,
+    size: tuple[int, int] | None = None,
+    largest: int = LARGEST,
+) -> "Iterator[tuple[float, Picture]]":
+    """Yield what `frames` does, as pictures that are shown when they are asked for."""
     with _opened(path) as container:
         stream = _video_stream(container, path, largest)
         stream.thread_type = "AUTO"
@@ -198,11 +211,27 @@ def frames(
                 held = (time, frame)
                 continue
             if held is not None and time > start:
-                yield held[0], shown(held[1])
+                yield held[0], Picture(held[1], shown)
             held = None
-            yield time, shown(frame)
+            yield time, Picture(frame, shown)
         if held is not None:
-            yield held[0], shown(held[1])
+            yield held[0], Picture(held[1], shown)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture that is not yet shown: making RGB of it takes as long as decoding it."""
+
+    frame: Any
+    screen: "_Screen"
+
+    def whole(self) -> Image:
+        """Show it, RGB (H, W, 3)."""
+        return self.screen(self.frame)
+
+    def small(self, width: int) -> Image:
+        """Show it about `width` pixels wide, scaled by area, where it is wider than that."""
+        return self.screen(self.frame, width)
 
 
 @dataclass(frozen=True)
@@ -214,7 +243,7 @@ class _Screen:
     largest: int
     size: tuple[int, int] | None = None
 
-    def __call__(self, frame: Any) -> Image:
+    def __call__(self, frame: Any, most: int = 0) -> Image:
         space = frame.colorspace
         if space == 2:  # not told: players take BT.601 for small and BT.709 for large pictures
             space = _ITU709 if frame.height >= 720 else _ITU601
@@ -223,6 +252,8 @@ class _Screen:
         if self.size is not None:
             height, width = self.size[::-1] if turns % 2 else self.size
         how = _EXACT if frame.format.components[0].bits > 8 else "BILINEAR"
+        if 0 < most < width:
+            width, height, how = most, max(2, round(height * most / width)), "AREA"
         rgb = frame.reformat(
             width=width,
             height=height,

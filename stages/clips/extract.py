@@ -23,7 +23,7 @@ from stages.clips.people import follow, lips_lead, others
 from stages.clips.probe import VideoFacts, probe
 from stages.clips.quality import MEASURES as QUALITIES
 from stages.clips.quality import FaceJudge, median
-from stages.clips.shots import Shot, shots
+from stages.clips.shots import SMALL, Shot, shots
 from stages.clips.window import Window, face_height, window
 
 ROWS = "shots.parquet"
@@ -93,7 +93,9 @@ def _promised(facts: VideoFacts, size: int) -> float:
 
 def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> Iterator[Row]:
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
-    source = _frames(video, facts, params)
+    size = (facts.height, facts.width)
+    decoded = media.pictures(video, size=size, largest=params.largest)
+    source = ahead((time, picture.small(SMALL), picture.whole) for time, picture in decoded)
     cuts = (params.cut_ratio, params.cut_change)
     found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips())
     if not found:
@@ -104,11 +106,7 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
 
 
 def _frames(
-    video: Path,
-    facts: VideoFacts,
-    params: ClipsParams,
-    start: float = 0.0,
-    end: float = float("inf"),
+    video: Path, facts: VideoFacts, params: ClipsParams, start: float, end: float
 ) -> Iterator[tuple[float, Image]]:
     size = (facts.height, facts.width)
     return ahead(media.frames(video, start, end, size=size, largest=params.largest))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pipeline.pictures import Image, resize
+from pipeline.pictures import Image
 from stages.clips.bars import Margins, margins
 from stages.clips.detector import Box
 from stages.clips.lips import Opening
@@ -17,7 +17,7 @@ SAMPLE_SECONDS = 0.2
 _CLOSER = 3  # every third of these is looked at closely
 _PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
-_SMALL_WIDTH = 160  # at least; a whole number of pixels make one, which is fast
+SMALL = 160  # px, width of the pictures that cuts are found in
 
 
 class _Sample(NamedTuple):
@@ -50,7 +50,7 @@ class Shot:
 
 
 def shots(
-    frames: Iterable[tuple[float, Image]],
+    frames: Iterable[tuple[float, Image, Callable[[], Image]]],
     faces: Callable[[Image], list[Box]],
     step: float,
     ratio: float,
@@ -61,7 +61,7 @@ def shots(
     """Split a video at its cuts and look for faces every 0.2 s.
 
     Args:
-        frames: (time in s, RGB picture), in order.
+        frames: (time in s, RGB picture at most SMALL wide, what gives it whole), in order.
         faces: the face finder.
         step: how long a lone frame is shown, in seconds; else the last frame of a stretch is shown
             for as long as its frames are on average, whatever the header says.
@@ -77,7 +77,7 @@ def shots(
     cuts = _Cuts(ratio, change)
     count = 0
     with ThreadPoolExecutor(1) as beside:  # faces are looked for while the next frames are decoded
-        for time, image in frames:
+        for time, small, whole in frames:
             hole = bool(found) and time - last > _HOLE_SECONDS
             if not found or hole:
                 if found:
@@ -86,12 +86,12 @@ def shots(
                 found.append(Shot(time, time))
                 due, count = time, 0
             count += 1
-            times.extend(cuts(time, image))
+            times.extend(cuts(time, small))
             if time >= due - 1e-6:
                 closer = look if len(looks) % _CLOSER == 0 else None
                 if looks:
                     looks[-1].result()  # one picture waits at most: memory does not grow
-                looks.append(beside.submit(_sample, time, image, faces, closer, opening))
+                looks.append(beside.submit(_sample, time, whole, faces, closer, opening))
                 due = time + SAMPLE_SECONDS
             last = time
     if found:
@@ -101,11 +101,12 @@ def shots(
 
 def _sample(
     time: float,
-    image: Image,
+    whole: Callable[[], Image],
     faces: Callable[[Image], list[Box]],
     look: Look | None,
     opening: Opening | None,
 ) -> _Sample:
+    image = whole()
     boxes = faces(image)
     near = boxes[:_PEOPLE]
     seen = {box: look(image, box) for box in near} if look else {}
@@ -151,22 +152,11 @@ class _Cuts:
         self._count = 0
 
     def __call__(self, time: float, image: Image) -> list[float]:
-        """Return the times of cuts that this frame makes certain."""
+        """Return the times of cuts that this frame, a small picture, makes certain."""
         from scenedetect import FrameTimecode
 
-        image = _small(image)
         self._times.append(time)
         code = FrameTimecode(self._count, 25.0)
         self._count += 1
         found = self._detector.process_frame(code, image[..., ::-1])
         return [self._times[cut.frame_num - self._count] for cut in found]
-
-
-def _small(image: Image) -> Image:
-    """Scale a picture to about 160 pixels of width; what is left over at right and bottom goes."""
-    height, width = image.shape[:2]
-    times = min(width // _SMALL_WIDTH, height // 2)
-    if times < 2:
-        return image
-    rows, columns = height // times, width // times
-    return resize(image[: rows * times, : columns * times], (rows, columns))

@@ -115,7 +115,7 @@ def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
         return float(np.float32(2.5 * size))
     scale = _pixels_per_face(points, size)
     errors = {}
-    for tried in {distance, *_DISTANCES}:
+    for tried in dict.fromkeys((distance, *_DISTANCES)):
         focal = tried * scale
         model = _own_face(points, depth, focal, size)
         R, t = faces.fit_pose(points, model, focal, size)

@@ -182,7 +182,8 @@ def test_one_video_gives_one_clip_per_shot(workdir: Path) -> None:
 
 def test_a_hole_in_a_video_ends_a_shot() -> None:
     grey = np.full((32, 32, 3), 90, np.uint8)
-    source = [(i / 25, grey) for i in range(50)] + [(4 + i / 25, grey) for i in range(50)]
+    times = [i / 25 for i in range(50)] + [4 + i / 25 for i in range(50)]
+    source = [(time, grey, lambda: grey) for time in times]
     found = shots(source, lambda _: [], 0.04, 4.5, 6.0)
     assert [(shot.start, round(shot.end, 2)) for shot in found] == [(0.0, 2.0), (4.0, 6.0)]
 

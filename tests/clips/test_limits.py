@@ -71,7 +71,8 @@ def test_how_long_the_last_picture_is_shown_is_not_for_the_header_to_say(step: f
     grey = np.full((32, 32, 3), 90, np.uint8)
 
     def end(times: list[float]) -> float:
-        return shots([(time, grey) for time in times], lambda _: [], step, 4.5, 6.0)[-1].end
+        source = [(time, grey, lambda: grey) for time in times]
+        return shots(source, lambda _: [], step, 4.5, 6.0)[-1].end
 
     assert end([0.0, 0.1, 0.2]) == pytest.approx(0.3)
     assert end([0.0, 7.0]) <= 7.5
