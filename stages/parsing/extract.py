@@ -1,6 +1,7 @@
 """A clip's chunks: from its frames and landmarks to its label maps."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline import tables
 from pipeline.faces import Floats
 from pipeline.formats import LANDMARKS, PARSING
-from pipeline.pictures import Frames, Image, encode_png
+from pipeline.pictures import Frames, encode_png
 from pipeline.problems import BadFormat
 from stages.clips.ledger import Clip
 from stages.landmarks.matte import PERSON, Matte
@@ -39,18 +40,18 @@ def parse(
         expected = f"expected {len(frames)} frames as in {clip.video}, found {rows}"
         raise BadFormat(landmarks, expected, "run `dvc repro`")
     found = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"], *span)
-    matte, one = Matte(), _parser(params)
+    matte, one = Matte(), _parser(params, clip)
     first, end = span
     step, second = (max(1, round(seconds * clip.fps)) for seconds in (_MATTE_SECONDS, 1.0))
-    pictures = _with_mattes(frames, span, matte, step)
+    people = _mattes(frames, span, matte, step)
     with tables.writer(piece, PARSING, second) as add:
         for start in range(first, end, second):
             chosen = range(start, min(start + second, end))
             maps = []
-            for i, (image, person) in zip(chosen, pictures, strict=False):
+            for i, person in zip(chosen, people, strict=False):
                 row = i - first
                 face = (found["points"][row], found["oval"][row]) if found["valid"][row] else None
-                maps.append(one(image, person, face))
+                maps.append(one(i, person, face))
             add(
                 {
                     "frame": list(chosen),
@@ -61,25 +62,23 @@ def parse(
     matte.close()
 
 
-def _with_mattes(
+def _mattes(
     frames: Frames, span: tuple[int, int], matte: Matte, step: int
-) -> Iterator[tuple[Image, NDArray[np.bool_]]]:
-    """Yield a chunk's pictures, each with its matte, (H, W).
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield a chunk's mattes, (H, W).
 
-    The first picture, each `step`th and the last have their own; between two it is blended.
+    The first frame, each `step`th and the last have their own; between two it is blended.
     """
-    before = np.zeros(0, np.float32)
-    waiting: list[Image] = []
-    first, end = span
-    for i in range(first, end):
-        waiting.append(frames[i])
-        if (i - first) % step and i != end - 1:
-            continue
-        now = matte.soft(waiting[-1])
-        for place, one in enumerate(waiting, 1):
-            share = np.float32(place / len(waiting))
-            yield one, (now if place == len(waiting) else before + share * (now - before)) > PERSON
-        before, waiting = now, []
+    first, last = span[0], span[1] - 1
+    looked = [*range(first, last, step), last]
+    before = matte.soft(frames[first])
+    yield before > PERSON
+    for begin, end in pairwise(looked):
+        now = matte.soft(frames[end])
+        for i in range(begin + 1, end):
+            yield before + np.float32((i - begin) / (end - begin)) * (now - before) > PERSON
+        yield now > PERSON
+        before = now
 
 
 def assemble(pieces: list[Path], fps: float, folder: Path) -> None:
@@ -95,7 +94,7 @@ class _Mesh:
     """Draws the landmarks' polygons."""
 
     def __call__(
-        self, image: Image, person: NDArray[np.bool_], face: tuple[Floats, Floats] | None
+        self, frame: int, person: NDArray[np.bool_], face: tuple[Floats, Floats] | None
     ) -> NDArray[np.uint8]:
         return draw(person, *face) if face else draw(person, None, None)
 
@@ -103,16 +102,19 @@ class _Mesh:
 class _BiSeNet:
     """Runs BiSeNet where there is a face."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: Frames) -> None:
         from stages.parsing.bisenet import Parser
 
-        self.parser = Parser()
+        self.parser, self.frames = Parser(), frames
 
     def __call__(
-        self, image: Image, person: NDArray[np.bool_], face: tuple[Floats, Floats] | None
+        self, frame: int, person: NDArray[np.bool_], face: tuple[Floats, Floats] | None
     ) -> NDArray[np.uint8]:
-        return self.parser(image, person, face[0]) if face else draw(person, None, None)
+        if face is None:
+            return draw(person, None, None)
+        return self.parser(self.frames[frame], person, face[0])
 
 
-def _parser(params: ParsingParams) -> _Mesh | _BiSeNet:
-    return _BiSeNet() if params.backend == "bisenet" else _Mesh()
+def _parser(params: ParsingParams, clip: Clip) -> _Mesh | _BiSeNet:
+    # Frames of its own: they are a little behind those that the matte is found in.
+    return _BiSeNet(Frames(clip.video, cache_bytes=0)) if params.backend == "bisenet" else _Mesh()

@@ -45,5 +45,6 @@ def weight_map(
 
 def areas(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Measure the share of the frame that each region takes, (4,), in the order of REGIONS."""
-    counts = np.bincount(region_of_label()[labels].reshape(-1), minlength=len(REGIONS))
+    found = np.bincount(labels.reshape(-1), minlength=len(LABELS))
+    counts = np.bincount(region_of_label(), found, len(REGIONS))
     return np.asarray(counts / labels.size, np.float32)
