@@ -8,7 +8,8 @@ Each DATA is the data folder of a project with parsing done.
 Steadiness, a region: the intersection over union of neighbouring frames, which motion lowers; and
 flicker, which it does not: pixels that differ from the frame before and are back in the next, as a
 share of the region. Area: the column `areas`, of the frame, with the mean change between
-neighbouring frames as a share of itself.
+neighbouring frames as a share of itself. Person: what is no background, against a matte of each
+frame's own, by intersection over union; beside it how much the own mattes of neighbours share.
 
 Bytes: label maps (PNG) of frames spread over the clips against the frames themselves (JPEG of
 clips.jpeg_quality), both made anew from the video at each size, by the stages' own code and the
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import media, tables
-from pipeline.formats import FRAMES, LANDMARKS, LEDGER, PARSING, REGIONS
+from pipeline.formats import FRAMES, LABELS, LANDMARKS, LEDGER, PARSING, REGIONS
 from pipeline.params import section
 from pipeline.pictures import Frames, Image, decode_png, encode_jpeg, encode_png
 from pipeline.problems import MissingInput, one_line
@@ -49,6 +50,8 @@ class Told:
     shared: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     flicker: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     areas: list[NDArray[np.float64]] = field(default_factory=list)
+    person: list[float] = field(default_factory=list)
+    neighbours: list[float] = field(default_factory=list)
     masks: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     pictures: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     overlays: list[list[tuple[str, Image | None]]] = field(default_factory=list)
@@ -82,13 +85,15 @@ def _person(data: Path, name: str, count: int) -> Told:
     told = Told()
     for clip in read_ledger(data / "clips" / "seen" / name):
         rows = tables.read(data / "parsing" / "seen" / name / f"{clip.id}.parquet", PARSING)
-        maps = [region_of_label()[decode_png(png)] for png in rows["labels"]]
+        labels = [decode_png(png) for png in rows["labels"]]
+        maps = [region_of_label()[one] for one in labels]
         _steadiness(maps, told)
-        told.areas.append(np.asarray(rows["areas"], float))
-        for size, picture, labels in _encoded(data, name, clip, count):
-            told.masks[size].append(labels)
-            told.pictures[size].append(picture)
         frames = Frames(clip.video)
+        _own_mattes(frames, labels, told)
+        told.areas.append(np.asarray(rows["areas"], float))
+        for size, picture, mask in _encoded(data, name, clip, count):
+            told.masks[size].append(mask)
+            told.pictures[size].append(picture)
         chosen = np.linspace(0, len(maps) - 1, 4).astype(int)
         told.overlays.append([(f"{clip.id} {i}", edges(frames[i], maps[i])) for i in chosen])
     return told
@@ -105,6 +110,21 @@ def _steadiness(maps: list[Labels], told: Told) -> None:
             if now.any():
                 back = (now != before) & (now != after)
                 told.flicker[region].append(float(back.sum() / now.sum()))
+
+
+def _own_mattes(frames: Frames, labels: list[Labels], told: Told) -> None:
+    matte, before = Matte(), None
+    for i, one in enumerate(labels):
+        own = matte(frames[i])
+        told.person.append(_shared(own, one != LABELS.index("background")))
+        if before is not None:
+            told.neighbours.append(_shared(own, before))
+        before = own
+    matte.close()
+
+
+def _shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def _encoded(data: Path, name: str, clip: Clip, count: int) -> Iterator[tuple[int, int, int]]:
@@ -164,6 +184,10 @@ def _report(told: dict[str, Told]) -> None:
                 f" {np.quantile(shared, 0.05):.3f} | {np.mean(flicker):.2%} |"
                 f" {areas[index]:.2%} | {steps[index] / areas[index]:.2%} |"
             )
+    print("\n| person | as by its own matte, mean | 5 % | own mattes of neighbours, mean | 5 % |")
+    print("|---|---|---|---|---|")
+    for name, one in told.items():
+        print(f"| {name} | {_mean_and_low(one.person)} | {_mean_and_low(one.neighbours)} |")
     print("\n| person, frames encoded | size | frame, bytes | label map, bytes | share |")
     print("|---|---|---|---|---|")
     for name, one in told.items():
@@ -173,6 +197,10 @@ def _report(told: dict[str, Told]) -> None:
                 f"| {name}, {len(one.masks[size])} | {size} | {picture:.0f} | {labels:.0f} |"
                 f" {labels / picture:.1%} |"
             )
+
+
+def _mean_and_low(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} | {np.quantile(values, 0.05):.3f}"
 
 
 if __name__ == "__main__":
