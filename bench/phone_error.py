@@ -1,10 +1,12 @@
 """How many phones are recognised wrongly, and what it costs, against the sample's own phones.
 
-    python bench/phone_error.py      # two minutes
+    python bench/phone_error.py      # three minutes
 
-Both sample people's scripts in both styles, 40 s each, spoken and sung; the voice tells when each
-phone begins and ends. Side by side: the recogniser as it is, with all the states that pocketsphinx
-keeps at once, and phones alone, as `speech.recogniser: phones` has it.
+Both sample people's scripts in both styles, 40 s each, spoken and sung, and thirty of the Harvard
+sentences twice, higher and lower, slower and faster; the voice tells when each phone begins and
+ends. Side by side: the recogniser as it is, with all states that pocketsphinx
+keeps, and phones alone, as
+`speech.recogniser: phones` has it.
 
 errors: phones that are wrong, missing or too many, per phone spoken (edit distance).
 time: share of 10 ms steps of speech that have the right phone.
@@ -21,12 +23,48 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from stages.sample.speech import speak
+from stages.sample.voice import RATE as VOICE_RATE
+from stages.sample.voice import Phone, Utterance, say
 from stages.speech import phones
 from stages.speech.phone_track import PhoneTrack
 
 PEOPLE = [(identity, style) for identity in "ab" for style in ("calm", "lively")]
 SECONDS, FPS = 40.0, 25.0
 ALL_STATES = 30_000
+NOISE, PAUSE = 2e-3, 0.3  # RMS of full scale; seconds between sentences
+VOICES = ((1.0, 1.0), (1.1, 1.2), (0.9, 1.0), (1.0, 1.2), (0.9, 1.0), (1.1, 1.2))  # pace, pitch
+SENTENCES = """
+The birch canoe slid on the smooth planks.
+Glue the sheet to the dark blue background.
+It is easy to tell the depth of a well.
+These days a chicken leg is a rare dish.
+Rice is often served in round bowls.
+The juice of lemons makes fine punch.
+The box was thrown beside the parked truck.
+The hogs were fed chopped corn and garbage.
+Four hours of steady work faced us.
+A large size in stockings is hard to sell.
+The boy was there when the sun rose.
+A rod is used to catch pink salmon.
+The source of the huge river is the clear spring.
+Kick the ball straight and follow through.
+Help the woman get back to her feet.
+A pot of tea helps to pass the evening.
+Smoky fires lack flame and heat.
+The soft cushion broke the man's fall.
+The salt breeze came across from the sea.
+The girl at the booth sold fifty bonds.
+The small pup gnawed a hole in the sock.
+The fish twisted and turned on the bent hook.
+Press the pants and sew a button on the vest.
+The swan dive was far short of perfect.
+The beauty of the view stunned the young boy.
+Two blue fish swam in the tank.
+Her purse was full of useless trash.
+The colt reared and threw the tall rider.
+It snowed, rained, and hailed the same morning.
+Read verse out loud for pleasure.
+""".strip().split("\n")
 
 
 def main() -> None:
@@ -35,6 +73,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     ).parse_args()
     spoken = [speak(identity, style, SECONDS) for identity, style in PEOPLE]
+    spoken += [read(SENTENCES[10 * (i % 3) :][:10], *voice) for i, voice in enumerate(VOICES)]
     sounds = [resample_poly(one.sound, 320, 441).astype(np.float32) for one in spoken]
     print("| recogniser | phones | errors | time | track | processor ms a second of sound |")
     print("|---|---|---|---|---|---|")
@@ -45,17 +84,32 @@ def main() -> None:
     report(f"{ALL_STATES} states instead of {kept}", spoken, sounds, words=True)
 
 
+def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
+    """Speak sentences one after the other, in a little noise."""
+    phones_of: list[Phone] = []
+    sounds, clock = [], 0.0
+    for sentence in sentences:
+        one = say(sentence, pace, pitch)
+        phones_of += [phone.moved(clock) for phone in one.phones]
+        sounds += [one.sound, np.zeros(round(PAUSE * VOICE_RATE))]
+        phones_of.append(Phone(phones.SILENCE, clock + one.seconds, clock + one.seconds + PAUSE))
+        clock += one.seconds + PAUSE
+    sound = np.concatenate(sounds)
+    noise = np.random.default_rng(0).standard_normal(len(sound)) * NOISE
+    return Utterance(sound + noise, tuple(phones_of))
+
+
 def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bool) -> None:
     """Recognise all sounds and print what is wrong."""
     phones._word_decoder(), phones._phone_decoder()
     began = time.process_time()
     found = [phones.phones_of(lambda a, b, s=s: s[a:b], len(s), words=words) for s in sounds]
-    cost = 1000 * (time.process_time() - began) / (SECONDS * len(sounds))
+    cost = 1000 * (time.process_time() - began) / sum(one.seconds for one in spoken)
     pairs = [(one.phones, heard) for one, heard in zip(spoken, found, strict=True)]
     count = sum(len(names(truth)) for truth, _ in pairs)
     errors = sum(distance(names(truth), names(heard)) for truth, heard in pairs) / count
     right = np.concatenate([same(*pair) for pair in pairs]).mean()
-    track = np.mean([np.corrcoef(level(a), level(b))[0, 1] for a, b in pairs])
+    track = np.mean([np.corrcoef(level(a, a), level(b, a))[0, 1] for a, b in pairs])
     print(
         f"| {name} | {count} | {errors:.1%} | {right:.1%} | {track:.3f} | {cost:.0f} |", flush=True
     )
@@ -78,7 +132,7 @@ def distance(truth: list[str], heard: list[str]) -> int:
 
 def same(truth: Sequence[Any], heard: Sequence[Any]) -> NDArray[np.bool_]:
     """Tell for each 10 ms of speech whether the right phone is heard."""
-    steps = np.arange(0.005, SECONDS, 0.01)
+    steps = np.arange(0.005, truth[-1].end, 0.01)
     true, found = (at(steps, one) for one in (truth, heard))
     return (true == found)[true != phones.SILENCE]
 
@@ -90,10 +144,10 @@ def at(steps: NDArray[np.float64], found: Sequence[Any]) -> NDArray[np.str_]:
     return np.array([phone.name for phone in found])[row]
 
 
-def level(found: Sequence[Any]) -> NDArray[np.float32]:
+def level(found: Sequence[Any], truth: Sequence[Any]) -> NDArray[np.float32]:
     """Return how much of each phone sounds at each audio frame, flat."""
     columns = zip(*((phone.name, phone.start, phone.end) for phone in found), strict=True)
-    return PhoneTrack(*columns).at(0, round(2 * FPS * SECONDS), FPS).ravel()
+    return PhoneTrack(*columns).at(0, int(2 * FPS * truth[-1].end), FPS).ravel()
 
 
 if __name__ == "__main__":

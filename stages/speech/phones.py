@@ -17,7 +17,8 @@ from stages.speech.mel import RATE, Floats, Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
-STATES = 1500  # kept at once; pocketsphinx's 30,000 take twice the time (bench/phone_error.py)
+# Kept at once; pocketsphinx's own 30,000 take longer and err as often (bench/phone_error.py).
+STATES = 1500
 _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
 _MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
