@@ -4,9 +4,8 @@
 
 Both sample people's scripts in both styles, 40 s each, spoken and sung, and thirty of the Harvard
 sentences twice, higher and lower, slower and faster; the voice tells when each phone begins and
-ends. Side by side: the recogniser as it is, with all states that pocketsphinx
-keeps, and phones alone, as
-`speech.recogniser: phones` has it.
+ends. Side by side: the recogniser as it is, phones alone, as `speech.recogniser: phones` has it,
+and words with all the states that pocketsphinx keeps.
 
 errors: phones that are wrong, missing or too many, per phone spoken (edit distance).
 time: share of 10 ms steps of speech that have the right phone.
