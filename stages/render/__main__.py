@@ -115,9 +115,9 @@ def main(arguments: list[str]) -> None:
         if len(arguments) != 1:
             raise Problem("stages.render", "expected one argument, seen/NAME")
         subject = Subject.parse(arguments[0])
-        params, training = section("render", RenderParams), section("training", Training)
-        torch.set_num_threads(training.threads)
-        run(subject, seen_subjects(), params, training.seed)
+        torch.set_num_threads(1)  # threads are part of the result, and renders run side by side
+        seed = section("training", Training).seed
+        run(subject, seen_subjects(), section("render", RenderParams), seed)
 
 
 if __name__ == "__main__":

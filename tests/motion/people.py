@@ -163,6 +163,7 @@ def write_subject(
         "face_height": [50.0],
         "missing": [0.0],
         "others": [0.0],
+        "lips_lead": [np.nan],
         "loudness": [-20.0],
         "sharpness": [90.0],
         "exposure": [120.0],

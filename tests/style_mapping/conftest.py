@@ -48,7 +48,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _ledger() -> dict[str, object]:
     numbers = {"start": 0.0, "end": COUNT / 25, "fps": 25.0, "frames": COUNT, "size": SIZE}
     numbers |= {"source_width": SIZE, "source_height": SIZE, "source_fps": 25.0}
-    numbers |= {"face_height": 30.0, "missing": 0.0, "others": 0.0, "loudness": -20.0}
+    numbers |= {
+        "face_height": 30.0,
+        "missing": 0.0,
+        "others": 0.0,
+        "lips_lead": 1.0,
+        "loudness": -20.0,
+    }
     numbers |= {"sharpness": 90.0, "exposure": 120.0, "clipped": 0.0}
     numbers |= {"head_angle": 5.0, "occlusion": 0.0, "confidence": 0.93}
     texts = {"video": "one.mp4", "sha256": "", "clip": "one-000", "status": "ok", "reason": ""}
