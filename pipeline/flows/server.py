@@ -45,7 +45,25 @@ def running() -> Iterator[str]:
 
     Raises:
         Problem: neither answers.
+
+    Where it goes away while the block runs, this process ends, with one line: Prefect would wait at
+    its exit, for ever, to tell it of events.
     """
+    import httpx
+
+    try:
+        with _found() as address:
+            yield address
+    except httpx.TransportError as error:
+        found = f"is gone: {error}"
+        told = Problem("the server of Prefect's", found, "run it again; what has run is kept")
+        print(f"error: {told}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(1)
+
+
+@contextmanager
+def _found() -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     if address := named():

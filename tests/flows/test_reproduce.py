@@ -171,21 +171,35 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_left_of_a_flow_that_is_killed(
-    small: Callable[..., Small], tmp_path: Path
+@pytest.mark.parametrize(
+    ("victim", "works", "within"),
+    [
+        ("flow", 300, 10),
+        # Prefect asks for minutes whether its server is there again.
+        pytest.param("server", 8, 400, marks=pytest.mark.soak),
+    ],
+)
+def test_nothing_is_left_of_a_flow_that_is_killed_or_whose_server_is(
+    small: Callable[..., Small], tmp_path: Path, victim: str, works: int, within: int
 ) -> None:
-    project = small("stages: {long: {cmd: touch begun && sleep 300, outs: [begun]}}")
-    flow = subprocess.Popen(
-        [sys.executable, "-c", FLOW],
-        cwd=project.root,
-        env=os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(tmp_path / "prefect")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    project = small(f"stages: {{long: {{cmd: touch begun && sleep {works}, outs: [begun]}}}}")
+    with (tmp_path / "log").open("w") as log:
+        flow = subprocess.Popen(
+            [sys.executable, "-c", FLOW],
+            cwd=project.root,
+            env=os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(tmp_path / "prefect")},
+            stdout=log,
+            stderr=log,
+        )
     try:
         until((project.root / "begun").exists, 120)
         assert len(project.processes()) > 3  # the server of Prefect's, the engine's, DVC, the stage
+        (server,) = [p for p in project.processes() if "prefect" in p.cmdline()]
+        (server if victim == "server" else flow).kill()
+        until(lambda: not project.processes(), within)
     finally:
         flow.kill()
         flow.wait()
-    until(lambda: not project.processes(), 10)
+    if victim == "server":
+        assert (tmp_path / "log").read_text().splitlines()[-1].startswith("error: the server of")
+        assert flow.returncode == 1
