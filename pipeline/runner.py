@@ -327,6 +327,7 @@ _DVC_SAYS = (
     "> ",
     "Running stage '",
     "Updating lock file",
+    "Generating lock file",
     "Use `dvc push`",
     "To track the",
     "Stage '",
