@@ -137,7 +137,10 @@ with get_client(sync_client=True) as client:
 @pytest.mark.parametrize(
     ("url", "fetched", "why"),
     [
-        ("http://127.0.0.1:9/store", "Completed", "Cannot connect to host 127.0.0.1:9"),
+        pytest.param(
+            *("http://127.0.0.1:9/store", "Completed", "Cannot connect to host 127.0.0.1:9"),
+            marks=pytest.mark.soak,
+        ),
         ("ssh://127.0.0.1:9/store", "NotReached", "ssh"),  # without its package, as here, or with
     ],
 )

@@ -170,7 +170,7 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
     assert promoted.git("tag") == "champion/1"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nothing_outlives_a_server_that_is_killed_and_the_next_says_what_was_cut_off(
     project: Path, serve: Callable[[], Served]
 ) -> None:
