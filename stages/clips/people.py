@@ -9,8 +9,8 @@ from stages.clips.detector import Box
 
 _ANOTHER = 1.0  # farther off than a head's own width, or twice as large: not the same face
 # To be followed in place of the largest face, another's lips have to move so many times as much,
-# and so much from sample to sample, face heights. Real speakers: 0.008 to 0.046; pictures that
-# stand still, under noise: 0.001 to 0.012.
+# and so much from sample to sample, face heights. Real speakers: 0.007 to 0.046; pictures that
+# stand still, under noise: 0.001 to 0.009 (bench/lips_movement.py).
 _LIVELIER = 2.0
 _MOVES = 0.008
 _AS_OFTEN = 0.95  # the share of the largest face's samples in which another is to be seen
@@ -53,14 +53,19 @@ def lips_lead(
 
 
 def _moved(person: list[Box | None], lips: list[dict[Box, float]]) -> float:
-    """Return the mean change of a person's lips from one sample to the next, 0.2 s later.
+    return movement(
+        [
+            seen.get(box, math.nan) if box is not None else math.nan
+            for box, seen in zip(person, lips, strict=True)
+        ]
+    )
+
+
+def movement(openings: list[float]) -> float:
+    """Return the mean change of lips from one sample to the next, 0.2 s later, face heights.
 
     NaN unless it is known for half of the samples.
     """
-    openings = [
-        seen.get(box, math.nan) if box is not None else math.nan
-        for box, seen in zip(person, lips, strict=True)
-    ]
     known = [abs(b - a) for a, b in pairwise(openings) if math.isfinite(b - a)]
     return float(np.mean(known)) if len(known) * 2 >= len(openings) - 1 > 0 else math.nan
 
