@@ -1,6 +1,8 @@
 import os
 import shutil
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -289,6 +291,7 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
         ("pipe", "found a device or pipe"),
         ("text", "expected a whole JPEG or PNG"),
         ("torn", "expected a whole JPEG or PNG"),
+        ("vast", "at most 2³⁰ pixels, found more"),
         ("wall", "found none"),
         ("two", "found 2"),
         ("small", "px high"),
@@ -310,6 +313,10 @@ def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
         bad.write_text("no picture")
     elif kind == "torn":
         bad.write_bytes(encode_png(face)[:-1000])
+    elif kind == "vast":
+        header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+        crc = struct.pack(">I", zlib.crc32(header))
+        bad.write_bytes(encode_png(face)[:12] + header + crc + encode_png(face)[33:])
     elif kind != "missing":
         pictures = {
             "wall": np.full_like(face, 128),
