@@ -31,7 +31,8 @@ def run(subject: Subject, section: ReferenceParams, data: Path = Path("data")) -
     tables.write(data / "references" / subject.name / "references.parquet", REFERENCES, table)
     own = retrieval.curves_of(motion, section.window_s, curves.shape[1])
     target = data.parent / "reports" / "references" / f"{subject.name}.png"
-    sheet.draw(target, subject.name, curves, own, motion, picked, table["image"])
+    figure = sheet.figure_of(subject.name, curves, own, motion, picked, table["image"])
+    sheet.draw(target, figure)
     for name, candidates in zip(TEMPLATES, picked, strict=True):
         best = candidates[0]
         clip = motion.clips[int(motion.clip[best.row])].id

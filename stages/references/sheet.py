@@ -25,27 +25,8 @@ _MEANING = {
 }
 
 
-def draw(
-    target: Path,
-    title: str,
-    templates: Floats,
-    own: Floats,
-    person: Person,
-    picked: list[list[Candidate]],
-    images: list[bytes],
-) -> None:
-    """Draw one row a template: its curves, what was found, and the candidates' faces.
-
-    Args:
-        target: PNG to write.
-        title: the subject.
-        templates: (4, T, 12), quantiles.
-        own: the curve around each of the person's frames, (N, T, 12).
-        person: whose frames.
-        picked: candidates of each template; the first is the style reference image.
-        images: the candidates' frames as JPEG, template by template.
-    """
-    figure = figure_of(title, templates, own, person, picked, images)
+def draw(target: Path, figure: Any) -> None:
+    """Write a figure as PNG."""
     with whole_file(target) as part:
         # No software version inside: the picture is an output whose bytes are compared.
         figure.savefig(part, format="png", metadata={"Software": None})
@@ -59,7 +40,16 @@ def figure_of(
     picked: list[list[Candidate]],
     images: list[bytes],
 ) -> Any:
-    """Lay out the figure of `draw`."""
+    """Lay out one row a template: its curves, what was found, and the candidates' faces.
+
+    Args:
+        title: the subject.
+        templates: (4, T, 12), quantiles.
+        own: the curve around each of the person's frames, (N, T, 12).
+        person: whose frames.
+        picked: candidates of each template; the first is the style reference image.
+        images: the candidates' frames as JPEG, template by template.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -123,8 +113,7 @@ def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -
     figure.suptitle(
         "Key motion templates: quantile of a person's own range over one syllable", fontsize=11
     )
-    with whole_file(target) as part:
-        figure.savefig(part, format="png", metadata={"Software": None})
+    draw(target, figure)
 
 
 def _curves(axis: Any, name: str, template: Floats, found: Floats) -> None:

@@ -47,5 +47,5 @@ def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tm
         assert not any(text.overlaps(box) for box in boxes)
     assert legend.x0 >= 0
     assert min(text.y0 for text in texts) >= 0
-    sheet.draw(tmp_path / "ann.png", "ann", templates, own, motion, picked, images)
+    sheet.draw(tmp_path / "ann.png", figure)
     assert (tmp_path / "ann.png").read_bytes().startswith(b"\x89PNG")
