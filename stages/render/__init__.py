@@ -11,7 +11,7 @@ class RenderParams(Section):
     Attributes:
         seconds: of held-out sound that is rendered, at most; the first in ledger order.
         crf: x264's constant quality, 0 (lossless) to 51.
-        panel: width and height of a picture in the side-by-side video, px.
+        panel: width and height of a picture in the side-by-side video, px; the least of any video.
         batch: frames drawn at once.
     """
 

@@ -26,7 +26,7 @@ from pipeline.writing import whole_folder
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
 from stages.render import RenderParams
-from stages.render.actor import Columns, Models, load_models, pictures, style_patterns
+from stages.render.actor import Columns, Models, enlarged, load_models, pictures, style_patterns
 from stages.render.beside import side_by_side, truth
 from stages.render.heldout import Span, resting, spans, speak, true_landmarks, voice
 
@@ -60,7 +60,7 @@ class Scene:
             self.source(span) if resting(self.subject, span.clip) else self.usual
             for span in self.parts
         ]
-        drawn = self.draw(columns, style, sources)
+        drawn = enlarged(self.draw(columns, style, sources), self.params.panel)
         self.encode(video, each(drawn, f"render {video.name}", self.frames))
 
     def draw(self, columns: Columns, style: str, sources: Sequence[Source]) -> Iterator[Image]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.params import Subjects, section
-from pipeline.pictures import Image
+from pipeline.pictures import Image, resize
 from pipeline.problems import MissingInput
 from stages.generator.inference import Generator, load, read_isps
 from stages.generator.model import Source
@@ -91,3 +91,12 @@ def pictures(
         batch,
         source,
     )
+
+
+def enlarged(drawn: Iterable[Image], panel: int) -> Iterator[Image]:
+    """Enlarge pictures to a panel, px, where they are smaller.
+
+    H.264 keeps a quarter of the colour's pixels: of a small picture that is too little for lips.
+    """
+    for picture in drawn:
+        yield resize(picture, max(panel, len(picture)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from pipeline.pictures import Frames, Image
+from pipeline.pictures import Frames, Image, resize
 from stages.render.heldout import Span
 
 LABELS = ("truth", "from true landmarks", "from the voice")
@@ -25,15 +25,8 @@ def side_by_side(columns: Sequence[Iterable[Image]], panel: int) -> Iterator[Ima
     """Put pictures of several videos beside each other, under their labels."""
     header = _header(len(columns), panel)
     for row in zip(*columns, strict=True):
-        scaled = [_scaled(picture, panel) for picture in row]
+        scaled = [resize(picture, panel) for picture in row]
         yield np.concatenate([header, np.concatenate(scaled, axis=1)])
-
-
-def _scaled(picture: Image, panel: int) -> Image:
-    smaller = picture.shape[0] > panel
-    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    out: Image = np.asarray(cv2.resize(picture, (panel, panel), interpolation=how), np.uint8)
-    return out
 
 
 def _header(count: int, panel: int) -> Image:

@@ -21,7 +21,7 @@ from pipeline.wav import AUDIO_RATE, read_wav, write_wav
 from stages.motion.predict import Motion, MotionStream, retarget
 from stages.motion.silence import levels, quiet_frames
 from stages.render import RenderParams
-from stages.render.actor import Models, load_models, pictures, style_patterns
+from stages.render.actor import Models, enlarged, load_models, pictures, style_patterns
 
 _SOUND_RATE = 48000  # of the video's sound
 _WAV_HEADER = 44  # bytes before the samples of what `write_wav` writes
@@ -101,7 +101,8 @@ def _drawn(
     for motion in motion_of(models, style, wav, frames, seed):
         columns = retarget(motion, way, face, first=at)
         at += len(motion)
-        yield from pictures(models.generator, identity, columns, isps, params.batch)
+        drawn = pictures(models.generator, identity, columns, isps, params.batch)
+        yield from enlarged(drawn, params.panel)
 
 
 def motion_of(models: Models, style: str, wav: Path, frames: int, seed: int) -> Iterator[Motion]:

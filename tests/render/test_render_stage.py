@@ -40,7 +40,7 @@ def test_every_video_has_all_held_out_frames_and_their_sound(project):
         assert len(list(media.frames(folder / path))) == FRAMES, path
         sound = media.read_audio(folder / path)
         assert abs(len(sound) / AUDIO_RATE - FRAMES / 25) < 0.1
-    assert media.facts(folder / "ann.mp4").width == 32
+    assert media.facts(folder / "ann.mp4").width == 64  # the generator draws 32 px
     beside = media.facts(folder / "ann/beside.mp4")
     assert (beside.width, beside.height) == (3 * 64, 64 + 24)
 

@@ -27,7 +27,7 @@ def test_a_voice_becomes_a_video_as_long_with_the_sound_in_it(project):
     frames = render_talk("ann", "bob", say(1.03, rate=22050), Path("talk.mp4"))
     assert frames == 26
     assert len(list(media.frames(Path("talk.mp4")))) == 26
-    assert media.facts(Path("talk.mp4")).audio
+    assert (media.facts(Path("talk.mp4")).audio, media.facts(Path("talk.mp4")).width) == (True, 64)
     assert abs(len(media.read_audio(Path("talk.mp4"))) / 16000 - 1.03) < 0.1
 
 
