@@ -6,8 +6,10 @@ The demo trains on A calm and B lively alone. Here A is drawn lively by the samp
 saying sentences that no training heard (three of the Harvard lists); its landmarks are found as
 any clip's. The same voice then moves A in B's style and in A's own, the generator draws both, with
 B's ISPs and with A's, and landmarks are found in what it drew: `motion` compares the generated
-landmarks with those of the true clip, `seen` those found in the pictures. The sample's lips move
-with their sound, people's 50 ms before it: the sound is taken so much later.
+landmarks with those of the true clip, `seen` those found in the drawn pictures with those found in
+the true ones, made as small as the generator draws: the detector tells a small mouth from a large
+one (the row `the truth, seen` says by how much). The sample's lips move with their sound, people's
+50 ms before it: the sound is taken so much later.
 
 Displacements count from A's own training mean. D-L: frame by frame. SLD: as in
 reports/metrics.json. Amplitudes are standard deviations: of the mouth's opening, and of head
@@ -17,6 +19,7 @@ the lists; "nearer" counts the lists in which B's style is nearer to the truth t
 
 import argparse
 import tempfile
+from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from pipeline import faces, tables
 from pipeline.formats import LANDMARKS
 from pipeline.media import encode_video, facts, frames
 from pipeline.params import Training, section
-from pipeline.pictures import resize
+from pipeline.pictures import Frames, Image, resize
 from pipeline.problems import Problem
 from pipeline.subjects import Subject
 from pipeline.wav import AUDIO_RATE, read_wav, write_wav
@@ -111,7 +114,8 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
 def _off(scores: dict[str, Scores], row: str, name: str) -> float:
     """How far a row is from the truth: a distance as it is, an amplitude by its ratio."""
-    value, truth = scores[row][name], scores["the truth"][name]
+    judge = "the truth, seen" if row.startswith("seen") else "the truth"
+    value, truth = scores[row][name], scores[judge][name]
     if name in AMPLITUDES:
         return abs(float(np.log(value / truth)))
     return -value if name == "mouth r" else value
@@ -141,12 +145,23 @@ def _scores_of(models: Models, identity: str, style: str, lines: list[str]) -> d
             made = _moved(models, identity, lent, heard, len(truth["valid"]))
             rows[f"motion, in the style of {lent}"] = made
             drawn = pictures(models.generator, identity, made, style_patterns(lent), 8)
-            shown = folder / f"{lent}.mp4"
-            encode_video(shown, (resize(picture, PIXELS) for picture in drawn), sample.fps)
-            rows[f"seen, in the style of {lent}"] = _found(folder / lent, shown, read_wav(sound))[0]
+            rows[f"seen, in the style of {lent}"] = _seen(folder / lent, drawn, sample.fps, sound)
+        small = Frames(sound.with_name("frames.parquet"), models.generator.size)
+        shown = _seen(folder / "shown", (small[i] for i in range(len(small))), sample.fps, sound)
     still = {key: np.broadcast_to(values[:1], values.shape) for key, values in truth.items()}
     rows["mean face"] = still | {"head": np.broadcast_to(mean, truth["head"].shape)}
-    return {title: _scores(truth, row, mean) for title, row in rows.items()}
+    rows["the truth, seen"] = shown
+    return {
+        title: _scores(shown if title.startswith("seen") else truth, row, mean)
+        for title, row in rows.items()
+    }
+
+
+def _seen(folder: Path, drawn: Iterable[Image], fps: float, sound: Path) -> Motion:
+    """Find the landmarks of pictures, in a video with the sound that their clip shall have."""
+    video = folder.with_suffix(".mp4")
+    encode_video(video, (resize(picture, PIXELS) for picture in drawn), fps)
+    return _found(folder, video, read_wav(sound))[0]
 
 
 def _as_lips_lead(sound: np.ndarray) -> np.ndarray:
