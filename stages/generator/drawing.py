@@ -17,6 +17,8 @@ Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 _SPOTS = (((48, 54), np.r_[48:68]), ((36, 39), np.r_[36:42]), ((42, 45), np.r_[42:48]))
 
+_NEAR = 0.85  # half a close-up's side, in widths of the mouth
+
 
 def condition(
     source: Source,
@@ -71,6 +73,24 @@ def around(points: NDArray[np.floating[Any]], size: int) -> Floats:
         spots.append(np.exp(-0.5 * apart / max(width, 1.0) ** 2))
     whole: Floats = np.max(spots, axis=0).astype(np.float32)
     return whole
+
+
+def close_up(points: NDArray[np.floating[Any]], size: int) -> Floats:
+    """Place the pixels of a square around the mouth.
+
+    Args:
+        points: landmarks, (68, 2), px.
+        size: width and height of the picture, px; the close-up has half as many pixels a side.
+
+    Returns:
+        Places in the picture, (size / 2, size / 2, 2), −1 to 1 from edge to edge.
+    """
+    half = _NEAR * np.linalg.norm(points[54] - points[48])
+    across = half * ((np.arange(size // 2) + 0.5) * 4 / size - 1)
+    x, y = points[48:68].mean(0)
+    square = np.stack(np.meshgrid(x + across, y + across), axis=-1)
+    places: Floats = (square * (2 / size) - 1).astype(np.float32)
+    return places
 
 
 def to_tensor(pictures: Sequence[Images] | Images) -> Tensor:

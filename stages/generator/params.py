@@ -35,12 +35,14 @@ class DiscriminatorParams(Section):
 class PerceptualParams(Section):
     """The network of the perceptual and style losses, and how many images of a batch it sees.
 
-    The loss is a mean over images: fewer of them estimate the same at less cost.
+    The loss is a mean over images: fewer of them estimate the same at less cost. Close-ups of
+    the mouth, of all images, are compared beside with a weight of their own; ours.
     """
 
     network: str
     taps: tuple[int, ...]
     images: Annotated[int, Field(ge=0)]
+    close: Weight
     begins: Share
 
 

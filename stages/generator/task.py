@@ -13,7 +13,7 @@ from pipeline.training import Batch, Update
 from stages.generator import drawing, losses
 from stages.generator.footage import Footage
 from stages.generator.model import Source
-from stages.generator.network import Discriminator, UNet
+from stages.generator.network import Discriminator, UNet, sample
 from stages.generator.params import GeneratorParams
 from stages.generator.patterns import Patterns
 from stages.generator.references import Matches
@@ -86,6 +86,7 @@ class GeneratorTask:
             "isps": drawing.to_tensor([row["isps"] for row in rows]),
             "frame": drawing.to_tensor([row["frame"] for row in rows]),
             "focus": torch.from_numpy(np.stack([row["focus"] for row in rows]))[:, None],
+            "close": torch.from_numpy(np.stack([row["close"] for row in rows])),
         }
         if self.style is not None:
             tensors["matched"] = drawing.to_tensor([row["matched"] for row in rows])
@@ -114,6 +115,7 @@ class GeneratorTask:
             "isps": np.concatenate(list(isps), axis=-1),
             "frame": footage.picture(row),
             "focus": 1 + self.params.focus * drawing.around(points, self.params.size),
+            "close": drawing.close_up(points, self.params.size),
         }
         if self.style is not None:
             matched, codes = self.style.matches[person].at(clip.id, frame, points)
@@ -142,7 +144,7 @@ class GeneratorTask:
         values = {"l1": losses.focused(drawn, batch["frame"], batch["focus"])}
         total = weights.l1 * values["l1"]
         if step >= self.compared_from and self.perceptual is not None:
-            values["perceptual"], values["style"] = self._compared(drawn, batch["frame"])
+            values["perceptual"], values["style"] = self._compared(drawn, batch)
             total = total + weights.perceptual * values["perceptual"]
             total = total + weights.style * values["style"]
         judged = step >= self.judged_from and (weights.adversarial or weights.feature_matching)
@@ -169,10 +171,19 @@ class GeneratorTask:
             update("discriminator", values["discriminator"])
         return {name: value.detach() for name, value in values.items()}
 
-    def _compared(self, drawn: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
+    def _compared(self, drawn: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Perceptual and Gram style loss of whole frames, and of close-ups by their weight."""
+        frame, some = batch["frame"], slice(self.params.perceptual.images)
+        whole = self._apart(drawn[some], frame[some])
+        weight = self.params.perceptual.close
+        if not weight:
+            return whole
+        near = self._apart(*(sample(image, batch["close"]) for image in (drawn, frame)))
+        return whole[0] + weight * near[0], whole[1] + weight * near[1]
+
+    def _apart(self, drawn: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
         network = cast("nn.Module", self.perceptual).to(drawn.device)
-        count = self.params.perceptual.images
         with torch.no_grad():
-            real = network((frame[:count] + 1) / 2)
-        fake = network((drawn[:count] + 1) / 2)
+            real = network((frame + 1) / 2)
+        fake = network((drawn + 1) / 2)
         return losses.perceptual(real, fake), losses.gram_style(real, fake)

@@ -39,7 +39,7 @@ generator:
   clip: 50.0
   losses: {adversarial: 1.0, l1: 100.0, perceptual: 0.0, style: 0.0, feature_matching: 10.0}
   discriminator: {channels: 16, layers: 2, lr: 1.0e-3, begins: 0.5}
-  perceptual: {network: mobilenet_v2, taps: [1], images: 0, begins: 0.5}
+  perceptual: {network: mobilenet_v2, taps: [1], images: 0, close: 1.0, begins: 0.5}
   isp_dropout: 0.1
   isp_gap: 0.2
   neutralise: 0.3

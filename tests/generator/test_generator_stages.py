@@ -12,8 +12,12 @@ from pipeline.subjects import Subject
 from stages.generator import train_generator, train_generator_base
 from stages.generator.footage import choose_source, read_footage
 from stages.generator.inference import load, read_isps
+from stages.generator.params import read_generator
+from stages.generator.patterns import read_patterns
 from stages.generator.references import Matches
+from stages.generator.sources import sources_of
 from stages.generator.style_loss import EMPTY
+from stages.generator.task import GeneratorTask
 
 ANN = Subject("seen", "ann")
 
@@ -96,6 +100,30 @@ def test_a_mesh_aligns_better_than_a_similarity_and_this_better_than_nothing(pro
 
 
 @pytest.mark.slow
+def compared(close: float) -> list[float]:
+    """Perceptual and style loss of one batch's frames with something in the middle of the mouth."""
+    found = read_generator()
+    losses = found.losses.model_copy(update={"perceptual": 1.0, "style": 1.0})
+    seen = found.perceptual.model_copy(update={"images": 2, "close": close})
+    params = found.model_copy(update={"losses": losses, "perceptual": seen})
+    footage = [read_footage([ANN], params.size)[0]]
+    patterns = [read_patterns(Path("data/isp/ann/isps.parquet"), params.size)]
+    sources = [sources_of(one) for one in footage]
+    task = GeneratorTask(params, footage, sources, patterns, 1, (1e-3, 1e-3), seed=1)
+    batch = task.batch(0, np.random.default_rng(1))
+    drawn = batch["frame"].clone()
+    for image, places in zip(drawn, batch["close"], strict=True):
+        x, y = ((places.mean((0, 1)) + 1) * params.size / 2).int().tolist()
+        image[:, y, x] = 1
+    return [float(value) for value in task._compared(drawn, batch)]
+
+
+def test_close_ups_add_to_the_perceptual_losses_by_their_weight(project):
+    none, once, twice = (np.array(compared(close)) for close in (0.0, 1.0, 2.0))
+    assert (once - none > none).all()  # a pixel of the mouth is more of a close-up
+    assert twice - none == pytest.approx(2 * (once - none), rel=1e-4)
+
+
 def test_both_phases_train_and_draw_frames_of_each_identity(project):
     train_generator_base.run()
     train_generator.run()

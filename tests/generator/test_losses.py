@@ -26,6 +26,18 @@ def test_what_is_around_mouth_and_eyes_is_as_wide_as_they_are():
     assert spot[60, 4] < 0.01
 
 
+def test_a_close_up_shows_the_mouth_in_the_middle():
+    points = np.zeros((68, 2))
+    points[48:68] = (32.0, 44.0)
+    points[[48, 54]] = [(22.0, 44.0), (42.0, 44.0)]  # 20 px wide: a square of 2 · 0.85 · 20 px
+    places = drawing.close_up(points, 64)
+    assert places.shape == (32, 32, 2)
+    px = (places + 1) * 32
+    assert px.mean((0, 1)) == pytest.approx([32.0, 44.0], abs=1e-4)
+    assert px[0, 1] - px[0, 0] == pytest.approx([34 / 32, 0.0], abs=1e-4)
+    assert px[0, 0] == pytest.approx([32 - 17 + 17 / 32, 44 - 17 + 17 / 32], abs=1e-4)
+
+
 def verdicts(*values):
     """One scale a value: one feature layer of ones, and constant verdicts."""
     return [[torch.ones(1, 2, 2, 2), torch.full((1, 1, 2, 2), value)] for value in values]

@@ -35,7 +35,13 @@ GENERATOR = GeneratorParams.model_validate(
             ("adversarial", "l1", "perceptual", "style", "feature_matching"), 1.0
         ),
         "discriminator": {"channels": 4, "layers": 2, "lr": 1e-3, "begins": 0.5},
-        "perceptual": {"network": "mobilenet_v2", "taps": [1], "images": 1, "begins": 0.5},
+        "perceptual": {
+            "network": "mobilenet_v2",
+            "taps": [1],
+            "images": 1,
+            "close": 1.0,
+            "begins": 0.5,
+        },
         "isp_dropout": 0.1,
         "isp_gap": 1.0,
         "neutralise": 0.1,
