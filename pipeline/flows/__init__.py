@@ -8,6 +8,7 @@ Needs the extra `flows`. Nothing but the server of PREFECT_API_URL is spoken to;
 set, one of its own on loopback.
 """
 
+import logging
 import os
 
 for _name, _value in {
@@ -19,3 +20,8 @@ for _name, _value in {
     "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # s: how soon a run that is due or cancelled is seen
 }.items():
     os.environ.setdefault(_name, _value)
+
+# Where the stream breaks that they listen to, they ask instead, and warn with a traceback. A level
+# would be reset as Prefect sets its logging up.
+for _name in ("FlowRunCancellingObserver", "FlowRunSuspendingObserver"):
+    logging.getLogger(f"prefect.{_name}").addFilter(lambda told: told.levelno >= logging.ERROR)

@@ -6,10 +6,14 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
 MISSED = "Missed"
+_ENDED = ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
+_OLDEST = FlowRunSort.EXPECTED_START_TIME_ASC
+_LATEST = FlowRunSort.EXPECTED_START_TIME_DESC
 
 
 def skip() -> list[str]:
@@ -35,8 +39,11 @@ def skip() -> list[str]:
     return [other.name for other in missed]
 
 
-def mend(deployment: UUID) -> list[str]:
-    """Say of runs that no process runs any longer that they crashed; return their names.
+def mend(deployment: UUID) -> str:
+    """Say of runs that no process runs any longer that they crashed.
+
+    Returns:
+        The name of the last run, if it is one of these, or crashed as it was served; else nothing.
 
     Only for who alone serves this deployment, and has no run of its own yet.
     """
@@ -45,13 +52,19 @@ def mend(deployment: UUID) -> list[str]:
         for run in lost:
             state = Crashed(message="who served it ended before it did; the next run goes on")
             client.set_flow_run_state(run.id, state, force=True)
-    return [run.name for run in lost]
+    if lost:
+        return str(lost[-1].name)
+    begun = [run for run in _runs(deployment, _ENDED, _LATEST) if run.start_time]
+    last = max(begun, key=lambda run: run.start_time, default=None)
+    return last.name if last and last.state.is_crashed() else ""
 
 
-def _runs(deployment: UUID, types: list[str]) -> list[FlowRun]:
+def _runs(deployment: UUID, types: list[str], order: FlowRunSort = _OLDEST) -> list[FlowRun]:
+    """Return a deployment's runs in these states, the first 200 in this order."""
     with get_client(sync_client=True) as client:
         return list(
             client.read_flow_runs(
+                sort=order,
                 deployment_filter=DeploymentFilter(id={"any_": [deployment]}),
                 flow_run_filter=FlowRunFilter(
                     state={"type": {"any_": [StateType[name] for name in types]}}

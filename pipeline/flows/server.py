@@ -1,6 +1,9 @@
 """The server of Prefect's: one that is named, or one on loopback that ends with who started it.
 
 python -m pipeline.flows.server PORT
+
+Where it goes away under what needs it, that ends, with one line: Prefect would ask for minutes, and
+wait at its exit, for ever, to tell it of events.
 """
 
 import os
@@ -12,12 +15,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from threading import Event, Thread
+from typing import NoReturn
+
+import psutil
 
 from pipeline.lifeline import end_with_parent
 from pipeline.problems import Problem
 
 _PORT = 4200
 _START_SECONDS = 180.0
+_LOOK_SECONDS = 2.0
+_AWAY_SECONDS = 10.0  # what serves no longer hears of cancelled runs about 15 s after its server
 
 
 def named() -> str:
@@ -26,17 +36,22 @@ def named() -> str:
     Raises:
         Problem: it does not answer.
     """
-    from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL
 
     address = str(PREFECT_API_URL.value() or "")
-    if address:
-        with get_client(sync_client=True) as client:
-            error = client.api_healthcheck()
-        if error:
-            found = f"no server of Prefect's answers: {error}"
-            raise Problem(address, found, "start it, or unset PREFECT_API_URL")
+    if address and (error := _error()):
+        found = f"no server of Prefect's answers: {error}"
+        raise Problem(address, found, "start it, or unset PREFECT_API_URL")
     return address
+
+
+def _error() -> Exception | None:
+    """Ask the server whether it is there; a new client does not ask twice."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        error: Exception | None = client.api_healthcheck()
+    return error
 
 
 @contextmanager
@@ -46,8 +61,7 @@ def running() -> Iterator[str]:
     Raises:
         Problem: neither answers.
 
-    Where it goes away while the block runs, this process ends, with one line: Prefect would wait at
-    its exit, for ever, to tell it of events.
+    Where it goes away while the block runs, this process ends with all that it has started.
     """
     import httpx
 
@@ -55,11 +69,39 @@ def running() -> Iterator[str]:
         with _found() as address:
             yield address
     except httpx.TransportError as error:
-        found = f"is gone: {error}"
-        told = Problem("the server of Prefect's", found, "run it again; what has run is kept")
-        print(f"error: {told}", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(1)
+        _end(f"is gone: {error}")
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """End this process, and all that it has started, where its server stays away for 10 s."""
+    over = Event()
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not over.wait(_LOOK_SECONDS):
+            if not (error := _error()):
+                last = time.monotonic()
+            elif time.monotonic() - last > _AWAY_SECONDS:
+                _end(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
+
+    context = copy_context()  # which names the server
+    Thread(target=context.run, args=(watch,), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _end(found: str) -> NoReturn:
+    """End this process with all that it has started, and say why."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    told = Problem("the server of Prefect's", found, "run it again; what has run is kept")
+    sys.stdout.flush()
+    print(f"error: {told}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 @contextmanager
@@ -75,14 +117,24 @@ def _found() -> Iterator[str]:
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
     ) as process:
+        over = Event()
         try:
             _await(api, process)
+            Thread(target=_watch, args=(process, over), daemon=True).start()
             os.environ["PREFECT_API_URL"] = api
             with temporary_settings({PREFECT_API_URL: api}):
                 yield api
         finally:
+            over.set()
             os.environ.pop("PREFECT_API_URL", None)
             process.terminate()
+
+
+def _watch(process: "subprocess.Popen[bytes]", over: Event) -> None:
+    """End this process where its server ends before it is over."""
+    code = process.wait()
+    if not over.is_set():
+        _end(f"is gone: it ended with {code}")
 
 
 def _free_port() -> int:

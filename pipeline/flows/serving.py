@@ -45,15 +45,20 @@ def serve(
     """
     when = _schedule(schedule)
     check_name(subject)
-    parameters = {"inbox_path": _absolute(inbox_path), "subject": subject}
-    with one_run.claimed(SERVED), server.running() as api:
+    parameters = {
+        "inbox_path": _absolute(inbox_path),
+        "subject": subject,
+        "jobs": jobs,
+        "ours": ours,
+    }
+    with one_run.claimed(SERVED), server.running() as api, server.watched():
         print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
-        _mend(subject)
+        _mend(subject, parameters)
         os.environ[SERVED_BY] = str(os.getpid())
         retrain.serve(
             name=subject,
             schedule=when,
-            parameters={**parameters, "jobs": jobs, "ours": ours},
+            parameters=parameters,
             limit=1,
             pause_on_shutdown=False,  # after a restart it goes on
             entrypoint_type=EntrypointType.MODULE_PATH,
@@ -82,8 +87,10 @@ def _absolute(inbox: str) -> str:
     return inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
 
 
-def _mend(subject: str) -> None:
+def _mend(subject: str, parameters: dict[str, Any]) -> None:
+    """Go on at once with a run that the end of an earlier `idiolect serve` has cut off."""
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         deployment = client.read_deployment_by_name(f"{retrain.name}/{subject}")
-        for name in overdue.mend(deployment.id):
-            print(f"cut off before: {name}", flush=True)
+        if name := overdue.mend(deployment.id):
+            run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+            print(f"cut off before: {name}; {run.name} goes on", flush=True)

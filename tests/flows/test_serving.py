@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,17 +18,19 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline.flows import server
 from tests.pipeline import promoted
 from tests.running.conftest import TRAINING
 
 pytest.importorskip("prefect", reason="needs the extra `flows`")
 
 SERVE = """
+import sys
 from datetime import timedelta
 from pipeline.flows.serving import serve
 from pipeline.problems import one_line
 with one_line():
-    serve("in", "ann", timedelta(seconds=5), ours=False)
+    serve("in", "ann", timedelta(seconds=float(sys.argv[1])), ours=False)
 """
 STEPS = 6000
 WAIT_SECONDS = 240
@@ -76,15 +80,15 @@ class Served:
 
 
 @pytest.fixture
-def serve(project: Path) -> Iterator[Callable[[], Served]]:
-    """Give what serves the project."""
+def serve(project: Path) -> Iterator[Callable[..., Served]]:
+    """Give what serves the project, with a run every few seconds."""
     served: list[Served] = []
 
-    def start() -> Served:
+    def start(seconds: float = 5) -> Served:
         log = project.parent / f"{project.name}_serve{len(served)}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                [sys.executable, "-c", SERVE],
+                [sys.executable, "-c", SERVE, str(seconds)],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -113,6 +117,18 @@ def ask(api: str, path: str, **body: Any) -> Any:
         return json.loads(answer.read() or "null")
 
 
+def begin(served: Served) -> None:
+    """Start a run now, as a click in the UI does."""
+    api = served.api()
+
+    def begun() -> Any:
+        with suppress(OSError):  # a server that is just up and has much to do
+            (deployment,) = ask(api, "deployments/filter") or [None]
+            return deployment and ask(api, f"deployments/{deployment['id']}/create_flow_run")
+
+    served.until(begun)
+
+
 def runs(api: str, *states: str) -> Any:
     only = {"state": {"name": {"any_": list(states)}}}
     return ask(api, "flow_runs/filter", flow_runs=only, flows={"name": {"any_": ["retrain"]}})
@@ -133,7 +149,7 @@ def with_all_above(process: psutil.Process, end: int) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gone_on_with(
-    project: Path, serve: Callable[[], Served]
+    project: Path, serve: Callable[..., Served]
 ) -> None:
     served = serve()
     api = served.api()
@@ -170,26 +186,82 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
     assert promoted.git("tag") == "champion/1"
 
 
-@pytest.mark.soak
-def test_nothing_outlives_a_server_that_is_killed_and_the_next_says_what_was_cut_off(
-    project: Path, serve: Callable[[], Served]
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_what_serves_and_started_again_it_goes_on_at_once_with_what_was_cut_off(
+    project: Path, serve: Callable[..., Served], how: signal.Signals
 ) -> None:
-    first = serve()
+    first = serve(3600)
+    begin(first)
     api = first.api()
     first.until(lambda: len(steps()) > 20)
     (run,) = runs(api, "Running")
-    first.process.kill()
-    first.process.wait()
+    first.process.send_signal(how)
+    first.process.wait(20)
     first.until(lambda: not processes(project, but=os.getpid()), 10)
 
     Path("quick").touch()
-    second = serve()
+    second = serve(3600)
     api = second.api()
-    second.until(lambda: f"cut off before: {run['name']}\n" in second.log.read_text())
-    second.until(lambda: runs(api, "Promoted"))
-    (lost,) = [one for one in runs(api, "Crashed") if one["id"] == run["id"]]
-    assert "the next run goes on" in lost["state"]["message"]
+    second.until(lambda: f"cut off before: {run['name']}; " in second.log.read_text())
+    (done,) = second.until(lambda: runs(api, "Promoted"))
+    assert not done["auto_scheduled"]
+    assert [one["id"] for one in runs(api, "Crashed")] == [run["id"]]
     assert promoted.git("tag") == "champion/1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_work", [False, True])
+def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_left(
+    project: Path, serve: Callable[..., Served], at_work: bool
+) -> None:
+    served = serve(3600)
+    served.api()
+    if at_work:
+        begin(served)
+        served.until(lambda: len(steps()) > 20)
+    (server,) = [p for p in processes(project) if "prefect" in p.cmdline()]
+    server.kill()
+    assert served.process.wait(10) == 1
+    said = served.log.read_text()
+    assert said.splitlines()[-1].startswith("error: the server of Prefect's: is gone: ")
+    assert "Traceback" not in said
+    served.until(lambda: not processes(project, but=os.getpid()), 5)
+
+
+@pytest.mark.slow
+def test_a_named_server_that_goes_away_ends_what_serves_which_goes_on_once_it_is_back(
+    project: Path, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server._free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    monkeypatch.setenv("PREFECT_API_URL", api)
+
+    @contextmanager
+    def named() -> Iterator["subprocess.Popen[bytes]"]:
+        command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            try:
+                server._await(api, process)
+                yield process
+            finally:
+                process.kill()
+
+    with named():
+        first = serve(3600)
+        begin(first)
+        first.until(lambda: len(steps()) > 20)
+    assert first.process.wait(30) == 1
+    said = first.log.read_text()
+    assert said.splitlines()[-1].startswith("error: the server of Prefect's: has not answered for ")
+    assert "Traceback" not in said
+    first.until(lambda: not processes(project, but=os.getpid()), 5)
+
+    Path("quick").touch()
+    with named():
+        second = serve(3600)
+        second.until(lambda: "cut off before: " in second.log.read_text())
+        second.until(lambda: runs(api, "Promoted"))
 
 
 @pytest.mark.slow
