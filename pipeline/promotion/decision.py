@@ -71,6 +71,8 @@ class Decision:
         """Say the decision in one line."""
         if self.word:
             return f"{self.challenger} replaces {self.champion or 'no one'} by hand: {self.word}"
+        if self.promote and any(row.met and row.why for row in self.rows):
+            return f"{self.challenger} is the first, and `first: any` asks for no more"
         if self.promote:
             return f"{self.challenger} is better than {self.champion or 'the trivial answers'}"
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
@@ -330,7 +332,10 @@ def _beats_trivial(challenger: Judged, names: Sequence[str], rules: Rules) -> Ro
     if not known:
         return replace(row, why="no trivial answer was scored")
     found = replace(row, gain=min(known, key=lambda gain: gain.gain.mean))
-    return replace(found, met=True) if rules.first == "any" else _judged(found, rules)
+    judged = _judged(found, rules)
+    if judged.met or rules.first != "any":
+        return judged
+    return replace(found, met=True, why="first: any")
 
 
 def _trivial(challenger: Judged, own: Table, column: str) -> Iterator[Table]:

@@ -214,7 +214,9 @@ def test_the_first_champion_has_all_metrics_and_beats_the_trivial_answers() -> N
     decision = decide(None, judged("new", psnr=-4.0), RULES)
     assert not decision.promote
     assert "to the best trivial answer" in decision.reasons[0]
-    assert decide(None, judged("new", psnr=-4.0), rules(first="any")).promote
+    any_one = decide(None, judged("new", psnr=-4.0), rules(first="any"))
+    assert any_one.promote
+    assert any_one.headline() == "new is the first, and `first: any` asks for no more"
     lacking = rules(not_worse=[{"metric": SEEN, "margin": 0.1}])
     assert "missing" in decide(None, judged("new"), lacking).reasons[0]
 
