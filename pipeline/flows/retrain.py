@@ -7,7 +7,8 @@ taken up by the next one, with or without new videos. What goes wrong keeps the 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,19 @@ from pipeline.subjects import Subject, check_name
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 SERVED_BY = "IDIOLECT_SERVED_BY"  # the process of `idiolect serve`, for the runs that it starts
 KEPT, PROMOTED, NOTHING_NEW = "Kept", "Promoted", "Nothing new"
+
+
+def _in_one_line(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a task that meets a problem fail with its line, and no traceback in the log."""
+
+    @wraps(step)
+    def told(*arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except Problem as problem:
+            return Failed(message=f"the champion stays: {problem}")
+
+    return told
 
 
 @flow(name="retrain", persist_result=False)
@@ -61,7 +75,10 @@ def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "To
     with one_run.claimed():
         if ours:
             versions.refresh()
-    added, refused = take_in(inbox_path, check_name(subject))
+    told = take_in(inbox_path, check_name(subject), return_state=True)
+    if not told.is_completed():
+        return Told(type=told.type, name=told.name, message=told.message)
+    added, refused = told.result()
     if not added and not _unfinished():
         reasons = f": {'; '.join(refused)}" if refused else ""
         return Completed(name=NOTHING_NEW, message=f"nothing new{reasons}")
@@ -73,6 +90,7 @@ def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "To
 
 
 @task(name="take in", **_OPTIONS)
+@_in_one_line
 def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     """Copy new videos, judge them, add the good; return their names, and why others are bad."""
     logger = get_run_logger()
@@ -107,6 +125,7 @@ def _unfinished() -> bool:
 
 
 @task(name="decide", **_OPTIONS)
+@_in_one_line
 def decide() -> "Told[Any]":
     """Promote what lies here, or keep the champion; record it in reports/promotion and a commit."""
     decision = champions.judge()

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from pathlib import Path
 from threading import Event, Thread
 from typing import NoReturn
 
@@ -25,6 +26,7 @@ from pipeline.lifeline import end_with_parent
 from pipeline.problems import Problem
 
 _PORT = 4200
+_LOG = Path(".idiolect/logs/prefect.log")
 _START_SECONDS = 180.0
 _LOOK_SECONDS = 2.0
 _AWAY_SECONDS = 10.0  # what serves no longer hears of cancelled runs about 15 s after its server
@@ -106,6 +108,7 @@ def _end(found: str) -> NoReturn:
 
 @contextmanager
 def _found() -> Iterator[str]:
+    from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     if address := named():
@@ -114,9 +117,17 @@ def _found() -> Iterator[str]:
     port = _free_port()
     api = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    _LOG.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        _LOG.open("w") as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
         over = Event()
         try:
             _await(api, process)
@@ -124,6 +135,7 @@ def _found() -> Iterator[str]:
             os.environ["PREFECT_API_URL"] = api
             with temporary_settings({PREFECT_API_URL: api}):
                 yield api
+                APILogHandler().flush()  # the last lines too
         finally:
             over.set()
             os.environ.pop("PREFECT_API_URL", None)
@@ -134,7 +146,7 @@ def _watch(process: "subprocess.Popen[bytes]", over: Event) -> None:
     """End this process where its server ends before it is over."""
     code = process.wait()
     if not over.is_set():
-        _end(f"is gone: it ended with {code}")
+        _end(f"is gone: it ended with {code}, see {_LOG}")
 
 
 def _free_port() -> int:
@@ -154,7 +166,7 @@ def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
             urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
             return
         time.sleep(0.2)
-    raise Problem("the server of Prefect's", "did not start", "see `prefect server start`")
+    raise Problem("the server of Prefect's", "did not start", f"see {_LOG}")
 
 
 def main(arguments: list[str]) -> None:

@@ -63,6 +63,29 @@ def test_only_a_better_retraining_replaces_the_champion_and_bad_videos_are_nothi
     assert promoted.git("status", "--porcelain", "dvc.lock") != ""  # train ran, evaluate failed
 
 
+NOWHERE = """
+from pipeline.flows import server
+from pipeline.flows.retrain import retrain
+with server.running():
+    told = retrain("nowhere", "ann", ours=False, return_state=True)
+print(f"{told.name}: {told.message}")
+"""
+
+
+@pytest.mark.slow
+def test_an_inbox_that_is_not_there_fails_the_run_in_one_line_and_the_whole_log_is_kept(
+    project: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOWHERE], capture_output=True, text=True, timeout=300, check=False
+    )
+    why = "the champion stays: nowhere: no such folder; name one that holds videos"
+    assert done.stdout == f"Failed: {why}\n"
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Error logging to API" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_good_video_is_added_trained_on_promoted_and_not_new_again(project: Path) -> None:
     make = Path("make.py").read_text()
