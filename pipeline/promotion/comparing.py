@@ -116,10 +116,12 @@ def _flat(content: Any, name: str = "") -> dict[str, Any]:
 
 
 def _videos(first: Revision, second: Revision) -> Pairs:
+    """Count videos by person; who has left has none, though they lie in the workspace still."""
     counts = []
     for side in (first, second):
-        folders = (path.split("/")[2:3] for path in side.names("data/raw") if path.count("/") > 2)
-        counts.append([name for folder in folders for name in folder])
+        people = _flat(side.yaml("params.yaml"))
+        folders = [path.split("/")[2] for path in side.names("data/raw") if path.count("/") > 2]
+        counts.append([name for name in folders if f"subjects.all.{name}.role" in people])
     names = sorted({*counts[0], *counts[1]})
     return _differing(*({name: count.count(name) for name in names} for count in counts))
 

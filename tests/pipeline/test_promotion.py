@@ -321,6 +321,8 @@ def test_a_person_who_came_later_leaves_with_the_rollback_but_for_the_videos(pro
     assert not made.exists()
     assert not Path("data/raw/bob.dvc").exists()
     assert Path("data/raw/bob/b.mp4").read_text() == "bob"
+    assert "videos: the same\n" in run("compare", "champion/1")
+    assert "  bob: 1 → 0\n" in run("compare", "champion/2")
 
 
 @pytest.mark.slow
