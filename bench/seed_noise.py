@@ -1,0 +1,99 @@
+"""How far does another seed move the metrics of promotion.yaml, beside its margins?
+
+    python bench/seed_noise.py                 # in a finished project: its own seed, and two more
+    python bench/seed_noise.py --seeds 2 3 4 --only train_generator 'render@*' evaluate
+
+In a copy of the project, `training.seed` changes and `idiolect repro` runs what follows: everything
+that is trained. With --only, just these stages run, in this order (`dvc repro --single-item`), on
+what the project's own seed has made. For each rule: the metric's standard deviation over the seeds
+(n - 1), the largest loss of one seed to another, and in how many of the ordered pairs the rule, as
+promotion.yaml has it, is met. A pair differs by its seed alone: no promotion would be earned.
+The copy, .idiolect/bench/seed_noise, is kept: begun again, finished runs cost nothing.
+"""
+
+import argparse
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from pipeline.params import PARAMS, read
+from pipeline.problems import MissingInput, one_line
+from pipeline.promotion import judged, rules
+from pipeline.promotion.decision import Row, decide, value
+from pipeline.promotion.judged import Judged
+from pipeline.promotion.revision import WORKSPACE, Revision
+from pipeline.runner import environment
+
+FOLDER = Path(".idiolect/bench/seed_noise")
+MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli import main; main()"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3], help="beside its own")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE")
+    args = parser.parse_args()
+    with one_line():
+        if not Path(judged.METRICS).is_file():
+            raise MissingInput(judged.METRICS, "not here", "run `dvc repro` first")
+        seeds = dict.fromkeys([read()["training"]["seed"], *args.seeds])
+        if not FOLDER.is_dir():
+            left = shutil.ignore_patterns(".venv", "bench")
+            shutil.copytree(".", FOLDER, symlinks=True, ignore=left)
+        os.chdir(FOLDER)
+        sides = []
+        for seed in seeds:
+            run(seed, args.only)
+            sides.append(judged.of_revision(Revision(WORKSPACE)))
+        print(f"\nseeds {', '.join(map(str, seeds))} of {' '.join(args.only) or 'all trainings'}\n")
+        report(sides)
+
+
+def run(seed: int, only: Sequence[str]) -> None:
+    """Set the seed and run what follows, by the project's own code."""
+    yaml = YAML()
+    params = yaml.load(Path(PARAMS))
+    params["training"]["seed"] = seed
+    yaml.dump(params, Path(PARAMS))
+    env = environment()
+    env.pop("PYTHONPATH", None)
+    single = [sys.executable, "-m", "dvc", "repro", "--single-item", "--glob", *only]
+    subprocess.run(single if only else [sys.executable, "-c", MAIN, "repro"], env=env, check=True)
+
+
+def report(sides: Sequence[Judged]) -> None:
+    """Print a row a rule and subject, over all ordered pairs of runs."""
+    pairs = itertools.permutations(range(len(sides)), 2)
+    decisions = [decide(sides[i], sides[j], rules.load()) for i, j in pairs]
+    print(
+        "| rule | metric | who | sd | largest loss | needed | met |\n|---|---|---|---|---|---|---|"
+    )
+    for rows in zip(*(decision.rows for decision in decisions), strict=True):
+        print(f"| {' | '.join(cells(rows, sides))} |")
+    print(f"\npromoted: {sum(one.promote for one in decisions)} of {len(decisions)} ordered pairs")
+
+
+def cells(rows: Sequence[Row], sides: Sequence[Judged]) -> list[str]:
+    """Sum a rule up over pairs."""
+    row = rows[0]
+    names = [row.who] if row.who in sides[0].subjects() else sides[0].subjects()
+    found = [[value(side, name, row.metric) for name in names] for side in sides]
+    spread = np.std(np.mean(np.array(found, float), axis=1), ddof=1)
+    gains = [one.gain.gain.mean for one in rows if one.gain]
+    least = f"{'>' if row.rule == 'better' else '≥'} {row.least:+g}"
+    loss = f"{min(gains):+.4f}" if gains else row.why
+    met = f"{sum(one.met for one in rows)} of {len(rows)}"
+    return [row.rule, row.metric, row.who, f"{spread:.4f}", loss, least, met]
+
+
+if __name__ == "__main__":
+    main()
