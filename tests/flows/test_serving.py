@@ -187,7 +187,9 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
 def test_nothing_outlives_what_serves_and_started_again_it_goes_on_at_once_with_what_was_cut_off(
     project: Path, serve: Callable[..., Served], how: signal.Signals
 ) -> None:
@@ -230,6 +232,7 @@ def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_l
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_named_server_that_goes_away_ends_what_serves_which_goes_on_once_it_is_back(
     project: Path, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
