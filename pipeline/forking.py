@@ -4,8 +4,12 @@ The server has other people's heavy libraries (`pipeline.preloaded`). Our own mo
 by each process, so that it runs the code of its parent and no other.
 """
 
-from multiprocessing import forkserver, get_context
+import os
+import signal
+from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
+from threading import Thread
 
 
 def context() -> ForkServerContext:
@@ -19,3 +23,17 @@ def begin() -> None:
     """Start the server, which imports while its caller goes on to find out what there is to do."""
     context()
     forkserver.ensure_running()
+
+
+def end_with_caller() -> None:
+    """Have this worker killed when the process that it works for ends, however that ends.
+
+    The kernel knows the server as its parent, and that lives as long as its workers do.
+    """
+    Thread(target=_wait_for_caller, daemon=True).start()
+
+
+def _wait_for_caller() -> None:
+    if (caller := parent_process()) is not None:
+        wait([caller.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)

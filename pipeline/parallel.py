@@ -66,7 +66,8 @@ def _side_by_side(
 ) -> Iterator[T]:
     """Call in so many processes of this machine."""
     try:
-        with ProcessPoolExecutor(jobs, forking.context()) as pool:
+        context, begin = forking.context(), forking.end_with_caller
+        with ProcessPoolExecutor(jobs, context, initializer=begin) as pool:
             yield from pool.map(call, tasks)
     except BrokenProcessPool:
         found = "a worker process was killed, as where memory is full"

@@ -3,11 +3,14 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +70,27 @@ def test_a_worker_that_is_killed_is_told_in_one_line(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+def stays(number: int) -> None:
+    Path(f"{number}.pid").write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_is_killed(workdir: Path) -> None:
+    code = "from tests.pipeline import test_parallel as t; t.parallel.begin();"
+    code += "list(t.parallel.run(t.stays, [(i,) for i in range(2)]))"
+    env = os.environ | {"IDIOLECT_CORES": "2", "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code], env=env) as caller:
+        told: list[str] = []
+        while len(list(filter(None, told))) < 2 and caller.poll() is None:
+            time.sleep(0.1)
+            told = [path.read_text() for path in workdir.glob("*.pid")]
+        workers = [psutil.Process(int(pid)) for pid in told]
+        caller.kill()
+    assert len(workers) == 2
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
 def test_one_core_does_in_this_process_what_several_do(workdir: Path) -> None:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("needs Linux, where a process can be kept to one core")
