@@ -107,13 +107,18 @@ def _client(address: str) -> Any:
 
     try:
         from distributed import Client
+        from distributed.comm import resolve_address
     except ImportError:
         todo = "pip install -c constraints.txt -e '.[dask]', or unset it"
         raise MissingInput(CLUSTER, "is set, but dask is not installed", todo) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is told once
     try:
+        resolve_address(address)  # given what is none, a Client waits 10 s and shows a traceback
         return Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except ValueError as error:
+        found = f"{address} is no address of a Dask scheduler: {error}"
+        raise Problem(CLUSTER, found, "say tcp://HOST:PORT, or unset the variable") from None
+    except (OSError, TimeoutError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         found = f"no Dask cluster answers at {address} within {_ANSWER_SECONDS} s: {words[:200]}"
         raise Problem(CLUSTER, found, "start it, or unset the variable") from None

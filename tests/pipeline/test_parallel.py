@@ -119,12 +119,22 @@ def test_a_cluster_that_does_not_answer_is_told_in_one_line(
     assert "\n" not in str(told.value)
 
 
-def test_an_address_that_is_none_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["nowhere://at all", "ray://127.0.0.1:10001", "auto"])
+def test_an_address_that_is_none_is_told_in_one_line(address: str) -> None:
     pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
-    monkeypatch.setenv(parallel.CLUSTER, "nowhere://at all")
-    with pytest.raises(Problem, match="no Dask cluster answers at nowhere://at all") as told:
-        list(parallel.run(refuses, [(1,)]))
-    assert "\n" not in str(told.value)
+    code = "from pipeline import parallel, problems\nwith problems.one_line():\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}    list(parallel.run(len, [('abc',)]))"],
+        check=False,
+        env=os.environ | {parallel.CLUSTER: address},
+        cwd=Path(parallel.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {parallel.CLUSTER}: {address} is no address of a Dask")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
