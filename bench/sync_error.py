@@ -1,6 +1,6 @@
 """How well it is told how late a clip's sound is: known shifts, pieces, other people's sound.
 
-    python bench/sync_error.py     # ten minutes, three of them to make the sample once
+    python bench/sync_error.py     # three processor minutes, half of them only once
 
 1. Every clip as it is; real clips (../shared/data, left out where absent) beside the estimate of
    their README.
@@ -68,9 +68,8 @@ class Recorded:
     sound: NDArray[np.float32]
     fps: float
 
-    @property
-    def well_synced(self) -> bool:
-        return self.person in WELL_SYNCED or self.clip.startswith(WELL_SYNCED)
+    def of(self, name: str) -> bool:
+        return self.person.startswith(name) or self.clip.startswith(name)
 
 
 def main() -> None:
@@ -82,7 +81,7 @@ def main() -> None:
         recorded = [_read(name, clip) for name, found in clips.items() for clip in found]
     told = [_told(one, one.sound) for one in recorded]
     _as_they_are(recorded, told)
-    _shifted(recorded)
+    _shifted(recorded, told)
     long = [(one, sync) for one, sync in zip(recorded, told, strict=True) if sync.sure]
     _pieces(long, recorded)
 
@@ -120,37 +119,36 @@ def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
         )
 
 
-def _shifted(recorded: list[Recorded]) -> None:
+def _shifted(recorded: list[Recorded], told: list[Sync]) -> None:
     print("\n| sound moved by -240 to 240 ms | clips | trials | ok | assumed | rejected |", end="")
     print(" error of the change (ok): mean, ms | max | within 40 ms | all: within 40 ms |")
     print("|---|---|---|---|---|---|---|---|---|---|")
-    drawn = [one for one in recorded if one.person.startswith("sample")]
-    real = [one for one in recorded if one.well_synced]
-    for title, group in (("sample", drawn), ("well-synced real clips", real)):
-        trials = [trial for one in group for trial in _moved(one)]
+    for name in ("sample", *WELL_SYNCED):
+        pairs = zip(recorded, told, strict=True)
+        group = [(one, own) for one, own in pairs if one.of(name)]
+        trials = [(shift, own, sync) for one, own in group for shift, sync in _moved(one)]
         if not trials:
             continue
         statuses = Counter(_status(sync) for _, _, sync in trials)
         change = np.array([sync.offset - own.offset - shift for shift, own, sync in trials])
         sure = np.array([own.sure and sync.sure for _, own, sync in trials])
         print(
-            f"| {title} | {len(group)} | {len(trials)} | {statuses['ok']} |"
+            f"| {name} | {len(group)} | {len(trials)} | {statuses['ok']} |"
             f" {statuses['assumed']} | {statuses['rejected']} | {_errors(change[sure])} |"
             f" {np.mean(np.abs(change) <= 0.04):.3f} |"
         )
-        if group is drawn:
+        if name == "sample":
             absolute = np.array([sync.offset + LEAD - shift for shift, _, sync in trials])
             print(f"| sample, absolute | | | | | | {_errors(absolute[sure])} | |")
 
 
-def _moved(one: Recorded) -> Iterator[tuple[float, Sync, Sync]]:
-    """Give shift, what is told unmoved and what is told moved."""
-    own = _told(one, one.sound)
+def _moved(one: Recorded) -> Iterator[tuple[float, Sync]]:
+    """Give each shift in seconds and what is told of the sound that is moved by it."""
     for milliseconds in sorted((STEPS | ODD) - {0}):
         count = round(milliseconds / 1000 * AUDIO_RATE)
         padded = np.pad(one.sound, abs(count))
         sound = padded[abs(count) - count :][: len(one.sound)]
-        yield milliseconds / 1000, own, _told(one, sound)
+        yield milliseconds / 1000, _told(one, sound)
 
 
 def _errors(errors: NDArray[np.float64]) -> str:
