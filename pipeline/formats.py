@@ -105,7 +105,7 @@ LEDGER = Format(
             "sharpness",
             "float32",
             "variance of the Laplacian of luminance over the face at 128 px; this and the next "
-            "five: median over frames every 0.6 s",
+            "six: median over frames every 0.6 s",
             "grey levels squared",
         ),
         Column("exposure", "float32", "median luminance of the face, 0 to 255", "grey levels"),
@@ -127,6 +127,11 @@ LEDGER = Format(
             "confidence",
             "float32",
             "of the face detector, 0 to 1; falls where something of any colour covers features",
+        ),
+        Column(
+            "hand",
+            "float32",
+            "share of the lips that hands cover; hands are looked for where `confidence` is < 0.9",
         ),
         Column(
             "train", "int32", "first frame and end (exclusive) of the training span", "frames", (2,)

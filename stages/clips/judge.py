@@ -84,6 +84,7 @@ def _told(row: Row, p: ClipsParams) -> Iterator[str]:
             "{:.0%}",
             "max_occlusion",
         ),
+        ("hand", p.max_hand, "a hand covers {:.0%} of the lips", "{:.0%}", "max_hand"),
     )
     for column, limit, found, shown, name in least:
         if row[column] < limit:

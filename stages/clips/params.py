@@ -20,6 +20,7 @@ _JUDGED = {
     "max_head_angle",
     "max_occlusion",
     "min_confidence",
+    "max_hand",
 }
 _SPLIT = {"long_seconds", "held_out", "gap_seconds"}
 _CUT = {"size", "jpeg_quality"}
@@ -53,6 +54,7 @@ class ClipsParams(Section):
     max_head_angle: Annotated[float, Field(gt=0, le=180)]
     max_occlusion: Share
     min_confidence: Share
+    max_hand: Share
     long_seconds: Positive
     held_out: Annotated[float, Field(gt=0, lt=1)]
     gap_seconds: Annotated[float, Field(ge=0)]

@@ -21,6 +21,8 @@ from stages.clips.window import Window
 _SIDE = 256  # px of the picture that is looked at; the detector's box is half of it
 _UP = 0.1  # the box's middle lies so far below the picture's, in boxes: hair belongs to a head
 FOUND = 0.3  # confidence that begins a face here: an occluded one is to be measured, not missed
+_CLEAR = 0.9  # confidence from which nothing is before the mouth; clean faces: 0.89 to 0.96
+_HAND = 0.15  # confidence that begins a hand: it lies before a face, or it does not count
 _DARKEST, _BRIGHTEST = 5, 250  # luminance from which a pixel shows nothing
 _COLOUR = 0.2  # the log ratio of red or blue to green that skin keeps to, in light and shade
 _SHADE = 0.4  # share of the skin's median luminance below which it is something dark
@@ -28,12 +30,13 @@ _NOISE = 12.0  # grey levels added before the logarithm: dark pixels have no col
 _RIM = 0.08  # of the face's outline is left out, face heights: hair and background
 
 # Vertices of the face mesh.
+_LIPS = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91)
 _OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
 _NO_SKIN = (
-    (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),  # lips
+    _LIPS,
     (70, 63, 105, 66, 107, 133, 154, 145, 163, 33),  # the image's left eye and brow
     (300, 293, 334, 296, 336, 362, 381, 374, 390, 263),
 )
@@ -59,6 +62,7 @@ class Quality:
         occlusion: share of the skin's pixels that have another colour than most of them.
         confidence: the detector's, 0 to 1; falls where something covers the face's features,
             of whatever colour it is.
+        hand: share of the lips that hands cover; looked for where the detector is not sure.
     """
 
     sharpness: float
@@ -67,6 +71,7 @@ class Quality:
     head_angle: float
     occlusion: float
     confidence: float
+    hand: float
 
 
 MEASURES = tuple(field.name for field in fields(Quality))
@@ -74,7 +79,7 @@ Look = Callable[[Image, Box], Quality]
 
 
 class FaceJudge:
-    """Measures a face by MediaPipe's short-range detector and its face mesh (Apache-2.0)."""
+    """Measures a face by MediaPipe's short-range detector, face mesh and hands (Apache-2.0)."""
 
     def __init__(self) -> None:
         with quiet():
@@ -87,6 +92,7 @@ class FaceJudge:
             )
             for network in (self._detector, self._mesh):
                 network.process(np.zeros((64, 64, 3), np.uint8))
+        self._finder: Any = None  # of hands; few faces need it
 
     def __call__(self, image: Image, box: Box) -> Quality:
         """Measure the face in a box of an RGB picture, (H, W, 3)."""
@@ -97,7 +103,19 @@ class FaceJudge:
             points = np.array([(v.x, v.y) for v in found[0].landmark]) * _SIDE
         seen = self._detector.process(picture).detections or ()
         confidence = max((float(one.score[0]) for one in seen), default=0.0)
-        return measure(picture, points, confidence)
+        hands = self._hands(picture) if confidence < _CLEAR else []
+        return measure(picture, points, confidence, hands)
+
+    def _hands(self, picture: Image) -> list[NDArray[np.float64]]:
+        """Find hands, the joints of each, (21, 2), pixels."""
+        if self._finder is None:
+            with quiet():
+                from mediapipe.python.solutions.hands import Hands
+
+                self._finder = Hands(static_image_mode=True, min_detection_confidence=_HAND)
+                self._finder.process(np.zeros((64, 64, 3), np.uint8))
+        found = self._finder.process(picture).multi_hand_landmarks or ()
+        return [np.array([(v.x, v.y) for v in one.landmark]) * _SIDE for one in found]
 
 
 def median(seen: Iterable[Quality]) -> Quality:
@@ -108,7 +126,12 @@ def median(seen: Iterable[Quality]) -> Quality:
     return Quality(*(told or [math.nan] * len(MEASURES)))
 
 
-def measure(picture: Image, points: NDArray[np.float64] | None, confidence: float) -> Quality:
+def measure(
+    picture: Image,
+    points: NDArray[np.float64] | None,
+    confidence: float,
+    hands: list[NDArray[np.float64]],
+) -> Quality:
     """Measure a face in a picture of it.
 
     Args:
@@ -116,13 +139,14 @@ def measure(picture: Image, points: NDArray[np.float64] | None, confidence: floa
         points: the face mesh, (468, 2), pixels. Where
             none was found, only sharpness and confidence are told, and the others are NaN.
         confidence: the detector's.
+        hands: their joints, (21, 2) each, pixels.
     """
     import cv2
 
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     if points is None:
         nan = math.nan
-        return Quality(_sharpness(grey), nan, nan, nan, nan, confidence)
+        return Quality(_sharpness(grey), nan, nan, nan, nan, confidence, nan)
     face = _filled([points[list(_OVAL)]])
     light = grey[face]
     return Quality(
@@ -132,6 +156,7 @@ def measure(picture: Image, points: NDArray[np.float64] | None, confidence: floa
         head_angle=_angle(points),
         occlusion=_occlusion(picture, points, face),
         confidence=confidence,
+        hand=_covered(points[list(_LIPS)], hands),
     )
 
 
@@ -159,6 +184,14 @@ def _filled(polygons: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
         hull = cv2.convexHull(np.round(polygon).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 1)
     return np.asarray(mask, bool)
+
+
+def _covered(lips: NDArray[np.float64], hands: list[NDArray[np.float64]]) -> float:
+    """Measure which share of the lips lies within hands' outlines."""
+    mouth, over = _filled([lips]), np.zeros((_SIDE, _SIDE), bool)
+    for hand in hands:
+        over |= _filled([hand])
+    return float((mouth & over).sum() / max(1, mouth.sum()))
 
 
 def _angle(points: NDArray[np.float64]) -> float:

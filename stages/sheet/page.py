@@ -163,7 +163,7 @@ def _numbers(one: Found) -> list[str]:
         f"luminance {row['exposure']:.0f} of 255, clipped {row['clipped']:.1%}",
         f"head {row['head_angle']:.0f}° from camera, missing {row['missing']:.0%}",
         f"occlusion {row['occlusion']:.1%}, detector {row['confidence']:.2f}",
-        f"loudness {row['loudness']:.0f} dB",
+        f"lips under hands {row['hand']:.0%}, loudness {row['loudness']:.0f} dB",
         f"landmarks in {one.valid:.1%} of frames, {one.reprojection:.1f} px off",
         areas,
         f"syllables: {kinds}",
@@ -206,6 +206,7 @@ def _others(page: _Page, rest: list[tuple[Row, Row]]) -> None:
                 f"head {row['head_angle']:.0f}°",
                 f"occlusion {row['occlusion']:.1%}",
                 f"detector {row['confidence']:.2f}",
+                f"hand {row['hand']:.0%}",
                 f"missing {row['missing']:.0%}",
                 f"{row['loudness']:.0f} dB",
             )

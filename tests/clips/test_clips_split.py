@@ -32,6 +32,7 @@ PARAMS = ClipsParams(
     max_head_angle=50,
     max_occlusion=0.3,
     min_confidence=0.8,
+    max_hand=0.25,
     long_seconds=10,
     held_out=0.2,
     gap_seconds=1,

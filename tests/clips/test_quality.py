@@ -127,6 +127,33 @@ def test_a_face_made_bad_is_rejected_with_its_number_and_the_clean_one_is_not(
     assert ", clips." in reason
 
 
+@pytest.mark.parametrize(
+    ("right", "down", "told"), [(0, 0.28, r"a hand covers \d+% of the lips"), (0.75, 0.3, "")]
+)
+def test_a_real_hand_before_the_lips_is_told_and_one_beside_the_face_is_not(
+    shared_data: Path, right: float, down: float, told: str
+) -> None:
+    import re
+
+    import cv2
+
+    face = next(iter(media.frames(shared_data / "german/20s.mp4", 1, 1.1)))[1]
+    lender = shared_data / "hard/half_body_hevc_portrait.mp4"
+    whole = next(iter(media.frames(lender, 0, 0.1, size=(1920, 1080))))[1]
+    hands = np.asarray(whole[1400:1620, 490:700], np.float32)  # pale, before a dark coat
+    soft = cv2.GaussianBlur(hands, (0, 0), 1.5)
+    pale = ((soft[..., 0] - soft[..., 2] > 14) & (soft[..., 0] > 85)).astype(np.float32)
+    box = FaceFinder()(face)[0]
+    scale = 0.9 * box.side / max(pale.shape)
+    x, y = box.centre[0] + right * box.side, box.centre[1] + down * box.side
+    move = np.array([[scale, 0, x - scale * 105], [0, scale, y - scale * 110]])
+    size = face.shape[1::-1]
+    share = cv2.warpAffine(pale, move, size)[..., None]
+    picture = np.asarray(face * (1 - share) + cv2.warpAffine(hands, move, size) * share, np.uint8)
+    reason = verdict(FaceJudge()(picture, box), min_confidence=0)
+    assert re.search(told, reason) if told else reason == ""
+
+
 def test_measures_do_not_depend_on_the_size_of_the_face(look: Callable[[Image], Quality]) -> None:
     from skimage import data
 
@@ -138,18 +165,19 @@ def test_measures_do_not_depend_on_the_size_of_the_face(look: Callable[[Image], 
 
 
 def test_the_median_is_taken_measure_by_measure() -> None:
-    rows = [Quality(*[float(value)] * 6) for value in (1, 9, 2)]
-    assert median(rows) == Quality(2, 2, 2, 2, 2, 2)
+    rows = [Quality(*[float(value)] * 7) for value in (1, 9, 2)]
+    assert median(rows) == Quality(*[2.0] * 7)
     assert all(np.isnan(value) for value in vars(median([])).values())
 
 
 def test_a_face_beyond_several_limits_is_told_all_of_them() -> None:
-    reason = verdict(Quality(0.5, 14.0, 0.0, 70.0, 0.0, 0.9), min_face=80)
+    reason = verdict(Quality(0.5, 14.0, 0.0, 70.0, 0.0, 0.9, 0.4), min_face=80)
     assert reason.split("; ") == [
         "the face is 69 px high (at least 80 px, clips.min_face)",
         "the face is blurred: variance of its Laplacian 0.5 (at least 1, clips.min_sharpness)",
         "too dark: median luminance of the face 14 of 255 (at least 25, clips.min_exposure)",
         "the head is turned 70° from the camera (at most 50°, clips.max_head_angle)",
+        "a hand covers 40% of the lips (at most 25%, clips.max_hand)",
     ]
 
 

@@ -171,6 +171,7 @@ def write_subject(
         "head_angle": [5.0],
         "occlusion": [0.0],
         "confidence": [0.93],
+        "hand": [0.0],
         "train": [[0, held - gap]],
         "test": [[held, frames]],
     }

@@ -33,7 +33,7 @@ def clip_row(name: str, **known: Any) -> dict[str, Any]:
         loudness=-20.0,
     )
     quality = {"sharpness": 80.0, "exposure": 120.0, "clipped": 0.0, "head_angle": 8.0}
-    row |= quality | {"occlusion": 0.01, "confidence": 0.94, "train": (0, FRAMES_EACH)}
+    row |= quality | {"occlusion": 0.01, "confidence": 0.94, "hand": 0.0, "train": (0, FRAMES_EACH)}
     return row | {"video": f"{name}.mp4", "clip": f"{name}-001"} | known
 
 

@@ -56,7 +56,7 @@ def _ledger() -> dict[str, object]:
         "loudness": -20.0,
     }
     numbers |= {"sharpness": 90.0, "exposure": 120.0, "clipped": 0.0}
-    numbers |= {"head_angle": 5.0, "occlusion": 0.0, "confidence": 0.93}
+    numbers |= {"head_angle": 5.0, "occlusion": 0.0, "confidence": 0.93, "hand": 0.0}
     texts = {"video": "one.mp4", "sha256": "", "clip": "one-000", "status": "ok", "reason": ""}
     row: dict[str, object] = {name: [value] for name, value in (numbers | texts).items()}
     spans = {"window": [[0, 0, SIZE]], "train": [[0, 24]], "test": [[28, COUNT]]}
