@@ -99,7 +99,6 @@ def test_a_mesh_aligns_better_than_a_similarity_and_this_better_than_nothing(pro
     assert apart("mesh") < apart("similarity") < apart("none")
 
 
-@pytest.mark.slow
 def compared(close: float) -> list[float]:
     """Perceptual and style loss of one batch's frames with something in the middle of the mouth."""
     found = read_generator()
@@ -124,6 +123,7 @@ def test_close_ups_add_to_the_perceptual_losses_by_their_weight(project):
     assert twice - none == pytest.approx(2 * (once - none), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_both_phases_train_and_draw_frames_of_each_identity(project):
     train_generator_base.run()
     train_generator.run()
