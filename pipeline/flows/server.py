@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
@@ -41,19 +41,24 @@ def named() -> str:
     from prefect.settings import PREFECT_API_URL
 
     address = str(PREFECT_API_URL.value() or "")
-    if address and (error := _error()):
-        found = f"no server of Prefect's answers: {error}"
-        raise Problem(address, found, "start it, or unset PREFECT_API_URL")
+    if not address:
+        return ""
+    with _asking() as ask:
+        if error := ask():
+            found = f"no server of Prefect's answers: {error}"
+            raise Problem(address, found, "start it, or unset PREFECT_API_URL")
     return address
 
 
-def _error() -> Exception | None:
-    """Ask the server whether it is there; a new client does not ask twice."""
+@contextmanager
+def _asking() -> Iterator[Callable[[], Exception | None]]:
+    """Give what asks the server, once, whether it is there, and returns what it meets if not."""
     from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    with get_client(sync_client=True) as client:
-        error: Exception | None = client.api_healthcheck()
-    return error
+    once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
+    with once, get_client(sync_client=True) as client:
+        yield client.api_healthcheck
 
 
 @contextmanager
@@ -81,11 +86,12 @@ def watched() -> Iterator[None]:
 
     def watch() -> None:
         last = time.monotonic()
-        while not over.wait(_LOOK_SECONDS):
-            if not (error := _error()):
-                last = time.monotonic()
-            elif time.monotonic() - last > _AWAY_SECONDS:
-                _end(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
+        with _asking() as ask:
+            while not over.wait(_LOOK_SECONDS):
+                if not (error := ask()):
+                    last = time.monotonic()
+                elif time.monotonic() - last > _AWAY_SECONDS:
+                    _end(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
 
     context = copy_context()  # which names the server
     Thread(target=context.run, args=(watch,), daemon=True).start()
@@ -114,20 +120,19 @@ def _found() -> Iterator[str]:
     if address := named():
         yield address
         return
-    port = _free_port()
-    api = f"http://127.0.0.1:{port}/api"
-    command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
     _LOG.parent.mkdir(parents=True, exist_ok=True)
     with (
+        _port() as port,
         _LOG.open("w") as log,
         subprocess.Popen(
-            command,
+            [sys.executable, "-m", "pipeline.flows.server", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as process,
     ):
+        api = f"http://127.0.0.1:{port}/api"
         over = Event()
         try:
             _await(api, process)
@@ -149,9 +154,23 @@ def _watch(process: "subprocess.Popen[bytes]", over: Event) -> None:
         _end(f"is gone: it ended with {code}, see {_LOG}")
 
 
-def _free_port() -> int:
-    """Return Prefect's usual port, or another where it is taken."""
-    for port in (_PORT, 0):
+@contextmanager
+def _port() -> Iterator[int]:
+    """Yield Prefect's usual port, or another where a server has it, or one that is just starting.
+
+    A server takes seconds to begin to listen: the port of UDP, which it leaves alone, is its claim.
+    """
+    with socket.socket(type=socket.SOCK_DGRAM) as claim:
+        ports = [0]
+        with suppress(OSError):
+            claim.bind(("127.0.0.1", _PORT))
+            ports = [_PORT, 0]
+        yield _free(*ports)
+
+
+def _free(*ports: int) -> int:
+    """Return the first of these ports that is free; 0 is any."""
+    for port in ports:
         with socket.socket() as trial, suppress(OSError):
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(("127.0.0.1", port))

@@ -236,7 +236,7 @@ def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_l
 def test_a_named_server_that_goes_away_ends_what_serves_which_goes_on_once_it_is_back(
     project: Path, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = server._free_port()
+    port = server._free(0)
     api = f"http://127.0.0.1:{port}/api"
     monkeypatch.setenv("PREFECT_API_URL", api)
 

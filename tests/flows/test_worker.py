@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.flows.server import _free_port
+from pipeline.flows.server import _free
 from tests.clips.small_media import face_clip
 from tests.conftest import REPO
 from tests.pipeline import promoted
@@ -45,7 +45,7 @@ def test_a_worker_takes_in_a_good_video_and_promotes_by_the_commands_of_the_docs
     promoted.edit(quality=1.0)
     good = face_clip(Path("in/good.mp4"), 100, 256)
     Path("in/text.mp4").write_text("this is no video")
-    port = _free_port()
+    port = _free(0)
     log = project.parent / f"{project.name}.log"
     with log.open("w") as out:
         shell = subprocess.Popen(
