@@ -8,7 +8,7 @@ from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 MISSED = "Missed"
 _ENDED = ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
@@ -40,7 +40,7 @@ def skip() -> list[str]:
 
 
 def mend(deployment: UUID) -> str:
-    """Say of runs that no process runs any longer that they crashed.
+    """Say of runs that no process runs any longer that they crashed, or were cancelled.
 
     Returns:
         The name of the last run, if it is one of these, or crashed as it was served; else nothing.
@@ -50,10 +50,11 @@ def mend(deployment: UUID) -> str:
     lost = _runs(deployment, ["RUNNING", "PENDING", "CANCELLING"])
     with get_client(sync_client=True) as client:
         for run in lost:
-            state = Crashed(message="who served it ended before it did; the next run goes on")
+            ended = Cancelled if run.state.is_cancelling() else Crashed
+            state = ended(message="who served it ended before it did; the next run goes on")
             client.set_flow_run_state(run.id, state, force=True)
-    if lost:
-        return str(lost[-1].name)
+    if cut := [run.name for run in lost if not run.state.is_cancelling()]:
+        return str(cut[-1])
     begun = [run for run in _runs(deployment, _ENDED, _LATEST) if run.start_time]
     last = max(begun, key=lambda run: run.start_time, default=None)
     return last.name if last and last.state.is_crashed() else ""
