@@ -8,7 +8,8 @@ that is trained. With --only, just these stages run, in this order (`dvc repro -
 what the project's own seed has made. For each rule: the metric's standard deviation over the seeds
 (n - 1), the largest loss of one seed to another, and in how many of the ordered pairs the rule, as
 promotion.yaml has it, is met. A pair differs by its seed alone: no promotion would be earned.
-The copy, .idiolect/bench/seed_noise, is kept: begun again, finished runs cost nothing.
+The copy, .idiolect/bench/seed_noise, is kept: begun again, finished runs cost nothing. Delete it
+once the project itself has changed.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from pipeline.promotion.decision import Row, decide, value
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.runner import environment
+from pipeline.writing import whole_folder
 
 FOLDER = Path(".idiolect/bench/seed_noise")
 MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli import main; main()"
@@ -45,11 +47,14 @@ def main() -> None:
     with one_line():
         if not Path(judged.METRICS).is_file():
             raise MissingInput(judged.METRICS, "not here", "run `dvc repro` first")
-        seeds = dict.fromkeys([read()["training"]["seed"], *args.seeds])
+        own = read()["training"]["seed"]
+        seeds = dict.fromkeys([own, *args.seeds])
         if not FOLDER.is_dir():
             left = shutil.ignore_patterns(".venv", "bench")
-            shutil.copytree(".", FOLDER, symlinks=True, ignore=left)
+            with whole_folder(FOLDER) as part:
+                shutil.copytree(".", part, symlinks=True, ignore=left, dirs_exist_ok=True)
         os.chdir(FOLDER)
+        run(own, [])  # an earlier call has left the last seed's
         sides = []
         for seed in seeds:
             run(seed, args.only)

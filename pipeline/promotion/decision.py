@@ -29,7 +29,7 @@ class Row:
         gain: what the challenger gains; None where it cannot be compared.
         least: what the low end of the interval has to reach.
         met: whether it does.
-        why: why it cannot be compared.
+        why: why it cannot be compared; of a rule that is met, why it need not be.
     """
 
     rule: str
