@@ -1,6 +1,6 @@
 """The server of Prefect's: one that is named, or one on loopback that ends with who started it.
 
-python -m pipeline.flows.server PORT
+python -m pipeline.flows.server PORT [PARENT]
 
 Where it goes away under what needs it, that ends, with one line: Prefect would ask for minutes, and
 wait at its exit, for ever, to tell it of events.
@@ -125,7 +125,7 @@ def _found() -> Iterator[str]:
         _port() as port,
         _LOG.open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "pipeline.flows.server", str(port)],
+            [sys.executable, "-m", "pipeline.flows.server", str(port), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -190,7 +190,7 @@ def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
 
 def main(arguments: list[str]) -> None:
     """Become the server; the kernel's promise to end it with its parent stays."""
-    end_with_parent()
+    end_with_parent(*map(int, arguments[1:]))
     address = ["--host", "127.0.0.1", "--port", arguments[0]]
     command = ["-m", "prefect", "server", "start", *address]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
