@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Crashed
 
 MISSED = "Missed"
+GOES_ON = "goes-on"  # tag of a run that goes on with one that was cut off
 _ENDED = ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 _OLDEST = FlowRunSort.EXPECTED_START_TIME_ASC
 _LATEST = FlowRunSort.EXPECTED_START_TIME_DESC
@@ -44,6 +45,7 @@ def mend(deployment: UUID) -> str:
 
     Returns:
         The name of the last run, if it is one of these, or crashed as it was served; else nothing.
+        Nothing too where that one went on with another: what kills a run may kill the next.
 
     Only for who alone serves this deployment, and has no run of its own yet.
     """
@@ -53,11 +55,15 @@ def mend(deployment: UUID) -> str:
             ended = Cancelled if run.state.is_cancelling() else Crashed
             state = ended(message="who served it ended before it did; the next run goes on")
             client.set_flow_run_state(run.id, state, force=True)
-    if cut := [run.name for run in lost if not run.state.is_cancelling()]:
-        return str(cut[-1])
+    if cut := [run for run in lost if not run.state.is_cancelling()]:
+        return _named(cut[-1])
     begun = [run for run in _runs(deployment, _ENDED, _LATEST) if run.start_time]
     last = max(begun, key=lambda run: run.start_time, default=None)
-    return last.name if last and last.state.is_crashed() else ""
+    return _named(last) if last and last.state.is_crashed() else ""
+
+
+def _named(run: FlowRun) -> str:
+    return "" if GOES_ON in run.tags else str(run.name)
 
 
 def _runs(deployment: UUID, types: list[str], order: FlowRunSort = _OLDEST) -> list[FlowRun]:

@@ -92,5 +92,7 @@ def _mend(subject: str, parameters: dict[str, Any]) -> None:
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         deployment = client.read_deployment_by_name(f"{retrain.name}/{subject}")
         if name := overdue.mend(deployment.id):
-            run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+            run = client.create_flow_run_from_deployment(
+                deployment.id, parameters=parameters, tags=[overdue.GOES_ON]
+            )
             print(f"cut off before: {name}; {run.name} goes on", flush=True)
