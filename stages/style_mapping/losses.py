@@ -8,8 +8,6 @@ from torch import Tensor
 
 from stages.style_mapping.keypoints import GUIDED, axis
 
-_NEAR = 0.85  # half a close-up's side, in widths of the mouth
-
 
 def pixel(image: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor:
     """Mean absolute difference of images (B, 3, S, S); ours, it makes short trainings settle.
@@ -29,32 +27,13 @@ def around_mouth(points: Tensor, size: int) -> Tensor:
         points: guided landmarks in [-1, 1], (B, G, 2).
         size: width and height, px.
     """
-    lips, sigma = _mouth(points)
+    corners = points[:, [GUIDED.index(48), GUIDED.index(54)]]
+    lips = points[:, [GUIDED.index(index) for index in (48, 54, 51, 57)]].mean(1)
+    sigma = (corners[:, 0] - corners[:, 1]).norm(dim=-1) / 2
     x, y = axis(size, points)[None, None], axis(size, points)[None, :, None]
     apart = (x - lips[:, 0, None, None]).square() + (y - lips[:, 1, None, None]).square()
     heat: Tensor = (-0.5 * apart / sigma.square()[:, None, None]).exp()
     return heat[:, None]
-
-
-def close_up(image: Tensor, points: Tensor) -> Tensor:
-    """Cut a square around the mouth out of images, (B, 3, S, S), of half as many pixels a side.
-
-    Args:
-        image: (B, 3, S, S).
-        points: guided landmarks in [-1, 1], (B, G, 2).
-    """
-    lips, half = _mouth(points)
-    line = axis(image.shape[-1] // 2, points) * (2 * _NEAR)
-    square = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1)
-    places = lips[:, None, None] + half[:, None, None, None] * square
-    return F.grid_sample(image, places, "bicubic", "border", align_corners=False)
-
-
-def _mouth(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mouth's middle, (B, 2), and half its width, (B,), of guided landmarks."""
-    left, right, upper, lower = (points[:, GUIDED.index(index)] for index in (48, 54, 51, 57))
-    middle = torch.stack([left, right, upper, lower], dim=1).mean(1)
-    return middle, (left - right).norm(dim=-1) / 2
 
 
 def perceptual(

@@ -77,7 +77,6 @@ class StyleMappingParams(Section):
     taps: tuple[int, ...]  # its layers that are compared; none for its default
     pyramid: tuple[int, ...]  # the perceptual loss looks at the images divided by these
     mouth_focus: float = Field(ge=0)  # the pixel loss weighs the mouth so much more; ours
-    mouth_close: float = Field(ge=0)  # weight of close-ups of it in the perceptual loss; ours
     discriminator_channels: int = Field(ge=4)
     discriminator_scales: int = Field(ge=1, le=4)
     keypoint_distance: float = Field(ge=0)  # D_t of the keypoint prior

@@ -98,19 +98,14 @@ class Reconstruction:
 
     def _pictures(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the losses of the picture whose weight is not 0."""
-        p, w = self.params, self.params.weights
-        image, wanted, points = out["image"], batch["wanted"], batch["points"][:, 1]
+        p, w, wanted = self.params, self.params.weights, batch["wanted"]
         terms = {}
         if w.pixel:
-            near = losses.around_mouth(points, wanted.shape[-1])
-            terms["pixel"] = losses.pixel(image, wanted, 1 + p.mouth_focus * near)
+            near = losses.around_mouth(batch["points"][:, 1], wanted.shape[-1])
+            terms["pixel"] = losses.pixel(out["image"], wanted, 1 + p.mouth_focus * near)
         if self.features is not None:
             self.features.to(wanted.device)
-            terms["perceptual"] = losses.perceptual(self.features, image, wanted, p.pyramid)
-            if p.mouth_close:
-                mouths = losses.close_up(image, points), losses.close_up(wanted, points)
-                near = losses.perceptual(self.features, *mouths, p.pyramid)
-                terms["perceptual"] = terms["perceptual"] + p.mouth_close * near
+            terms["perceptual"] = losses.perceptual(self.features, out["image"], wanted, p.pyramid)
         return terms
 
     def _places(self, out: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -71,7 +71,6 @@ PARAMS = StyleMappingParams(
     taps=(1, 3),
     pyramid=(1,),
     mouth_focus=4,
-    mouth_close=1,
     discriminator_channels=4,
     discriminator_scales=2,
     keypoint_distance=0.1,

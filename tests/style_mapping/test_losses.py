@@ -29,20 +29,6 @@ def test_pixels_weigh_more_around_the_mouth():
     assert weighed == pytest.approx(1 + near.mean().item(), rel=1e-5)
 
 
-def test_a_close_up_is_as_wide_as_the_mouth_and_something_more():
-    points = torch.zeros(1, len(losses.GUIDED), 2)
-    lips = {48: (-0.2, 0.5), 54: (0.2, 0.5), 51: (0.0, 0.4), 57: (0.0, 0.6)}
-    for index, place in lips.items():
-        points[0, losses.GUIDED.index(index)] = torch.tensor(place)
-    x = (torch.arange(64) + 0.5) / 32 - 1
-    image = torch.stack(torch.meshgrid(x, x, indexing="xy"))[None]  # each pixel tells its place
-    near = losses.close_up(image, points)
-    assert near.shape == (1, 2, 32, 32)
-    assert near.mean((0, 2, 3)).tolist() == pytest.approx([0.0, 0.5], abs=1e-4)
-    steps = (near[0, 0, :, 1:] - near[0, 0, :, :-1]).flatten()  # 0.4 · 1.7 over 32 pixels
-    assert steps.mean().item() == pytest.approx(0.4 * 1.7 / 32, rel=1e-2)
-
-
 def test_perceptual_loss_sums_maps_and_scales():
     def features(x: Tensor) -> list[Tensor]:
         return [x, 2 * x]
