@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: tests run beside each other
+os.environ["DVC_NO_ANALYTICS"] = "true"  # repositories made by tests would report each command
 # Tests run in the background, and all that they start, would not hear Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
