@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pipeline.pictures import Image
 from pipeline.problems import Problem
 from pipeline.wav import AUDIO_RATE
 
+T = TypeVar("T")
 __all__ = [
     "LARGEST",
     "NotAVideo",
@@ -278,12 +279,12 @@ class _Screen:
 
 
 def at_rate(
-    source: Iterable[tuple[float, Image]], fps: float, start: float, count: int
-) -> Iterator[tuple[float, Image]]:
+    source: Iterable[tuple[float, T]], fps: float, start: float, count: int
+) -> Iterator[tuple[float, T]]:
     """Resample to a constant rate by time stamps: frame i is what is shown at start + i / fps.
 
     Args:
-        source: (time, frame) in order of time.
+        source: (time, frame or Picture) in order of time.
         fps: frames a second of the result.
         start: time of the first frame, in seconds.
         count: how many frames to yield; the last source frame is held where it ends early.

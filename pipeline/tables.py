@@ -159,8 +159,11 @@ def _from_array(column: Column, chunks: pa.ChunkedArray) -> NDArray[Any]:
     if column.type in ("string", "binary"):
         return np.array(array.to_pylist(), dtype=object)
     if column.shape:
-        flat: NDArray[Any] = array.flatten().to_numpy(zero_copy_only=False)
-        return flat.reshape(-1, *column.shape)
+        # `flatten` says the same, by a module that takes as long to import as arrow itself.
+        size = int(np.prod(column.shape))
+        flat = array.values.slice(array.offset * size, len(array) * size)
+        found: NDArray[Any] = flat.to_numpy(zero_copy_only=False)
+        return found.reshape(-1, *column.shape)
     values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     return values
 

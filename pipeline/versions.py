@@ -7,6 +7,7 @@ code re-runs what imports it and a changed comment runs nothing. `python -m pipe
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def compute(module: str, root: Path = ROOT) -> str:
     digest = hashlib.sha256()
     for path in sorted(closure(module, root)):
         digest.update(str(path.relative_to(root)).encode())
-        digest.update(_meaning(path.read_text()).encode())
+        digest.update(_read(path, root)[1].encode())
     return digest.hexdigest()[:16]
 
 
@@ -74,8 +75,7 @@ def closure(module: str, root: Path = ROOT) -> set[Path]:
         if path in found:
             continue
         found.add(path)
-        package = path.relative_to(root).with_suffix("").parts[:-1]
-        for name in _imports(path.read_text(), package):
+        for name in _read(path, root)[0]:
             waiting.extend(_files(name, root) - found)
     return found
 
@@ -90,24 +90,23 @@ def _files(module: str, root: Path) -> set[Path]:
     return {path for path in [*around, own] if path.is_file()}
 
 
+def _read(path: Path, root: Path) -> tuple[list[str], str]:
+    """Return what a file imports, and its syntax tree as text, without docstrings."""
+    return _parsed(path.read_text(), path.relative_to(root).with_suffix("").parts[:-1])
+
+
 @cache  # most modules are in the closure of most stages
-def _imports(code: str, package: tuple[str, ...]) -> list[str]:
+def _parsed(code: str, package: tuple[str, ...]) -> tuple[list[str], str]:
+    tree = ast.parse(code)
     names = []
-    for node in ast.walk(ast.parse(code)):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             name = ".".join([*base, *([node.module] if node.module else [])])
             names += [name, *(f"{name}.{alias.name}" for alias in node.names)]
-    return names
-
-
-@cache
-def _meaning(code: str) -> str:
-    tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
                 isinstance(first, ast.Expr)
@@ -115,7 +114,18 @@ def _meaning(code: str) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:]
-    return ast.dump(tree)
+    return names, ast.dump(tree)
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and the statements in it, at any depth: expressions hold none."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            waiting.extend(inner if isinstance(inner, list) else [])
 
 
 def write(path: Path = VERSIONS) -> None:

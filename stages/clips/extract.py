@@ -105,11 +105,11 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
         yield {**_shot(video, facts, shot, params, folder / name), "clip": name}
 
 
-def _frames(
+def _pictures(
     video: Path, facts: VideoFacts, params: ClipsParams, start: float, end: float
-) -> Iterator[tuple[float, Image]]:
+) -> Iterator[tuple[float, media.Picture]]:
     size = (facts.height, facts.width)
-    return ahead(media.frames(video, start, end, size=size, largest=params.largest))
+    return ahead(media.pictures(video, start, end, size=size, largest=params.largest))
 
 
 def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folder: Path) -> Row:
@@ -137,7 +137,7 @@ def _cut(video: Path, facts: VideoFacts, params: ClipsParams, row: Row, folder: 
     """Write the frames of a shot."""
     frames = judged(row, params)["frames"]
     crop = Window(*(round(float(value)) for value in row["window"]))
-    source = _frames(video, facts, params, row["start"], row["end"])
+    source = _pictures(video, facts, params, row["start"], row["end"])
     _write_frames(source, folder / "frames.parquet", row["start"], frames, crop, params)
 
 
@@ -157,7 +157,7 @@ def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
 
 
 def _write_frames(
-    source: Iterator[tuple[float, Image]],
+    source: Iterator[tuple[float, media.Picture]],
     path: Path,
     start: float,
     count: int,
@@ -182,13 +182,13 @@ def _write_frames(
 
 
 def _windows(
-    shown: Iterator[tuple[float, Image]], crop: Window, size: int
+    shown: Iterator[tuple[float, media.Picture]], crop: Window, size: int
 ) -> Iterator[tuple[float, Image]]:
     """Cut the window out of each picture, once where one is held; yield (time in s, window)."""
     previous, part = None, None
-    for time, image in shown:
+    for time, picture in shown:
         if part is None or time != previous:
-            previous, part = time, crop.cut(image, size)
+            previous, part = time, crop.cut(picture.whole(), size)
         yield time, part
 
 

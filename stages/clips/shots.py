@@ -15,6 +15,7 @@ from stages.clips.quality import Look, Quality
 
 SAMPLE_SECONDS = 0.2
 _CLOSER = 3  # every third of these is looked at closely
+_WAITING = 2  # pictures that wait at most for a look
 _PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
 SMALL = 160  # px, width of the pictures that cuts are found in
@@ -76,7 +77,8 @@ def shots(
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
     count = 0
-    with ThreadPoolExecutor(1) as beside:  # faces are looked for while the next frames are decoded
+    # While the next frames are decoded, a thread looks for faces, and one looks at what was found.
+    with ThreadPoolExecutor(1) as finding, ThreadPoolExecutor(1) as looking:
         for time, small, whole in frames:
             hole = bool(found) and time - last > _HOLE_SECONDS
             if not found or hole:
@@ -89,9 +91,10 @@ def shots(
             times.extend(cuts(time, small))
             if time >= due - 1e-6:
                 closer = look if len(looks) % _CLOSER == 0 else None
-                if looks:
-                    looks[-1].result()  # one picture waits at most: memory does not grow
-                looks.append(beside.submit(_sample, time, whole, faces, closer, opening))
+                if len(looks) >= _WAITING:
+                    looks[-_WAITING].result()  # memory does not grow
+                seen = finding.submit(_found, whole, faces)
+                looks.append(looking.submit(_sample, time, seen, closer, opening))
                 due = time + SAMPLE_SECONDS
             last = time
     if found:
@@ -99,15 +102,20 @@ def shots(
     return list(_split(found, times, [one.result() for one in looks]))
 
 
+def _found(
+    whole: Callable[[], Image], faces: Callable[[Image], list[Box]]
+) -> tuple[Image, list[Box]]:
+    image = whole()
+    return image, faces(image)
+
+
 def _sample(
     time: float,
-    whole: Callable[[], Image],
-    faces: Callable[[Image], list[Box]],
+    found: Future[tuple[Image, list[Box]]],
     look: Look | None,
     opening: Opening | None,
 ) -> _Sample:
-    image = whole()
-    boxes = faces(image)
+    image, boxes = found.result()
     near = boxes[:_PEOPLE]
     seen = {box: look(image, box) for box in near} if look else {}
     lips = {box: opening(image, box) for box in near} if opening and len(near) > 1 else {}
