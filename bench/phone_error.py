@@ -78,7 +78,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     report("as it is", spoken, sounds, words=True)
     report("phones alone", spoken, sounds, words=False)
-    phones._word_decoder.cache_clear()
+    phones.word_decoder.cache_clear()
     kept, phones.STATES = phones.STATES, ALL_STATES
     report(f"{ALL_STATES} states instead of {kept}", spoken, sounds, words=True)
 
@@ -100,7 +100,7 @@ def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
 
 def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bool) -> None:
     """Recognise all sounds and print what is wrong."""
-    phones._word_decoder(), phones._phone_decoder()
+    phones.word_decoder(), phones._phone_decoder()
     began = time.process_time()
     found = [phones.phones_of(lambda a, b, s=s: s[a:b], len(s), words=words) for s in sounds]
     cost = 1000 * (time.process_time() - began) / sum(one.seconds for one in spoken)

@@ -1,7 +1,8 @@
 """Processes that begin in a tenth of a second: they fork from a server that has imported much.
 
-The server has other people's heavy libraries (`pipeline.preloaded`). Our own modules are imported
-by each process, so that it runs the code of its parent and no other.
+The server has other people's heavy libraries (`pipeline.preloaded`), and what else its caller names
+as it starts. Our own modules are imported by each process, so that it runs the code of its parent
+and no other.
 """
 
 import os
@@ -11,17 +12,24 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from threading import Thread
 
+LIBRARIES = "pipeline.preloaded"
+MEDIAPIPE = "pipeline.preloaded_mediapipe"
+
 
 def context() -> ForkServerContext:
     """Return the context in which such processes are started."""
     found = get_context("forkserver")
-    found.set_forkserver_preload(["pipeline.preloaded"])
+    found.set_forkserver_preload([LIBRARIES, MEDIAPIPE])  # unless the server is there already
     return found
 
 
-def begin() -> None:
-    """Start the server, which imports while its caller goes on to find out what there is to do."""
-    context()
+def begin(*modules: str) -> None:
+    """Start the server, which imports while its caller does, and finds out what there is to do.
+
+    Args:
+        modules: that all processes of this one need, beside `LIBRARIES`.
+    """
+    get_context("forkserver").set_forkserver_preload([LIBRARIES, *modules])
     forkserver.ensure_running()
 
 

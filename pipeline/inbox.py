@@ -157,8 +157,8 @@ def judge(videos: Sequence[Path], subject: Subject, stop: Event | None = None) -
 
 def _judge(subject: Subject) -> dict[str, str]:
     """Judge all of `FOLDER`; return the reasons by file name, empty for good ones."""
-    from stages.clips.__main__ import run
     from stages.clips.params import ClipsParams
+    from stages.clips.run import run
 
     with_role = Subject(subject.role, FOLDER.name)
     made = Path(".idiolect/inbox_clips")

@@ -30,10 +30,10 @@ def on_cluster() -> bool:
     return bool(os.environ.get(CLUSTER))
 
 
-def begin() -> None:
-    """Tell that `run` is to come, so that what its workers need is imported meanwhile."""
+def begin(*modules: str) -> None:
+    """Tell that `run` is to come, so that the modules its workers need are imported meanwhile."""
     if cores() > 1 and not on_cluster():
-        forking.begin()
+        forking.begin(*modules)
 
 
 def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:

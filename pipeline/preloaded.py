@@ -2,21 +2,5 @@
 
 from importlib import import_module
 
-from pipeline.native import quiet
-
-_HEAVY = (
-    "av",
-    "cv2",
-    "mediapipe.python.solutions.face_detection",
-    "mediapipe.python.solutions.face_mesh",
-    "mediapipe.python.solutions.selfie_segmentation",
-    "numpy",
-    "psutil",
-    "pyarrow.parquet",
-    "pydantic.main",
-    "threadpoolctl",
-)
-
-with quiet():
-    for name in _HEAVY:
-        import_module(name)
+for name in ("cv2", "numpy.ma", "pyarrow.parquet", "pydantic.main", "threadpoolctl"):
+    import_module(name)

@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
 
-import cv2
 import psutil
 
 from pipeline import forking
@@ -176,6 +175,8 @@ class _Process:
 
 def _work(work: Callable[..., None], said: Connection) -> None:
     """Do the work in this process; tell the parent what it promises and why it fails."""
+    import cv2
+
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     Thread(target=_die_with_parent, args=(said,), daemon=True).start()

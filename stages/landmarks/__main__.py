@@ -2,17 +2,20 @@
 
 import sys
 
-from pipeline.params import section
+from pipeline import forking, parallel
 from pipeline.problems import one_line
 from pipeline.subjects import Subject
-from stages.landmarks.params import LandmarksParams
-from stages.landmarks.run import run
 
 
 def main() -> None:
     """Run the stage on the subject named on the command line."""
     with one_line():
         subject = Subject.parse(sys.argv[1] if len(sys.argv) == 2 else "")
+        parallel.begin(forking.MEDIAPIPE)
+        from pipeline.params import section
+        from stages.landmarks.params import LandmarksParams
+        from stages.landmarks.run import run
+
         print(run(subject, section("landmarks", LandmarksParams)))
 
 

@@ -25,7 +25,6 @@ def run(
     Raises:
         MissingInput: the clips, or the backend's weights, are not here.
     """
-    parallel.begin()
     found = clips_of(subject, clips)
     weights = backend.identity(params.backend)
     with whole_folder(landmarks / str(subject)) as part:

@@ -34,7 +34,6 @@ def run(
         MissingInput: clips or landmarks are not here.
         BadWeights: BiSeNet's weights cannot be fetched.
     """
-    parallel.begin()
     found = clips_of(subject, clips)
     for clip in found:
         tables.count(landmarks / str(subject) / f"{clip.id}.parquet", FORMAT)

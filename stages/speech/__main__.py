@@ -11,11 +11,9 @@ Method: sections 1 and 4 of docs/method.md.
 
 import sys
 
-from pipeline.params import section
+from pipeline import parallel
 from pipeline.problems import Problem, one_line
 from pipeline.subjects import Subject
-from stages.speech.params import SpeechParams
-from stages.speech.run import run
 
 
 def main(arguments: list[str]) -> None:
@@ -24,6 +22,11 @@ def main(arguments: list[str]) -> None:
         if len(arguments) != 1:
             raise Problem("stages.speech", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
+        parallel.begin("stages.speech.preloaded")
+        from pipeline.params import section
+        from stages.speech.params import SpeechParams
+        from stages.speech.run import run
+
         verdicts = run(subject, section("speech", SpeechParams))
         print(f"{subject.name}: mel, phones and sync of {len(verdicts)} clips")
         for clip, verdict in verdicts.items():

@@ -79,7 +79,7 @@ def known_words(sound: NDArray[np.float32], text: str) -> list[Phone]:
         sound: 16 kHz, mono, (S,) within -1 to 1, some seconds.
         text: the words, lower case, all of the dictionary.
     """
-    decoder = _word_decoder()
+    decoder = word_decoder()
     try:
         decoder.set_align_text(text)
         aligned = _words_found(decoder, sound) and _aligned(decoder, sound)
@@ -112,12 +112,12 @@ def _recognise(sound: NDArray[np.float32], *, words: bool) -> list[Word]:
     if len(sound) < 0.1 * RATE or not _audible(sound):
         return []
     try:
-        if words and _words_found(_word_decoder(), sound):
-            return _aligned(_word_decoder(), sound)
+        if words and _words_found(word_decoder(), sound):
+            return _aligned(word_decoder(), sound)
     except RuntimeError:
         pass  # words that cannot be aligned: phones are what is left
     finally:
-        _word_decoder().activate_search()
+        word_decoder().activate_search()
     return _phones_alone(sound)
 
 
@@ -224,7 +224,8 @@ def _grouped(words: list[Word]) -> list[Phone]:
 
 
 @cache
-def _word_decoder() -> Any:
+def word_decoder() -> Any:
+    """Return the recogniser of English words, loaded once."""
     from pocketsphinx import Decoder
 
     return Decoder(cmn="batch", loglevel="FATAL", maxhmmpf=STATES)

@@ -42,7 +42,6 @@ def run(
         MissingInput: a clip has no sound or no landmarks.
         BadFormat: sound that is not 16 kHz, or landmarks of another length than the clip.
     """
-    parallel.begin()
     found = clips_of(subject, clips)
     marks = landmarks / subject.role / subject.name
     with whole_folder(speech / subject.role / subject.name) as target:

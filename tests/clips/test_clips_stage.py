@@ -10,10 +10,11 @@ from test_clips_split import PARAMS
 from pipeline import media, pictures, tables, versions, wav
 from pipeline.formats import FRAMES, LEDGER
 from pipeline.subjects import Subject
-from stages.clips.__main__ import main, run
+from stages.clips.__main__ import main
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.ledger import clips_of, read_ledger
 from stages.clips.people import follow
+from stages.clips.run import run
 from stages.clips.shots import shots
 from stages.clips.split import HELD_OUT
 from stages.clips.window import window

@@ -14,7 +14,7 @@ from test_clips_split import PARAMS
 
 from pipeline import media, pictures, versions
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run
+from stages.clips.run import run
 
 # name, video codec, pixel format, sound codec, options of the video codec
 KINDS = [

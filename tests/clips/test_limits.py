@@ -10,8 +10,8 @@ from test_clips_split import PARAMS
 
 from pipeline import media, versions
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run
 from stages.clips.extract import _promised
+from stages.clips.run import run
 from stages.clips.shots import shots
 
 RANDOM = np.random.default_rng(0)

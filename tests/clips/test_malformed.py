@@ -12,7 +12,7 @@ from test_clips_split import PARAMS
 from pipeline import tables, versions
 from pipeline.formats import LEDGER
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run, summary
+from stages.clips.run import run, summary
 
 SEEN = Subject("seen", "s")
 BOUNDED = PARAMS.model_copy(

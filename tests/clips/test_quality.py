@@ -12,11 +12,11 @@ from test_clips_split import PARAMS
 from pipeline import media, pictures, versions
 from pipeline.pictures import Image
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run
 from stages.clips.detector import FaceFinder
 from stages.clips.extract import _row
 from stages.clips.judge import judged
 from stages.clips.quality import FaceJudge, Quality, median
+from stages.clips.run import run
 
 SEEN = Subject("seen", "s")
 NOSE = (123, 85)  # of the face below, px

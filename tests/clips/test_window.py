@@ -10,10 +10,10 @@ from test_clips_split import PARAMS
 from pipeline import media, versions
 from pipeline.pictures import resize
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run
 from stages.clips.bars import bars, margins
 from stages.clips.detector import Box
 from stages.clips.people import follow, lips_lead, others
+from stages.clips.run import run
 from stages.clips.window import window
 
 SEEN = Subject("seen", "s")

@@ -15,8 +15,8 @@ from pipeline.params import read
 from pipeline.pictures import Frames
 from pipeline.subjects import Subject
 from pipeline.wav import write_wav
-from stages.clips.__main__ import run as cut
 from stages.clips.params import ClipsParams
+from stages.clips.run import run as cut
 from stages.landmarks.mesh import MeshBackend
 from stages.landmarks.run import run as find
 from stages.parsing.params import ParsingParams

@@ -10,9 +10,9 @@ from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, MEL, PARSING, S
 from pipeline.params import section
 from pipeline.pictures import Frames, decode_png
 from pipeline.subjects import Subject
-from stages.clips.__main__ import run as cut
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
+from stages.clips.run import run as cut
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.run import run as find_landmarks
 from stages.parsing.params import ParsingParams
