@@ -33,12 +33,12 @@ def run(
         chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
         chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first: no core waits
         work = part / ".work"
-        seen = [(clip, span, params, _piece(work, clip, span)) for clip, span in chunks]
-        for _ in each(parallel.run(see, seen), f"landmarks {subject}", len(seen)):
+        seen = [(keys[clip.id], clip, span, params, work, part) for clip, span in chunks]
+        for _ in each(parallel.run(_see, seen), f"landmarks {subject}", len(seen)):
             pass
-        fill = [(keys[clip.id], clip, work, params, part / f".{clip.id}") for clip in new]
-        for _ in parallel.run(_fill, fill):
-            pass
+        for clip in new:
+            if not (part / f".{clip.id}").is_dir():  # workers on a shared disk may see it late
+                _fill(keys[clip.id], clip, params, work, part)
         shutil.rmtree(work, ignore_errors=True)
         cameras = [_take(part, clip.id) for clip in found]
         rows = {name: [camera[name][0] for camera in cameras] for name in CAMERAS.names}
@@ -63,10 +63,28 @@ def _piece(work: Path, clip: Clip, span: tuple[int, int]) -> Path:
     return work / clip.id / f"{span[0]:08d}.npz"
 
 
-def _fill(key: str, clip: Clip, work: Path, params: LandmarksParams, folder: Path) -> None:
+def _pieces(work: Path, clip: Clip) -> list[Path]:
+    return [_piece(work, clip, span) for span in parallel.spans(clip.frames, clip.fps)]
+
+
+def _see(
+    key: str, clip: Clip, span: tuple[int, int], params: LandmarksParams, work: Path, part: Path
+) -> None:
+    """Look at a chunk of a clip; whoever finds that it was the last makes the clip's item."""
+    see(clip, span, params, _piece(work, clip, span))
+    if not all(piece.is_file() for piece in _pieces(work, clip)):
+        return
+    try:
+        (work / clip.id / "whole").mkdir()
+    except FileExistsError:
+        return  # two have found it
+    _fill(key, clip, params, work, part)
+
+
+def _fill(key: str, clip: Clip, params: LandmarksParams, work: Path, part: Path) -> None:
     """Make one clip's item of its chunks, and fill its folder."""
-    pieces = [_piece(work, clip, span) for span in parallel.spans(clip.frames, clip.fps)]
-    items.compute(key, folder, lambda part: assemble(clip, pieces, params, part))
+    pieces = _pieces(work, clip)
+    items.compute(key, part / f".{clip.id}", lambda made: assemble(clip, pieces, params, made))
 
 
 def _take(part: Path, clip: str) -> tables.Columns:

@@ -75,8 +75,9 @@ def _mattes(
     yield before > PERSON
     for begin, end in pairwise(looked):
         now = matte.soft(frames[end])
+        change = now - before
         for i in range(begin + 1, end):
-            yield before + np.float32((i - begin) / (end - begin)) * (now - before) > PERSON
+            yield before + np.float32((i - begin) / (end - begin)) * change > PERSON
         yield now > PERSON
         before = now
 

@@ -29,7 +29,7 @@ def draw(
     Returns:
         Codes of LABELS, (H, W).
     """
-    labels = np.where(person, CODES["body"], CODES["background"]).astype(np.uint8)
+    labels = person * np.uint8(CODES["body"])  # the background's code is 0
     if points is None or oval is None:
         return labels
     height = float(np.linalg.norm(points[CHIN] - points[NASION]))
