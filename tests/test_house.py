@@ -118,6 +118,17 @@ def test_help_answers_without_heavy_imports() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("stage", ["clips", "landmarks", "parsing", "speech"])
+def test_the_workers_of_a_stage_are_begun_before_its_own_heavy_imports(stage: str) -> None:
+    code = (
+        "import sys\n"
+        f"import stages.{stage}.__main__\n"
+        "heavy = {'numpy', 'pyarrow', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)
+
+
 def test_constraints_name_no_address() -> None:
     text = (REPO / "constraints.txt").read_text()
     assert "://" not in text
