@@ -29,6 +29,7 @@ _PORT = 4200
 _LOG = Path(".idiolect/logs/prefect.log")
 _START_SECONDS = 180.0
 _LOOK_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0  # of one that hangs; Prefect would wait for a minute
 _AWAY_SECONDS = 10.0  # what serves no longer hears of cancelled runs about 15 s after its server
 
 
@@ -54,9 +55,15 @@ def named() -> str:
 def _asking() -> Iterator[Callable[[], Exception | None]]:
     """Give what asks the server, once, whether it is there, and returns what it meets if not."""
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_REQUEST_TIMEOUT,
+        PREFECT_CLIENT_MAX_RETRIES,
+        temporary_settings,
+    )
 
-    once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
+    once = temporary_settings(
+        {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _ANSWER_SECONDS}
+    )
     with once, get_client(sync_client=True) as client:
         yield client.api_healthcheck
 

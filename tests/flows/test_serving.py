@@ -233,8 +233,12 @@ def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_l
 
 @pytest.mark.slow
 @pytest.mark.soak
-def test_a_named_server_that_goes_away_ends_what_serves_which_goes_on_once_it_is_back(
-    project: Path, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_once_it_is_back(
+    project: Path,
+    serve: Callable[..., Served],
+    monkeypatch: pytest.MonkeyPatch,
+    how: signal.Signals,
 ) -> None:
     port = server._free(0)
     api = f"http://127.0.0.1:{port}/api"
@@ -250,11 +254,12 @@ def test_a_named_server_that_goes_away_ends_what_serves_which_goes_on_once_it_is
             finally:
                 process.kill()
 
-    with named():
+    with named() as process:
         first = serve(3600)
         begin(first)
         first.until(lambda: len(steps()) > 20)
-    assert first.process.wait(30) == 1
+        process.send_signal(how)
+        assert first.process.wait(30) == 1
     said = first.log.read_text()
     assert said.splitlines()[-1].startswith("error: the server of Prefect's: has not answered for ")
     assert "Traceback" not in said
