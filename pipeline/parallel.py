@@ -21,13 +21,18 @@ from pipeline.problems import MissingInput, Problem
 
 CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler; where to run changes no result
 _ANSWER_SECONDS = 5
+_SCHEMES = ("tcp", "tls", "ws", "wss")
 _one_at_a_time = threading.Lock()
 T = TypeVar("T")
 
 
 def on_cluster() -> bool:
     """Tell whether work is to run on a cluster."""
-    return bool(os.environ.get(CLUSTER))
+    return bool(_address())
+
+
+def _address() -> str:
+    return " ".join(os.environ.get(CLUSTER, "").split())
 
 
 def begin(*modules: str) -> None:
@@ -53,7 +58,7 @@ def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]
     if not tasks:
         return
     call, jobs = partial(_at, Path.cwd(), work), min(len(tasks), cores())
-    if address := os.environ.get(CLUSTER, ""):
+    if address := _address():
         yield from _on_cluster(address, call, tasks)
     elif jobs == 1:
         yield from map(call, tasks)
@@ -89,7 +94,7 @@ def _on_cluster(
 
 def cluster_facts() -> str:
     """Say which cluster answers, and how many workers it has; raise as `run` does."""
-    address = os.environ[CLUSTER]
+    address = _address()
     with _client(address) as client:
         return f"{address}, {_workers(client, address)} workers"
 
@@ -107,13 +112,19 @@ def _client(address: str) -> Any:
 
     try:
         from distributed import Client
-        from distributed.comm import resolve_address
+        from distributed.security import Security
     except ImportError:
         todo = "pip install -c constraints.txt -e '.[dask]', or unset it"
         raise MissingInput(CLUSTER, "is set, but dask is not installed", todo) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is told once
     try:
-        resolve_address(address)  # given what is none, a Client waits 10 s and shows a traceback
+        scheme = _scheme(address)  # given what is none, a Client waits 10 s and shows a traceback
+        if scheme == "tls" and not Security().get_connection_args("client")["ssl_context"]:
+            tls = "DASK_DISTRIBUTED__COMM__TLS__"
+            todo = (
+                f"set {tls}CA_FILE, {tls}CLIENT__CERT and {tls}CLIENT__KEY, or unset the variable"
+            )
+            raise Problem(CLUSTER, f"{address} needs certificates, dask knows of none", todo)
         return Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
     except ValueError as error:
         found = f"{address} is no address of a Dask scheduler: {error}"
@@ -122,6 +133,20 @@ def _client(address: str) -> Any:
         words = " ".join(str(error).split()) or type(error).__name__
         found = f"no Dask cluster answers at {address} within {_ANSWER_SECONDS} s: {words[:200]}"
         raise Problem(CLUSTER, found, "start it, or unset the variable") from None
+
+
+def _scheme(address: str) -> str:
+    """Return how a scheduler is spoken to; raise ValueError where none has such an address."""
+    from distributed.comm.addressing import parse_address, parse_host_port, resolve_address
+
+    scheme, place = parse_address(address)
+    if scheme not in _SCHEMES:
+        raise ValueError(f"expected {', '.join(_SCHEMES)}, found {scheme or 'nothing'}")
+    _, port = parse_host_port(place)
+    if not 0 < port < 65536:
+        raise ValueError(f"expected a port from 1 to 65535, found {port}")
+    resolve_address(address)
+    return str(scheme)
 
 
 def _at(home: Path, work: Callable[..., T], task: tuple[Any, ...]) -> T:

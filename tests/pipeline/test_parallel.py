@@ -119,22 +119,47 @@ def test_a_cluster_that_does_not_answer_is_told_in_one_line(
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("address", ["nowhere://at all", "ray://127.0.0.1:10001", "auto"])
-def test_an_address_that_is_none_is_told_in_one_line(address: str) -> None:
+NONE = {
+    "nowhere://at all": "is no address of a Dask scheduler: ",
+    "ray://127.0.0.1:10001": "is no address of a Dask scheduler: ",
+    "inproc://127.0.0.1:9": "is no address of a Dask scheduler: ",
+    "ucx://127.0.0.1:9": "is no address of a Dask scheduler: ",
+    "auto": "is no address of a Dask scheduler: missing port",
+    "tcp://127.0.0.1:99999": "is no address of a Dask scheduler: expected a port from 1 to 65535",
+    "tls://127.0.0.1:9": "needs certificates, ",
+}
+ASK = """
+import os, sys
+from contextlib import suppress
+from pipeline import parallel, problems
+for address in sys.argv[1:]:
+    os.environ[parallel.CLUSTER] = f" {address}\\n"  # blanks around it are nothing
+    with suppress(SystemExit), problems.one_line():
+        list(parallel.run(len, [("abc",)]))
+"""
+
+
+@pytest.mark.slow
+def test_an_address_that_is_none_is_told_in_one_line() -> None:
     pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
-    code = "from pipeline import parallel, problems\nwith problems.one_line():\n"
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{code}    list(parallel.run(len, [('abc',)]))"],
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK, *NONE],
         check=False,
-        env=os.environ | {parallel.CLUSTER: address},
         cwd=Path(parallel.__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: {parallel.CLUSTER}: {address} is no address of a Dask")
-    assert ended.stderr.count("\n") == 1
+    said = asked.stderr.splitlines()
+    assert len(said) == len(NONE), asked.stderr
+    for line, (address, told) in zip(said, NONE.items(), strict=True):
+        assert line.startswith(f"error: {parallel.CLUSTER}: {address} {told}")
+
+
+def test_a_cluster_of_blanks_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(parallel.CLUSTER, "  ")
+    assert not parallel.on_cluster()
+    assert list(parallel.run(len, [("abc",)])) == [3]
 
 
 def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
