@@ -27,6 +27,7 @@ from pipeline.formats import SCORES
 from pipeline.params import PARAMS, read
 from pipeline.problems import BadParams, Problem
 from pipeline.progress import each
+from pipeline.promotion import git
 from pipeline.runner import environment
 from pipeline.writing import whole_file
 
@@ -140,12 +141,13 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
 
     Raises:
         BadParams: a variant has a value that its stage would refuse; nothing was run.
-        Problem: a variant failed, or the project was never run.
+        Problem: a variant failed, the project was never run, or git's index is locked.
     """
     for variant in variants:
         check(variant)
     if not Path("dvc.lock").is_file():
         raise Problem("dvc.lock", "not here: there is no base to sweep from", "run `dvc repro`")
+    git.check_index()
     done = [(variant, _experiment(variant)) for variant in each(variants, "sweep", len(variants))]
     frames = {v.name: judged(_frames(revision), v.answer) for v, revision in done}
     return compare(frames, out)

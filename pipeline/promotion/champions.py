@@ -7,6 +7,7 @@ is a new champion.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,8 +165,9 @@ def commit_with(page: Path, places: Sequence[str], message: str) -> str:
     try:
         return git.commit([str(page), *(p for p in git.changed(places) if _ours(p))], message)
     except Problem:
-        git.git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", str(page))
         page.unlink()
+        with suppress(Problem):  # a locked index, which has not taken it in either
+            git.git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", str(page))
         raise
 
 

@@ -1,12 +1,14 @@
 """Git, called by name: what a decision needs of it; the user's settings stay as they are."""
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.problems import Problem
 
+_LOCKED = re.compile(r"Unable to create '(.+?\.lock)': File exists")
 _FALLBACK = {"user.name": "idiolect", "user.email": "idiolect@localhost"}
 
 
@@ -14,13 +16,28 @@ def git(*arguments: str) -> str:
     """Run a git command; return what it prints.
 
     Raises:
-        Problem: it failed, with its last words; there is no git, or no repository here.
+        Problem: it failed, with its last words; a file of its own is locked; there is no git, or
+            no repository here.
     """
     done = _run(*arguments)
     if done.returncode:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        if locked := _LOCKED.search(said):
+            raise _in_use(locked[1])
         raise Problem(f"git {_verb(arguments)}", f"failed: {said[-400:]}")
     return done.stdout
+
+
+def _in_use(lock: object) -> Problem:
+    found = "is there: a git is at work, or one was killed and has left it behind"
+    return Problem(lock, found, "wait for it, or delete this file if no git runs, and run it again")
+
+
+def check_index() -> None:
+    """Raise Problem where git's index is locked."""
+    lock = Path(git("rev-parse", "--git-path", "index.lock").strip())
+    if lock.exists():
+        raise _in_use(lock)
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -237,6 +237,23 @@ def test_where_git_refuses_there_is_no_champion_and_no_record(project: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["index", "HEAD", "refs/heads/main"])
+def test_a_lock_that_a_killed_git_has_left_is_named_and_stays(project: Path, name: str) -> None:
+    lock = Path(f".git/{name}.lock")
+    lock.touch()
+    retrain(quality=1.0)
+    with pytest.raises(Problem, match=rf"\.git/{name}\.lock: is there: .*; .* delete this file"):
+        champions.record(champions.judge())
+    assert lock.exists()
+    assert tags() == ["champion/1"]
+    assert records() == ["champion-1.md"]
+    lock.unlink()
+    assert not git("ls-files", "reports/promotion/*champion-2.md")
+    run("promote")
+    assert tags() == ["champion/1", "champion/2"]
+
+
+@pytest.mark.slow
 def test_a_head_on_no_branch_is_told(project: Path) -> None:
     git("checkout", "-q", "--detach")
     retrain(quality=1.0)

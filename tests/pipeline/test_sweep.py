@@ -82,6 +82,14 @@ def test_a_project_that_was_never_run_has_no_base() -> None:
         sweep.run(sweep.combinations(["lambda_sp=0"]))
 
 
+def test_a_locked_index_of_git_is_told_before_anything_runs() -> None:
+    _run("git init -q")
+    Path("dvc.lock").touch()
+    Path(".git/index.lock").touch()
+    with pytest.raises(Problem, match=r"^\.git/index\.lock: is there: "):
+        sweep.run([])
+
+
 @pytest.mark.slow
 def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_know_yet(
     workdir: Path,
