@@ -14,10 +14,8 @@ from pipeline.flows import overdue, server
 
 @pytest.mark.slow
 def test_a_run_that_was_cut_off_is_named_but_not_a_cancelled_one_nor_twice(
-    workdir: Path, monkeypatch: pytest.MonkeyPatch
+    workdir: Path, prefect_home: Path
 ) -> None:
-    monkeypatch.setenv("PREFECT_HOME", str(workdir.parent / f"{workdir.name}_prefect"))
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with server.running(), get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow_from_name("retrain"), "ann")
         ended = []

@@ -15,6 +15,7 @@ from tests.conftest import REPO
 from tests.running.conftest import Small, make
 
 pytest.importorskip("prefect", reason="needs the extra `flows`")
+pytestmark = pytest.mark.usefixtures("prefect_home")
 
 DVC_YAML = """
 stages:
@@ -74,12 +75,10 @@ def small(tmp_path: Path) -> Callable[..., Small]:
     return made
 
 
-def run(project: Small, home: Path, code: str = MAIN) -> Any:
-    env = os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(home)}
-    env.pop("PREFECT_API_URL", None)
+def run(project: Small, code: str = MAIN) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=project.root, env=env, capture_output=True, text=True, timeout=500, check=False,
+        [sys.executable, "-c", code], cwd=project.root, env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
     assert lines, done.stdout + done.stderr
@@ -88,9 +87,9 @@ def run(project: Small, home: Path, code: str = MAIN) -> Any:
 
 @pytest.mark.slow
 def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifacts(
-    small: Callable[..., Small], tmp_path: Path
+    small: Callable[..., Small],
 ) -> None:
-    told = run(small(DVC_YAML, draw_py=DRAW), tmp_path / "prefect")
+    told = run(small(DVC_YAML, draw_py=DRAW))
     first, second = told["flows"]
     assert first[0] == "Failed"
     assert first[1].startswith("1 ran, 1 failed, 1 blocked; failed: bad: ")
@@ -145,11 +144,11 @@ with get_client(sync_client=True) as client:
     ],
 )
 def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_told_in_one_line(
-    small: Callable[..., Small], tmp_path: Path, url: str, fetched: str, why: str
+    small: Callable[..., Small], url: str, fetched: str, why: str
 ) -> None:
     project = small(DVC_YAML.partition("  bad:")[0], draw_py=DRAW)
     project.dvc("remote", "add", "--default", "gone", url)
-    name, message, tasks = run(project, tmp_path / "prefect", REMOTE)
+    name, message, tasks = run(project, REMOTE)
     assert (name, message) == ("Completed", "1 ran")
     assert tasks["draw"][0] == "Completed"
     assert tasks["fetch from gone"][0] == fetched
@@ -183,7 +182,7 @@ def test_nothing_is_left_of_a_flow_that_is_killed_or_whose_server_is(
         flow = subprocess.Popen(
             [sys.executable, "-c", FLOW],
             cwd=project.root,
-            env=os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(tmp_path / "prefect")},
+            env=os.environ | {"PYTHONPATH": str(REPO)},
             stdout=log,
             stderr=log,
         )
