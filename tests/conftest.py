@@ -12,12 +12,15 @@ os.environ["DVC_NO_ANALYTICS"] = "true"  # repositories made by tests would repo
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPO = Path(__file__).resolve().parent.parent
+_LONGEST = {"test_whole_dag.py", "test_neutral.py"}
 SHARED = REPO.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the scenarios, the longest: `make test` gives whole files to its workers."""
-    items.sort(key=lambda item: item.path.parent.name != "scenarios")
+    """Begin with the longest, the scenarios: `make test` gives whole files to its workers."""
+    items.sort(
+        key=lambda item: (item.path.name not in _LONGEST, item.path.parent.name != "scenarios")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -147,6 +147,7 @@ def test_a_wrong_subject_is_told_in_one_line(
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
     versions.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"

@@ -117,6 +117,7 @@ def compared(close: float) -> list[float]:
     return [float(value) for value in task._compared(drawn, batch)]
 
 
+@pytest.mark.slow
 def test_close_ups_add_to_the_perceptual_losses_by_their_weight(project):
     none, once, twice = (np.array(compared(close)) for close in (0.0, 1.0, 2.0))
     assert (once - none > none).all()  # a pixel of the mouth is more of a close-up

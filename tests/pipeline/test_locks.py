@@ -103,12 +103,19 @@ def test_a_lock_that_is_not_there_is_one_line(lock: Path) -> None:
         locks.compare(Path("other.lock"))
 
 
-@pytest.fixture
-def project(workdir: Path) -> Path:
-    Path("dvc.yaml").write_text("stages:\n  one: {cmd: echo a > a.txt, outs: [a.txt]}\n")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("finished")
+    (root / "dvc.yaml").write_text("stages:\n  one: {cmd: echo a > a.txt, outs: [a.txt]}\n")
     dvc = [sys.executable, "-m", "dvc"]
     for command in (["git", "init", "-q"], [*dvc, "init", "-q"], [*dvc, "repro", "-q"]):
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, cwd=root)
+    return root
+
+
+@pytest.fixture
+def project(finished: Path, workdir: Path) -> Path:
+    shutil.copytree(finished, workdir, symlinks=True, dirs_exist_ok=True)
     return workdir
 
 

@@ -98,21 +98,24 @@ def test_changed_inputs_begin_anew(workdir: Path) -> None:
 @pytest.mark.slow
 def test_kill_9_and_run_again_gives_the_same_bytes(workdir: Path) -> None:
     script = (
-        "import pipeline.training as t, sys; t._SECONDS_BETWEEN_CHECKPOINTS = 0\n"
+        "import pipeline.training as t, sys\n"
         "from pathlib import Path; from pipeline.models import save_model\n"
         "sys.path.insert(0, sys.argv[1]); from test_training import Doubling, run\n"
-        "w = run(Doubling(pause=0.05)); save_model(Path('m.safetensors'), w, {})"
+        "pause = float(sys.argv[2])\n"
+        "if pause: t._SECONDS_BETWEEN_CHECKPOINTS = 0\n"
+        "w = run(Doubling(pause=pause)); save_model(Path('m.safetensors'), w, {})"
     )
     here = Path(__file__).parent
     env = os.environ | {"PYTHONPATH": str(here.parent.parent)}
     command = [sys.executable, "-c", script, str(here)]
-    process = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, "0.05"], env=env, stderr=subprocess.DEVNULL)
     checkpoints = workdir / ".idiolect/checkpoints"
     while not any(int(p.stem) >= 5 for p in checkpoints.glob("t/*/[0-9]*.safetensors")):
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
+    command.append("0")
     subprocess.run(command, env=env, check=True, stderr=subprocess.DEVNULL)
     after_kill = (workdir / "m.safetensors").read_bytes()
     (workdir / "other").mkdir()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from pipeline import timing
 from pipeline.live import Left, _fitting
 from pipeline.runner import State, Work
@@ -20,6 +22,7 @@ stages:
 """
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table_and_what_stages_say_above_it(small: Make) -> None:
     project = small(TWO)
     ours, theirs = pty.openpty()

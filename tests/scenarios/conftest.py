@@ -1,5 +1,6 @@
 """A clone of the project in a temporary folder, run as a user runs it."""
 
+import fcntl
 import json
 import os
 import re
@@ -112,3 +113,28 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("idiolect", "preset", "tiny")
     project.run("idiolect", "demo")
     return project
+
+
+@pytest.fixture(scope="session")
+def stage_by_stage(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Run the whole DAG once by `dvc repro` alone, whichever workers ask for it; keep its lock.
+
+    One file may use the project, and leaves it as it found it; others read `kept_lock`.
+    """
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stage_by_stage"
+    root.mkdir(exist_ok=True)
+    with (root / "claim").open("w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        if not (root / "dvc.lock").exists():
+            shutil.rmtree(root / "project", ignore_errors=True)
+            project = clone(root / "project")
+            project.run("idiolect", "preset", "tiny")
+            project.repro()
+            shutil.copy(project.root / "dvc.lock", root)
+    return Project(root / "project")
+
+
+def kept_lock(project: Project) -> dict[str, Any]:
+    """Read the lock that `stage_by_stage` ended with, whatever is done in the project by now."""
+    return Project(project.root.parent).lock()

@@ -9,7 +9,7 @@ from pipeline import tables
 from pipeline.formats import ISP_SCORES
 from tests.scenarios.conftest import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it
 FOLLOWS = sorted(
     [
         "neutral",
@@ -21,6 +21,12 @@ FOLLOWS = sorted(
         "evaluate",
     ]
 )
+
+
+@pytest.fixture(scope="session")
+def made(stage_by_stage: Project) -> Project:
+    """Take the project that `dvc repro` has made: the other worker's `made` is not made twice."""
+    return stage_by_stage
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def shape(path: Path) -> tuple[int, ...]:
     return pictures.decode_png(path.read_bytes()).shape
 
 
+@pytest.mark.slow
 def test_a_page_has_good_and_bad_clips_of_any_name_and_always_the_same_bytes(
     workdir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

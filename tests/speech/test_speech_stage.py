@@ -272,6 +272,7 @@ def test_a_subject_that_is_not_listed_is_refused(project: Path):
         train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1))
 
 
+@pytest.mark.slow
 def test_no_training_span_at_all_is_told(project: Path):
     ledger = Path("data/clips/seen/calm/clips.parquet")
     rows = tables.read(ledger, LEDGER)

@@ -41,6 +41,7 @@ def test_the_pose_of_projected_landmarks_is_found_at_the_assumed_distance():
     assert head == pytest.approx(faces.MEAN_FACE, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
     rest, turned = drawn["rest"], drawn["turned"]
     scores = measure.measure(rest, [turned, turned], [turned, rest], ["M", "M"])
@@ -52,6 +53,7 @@ def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
     assert (scores["identity_neutral"][0] > 0.9) & (scores["identity_neutral"][0] < 1)
 
 
+@pytest.mark.slow
 def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expression(drawn):
     rest, open_ = drawn["rest"], drawn["open"]
     references = [rest, open_, open_]
@@ -65,6 +67,7 @@ def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expres
     assert (alike["lips_moved"] > 0.02).all()
 
 
+@pytest.mark.slow
 def test_where_no_face_is_found_nothing_is_measured_and_the_counts_tell(drawn):
     rest, none = drawn["rest"], drawn["none"]
     scores = measure.measure(rest, [rest, rest], [rest, none], ["M", "M"])
@@ -79,6 +82,7 @@ def test_where_no_face_is_found_nothing_is_measured_and_the_counts_tell(drawn):
     assert unseen == {"isps": 1, "measured": 0}
 
 
+@pytest.mark.slow
 def test_a_reference_without_a_face_leaves_its_own_row_empty_alone(drawn):
     rest, none = drawn["rest"], drawn["none"]
     scores = measure.measure(rest, [rest, none], [rest, rest], ["M", "R"])
