@@ -185,27 +185,36 @@ def run(
 def usefulness(
     mouth: MouthNet, styles: Tensor, windows: Windows, params: MotionParams, fps: float
 ) -> float:
-    """Return the factor, 0 to 1, by which the network's part helps best where it did not learn.
+    """Return the factor, 0 to 1, by which the network's part surely helps where it did not learn.
 
-    It is that of least squares over the judged ends of all recordings, every person alike; 1
-    where there is nothing to judge by. Ours: an LSTM learns some minutes of speech by heart, and
-    at full strength it then makes the regression worse on any other speech.
+    It is that of least squares over the judged ends of all recordings, every person alike, less
+    two of its standard errors, which are those of a ratio of means over pieces of a second; 1 where
+    there is nothing to judge by. Ours: an LSTM learns some minutes of speech by heart, and at full
+    strength it then makes the regression worse on any other speech; and a few seconds to judge it
+    by tell the factor badly.
     """
-    ahead = frames_in(params.mouth.look_ahead_s, fps)
+    ahead, second = frames_in(params.mouth.look_ahead_s, fps), max(1, round(fps))
     weights = landmark_weights(params.mouth.lips)[:, None]
-    products: dict[int, list[tuple[float, float, float]]] = {}
+    pieces: dict[int, list[NDArray[np.float64]]] = {}
     for batch in windows.judging():
         frames = batch["displacement"].shape[1]
         found = mouth(batch["pairs"][:, : frames + ahead], styles[batch["subject"]])[:, ahead:]
         wanted, mask = batch["displacement"], batch["judged"][..., None, None] * weights
-        both = float((mask * wanted * found).sum()), float((mask * found * found).sum())
-        products.setdefault(int(batch["subject"]), []).append((*both, float(mask.sum())))
-    totals = [np.sum(rows, axis=0) for rows in products.values()]
-    counted = [means[:2] / means[2] for means in totals if means[2]]
-    if not counted:
+        columns = ((mask * wanted * found), (mask * found * found), mask)
+        sums = torch.stack([column.sum((0, 2, 3)) for column in columns], dim=1)
+        rows = sums[batch["judged"][0] > 0].double().numpy()
+        if len(rows):
+            seconds = np.add.reduceat(rows, np.arange(0, len(rows), second))
+            pieces.setdefault(int(batch["subject"]), []).append(seconds)
+    told = [np.concatenate(of_one) for of_one in pieces.values()]
+    if not told:
         return 1.0
-    best, own = np.sum(counted, axis=0)
-    return float(np.clip(best / own, 0.0, 1.0)) if own > 0 else 0.0
+    both, own = np.concatenate([rows[:, :2] / rows[:, 2].sum() for rows in told]).T
+    if not own.sum() > 0:
+        return 0.0
+    best = both.sum() / own.sum()
+    spread = np.square(both - best * own).sum() * len(own) / max(len(own) - 1, 1)
+    return float(np.clip(best - 2 * np.sqrt(spread) / own.sum(), 0.0, 1.0))
 
 
 def _one_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
