@@ -174,6 +174,32 @@ def test_the_network_is_trusted_as_far_as_it_helps_where_it_did_not_learn(tmp_pa
     assert found == pytest.approx(factor, abs=1e-6)
 
 
+def test_the_network_is_trusted_less_where_seconds_do_not_agree(tmp_path):
+    write_subject(tmp_path, "seen/ann")
+    recordings = read_recordings(ANN, 0.3, tmp_path)
+    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
+    windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
+    (whole,) = windows.judging()
+    says = torch.ones(215)
+    says[172 + 25 :] = 2.0  # of the 43 judged frames the first second is right
+
+    def network(pairs, style):
+        known = torch.zeros(1, pairs.shape[1], 68, 3)
+        known[:, 8:] = says[None, :, None, None] * whole["displacement"]
+        return known
+
+    weights = landmark_weights(tiny().mouth.lips)[:, None]
+    energy = (weights * whole["displacement"].square()).sum((0, 2, 3))[172:]
+    first, second = float(energy[:25].sum()), float(energy[25:].sum())
+    both, own = (first, 2 * second), (first, 4 * second)
+    best = sum(both) / sum(own)
+    spread = 2 * sum((b - best * o) ** 2 for b, o in zip(both, own, strict=True))
+    expected = best - 2 * spread**0.5 / sum(own)
+    assert 0.05 < expected < 0.9 * best
+    found = usefulness(network, torch.zeros(1, 4), windows, tiny(), 25.0)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
 def test_frames_that_judge_the_network_are_not_learnt(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
