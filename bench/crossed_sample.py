@@ -33,7 +33,7 @@ from pipeline.pictures import Frames, Image, resize
 from pipeline.problems import Problem
 from pipeline.subjects import Subject
 from pipeline.wav import AUDIO_RATE, read_wav, write_wav
-from stages.clips import __main__ as clips
+from stages.clips import run as clips
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
 from stages.evaluation import metrics

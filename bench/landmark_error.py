@@ -16,6 +16,7 @@ moved by parts of a frame, correlate best; positive: the found one comes late.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,10 @@ def _again(clip: Clip) -> dict[float, Floats]:
     ours = mesh._TO_68.copy()
     if params.backend == "mediapipe":
         mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]
-    seen = extract._see(clip, params)
+    with tempfile.TemporaryDirectory() as folder:
+        piece = Path(folder) / "piece.npz"
+        extract.see(clip, (0, clip.frames), params, piece)
+        seen = dict(np.load(piece))
     mesh._TO_68[:] = ours
     points, depth = seen["points"], seen["depth"]
     train = np.zeros(len(points), bool)

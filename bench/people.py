@@ -13,7 +13,7 @@ from pipeline.params import section
 from pipeline.problems import MissingInput
 from pipeline.subjects import Subject
 from pipeline.versions import version
-from stages.clips import __main__ as clips
+from stages.clips import run as clips
 from stages.clips.ledger import Clip, clips_of
 from stages.clips.params import ClipsParams
 from stages.landmarks import run as landmarks

@@ -96,10 +96,15 @@ def _video_stream(container: Any, path: Path, largest: int) -> Any:
     if not streams:
         raise NotAVideo(path.name, "not a video: it has no pictures that move and can be decoded")
     context = streams[0].codec_context
-    _Screen(path, streams[0], largest).width(context.width, context.height)
+    _Screen(path, _shape(streams[0]), largest).width(context.width, context.height)
     # Later pictures may be larger than the header says: the decoder refuses to make room for them.
     context.options = {"max_pixels": str(2 * largest)}
     return streams[0]
+
+
+def _shape(stream: Any) -> float:
+    """Return how wide a pixel is against its height; 1 where that is not told."""
+    return float(stream.sample_aspect_ratio or 1)
 
 
 def _moving(container: Any) -> list[Any]:
@@ -141,7 +146,7 @@ def facts(path: Path, largest: int = LARGEST) -> VideoFacts:
         first = next(iter(decoded(container, stream)), None)
         if first is None:
             raise NotAVideo(path.name, "not a video: not one frame can be decoded")
-        height, width = _Screen(path, stream, largest)(first).shape[:2]
+        height, width = _Screen(path, _shape(stream), largest)(first).shape[:2]
         duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
         if not duration and container.duration:
             duration = container.duration / 1_000_000
@@ -196,7 +201,7 @@ def pictures(
         stream = _video_stream(container, path, largest)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = 1
-        shown = _Screen(path, stream, largest, size)
+        shown = _Screen(path, _shape(stream), largest, size)
         origin, last, held = _origin(stream), -1.0, None
         if start > 1.0:
             container.seek(int((start - 1.0 + origin) / stream.time_base), stream=stream)
@@ -237,10 +242,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Screen:
-    """Shows a stream's decoded frames as a player does: RGB, upright, with square pixels."""
+    """Shows a stream's decoded frames as a player does: RGB, upright, with square pixels.
+
+    It knows nothing of the stream, which may be closed while its last pictures are shown.
+    """
 
     path: Path
-    stream: Any
+    shape: float
     largest: int
     size: tuple[int, int] | None = None
 
@@ -268,8 +276,7 @@ class _Screen:
 
     def width(self, width: int, height: int) -> int:
         """Width of a picture with its pixels made square; raise TooLarge."""
-        shape = self.stream.sample_aspect_ratio
-        square = max(2, round(width * float(shape))) if shape and shape != 1 else width
+        square = max(2, round(width * self.shape)) if self.shape != 1 else width
         pixels = max(width, square) * height
         if pixels > self.largest:
             size = f"its pictures have {pixels / 1e6:.0f} megapixels"
