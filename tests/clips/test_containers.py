@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import small_media
 from small_media import face_pictures
 from test_clips_split import PARAMS
 
@@ -188,3 +189,12 @@ def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
     assert not media.facts(path).audio
     with pytest.raises(media.NotAVideo, match="has no sound that can be decoded"):
         next(media.audio(path, 0, 1))
+
+
+def test_the_last_pictures_are_shown_as_they_are_when_the_file_is_closed(tmp_path):
+    path, other = tmp_path / "wide.mkv", tmp_path / "other.mkv"
+    for each, shape in ((path, Fraction(2, 1)), (other, Fraction(1, 3))):
+        small_media._video(each, "mpeg4", "yuv420p", [(128, 96)], shape)
+    waiting = [picture for _, picture in media.pictures(path)]
+    list(media.pictures(other))  # what was the first file's memory is used again
+    assert {picture.whole().shape for picture in waiting} == {(96, 256, 3)}
