@@ -1,7 +1,7 @@
 """Processes that begin in a tenth of a second: they fork from a server that has imported much.
 
 The server has other people's heavy libraries (`pipeline.preloaded`), and what else its caller names
-as it starts. Our own modules are imported by each process, so that it runs the code of its parent
+as it starts. Our other modules are imported by each process, so that it runs the code of its parent
 and no other.
 """
 
