@@ -22,6 +22,7 @@ lint: install
 	ruff check .
 	ruff format --check .
 	mypy
+	mypy bench
 	python -m pipeline.formats_page --check docs/formats.md
 
 quick: lint

@@ -116,7 +116,7 @@ def spoilt(image: Image, box: Box, lending: list[Hand]) -> Iterator[tuple[str, I
 
 def beyond(seen: Quality, params: ClipsParams) -> bool:
     row = _row(None, status="ok", start=0.0, end=9.0, missing=0.0, face_height=999.0, loudness=-9.0)
-    return judged(row | asdict(seen), params)["status"] == "rejected"
+    return bool(judged(row | asdict(seen), params)["status"] == "rejected")
 
 
 def main() -> None:

@@ -152,11 +152,11 @@ def _report(
     driving = now.driving.scaled(scale)
 
     def draw(isps: np.ndarray) -> np.ndarray:
-        frames = []
+        frames: list[np.ndarray] = []
         for row, source in zip(rows, sources, strict=True):
             parts = (driving.points, driving.irises, driving.shoulders)
-            part = (values[row : row + 1] for values in parts)
-            frames += generator.frames(name, *part, isps, source=source)
+            points, irises, shoulders = (values[row : row + 1] for values in parts)
+            frames += generator.frames(name, points, irises, shoulders, isps, source=source)
         return np.stack(frames)
 
     began = time.monotonic()
@@ -229,7 +229,7 @@ def _aligned(image: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.nd
     matrix = faces.fit_similarity(points, target)
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     size = image.shape[1], image.shape[0]
-    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ moved by parts of a frame, correlate best; positive: the found one comes late.
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import people
@@ -33,7 +34,7 @@ from stages.sample.formats import TRUTH
 from stages.sample.points import IBUG_68
 
 Floats = NDArray[np.float64]
-Columns = dict[str, NDArray]
+Columns = dict[str, NDArray[Any]]
 
 GROUPS = {
     "contour": ("contour",),

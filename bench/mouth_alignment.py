@@ -84,12 +84,12 @@ def _growth(points: Floats, targets: Floats, size: int) -> Floats:
     centres = np.arange(size) + 0.5
     triangle = mesh.find_simplex(np.stack(np.meshgrid(centres, centres), axis=-1))
     grown = np.where(triangle >= 0, ratio[triangle], np.nan)
-    return grown / np.nanmedian(grown)
+    return np.asarray(grown / np.nanmedian(grown))
 
 
 def _areas(corners: Floats) -> Floats:
     (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
-    return np.abs(ax * by - ay * bx) / 2
+    return np.asarray(np.abs(ax * by - ay * bx) / 2)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ track: correlation of what the motion model reads, how much of each phone sounds
 import argparse
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from stages.sample.speech import speak
 from stages.sample.voice import RATE as VOICE_RATE
 from stages.sample.voice import Phone, Utterance, say
 from stages.speech import phones
+from stages.speech.mel import Floats
 from stages.speech.phone_track import PhoneTrack
 
 PEOPLE = [(identity, style) for identity in "ab" for style in ("calm", "lively")]
@@ -98,11 +100,15 @@ def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
     return Utterance(sound + noise, tuple(phones_of))
 
 
+def _part(sound: Floats, start: int, end: int) -> Floats:
+    return sound[start:end]
+
+
 def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bool) -> None:
     """Recognise all sounds and print what is wrong."""
     phones.word_decoder(), phones._phone_decoder()
     began = time.process_time()
-    found = [phones.phones_of(lambda a, b, s=s: s[a:b], len(s), words=words) for s in sounds]
+    found = [phones.phones_of(partial(_part, s), len(s), words=words) for s in sounds]
     cost = 1000 * (time.process_time() - began) / sum(one.seconds for one in spoken)
     pairs = [(one.phones, heard) for one, heard in zip(spoken, found, strict=True)]
     count = sum(len(names(truth)) for truth, _ in pairs)
@@ -133,7 +139,7 @@ def same(truth: Sequence[Any], heard: Sequence[Any]) -> NDArray[np.bool_]:
     """Tell for each 10 ms of speech whether the right phone is heard."""
     steps = np.arange(0.005, truth[-1].end, 0.01)
     true, found = (at(steps, one) for one in (truth, heard))
-    return (true == found)[true != phones.SILENCE]
+    return np.asarray((true == found)[true != phones.SILENCE], bool)
 
 
 def at(steps: NDArray[np.float64], found: Sequence[Any]) -> NDArray[np.str_]:
