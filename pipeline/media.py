@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import local
 from typing import Any, TypeVar
 
 import numpy as np
@@ -263,7 +264,8 @@ class _Screen:
         how = _EXACT if frame.format.components[0].bits > 8 else "BILINEAR"
         if 0 < most < width:
             width, height, how = most, max(2, round(height * most / width)), "AREA"
-        rgb = frame.reformat(
+        rgb = _scaler().reformat(
+            frame,
             width=width,
             height=height,
             format="rgb24",
@@ -283,6 +285,18 @@ class _Screen:
             found = f"{max(width, square)}×{height} (limit {self.largest / 1e6:g})"
             raise TooLarge(self.path.name, f"{size}: {found}")
         return square
+
+
+_threads = local()
+
+
+def _scaler() -> Any:
+    """Return this thread's scaler, which is not prepared anew for each picture of a size."""
+    from av.video.reformatter import VideoReformatter
+
+    if not hasattr(_threads, "scaler"):
+        _threads.scaler = VideoReformatter()
+    return _threads.scaler
 
 
 def at_rate(

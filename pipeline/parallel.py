@@ -4,9 +4,11 @@ The pieces are what they are however many workers there are, each writes its own
 libraries inside a piece use one thread: so that the bytes are the same wherever it runs.
 """
 
+import heapq
 import os
+import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import chdir
@@ -21,6 +23,7 @@ from pipeline.problems import MissingInput, Problem
 
 CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler; where to run changes no result
 _ANSWER_SECONDS = 5
+_FEW = 32  # tasks: of more, the last ones are short against the whole
 _SCHEMES = ("tcp", "tls", "ws", "wss")
 _one_at_a_time = threading.Lock()
 T = TypeVar("T")
@@ -183,3 +186,28 @@ def spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int
     count = max(1, round(frames / (seconds * second)))
     edges = [round(frames / second * i / count) * second for i in range(count)]
     return list(pairwise([*edges, frames]))
+
+
+def even(tasks: Sequence[T], seconds: Sequence[float]) -> list[T]:
+    """Order tasks so that this machine's cores end at about the same time.
+
+    Args:
+        tasks: which are taken in their order, each by the core that is free first.
+        seconds: how long each takes, in any unit.
+
+    Longest first; of few tasks the best of that and of a hundred orders that are drawn.
+    """
+    rows = sorted(range(len(tasks)), key=lambda row: -seconds[row])
+    if len(tasks) <= _FEW:
+        drawn = random.Random(0)
+        orders = [rows, *(drawn.sample(rows, len(rows)) for _ in range(100))]
+        rows = min(orders, key=lambda order: _end([seconds[row] for row in order]))
+    return [tasks[row] for row in rows]
+
+
+def _end(seconds: Iterable[float]) -> float:
+    """Tell when the last core ends."""
+    ends = [0.0] * cores()
+    for one in seconds:
+        heapq.heapreplace(ends, ends[0] + one)
+    return max(ends)

@@ -1,10 +1,12 @@
 """One video to its clips: shots, faces, crop, constant rate, sound, and a row for each."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ from stages.clips.window import Window, face_height, window
 
 ROWS = "shots.parquet"
 MEASURES, FRAMES_OF = "measures", "frames"
+T = TypeVar("T")
+R = TypeVar("R")
 _LEAST_RATE = 10_000  # bytes a second: a header that promises more seconds of a file lies
 
 
@@ -60,9 +64,10 @@ def extract(
     promise(_promised(facts, video.stat().st_size))
     if known is None:
         _measure(video, facts, params, folder / MEASURES)
-    for row in read_rows(known or folder / MEASURES):
-        if judged(row, params)["status"] == "ok" and row["clip"] not in kept:
-            _cut(video, facts, params, row, folder / FRAMES_OF / row["clip"])
+    rows = read_rows(known or folder / MEASURES)
+    good = [row for row in rows if judged(row, params)["status"] == "ok"]
+    left = [row for row in good if row["clip"] not in kept]
+    _both(partial(_cut, video, facts, params, folder / FRAMES_OF), left)
 
 
 def read_rows(folder: Path) -> Iterator[Row]:
@@ -100,9 +105,13 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
     found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips())
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
-    for number, shot in enumerate(found, 1):
-        name = f"{number:03d}"
-        yield {**_shot(video, facts, shot, params, folder / name), "clip": name}
+    yield from _both(partial(_shot, video, facts, params, folder), enumerate(found, 1))
+
+
+def _both(work: Callable[[T], R], shots: Iterable[T]) -> list[R]:
+    """Work on two shots at once."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(work, shots))
 
 
 def _pictures(
@@ -112,11 +121,16 @@ def _pictures(
     return ahead(media.pictures(video, start, end, size=size, largest=params.largest))
 
 
-def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folder: Path) -> Row:
+def _shot(
+    video: Path, facts: VideoFacts, params: ClipsParams, folder: Path, numbered: tuple[int, Shot]
+) -> Row:
     """Measure a shot; write its sound if it could become a clip."""
+    number, shot = numbered
+    name = f"{number:03d}"
     # A tick of tolerance: time stamps are rounded.
     count = int((shot.end - shot.start) * params.fps + 0.05)
-    row = _row(facts, status="ok", start=shot.start, end=shot.start + count / params.fps)
+    end = shot.start + count / params.fps
+    row = _row(facts, status="ok", clip=name, start=shot.start, end=end)
     boxes = follow(shot.samples, shot.lips)
     row["missing"] = sum(box is None for box in boxes) / len(boxes) if boxes else math.nan
     row["others"] = others(shot.samples, boxes) if boxes else math.nan
@@ -129,16 +143,17 @@ def _shot(video: Path, facts: VideoFacts, shot: Shot, params: ClipsParams, folde
     looks = zip(boxes, shot.seen, strict=True)
     row |= asdict(median(seen[box] for box, seen in looks if box is not None and box in seen))
     if count >= SHORTEST * params.fps:
-        row["loudness"] = _write_sound(video, folder / "audio.wav", row["start"], row["end"])
+        row["loudness"] = _write_sound(video, folder / name / "audio.wav", row["start"], end)
     return row
 
 
-def _cut(video: Path, facts: VideoFacts, params: ClipsParams, row: Row, folder: Path) -> None:
+def _cut(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path, row: Row) -> None:
     """Write the frames of a shot."""
+    path = folder / row["clip"] / "frames.parquet"
     frames = judged(row, params)["frames"]
     crop = Window(*(round(float(value)) for value in row["window"]))
     source = _pictures(video, facts, params, row["start"], row["end"])
-    _write_frames(source, folder / "frames.parquet", row["start"], frames, crop, params)
+    _write_frames(source, path, row["start"], frames, crop, params)
 
 
 def _write_sound(video: Path, path: Path, start: float, end: float) -> float:

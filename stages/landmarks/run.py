@@ -31,7 +31,7 @@ def run(
         keys = {clip.id: _key(clip, params, weights) for clip in found}
         new = [clip for clip in found if not items.fetch(keys[clip.id], part / f".{clip.id}")]
         chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
-        chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first: no core waits
+        chunks = parallel.even(chunks, [end - first for _, (first, end) in chunks])
         work = part / ".work"
         seen = [(keys[clip.id], clip, span, params, work, part) for clip, span in chunks]
         for _ in each(parallel.run(_see, seen), f"landmarks {subject}", len(seen)):

@@ -44,7 +44,7 @@ def run(
         keys = {c.id: _key(c, home / f"{c.id}.parquet", params) for c in found}
         new = [clip for clip in found if not items.fetch(keys[clip.id], part / f".{clip.id}")]
         chunks = [(clip, span) for clip in new for span in parallel.spans(clip.frames, clip.fps)]
-        chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first: no core waits
+        chunks = parallel.even(chunks, [end - first for _, (first, end) in chunks])
         work = part / ".work"
         tasks = [
             (clip, span, home / f"{clip.id}.parquet", params, _piece(work, clip, span))

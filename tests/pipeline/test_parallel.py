@@ -201,3 +201,23 @@ def test_whoever_stops_early_stops_what_is_made_ahead() -> None:
     assert [next(source) for _ in range(5)] == list(range(5))
     source.close()
     assert len(made) <= 5 + 3 + 2
+
+
+@given(st.lists(st.integers(1, 600), max_size=40), st.integers(1, 4))
+def test_an_even_order_has_every_task_and_is_no_worse_than_the_longest_first(
+    seconds: list[int], several: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "cores", lambda: several)
+        found = parallel.even(seconds, seconds)
+        assert sorted(found) == sorted(seconds)
+        assert parallel._end(found) <= parallel._end(sorted(seconds, reverse=True))
+
+
+def test_an_even_order_lets_no_core_wait_where_the_longest_first_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    chunks = [176, 526, 251, 476, 350]  # the longest first: 526 + 251 + 176 against 476 + 350
+    found = parallel.even("abcde", chunks)
+    assert parallel._end([chunks["abcde".index(name)] for name in found]) == 526 + 350 + 27
