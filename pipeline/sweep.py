@@ -57,7 +57,7 @@ _REGIONS = ("mouth", "eyes", "skin", "other")
 ABLATION = (
     Variant("as params.yaml says", {}),
     Variant("without ISPs", {"generator.isp_dropout": "1.0"}, "isps_zeroed"),
-    Variant("without neutralising", {"generator.neutralise": "0.0"}),
+    Variant("neutralising a tenth", {"generator.neutralise": "0.1"}),
     Variant("without L_sp", {"lambda_sp": "0.0"}),
     Variant("W all ones", {f"region_weights.{region}": "1.0" for region in _REGIONS}),
     Variant(
