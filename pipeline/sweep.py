@@ -1,7 +1,7 @@
 """`idiolect sweep`: a DVC experiment for every combination of params, compared frame by frame.
 
     idiolect sweep region_weights.mouth=5,10 lambda_sp=0,1
-    idiolect ablate                      # the parts of the method, each left out: see ABLATION
+    idiolect ablate                      # parts of the method left out or put in: ABLATION
 
 Each combination is a `dvc exp run --temp`: stages that a change does not touch are restored from
 DVC's cache, so that a sweep over the region weights shares one base. What is finished is not run

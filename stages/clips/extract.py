@@ -30,6 +30,7 @@ from stages.clips.window import Window, face_height, window
 
 ROWS = "shots.parquet"
 MEASURES, FRAMES_OF = "measures", "frames"
+_LARGE = 2_100_000  # pixels; 1080p has 2.07 million
 T = TypeVar("T")
 R = TypeVar("R")
 _LEAST_RATE = 10_000  # bytes a second: a header that promises more seconds of a file lies
@@ -67,7 +68,7 @@ def extract(
     rows = read_rows(known or folder / MEASURES)
     good = [row for row in rows if judged(row, params)["status"] == "ok"]
     left = [row for row in good if row["clip"] not in kept]
-    _both(partial(_cut, video, facts, params, folder / FRAMES_OF), left)
+    _side_by_side(partial(_cut, video, facts, params, folder / FRAMES_OF), left, facts)
 
 
 def read_rows(folder: Path) -> Iterator[Row]:
@@ -105,12 +106,13 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
     found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips())
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
-    yield from _both(partial(_shot, video, facts, params, folder), enumerate(found, 1))
+    measure = partial(_shot, video, facts, params, folder)
+    yield from _side_by_side(measure, enumerate(found, 1), facts)
 
 
-def _both(work: Callable[[T], R], shots: Iterable[T]) -> list[R]:
-    """Work on two shots at once."""
-    with ThreadPoolExecutor(2) as pool:
+def _side_by_side(work: Callable[[T], R], shots: Iterable[T], facts: VideoFacts) -> list[R]:
+    """Work on two shots at once; of large pictures, of which a decoder holds many, on one."""
+    with ThreadPoolExecutor(1 if facts.width * facts.height > _LARGE else 2) as pool:
         return list(pool.map(work, shots))
 
 

@@ -18,7 +18,7 @@ from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
 # Fewer states at once, fewer words that a second pass looks at, and last phones given up sooner
-# than pocketsphinx has it: half the time, and as many errors (bench/phone_error.py).
+# than pocketsphinx has it: two thirds of the time, and as many errors (bench/phone_error.py).
 SEARCH: Mapping[str, float] = {"maxhmmpf": 1500, "fwdflatsfwin": 5, "lponlybeam": 1e-24}
 _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
