@@ -8,8 +8,9 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: tests run beside each other
 os.environ["DVC_NO_ANALYTICS"] = "true"  # repositories made by tests would report each command
-# Tests run in the background, and all that they start, would not hear Ctrl-C.
+# Tests run in the background, or by nohup, and all that they start, would not hear these.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 REPO = Path(__file__).resolve().parent.parent
 _LONGEST = {"test_whole_dag.py", "test_neutral.py"}
