@@ -14,7 +14,8 @@ from stages.clips.lips import Opening
 from stages.clips.quality import Look, Quality
 
 SAMPLE_SECONDS = 0.2
-_CLOSER = 3  # every third of these is looked at closely
+_CLOSER = 3  # every third of these is looked at closely,
+_LONG, _RARER = 24, 6  # after so many of a shot every sixth: medians hardly move any more
 _WAITING = 2  # pictures that wait at most for a look
 _PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
@@ -68,7 +69,7 @@ def shots(
             for as long as its frames are on average, whatever the header says.
         ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
         change: the least change of a cut, in grey levels.
-        look: measures how a face looks, every 0.6 s; None for none.
+        look: measures how a face looks, every 0.6 s, after 5 s of a shot every 1.2; None for none.
         opening: measures how far lips are open, of several faces; None for none.
     """
     found: list[Shot] = []
@@ -76,7 +77,7 @@ def shots(
     looks: list[Future[_Sample]] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
-    count = 0
+    count = sampled = 0
     # While the next frames are decoded, a thread looks for faces, and one looks at what was found.
     with ThreadPoolExecutor(1) as finding, ThreadPoolExecutor(1) as looking:
         for time, small, whole in frames:
@@ -86,11 +87,15 @@ def shots(
                     found[-1].end = _end(found[-1].start, last, count, step)
                     cuts = _Cuts(ratio, change)
                 found.append(Shot(time, time))
-                due, count = time, 0
+                due, count, sampled = time, 0, 0
             count += 1
-            times.extend(cuts(time, small))
+            if new := cuts(time, small):
+                times.extend(new)
+                sampled = 0
             if time >= due - 1e-6:
-                closer = look if len(looks) % _CLOSER == 0 else None
+                often = _CLOSER if sampled < _LONG else _RARER
+                closer = look if sampled % often == 0 else None
+                sampled += 1
                 if len(looks) >= _WAITING:
                     looks[-_WAITING].result()  # memory does not grow
                 seen = finding.submit(_found, whole, faces)
