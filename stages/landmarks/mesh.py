@@ -5,9 +5,11 @@ is smoothed over time, so that lips do not lag. Apache-2.0, weights in the wheel
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from pipeline.faces import Floats
 from pipeline.native import quiet
 from pipeline.pictures import Image
 from stages.landmarks.backend import Face
@@ -37,6 +39,28 @@ for _row, _vertices in enumerate(VERTICES):
     _TO_68[_row, list(_vertices)] = 1 / len(_vertices)
 
 
+# Protocol Buffers' wire format: a vertex is a tag and its length, then x, y and z, each a tag and a
+# float, then what may follow.
+_TAGS, _FLOATS = (
+    {0: 0x0A, 2: 0x0D, 7: 0x15, 12: 0x1D},
+    [*range(3, 7), *range(8, 12), *range(13, 17)],
+)
+
+
+def _read(message: Any) -> Floats:
+    """Read a mesh out of its message's bytes, which takes a sixth of the time of its attributes.
+
+    Returns:
+        (V, 3), as shares of the picture's width, height and width.
+    """
+    count, whole = len(message.landmark), np.frombuffer(message.SerializeToString(), np.uint8)
+    if len(whole) % count == 0:
+        rows = whole.reshape(count, -1)
+        if all((rows[:, at] == tag).all() for at, tag in _TAGS.items()):
+            return np.ascontiguousarray(rows[:, _FLOATS]).view("<f4").astype(float)
+    return np.array([(v.x, v.y, v.z) for v in message.landmark])
+
+
 class MeshBackend:
     """MediaPipe's face mesh, following one face through a clip."""
 
@@ -55,7 +79,7 @@ class MeshBackend:
         if not found:
             return None
         height, width = image.shape[:2]
-        vertices = np.array([(v.x, v.y, v.z) for v in found[0].landmark]) * (width, height, width)
+        vertices = _read(found[0]) * (width, height, width)
         points = _TO_68 @ vertices
         return Face(
             points=points[:, :2],
