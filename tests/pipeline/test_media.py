@@ -237,3 +237,29 @@ def test_a_copy_of_a_reader_for_another_process_starts_empty(tmp_path: Path) -> 
 def test_frames_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="no frames table"):
         pictures.Frames(tmp_path / "frames.parquet")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(4, 24), st.integers(4, 24), st.sampled_from(["yuv420p", "yuv422p10le"])
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_a_scaler_that_is_used_again_shows_pictures_of_any_size_as_a_new_one_does(
+    shapes: list[tuple[int, int, str]],
+) -> None:
+    import av
+
+    screen = media._Screen(Path("video"), 1.0, media.LARGEST)
+    for height, width, kind in shapes:
+        size = (2 * height, 2 * width, 3)
+        drawn = np.random.default_rng(height).integers(0, 255, size, np.uint8)
+        frame = av.VideoFrame.from_ndarray(drawn).reformat(format=kind)
+        shown, small = screen(frame), screen(frame, 8)
+        del media._threads.scaler
+        assert np.array_equal(shown, screen(frame))
+        del media._threads.scaler
+        assert np.array_equal(small, screen(frame, 8))

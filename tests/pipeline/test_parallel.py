@@ -221,3 +221,12 @@ def test_an_even_order_lets_no_core_wait_where_the_longest_first_would(
     chunks = [176, 526, 251, 476, 350]  # the longest first: 526 + 251 + 176 against 476 + 350
     found = parallel.even("abcde", chunks)
     assert parallel._end([chunks["abcde".index(name)] for name in found]) == 526 + 350 + 27
+
+
+def test_on_a_cluster_whose_workers_are_not_known_the_longest_task_is_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    monkeypatch.setenv(parallel.CLUSTER, "tcp://127.0.0.1:8786")
+    chunks = [176, 526, 251, 476, 350]
+    assert parallel.even(chunks, chunks) == sorted(chunks, reverse=True)
