@@ -41,10 +41,8 @@ for _row, _vertices in enumerate(VERTICES):
 
 # Protocol Buffers' wire format: a vertex is a tag and its length, then x, y and z, each a tag and a
 # float, then what may follow.
-_TAGS, _FLOATS = (
-    {0: 0x0A, 2: 0x0D, 7: 0x15, 12: 0x1D},
-    [*range(3, 7), *range(8, 12), *range(13, 17)],
-)
+_TAGS = {0: 0x0A, 2: 0x0D, 7: 0x15, 12: 0x1D}
+_FLOATS = [*range(3, 7), *range(8, 12), *range(13, 17)]
 
 
 def _read(message: Any) -> Floats:

@@ -14,6 +14,7 @@ from stages.clips.__main__ import main
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.ledger import clips_of, read_ledger
 from stages.clips.people import follow
+from stages.clips.quality import Quality
 from stages.clips.run import run
 from stages.clips.shots import shots
 from stages.clips.split import HELD_OUT
@@ -188,6 +189,24 @@ def test_a_hole_in_a_video_ends_a_shot() -> None:
     source = [(time, grey, lambda: grey) for time in times]
     found = shots(source, lambda _: [], 0.04, 4.5, 6.0)
     assert [(shot.start, round(shot.end, 2)) for shot in found] == [(0.0, 2.0), (4.0, 6.0)]
+
+
+@pytest.mark.parametrize(("cut", "looks"), [(99.0, 8 + 13), (10.0, 2 * (8 + 5))])
+def test_a_long_shot_is_looked_at_half_as_often_after_its_first_looks(
+    cut: float, looks: int
+) -> None:
+    seen: list[Box] = []
+
+    def look(image: pictures.Image, box: Box) -> Quality:
+        seen.append(box)
+        return Quality(*[0.0] * 7)
+
+    dark, light = (np.full((32, 32, 3), grey, np.uint8) for grey in (90, 200))
+    shown = [(i / 25, light if i / 25 >= cut else dark) for i in range(500)]
+    source = [(time, image, lambda image=image: image) for time, image in shown]
+    found = shots(source, lambda _: [Box(4, 4, 20)], 0.04, 4.5, 6.0, look)
+    assert len(found) == 1 + (cut < 20)
+    assert len(seen) == looks
 
 
 def test_the_face_of_one_person_is_followed_past_others_and_mistakes() -> None:
