@@ -259,6 +259,7 @@ def test_a_scaler_that_is_used_again_shows_pictures_of_any_size_as_a_new_one_doe
         drawn = np.random.default_rng(height).integers(0, 255, size, np.uint8)
         frame = av.VideoFrame.from_ndarray(drawn).reformat(format=kind)
         shown, small = screen(frame), screen(frame, 8)
+        assert shown.shape == size
         del media._threads.scaler
         assert np.array_equal(shown, screen(frame))
         del media._threads.scaler
