@@ -238,15 +238,16 @@ class Runner:
 
     def _wait(self) -> None:
         """Take in what happens next."""
-        for key, _ in self._ready.select(_TICK_SECONDS):
-            if isinstance(key.data, _Output):
-                if not key.data.read():
-                    self._ready.unregister(key.fileobj)
-            elif key.fileobj is self._heard:
-                self._heard.recv(1024)
-            else:
-                for name, code in self._server.ended():
-                    self._finish(self.works[name], code)
+        ready = [key for key, _ in self._ready.select(_TICK_SECONDS)]
+        for key in ready:
+            if isinstance(key.data, _Output) and not key.data.read():
+                self._ready.unregister(key.fileobj)
+        files = [key.fileobj for key in ready]
+        if self._heard in files:
+            self._heard.recv(1024)
+        if self._server.socket in files:  # last: it closes what the stages have said
+            for name, code in self._server.ended():
+                self._finish(self.works[name], code)
         self.listener.tick()
 
     def _finish(self, work: Work, code: int) -> None:
@@ -300,8 +301,8 @@ class _Output:
                 return True
             self.log.write(data)
             self.log.flush()
-            *lines, self.rest = re.split(rb"[\r\n]+", self.rest + data)
-            for line in lines if data else [self.rest]:
+            *lines, self.rest = re.split(rb"[\r\n]+", self.rest + (data or b"\n"))
+            for line in lines:
                 self._line(line.decode(errors="replace").rstrip())
             if not data:
                 return False

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from pipeline import dag
-from pipeline.runner import Runner, State
+from pipeline.runner import Listener, Runner, State, Work
 from tests.running.conftest import Small
 
 Make = Callable[..., Small]
@@ -279,3 +279,36 @@ def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPa
     assert not thread.is_alive()
     assert {work.state for work in runner.works.values()} == {State.STOPPED}
     assert [process.pid for process in project.processes()] == [os.getpid()]
+
+
+def test_stages_that_end_while_the_runner_is_busy_are_taken_in_with_what_they_said(
+    small: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = small(
+        """
+        stages:
+          one: {cmd: echo 1 > one, outs: [one]}
+          two: {cmd: 'until [ -e go ]; do sleep 0.05; done; printf words; kill -9 $PPID', outs: [two]}
+        """
+    )
+    monkeypatch.chdir(project.root)
+    said = []
+
+    class Busy(Listener):
+        """Hears that one has run, and keeps the runner until two has ended too."""
+
+        def changed(self, work: Work) -> None:
+            if (work.name, work.state) == ("one", State.RAN):
+                (project.root / "go").touch()
+                _until(lambda: len(project.processes()) == 2)  # this one and the runner's server
+                time.sleep(0.2)
+
+        def said(self, work: Work, line: str) -> None:
+            said.append((work.name, line))
+
+    graph = dag.load()
+    runner = Runner(graph, graph.resolve([]), 2, listener=Busy())
+    runner.run()
+    assert runner.works["one"].state is State.RAN
+    assert runner.works["two"].note == "killed (SIGKILL)"
+    assert said == [("two", "words")]
