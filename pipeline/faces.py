@@ -173,10 +173,10 @@ def _refine_pose(
     error = (residual**2).sum((1, 2))
     for _ in range(steps):
         J = _jacobian(posed, t, f)
-        A = np.einsum("nki,nkj->nij", J, J)
-        b = np.einsum("nki,nk->ni", J, residual.reshape(len(R), -1))
+        Jt = np.swapaxes(J, 1, 2)
+        A, b = Jt @ J, Jt @ residual.reshape(len(R), -1, 1)
         diagonal = np.einsum("nii->ni", A) * damping[:, None] + 1e-12
-        step = np.linalg.solve(A + diagonal[:, None] * np.eye(6), b[..., None])[..., 0]
+        step = np.linalg.solve(A + diagonal[:, None] * np.eye(6), b)[..., 0]
         if np.abs(step).max(initial=0.0) < _CONVERGED:
             break
         R_new, t_new = exponential(step[:, :3]) @ R, t + step[:, 3:]
@@ -199,13 +199,14 @@ def _residual(R: Floats, t: Floats, seen: Floats, X: Floats, f: Floats) -> tuple
 
 def _jacobian(posed: Floats, t: Floats, f: Floats) -> Floats:
     """Derive the pixels by a rotation before the shift and by the shift, (n, 2N, 6)."""
-    n, count, _ = posed.shape
-    z = posed[..., 2]
-    by_point = np.zeros((n, count, 2, 3))
-    by_point[..., 0, 0] = by_point[..., 1, 1] = f[:, None] / z
-    by_point[..., :, 2] = -f[:, None, None] * posed[..., :2] / z[..., None] ** 2
-    by_rotation = -by_point @ cross_matrix(posed - t[:, None])
-    return np.concatenate([by_rotation, by_point], axis=-1).reshape(n, 2 * count, 6)
+    x, y, z = np.moveaxis(posed, -1, 0)
+    qx, qy, qz = np.moveaxis(posed - t[:, None], -1, 0)
+    by_x = f[:, None] / z  # of the pixel's column, as of its row by y
+    u_by_z, v_by_z = -by_x * x / z, -by_x * y / z
+    zero = np.zeros_like(z)
+    u = (u_by_z * qy, by_x * qz - u_by_z * qx, -by_x * qy, by_x, zero, u_by_z)
+    v = (v_by_z * qy - by_x * qz, -v_by_z * qx, by_x * qx, zero, by_x, v_by_z)
+    return np.stack([*u, *v], axis=-1).reshape(len(z), -1, 6)
 
 
 def reprojection(

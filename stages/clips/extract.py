@@ -101,9 +101,10 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
     size = (facts.height, facts.width)
     decoded = media.pictures(video, size=size, largest=params.largest)
-    source = ahead((time, picture.small(SMALL), picture.whole) for time, picture in decoded)
+    source = ((time, picture.small(SMALL), picture.whole) for time, picture in ahead(decoded))
     cuts = (params.cut_ratio, params.cut_change)
-    found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips())
+    waiting = 2 * _at_once(facts)
+    found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips(), waiting)
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
     measure = partial(_shot, video, facts, params, folder)
@@ -111,9 +112,13 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
 
 
 def _side_by_side(work: Callable[[T], R], shots: Iterable[T], facts: VideoFacts) -> list[R]:
-    """Work on two shots at once; of large pictures, of which a decoder holds many, on one."""
-    with ThreadPoolExecutor(1 if facts.width * facts.height > _LARGE else 2) as pool:
+    with ThreadPoolExecutor(_at_once(facts)) as pool:
         return list(pool.map(work, shots))
+
+
+def _at_once(facts: VideoFacts) -> int:
+    """Tell how many shots are worked on at once: of large pictures, which fill memory, one."""
+    return 1 if facts.width * facts.height > _LARGE else 2
 
 
 def _pictures(

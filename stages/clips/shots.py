@@ -16,10 +16,9 @@ from stages.clips.quality import Look, Quality
 SAMPLE_SECONDS = 0.2
 _CLOSER = 3  # every third of these is looked at closely,
 _LONG, _RARER = 24, 6  # after so many of a shot every sixth: medians hardly move any more
-_WAITING = 2  # pictures that wait at most for a look
 _PEOPLE = 3  # so many of its faces, the largest
 _HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
-SMALL = 160  # px, width of the pictures that cuts are found in
+SMALL = 128  # px, width of the pictures that cuts are found in
 
 
 class _Sample(NamedTuple):
@@ -59,6 +58,7 @@ def shots(
     change: float,
     look: Look | None = None,
     opening: Opening | None = None,
+    waiting: int = 2,
 ) -> list[Shot]:
     """Split a video at its cuts and look for faces every 0.2 s.
 
@@ -71,6 +71,7 @@ def shots(
         change: the least change of a cut, in grey levels.
         look: measures how a face looks, every 0.6 s, after 5 s of a shot every 1.2; None for none.
         opening: measures how far lips are open, of several faces; None for none.
+        waiting: sampled pictures that wait at most for a look.
     """
     found: list[Shot] = []
     times: list[float] = []
@@ -96,8 +97,8 @@ def shots(
                 often = _CLOSER if sampled < _LONG else _RARER
                 closer = look if sampled % often == 0 else None
                 sampled += 1
-                if len(looks) >= _WAITING:
-                    looks[-_WAITING].result()  # memory does not grow
+                if len(looks) >= waiting:
+                    looks[-waiting].result()  # memory does not grow
                 seen = finding.submit(_found, whole, faces)
                 looks.append(looking.submit(_sample, time, seen, closer, opening))
                 due = time + SAMPLE_SECONDS
