@@ -28,6 +28,16 @@ def test_a_projected_face_gives_back_its_pose(pose, focal):
     assert faces.reprojection(seen, faces.MEAN_FACE, R_fit, t_fit, focal, SIZE) < 1e-5
 
 
+def test_a_pose_is_fitted_in_four_steps_as_only_the_right_derivatives_do():
+    rng = np.random.default_rng(0)
+    R = faces.rotation_from_angles(rng.uniform(-0.6, 0.6, (200, 3)))
+    t = rng.uniform((-0.8, -0.8, 3), (0.8, 0.8, 9), (200, 3))
+    seen = faces.project(faces.MEAN_FACE, R, t, 600.0, SIZE)
+    R_fit, t_fit = faces.fit_pose(seen, faces.MEAN_FACE, 600.0, SIZE, steps=4)
+    np.testing.assert_allclose(R_fit, R, atol=1e-8)
+    np.testing.assert_allclose(t_fit, t, atol=1e-7)
+
+
 def test_a_pose_fit_to_noisy_points_beats_the_true_pose_in_least_squares():
     rng = np.random.default_rng(0)
     R, t = faces.rotation_from_angles([0.3, -0.1, 0.05]), np.array([0.1, 0.0, 7.0])
