@@ -109,8 +109,7 @@ class Server:
             text = b""
         if not text:  # the server itself was killed: so were its forks, with it
             for pid in filter(None, self.running.values()):
-                with suppress(ProcessLookupError):
-                    _kill_session(pid)
+                _kill_session(pid)
             lost, self.running = self.running, {}
             return [(stage, -signal.SIGKILL) for stage in lost]
         message = json.loads(text)
@@ -205,8 +204,9 @@ def _send(leader: int, number: int) -> None:
 
 
 def _kill_session(leader: int) -> None:
-    """Kill every process of a session, whatever groups it has made."""
-    os.kill(leader, signal.SIGKILL)
+    """Kill every process of a session, whatever groups it has made, with its leader or without."""
+    with suppress(ProcessLookupError):
+        os.kill(leader, signal.SIGKILL)
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
         with suppress(ProcessLookupError, PermissionError):

@@ -23,6 +23,7 @@ T = TypeVar("T")
 __all__ = [
     "LARGEST",
     "NotAVideo",
+    "Picture",
     "TooLarge",
     "VideoFacts",
     "at_rate",
@@ -30,6 +31,7 @@ __all__ = [
     "encode_video",
     "facts",
     "frames",
+    "pictures",
     "read_audio",
     "sound",
 ]

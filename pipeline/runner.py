@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL, SIGTERM, Signals
 from typing import IO, Self
 
 from pipeline import timing
@@ -24,12 +24,14 @@ from pipeline.child import RAN, RESTORED, UNCHANGED, Server
 from pipeline.cores import cores
 from pipeline.dag import Dag
 from pipeline.params import Training, section
+from pipeline.problems import Problem
 
 LOGS = Path(".idiolect/logs")
 _PATIENCE_SECONDS = 8.0  # between SIGTERM and SIGKILL
 _AGAIN_SECONDS = 1.0  # a stage that was just starting has not heard the first SIGTERM
 _TICK_SECONDS = 0.25
 _LAST = 20  # lines of a stage that are kept for a summary
+_BITE, _PIPE = 4096, 65536  # bytes: of what a stage says taken in at once; what a pipe holds
 _PROGRESS = re.compile(r".+: (\d+/\d+ [\d.]+/s \d+ s left.*)")
 
 
@@ -245,14 +247,15 @@ class Runner:
         files = [key.fileobj for key in ready]
         if self._heard in files:
             self._heard.recv(1024)
-        if self._server.socket in files:  # last: it closes what the stages have said
+        if self._server.socket in files:  # last: `_finish` closes outputs
             for name, code in self._server.ended():
                 self._finish(self.works[name], code)
         self.listener.tick()
 
     def _finish(self, work: Work, code: int) -> None:
         output = self._outputs.pop(work.name)
-        output.read()
+        for _ in range(_PIPE // _BITE):  # no more: what it has started may talk on
+            output.read()
         if output.fd in self._ready.get_map():
             self._ready.unregister(output.fd)
         output.close()
@@ -289,30 +292,39 @@ class _Output:
     def __init__(self, work: Work, fd: int, listener: Listener) -> None:
         os.set_blocking(fd, False)
         self.work, self.fd, self.listener = work, fd, listener
-        self.log: IO[bytes] = work.log.open("wb")
+        self.log: IO[bytes] = work.log.open("wb", buffering=0)
         self.rest = b""
 
     def read(self) -> bool:
-        """Take in what has been said; return False where nothing more can come."""
-        while True:
-            try:
-                data = os.read(self.fd, 65536)
-            except BlockingIOError:
-                return True
+        """Take in a bite of what has been said; return False where nothing more can come.
+
+        Raises:
+            Problem: the log cannot be written.
+        """
+        try:
+            data = os.read(self.fd, _BITE)
+        except BlockingIOError:
+            return True
+        try:
             self.log.write(data)
-            self.log.flush()
-            *lines, self.rest = re.split(rb"[\r\n]+", self.rest + (data or b"\n"))
-            for line in lines:
-                self._line(line.decode(errors="replace").rstrip())
-            if not data:
-                return False
+        except OSError as error:
+            found = f"cannot be written: {str(error.strerror).lower()}"
+            raise Problem(self.work.log, found, "make room and run again") from None
+        *lines, self.rest = re.split(rb"[\r\n]+", self.rest + data)
+        if len(self.rest) > _PIPE:
+            lines, self.rest = [*lines, self.rest], b""
+        for line in lines:
+            self._line(line)
+        return bool(data)
 
     def close(self) -> None:
         """Leave the pipe and the log."""
+        self._line(self.rest)
         os.close(self.fd)
         self.log.close()
 
-    def _line(self, line: str) -> None:
+    def _line(self, said: bytes) -> None:
+        line = said.decode(errors="replace").rstrip()
         if not line:
             return
         if progress := _PROGRESS.fullmatch(line):
@@ -337,9 +349,8 @@ _DVC_SAYS = (
 
 def _reason(code: int, last: Iterable[str]) -> str:
     if code < 0:
-        from signal import Signals
-
-        return f"killed ({Signals(-code).name})"
+        names = {number.value: number.name for number in Signals}
+        return f"killed ({names.get(-code, f'signal {-code}')})"
     told = [line for line in last if line.startswith("error: ")]
     return told[0].removeprefix("error: ") if told else f"ended with code {code}"
 

@@ -81,7 +81,7 @@ def read_rows(folder: Path) -> Iterator[Row]:
 def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> None:
     folder.mkdir()
     if facts.audio:
-        rows = list(_shots(video, facts, params, folder))
+        rows = _shots(video, facts, params, folder)
     else:
         rows = [_row(facts, status="rejected", reason="has no sound that can be decoded")]
     columns = {name: [row[name] for row in rows] for name in LEDGER.names}
@@ -93,25 +93,34 @@ def _promised(facts: VideoFacts, size: int) -> float:
 
     A picture counts as a megapixel at least.
     """
-    told = facts.duration if facts.duration > 0 else float("inf")
+    told = facts.duration if facts.duration > 0 else math.inf
     return min(told, size / _LEAST_RATE) * max(facts.width * facts.height / 1e6, 1.0)
 
 
-def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> Iterator[Row]:
+def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> list[Row]:
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
-    size = (facts.height, facts.width)
-    decoded = media.pictures(video, size=size, largest=params.largest)
-    source = ((time, picture.small(SMALL), picture.whole) for time, picture in ahead(decoded))
-    cuts = (params.cut_ratio, params.cut_change)
-    waiting = 2 * _at_once(facts)
-    found = shots(source, FaceFinder(), step, *cuts, FaceJudge(), Lips(), waiting)
+    source = (
+        (time, picture.small(SMALL), picture.whole)
+        for time, picture in _pictures(video, facts, params)
+    )
+    found = shots(
+        source,
+        FaceFinder(),
+        step,
+        params.cut_ratio,
+        params.cut_change,
+        look=FaceJudge(),
+        opening=Lips(),
+        waiting=2 * _at_once(facts),
+    )
     if not found:
         raise media.NotAVideo(video.name, "not one frame can be decoded")
     measure = partial(_shot, video, facts, params, folder)
-    yield from _side_by_side(measure, enumerate(found, 1), facts)
+    return _side_by_side(measure, enumerate(found, 1), facts)
 
 
 def _side_by_side(work: Callable[[T], R], shots: Iterable[T], facts: VideoFacts) -> list[R]:
+    """Work on as many shots at once as their pictures allow."""
     with ThreadPoolExecutor(_at_once(facts)) as pool:
         return list(pool.map(work, shots))
 
@@ -122,7 +131,11 @@ def _at_once(facts: VideoFacts) -> int:
 
 
 def _pictures(
-    video: Path, facts: VideoFacts, params: ClipsParams, start: float, end: float
+    video: Path,
+    facts: VideoFacts,
+    params: ClipsParams,
+    start: float = 0.0,
+    end: float = math.inf,
 ) -> Iterator[tuple[float, media.Picture]]:
     size = (facts.height, facts.width)
     return ahead(media.pictures(video, start, end, size=size, largest=params.largest))
@@ -221,7 +234,7 @@ def _columns(rows: list[tuple[int, float, bytes]]) -> dict[str, Any]:
 
 def _row(facts: VideoFacts | None, **known: Any) -> Row:
     """Return a ledger row with what is known; numbers that are not are NaN or 0."""
-    nan = float("nan")
+    nan = math.nan
     row: Row = {
         **dict.fromkeys(("video", "sha256", "clip", "status", "reason"), ""),
         **dict.fromkeys(("start", "end", "fps", "face_height"), nan),

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -131,6 +132,14 @@ def make(root: Path, dvc: str, **files: str) -> Small:
     for command in (["init", "-q"], [*who, "commit", "-qm", "start", "--allow-empty"]):
         subprocess.run(["git", *command], cwd=root, check=True)
     return Small(root.resolve())
+
+
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait until something is so; fail where it never comes."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
 
 
 @pytest.fixture

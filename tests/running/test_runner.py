@@ -4,15 +4,14 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable
 from threading import Thread
 
 import pytest
 
 from pipeline import dag
-from pipeline.runner import Listener, Runner, State, Work
-from tests.running.conftest import Small
+from pipeline.runner import Runner, State
+from tests.running.conftest import Small, until
 
 Make = Callable[..., Small]
 
@@ -188,7 +187,7 @@ def test_a_second_run_is_told_who_runs(small: Make) -> None:
     )
     first = project.start()
     try:
-        _until(lambda: (project.root / "begun").exists())
+        until(lambda: (project.root / "begun").exists())
         told = project.run(code=1)
         assert told.startswith("error: this project: is run by `")
         assert f"process {first.pid}" in told
@@ -257,13 +256,6 @@ def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: S
     assert "3 ran" in chains.run()
 
 
-def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
-
-
 def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = small(
         "stages: {long: {cmd: touch begun && sleep 60, outs: [begun]}, next: {cmd: 'true', deps: [begun]}}"
@@ -273,42 +265,9 @@ def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPa
     runner = Runner(graph, graph.resolve([]), 2)
     thread = Thread(target=runner.run)
     thread.start()
-    _until(lambda: (project.root / "begun").exists())
+    until(lambda: (project.root / "begun").exists())
     runner.stop()
     thread.join(20)
     assert not thread.is_alive()
     assert {work.state for work in runner.works.values()} == {State.STOPPED}
     assert [process.pid for process in project.processes()] == [os.getpid()]
-
-
-def test_stages_that_end_while_the_runner_is_busy_are_taken_in_with_what_they_said(
-    small: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = small(
-        """
-        stages:
-          one: {cmd: echo 1 > one, outs: [one]}
-          two: {cmd: 'until [ -e go ]; do sleep 0.05; done; printf words; kill -9 $PPID', outs: [two]}
-        """
-    )
-    monkeypatch.chdir(project.root)
-    said = []
-
-    class Busy(Listener):
-        """Hears that one has run, and keeps the runner until two has ended too."""
-
-        def changed(self, work: Work) -> None:
-            if (work.name, work.state) == ("one", State.RAN):
-                (project.root / "go").touch()
-                _until(lambda: len(project.processes()) == 2)  # this one and the runner's server
-                time.sleep(0.2)
-
-        def said(self, work: Work, line: str) -> None:
-            said.append((work.name, line))
-
-    graph = dag.load()
-    runner = Runner(graph, graph.resolve([]), 2, listener=Busy())
-    runner.run()
-    assert runner.works["one"].state is State.RAN
-    assert runner.works["two"].note == "killed (SIGKILL)"
-    assert said == [("two", "words")]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.conftest import REPO
-from tests.running.conftest import TRAINING, Small, make
+from tests.running.conftest import TRAINING, Small, make, until
 
 Make = Callable[..., Small]
 
@@ -69,13 +69,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> object:
     project = make(tmp_path_factory.mktemp("undisturbed") / "project", BUSY, quick="", **FILES)
     project.run()
     return project.lock()
-
-
-def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 @pytest.fixture
