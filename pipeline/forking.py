@@ -5,8 +5,11 @@ as it starts. Our other modules are imported by each process, so that it runs th
 and no other.
 """
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
@@ -31,6 +34,16 @@ def begin(*modules: str) -> None:
     """
     get_context("forkserver").set_forkserver_preload([LIBRARIES, *modules])
     forkserver.ensure_running()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Import without looking for garbage, which takes a sixth of the time: modules leave none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def end_with_caller() -> None:

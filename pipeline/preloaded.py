@@ -2,5 +2,8 @@
 
 from importlib import import_module
 
-for name in ("cv2", "numpy.ma", "pyarrow.parquet", "pydantic.main", "threadpoolctl"):
-    import_module(name)
+from pipeline.forking import uncollected
+
+with uncollected():
+    for name in ("cv2", "numpy.ma", "pyarrow.parquet", "pydantic.main", "threadpoolctl"):
+        import_module(name)

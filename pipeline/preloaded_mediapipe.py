@@ -2,8 +2,9 @@
 
 from importlib import import_module
 
+from pipeline.forking import uncollected
 from pipeline.native import quiet
 
-with quiet():
+with quiet(), uncollected():
     for name in ("face_detection", "face_mesh", "selfie_segmentation"):
         import_module(f"mediapipe.python.solutions.{name}")

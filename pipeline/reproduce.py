@@ -56,7 +56,7 @@ def reproduce(
         if told := saved_lock.mend():
             print(told, file=sys.stderr)
         if ours:
-            versions.refresh()
+            versions.write()
         graph = dag.load()
         names = graph.resolve(targets)
         if planned:

@@ -7,18 +7,21 @@ code re-runs what imports it and a changed comment runs nothing. `python -m pipe
 
 import ast
 import hashlib
+import json
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from pipeline import items
 from pipeline.problems import BadParams
 from pipeline.writing import whole_file
 
 VERSIONS = Path("versions.yaml")
 ROOT = Path(__file__).resolve().parent.parent
 _OURS = ("pipeline", "stages")
-_SEEN = Path(".idiolect/versions.seen")
+_PARSED = Path(".idiolect/parsed.json")  # what was read of each file, for the next stage
 
 
 @cache
@@ -32,6 +35,7 @@ def version(stage: str, path: Path = VERSIONS) -> str:
     from pipeline.params import read
 
     recorded, now = read(path).get(stage), compute(stage_modules()[stage])
+    _keep_parsed()
     if recorded != now:
         found = "the code has changed since its version was recorded"
         raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `dvc repro`")
@@ -91,11 +95,32 @@ def _files(module: str, root: Path) -> set[Path]:
 
 
 def _read(path: Path, root: Path) -> tuple[list[str], str]:
-    """Return what a file imports, and its syntax tree as text, without docstrings."""
-    return _parsed(path.read_text(), path.relative_to(root).with_suffix("").parts[:-1])
+    """Return what a file imports, and a hash of its syntax tree without docstrings."""
+    name, code = str(path.relative_to(root)), path.read_bytes()
+    of = hashlib.sha256(code + str(sys.version_info[:2]).encode()).hexdigest()
+    parsed = _parsed_before()
+    if parsed.get(name, [""])[0] != of:
+        parsed[name] = [of, *_parsed(code.decode(), path.relative_to(root).parts[:-1])]
+    return parsed[name][1], parsed[name][2]
 
 
-@cache  # most modules are in the closure of most stages
+@cache
+def _parsed_before() -> dict[str, list[Any]]:
+    """Read what earlier processes have parsed; a file's name to its hash, imports and tree."""
+    with suppress(FileNotFoundError, ValueError):
+        return dict(json.loads(_PARSED.read_text()))
+    return {}
+
+
+def _keep_parsed() -> None:
+    text = json.dumps(_parsed_before())
+    with suppress(FileNotFoundError):
+        if _PARSED.read_text() == text:
+            return
+    with whole_file(_PARSED) as part:
+        part.write_text(text)
+
+
 def _parsed(code: str, package: tuple[str, ...]) -> tuple[list[str], str]:
     tree = ast.parse(code)
     names = []
@@ -114,7 +139,7 @@ def _parsed(code: str, package: tuple[str, ...]) -> tuple[list[str], str]:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:]
-    return names, ast.dump(tree)
+    return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -129,25 +154,14 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def write(path: Path = VERSIONS) -> None:
-    """Write versions.yaml for the code as it is."""
+    """Write versions.yaml for the code as it is, unless that is what it says."""
     lines = [f"{stage}: {compute(module)!r}\n" for stage, module in stage_modules().items()]
+    text = "# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines)
+    _keep_parsed()
+    if path.is_file() and path.read_text() == text:
+        return
     with whole_file(path) as part:
-        part.write_text("# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines))
-
-
-def refresh(path: Path = VERSIONS) -> None:
-    """Write versions.yaml unless every file of code is the one that it was last written for."""
-    code = [file for package in _OURS for file in sorted((ROOT / package).rglob("*.py"))]
-    stats = [(str(file), file.stat()) for file in [*code, ROOT / "dvc.yaml"]]
-    seen = items.key(files=[(name, stat.st_mtime_ns, stat.st_size) for name, stat in stats])
-    try:
-        if _SEEN.read_text() == seen + items.file_hash(path):
-            return
-    except FileNotFoundError:
-        pass
-    write(path)
-    with whole_file(_SEEN) as part:
-        part.write_text(seen + items.file_hash(path))
+        part.write_text(text)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def retrain(
 def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "Told[Any]":
     with one_run.claimed():
         if ours:
-            versions.refresh()
+            versions.write()
     told = take_in(inbox_path, check_name(subject), return_state=True)
     if not told.is_completed():
         return Told(type=told.type, name=told.name, message=told.message)

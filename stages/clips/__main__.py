@@ -24,9 +24,10 @@ def main(arguments: list[str]) -> None:
             raise Problem("stages.clips", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
         forking.begin(forking.MEDIAPIPE, "av", "scenedetect.detectors")
-        from pipeline.params import section
-        from stages.clips.params import ClipsParams
-        from stages.clips.run import run, summary
+        with forking.uncollected():
+            from pipeline.params import section
+            from stages.clips.params import ClipsParams
+            from stages.clips.run import run, summary
 
         rows = run(subject, section("clips", ClipsParams))
         told = summary(subject, rows)

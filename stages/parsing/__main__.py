@@ -12,9 +12,10 @@ def main() -> None:
     with one_line():
         subject = Subject.parse(sys.argv[1] if len(sys.argv) == 2 else "")
         parallel.begin(forking.MEDIAPIPE)
-        from pipeline.params import section
-        from stages.parsing.params import ParsingParams
-        from stages.parsing.run import run
+        with forking.uncollected():
+            from pipeline.params import section
+            from stages.parsing.params import ParsingParams
+            from stages.parsing.run import run
 
         print(run(subject, section("parsing", ParsingParams)))
 

@@ -11,7 +11,7 @@ Method: sections 1 and 4 of docs/method.md.
 
 import sys
 
-from pipeline import parallel
+from pipeline import forking, parallel
 from pipeline.problems import Problem, one_line
 from pipeline.subjects import Subject
 
@@ -23,9 +23,10 @@ def main(arguments: list[str]) -> None:
             raise Problem("stages.speech", "expected one argument, ROLE/NAME")
         subject = Subject.parse(arguments[0])
         parallel.begin("stages.speech.preloaded")
-        from pipeline.params import section
-        from stages.speech.params import SpeechParams
-        from stages.speech.run import run
+        with forking.uncollected():
+            from pipeline.params import section
+            from stages.speech.params import SpeechParams
+            from stages.speech.run import run
 
         verdicts = run(subject, section("speech", SpeechParams))
         print(f"{subject.name}: mel, phones and sync of {len(verdicts)} clips")

@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +55,25 @@ def test_the_recorded_versions_are_those_of_the_code() -> None:
     recorded = read(REPO / "versions.yaml")
     computed = {s: versions.compute(m) for s, m in versions.stage_modules().items()}
     assert recorded == computed, "run `make lock`"
+
+
+def test_what_was_parsed_before_is_taken_where_the_file_is_the_same_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    def written() -> str:
+        environment = os.environ | {"PYTHONPATH": str(REPO)}
+        command = [sys.executable, "-m", "pipeline.versions"]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+        return (tmp_path / "versions.yaml").read_text()
+
+    kept = tmp_path / ".idiolect/parsed.json"
+    true = written()
+    parsed = json.loads(kept.read_text())
+    other = {name: [of, names, "another tree"] for name, (of, names, _) in parsed.items()}
+    kept.write_text(json.dumps(other))
+    assert written() != true
+    kept.write_text(json.dumps({name: ["of before", *rest] for name, (_, *rest) in other.items()}))
+    assert written() == true
+    kept.write_text("{")
+    assert written() == true
+    assert json.loads(kept.read_text()) == parsed
