@@ -38,11 +38,15 @@ def begin(*modules: str) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Import without looking for garbage, which takes a sixth of the time: modules leave none."""
+    """Import without looking for garbage, which takes a sixth of the time; never look there again.
+
+    Modules leave none. Else they are gone through at every end, too: 0.03 s.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
