@@ -1,13 +1,18 @@
-"""Shots are worked on two at once where their pictures are small, and told in their order."""
+"""How much of a video is in memory: shots worked on at once, pictures that wait for a look."""
 
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from stages.clips.detector import Box
 from stages.clips.extract import _side_by_side
 from stages.clips.probe import VideoFacts
+from stages.clips.quality import Quality
+from stages.clips.shots import shots
 
 HD = VideoFacts(10.0, 25.0, 1920, 1080, "h264", audio=True)
 LARGE = VideoFacts(10.0, 25.0, 3840, 2160, "h264", audio=True)
@@ -45,3 +50,31 @@ def test_of_two_shots_that_fail_the_earlier_one_is_told() -> None:
 
     with pytest.raises(ValueError, match="shot 1"):
         _side_by_side(work, [1, 2], HD)
+
+
+@pytest.mark.parametrize("waiting", [2, 4])
+def test_no_more_pictures_than_told_wait_for_a_look(waiting: int) -> None:
+    shown, free = [], threading.Event()
+    image = np.zeros((9, 9, 3), np.uint8)
+
+    def whole() -> np.ndarray:
+        shown.append(image)
+        return image
+
+    def look(*_: object) -> Quality:
+        assert free.wait(60)
+        return Quality(*[0.0] * 7)
+
+    source = ((0.2 * i, image, whole) for i in range(20))
+    faces = [Box(2, 2, 4)]
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(shots, source, lambda _: faces, 0.2, 4.5, 6.0, look, waiting=waiting)
+        try:
+            while len(shown) < waiting:
+                time.sleep(0.01)
+            time.sleep(0.3)  # far longer than twenty pictures take
+            assert len(shown) == waiting
+        finally:
+            free.set()
+        assert len(found.result()[0].samples) == 20
+    assert len(shown) == 20

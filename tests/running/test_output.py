@@ -1,13 +1,16 @@
 """What stages say: it is taken in whole, however much it is and whenever they end."""
 
+import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
 
-from pipeline import dag
+from pipeline import child, dag
 from pipeline.runner import Listener, Runner, State, Work
 from tests.running.conftest import Small, until
 
@@ -29,6 +32,13 @@ def runner(project: Small, monkeypatch: pytest.MonkeyPatch, listener: Listener) 
     monkeypatch.chdir(project.root)
     graph = dag.load()
     return Runner(graph, graph.resolve([]), 2, listener=listener)
+
+
+def begun(run: Runner) -> Thread:
+    """Run in a thread, which a test does not wait for where it never ends."""
+    thread = Thread(target=run.run, daemon=True)
+    thread.start()
+    return thread
 
 
 def test_stages_that_end_while_the_runner_is_busy_are_taken_in_with_what_they_said(
@@ -67,8 +77,7 @@ def test_a_stage_that_never_stops_talking_can_be_stopped(
 ) -> None:
     hearing = Hearing()
     run = runner(small("stages: {a: {cmd: 'yes', outs: [a]}}"), monkeypatch, hearing)
-    thread = Thread(target=run.run, daemon=True)
-    thread.start()
+    thread = begun(run)
     until(lambda: len(hearing.lines) > 9)
     run.stop()
     thread.join(20)
@@ -79,9 +88,7 @@ def test_what_a_stage_has_left_behind_does_not_keep_a_run_from_ending(
     small: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = runner(small("stages: {a: {cmd: 'setsid yes & exit 3'}}"), monkeypatch, Hearing())
-    thread = Thread(target=run.run, daemon=True)
-    thread.start()
-    thread.join(30)
+    begun(run).join(30)
     assert run.works["a"].state is State.FAILED
 
 
@@ -102,3 +109,15 @@ def test_a_log_that_cannot_be_written_is_one_line(small: Make) -> None:
     told = project.run(code=1).splitlines()[-1]
     found = "cannot be written: no space left on device; make room and run again"
     assert told == f"error: .idiolect/logs/a.log: {found}"
+
+
+def test_a_session_is_killed_also_where_its_leader_has_ended() -> None:
+    command = "sleep 300 >/dev/null & echo $!"
+    leader = subprocess.Popen(
+        ["sh", "-c", command], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    told, _ = leader.communicate(timeout=20)  # it has ended, and is waited for
+    left = psutil.Process(int(told))
+    assert os.getsid(left.pid) == leader.pid
+    child._kill_session(leader.pid)
+    until(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE, 20)
