@@ -23,7 +23,8 @@ lint: install
 	ruff format --check .
 	mypy
 	mypy bench
-	python -m pipeline.formats_page --check docs/formats.md
+	lint-imports --no-logo
+	python -m pipeline.report.formats_page --check docs/formats.md
 
 quick: lint
 	$(PYTEST) -m 'not slow and not soak' tests
@@ -38,7 +39,7 @@ bench: install
 	for script in bench/*.py; do python $$script || exit 1; done
 
 lock: install
-	python -m pipeline.versions
+	python -m stages.base.config.code_version
 
 docs: install
-	python -m pipeline.formats_page > docs/formats.md
+	python -m pipeline.report.formats_page > docs/formats.md

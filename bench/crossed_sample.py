@@ -25,26 +25,28 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import faces, tables
-from pipeline.formats import LANDMARKS
-from pipeline.media import encode_video, facts, frames
-from pipeline.params import Training, section
-from pipeline.pictures import Frames, Image, resize
-from pipeline.problems import Problem
-from pipeline.subjects import Subject
-from pipeline.wav import AUDIO_RATE, read_wav, write_wav
-from stages.clips import run as clips
+from pipeline.runtime.user_errors import UserError
+from stages.base.config.params import Training, section
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures, head_pose
+from stages.base.io import tables
+from stages.base.io.image_io import Image, resize
+from stages.base.io.media import encode_video, facts, frames
+from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
+from stages.clips import clips
+from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
 from stages.evaluation import metrics
 from stages.evaluation.params import EvaluationParams
-from stages.landmarks import run as landmarks
+from stages.landmarks import landmarks
+from stages.landmarks.columns import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
 from stages.render.actor import Models, load_models, pictures, style_patterns
 from stages.render.talk import motion_of
 from stages.sample import make_sample
-from stages.sample.__main__ import SampleParams
+from stages.sample.sample import SampleParams
 from stages.sample.script import SCRIPTS, Line
 from stages.speech.sync import LEAD
 
@@ -174,7 +176,7 @@ def _scores(truth: Motion, motion: Motion, mean: np.ndarray) -> Scores:
     both = truth["valid"].astype(bool) & motion.get("valid", truth["valid"]).astype(bool)
     goal, made = ({k: v[both] for k, v in m.items()} for m in (truth, motion))
     apart = 100 * np.linalg.norm((goal["head"] - made["head"])[..., :2], axis=-1).mean()
-    r = metrics.correlation(*(faces.mouth_opening(m["head"]) for m in (goal, made)))
+    r = metrics.correlation(*(face_measures.mouth_opening(m["head"]) for m in (goal, made)))
     return dict(
         zip(MEASURES, (apart, _distance(goal, made, mean), r, *_amplitudes(made)), strict=True)
     )
@@ -201,7 +203,9 @@ def _found(
         landmarks.run(subject, limits[1])
         found = clips_of(subject)
         if len(found) != 1:
-            raise Problem(subject, f"expected one clip, found {[row['reason'] for row in ledger]}")
+            raise UserError(
+                subject, f"expected one clip, found {[row['reason'] for row in ledger]}"
+            )
         rows = tables.read(Path(f"data/landmarks/{subject}/{found[0].id}.parquet"), LANDMARKS)
     motion = {name: rows[name] for name in ("head", "rotation", "translation", "valid")}
     return motion, folder / found[0].audio
@@ -221,9 +225,9 @@ def _distance(judge: Motion, motion: Motion, mean: np.ndarray) -> float:
 
 
 def _amplitudes(motion: Motion) -> tuple[float, float, float]:
-    angles = np.degrees(faces.angles_from_rotation(motion["rotation"]))
+    angles = np.degrees(head_pose.angles_from_rotation(motion["rotation"]))
     return (
-        float(faces.mouth_opening(motion["head"]).std()),
+        float(face_measures.mouth_opening(motion["head"]).std()),
         float(np.sqrt(angles.var(0).mean())),
         float(np.sqrt(motion["translation"].var(0).mean())),
     )

@@ -3,7 +3,7 @@
     python bench/encoding.py     # two minutes
 
 Several processes beside each other encode the same 25 pictures again and again, by turns with the
-CPU's newest instructions and with those that `pipeline.encoding` asks for. Printed: how many
+CPU's newest instructions and with those that `stages.base.io.encoding` asks for. Printed: how many
 encodings gave other bytes than most, and the seconds.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from pipeline import encoding
+from stages.base.io import encoding
 
 
 def several(times: int, options: dict[str, str]) -> list[str]:

@@ -5,7 +5,7 @@
 
 Side by side in one run, on the same video:
 
-    ours          the four stages as a user runs them, `python -m stages.NAME`, with an empty store
+    ours          the four stages as a user runs them, `python -m stages NAME`, with an empty store
     one process   the same with one worker: kept to one core, as `taskset` does
     mediapipe     a plain loop: decode with OpenCV, face mesh with attention; writes nothing
     fan           face-alignment's own per-frame path on the first frames, random weights (they cost

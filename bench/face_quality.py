@@ -23,9 +23,9 @@ import numpy as np
 import people
 from numpy.typing import NDArray
 
-from pipeline import media
-from pipeline.params import section
-from pipeline.pictures import Image
+from stages.base.config.params import section
+from stages.base.io import media
+from stages.base.io.image_io import Image
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.extract import _row
 from stages.clips.judge import judged

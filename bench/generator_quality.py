@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline import faces
-from pipeline.params import Training, seen_subjects
-from pipeline.pictures import encode_png
-from pipeline.subjects import Subject
-from pipeline.training import train
+from stages.base.config.params import Training, seen_subjects
+from stages.base.config.subjects import Subject
+from stages.base.face import similarity
+from stages.base.io.image_io import encode_png
+from stages.base.training.loop import train
 from stages.generator import drawing, model
 from stages.generator.footage import Footage, read_footage
 from stages.generator.inference import Generator, load
@@ -226,7 +226,7 @@ def _psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _aligned(image: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    matrix = faces.fit_similarity(points, target)
+    matrix = similarity.fit_similarity(points, target)
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     size = image.shape[1], image.shape[0]
     return np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE))

@@ -24,13 +24,15 @@ import numpy as np
 import people
 from numpy.typing import NDArray
 
-from pipeline import faces, tables
-from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER
-from pipeline.params import section
+from stages.base.config.params import section
+from stages.base.face import face_measures, head_pose, landmark_groups
+from stages.base.io import tables
+from stages.clips.columns import FRAMES, LEDGER
 from stages.clips.ledger import Clip
 from stages.landmarks import extract, mesh, pose
+from stages.landmarks.columns import CAMERAS, LANDMARKS
 from stages.landmarks.params import LandmarksParams
-from stages.sample.formats import TRUTH
+from stages.sample.columns import TRUTH
 from stages.sample.points import IBUG_68
 
 Floats = NDArray[np.float64]
@@ -42,7 +44,7 @@ GROUPS = {
     "eyes": ("eyes",),
     "nose": ("nose",),
     "lips": ("outer_lips", "inner_lips"),
-    "all": tuple(faces.GROUPS),
+    "all": tuple(landmark_groups.GROUPS),
 }
 _LONGEST_LAG = 0.2  # seconds
 _WINDOWS = (0.0, 1.0)  # seconds of the pose's filter, beside the one of params.yaml
@@ -80,7 +82,7 @@ def report(name: str, clip: Clip, truth: Path) -> None:
     _torso(found, true, height)
     print("| opening of | filter of the pose, s | lag, ms | r at lag 0 | slope |")
     print("|---|---|---|---|---|")
-    for what, measure in (("lips", faces.mouth_opening), ("lids", _lids)):
+    for what, measure in (("lips", face_measures.mouth_opening), ("lids", _lids)):
         for window, points in sorted(again.items()):
             # In px, as they are stored: the filter moves points too.
             values = measure(goal["points"]), measure(points[valid])
@@ -145,7 +147,9 @@ def _landmarks(seen: Columns, same: Floats, goal: Columns, height: float) -> Non
     )
     told = []
     for group, lines in GROUPS.items():
-        chosen = sorted({p for name in lines for line in faces.GROUPS[name] for p in line.points})
+        chosen = sorted(
+            {p for name in lines for line in landmark_groups.GROUPS[name] for p in line.points}
+        )
         told.append((group, apart[:, chosen], stored[:, chosen]))
     irises = np.linalg.norm(seen["irises"] - goal["irises"], axis=-1)
     for group, values, kept in (*told, ("irises", irises, irises)):
@@ -160,8 +164,8 @@ def _pose(seen: Columns, goal: Columns, focal: float) -> None:
     R, true_R = seen["rotation"].astype(float), goal["R"].astype(float)
     # True R is found R times what turns one head's frame into the other's, the same every frame.
     U, _, Vt = np.linalg.svd((np.swapaxes(R, 1, 2) @ true_R).mean(0))
-    apart = faces.angles_from_rotation(np.swapaxes(R @ (U @ Vt), 1, 2) @ true_R)
-    angles = np.degrees(faces.angles_from_rotation(true_R))
+    apart = head_pose.angles_from_rotation(np.swapaxes(R @ (U @ Vt), 1, 2) @ true_R)
+    angles = np.degrees(head_pose.angles_from_rotation(true_R))
     rows = [
         (axis, np.degrees(np.abs(apart[:, i])), angles[:, i].std(), "°")
         for i, axis in enumerate(("yaw", "pitch", "roll"))
@@ -216,7 +220,7 @@ def _following_torso(moved: Floats, torso: Floats) -> str:
 
 
 def _lids(points: Floats) -> Floats:
-    lids: Floats = faces.eye_opening(points).mean(-1)
+    lids: Floats = face_measures.eye_opening(points).mean(-1)
     return lids
 
 

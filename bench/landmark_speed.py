@@ -17,8 +17,8 @@ import numpy as np
 import people
 import torch
 
-from pipeline.pictures import Frames
-from pipeline.problems import MissingInput, one_line
+from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.clips.frames import Frames
 from stages.landmarks import fan
 from stages.landmarks.backend import opened
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    with one_line(), people.own_folder(), tempfile.TemporaryDirectory() as folder:
+    with report_user_errors(), people.own_folder(), tempfile.TemporaryDirectory() as folder:
         (clip, *_), _ = people.sample(people.samples()[0])
         weights = _weights(Path(folder))
         backends = {"mediapipe": opened("mediapipe"), "face-alignment": opened("face-alignment")}

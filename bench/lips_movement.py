@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import media
+from stages.base.io import media
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.lips import Lips
 from stages.clips.people import movement

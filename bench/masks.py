@@ -25,15 +25,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import media, tables
-from pipeline.formats import FRAMES, LABELS, LANDMARKS, LEDGER, PARSING, REGIONS
-from pipeline.params import section
-from pipeline.pictures import Frames, Image, decode_png, encode_jpeg, encode_png
-from pipeline.problems import MissingInput, one_line
+from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.base.config.params import section
+from stages.base.io import media, tables
+from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
+from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, read_ledger
 from stages.clips.params import ClipsParams
 from stages.clips.window import Window
+from stages.landmarks.columns import LANDMARKS
 from stages.landmarks.matte import Matte
+from stages.parsing.columns import LABELS, PARSING, REGIONS
 from stages.parsing.mesh import draw
 from stages.parsing.regions import region_of_label
 from stages.style_mapping.sheet import grid
@@ -66,7 +69,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=24, help="encoded anew, of each clip")
     parser.add_argument("--overlays", type=Path, metavar="FOLDER", help="write NAME.png there")
     args = parser.parse_args()
-    with one_line():
+    with report_user_errors():
         told = {}
         for data in args.data:
             for folder in sorted((data / "parsing" / "seen").glob("*")):

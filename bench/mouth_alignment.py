@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from pipeline import params
-from pipeline.problems import one_line
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import report_user_errors
+from stages.base.config import params
+from stages.base.config.subjects import Subject
 from stages.generator.footage import Footage, read_footage
 from stages.generator.params import GeneratorParams
 from stages.generator.references import Matches
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=Path("data"))
     parser.add_argument("--every", type=int, default=3, help="of so many frames one")
     args = parser.parse_args()
-    with one_line():
+    with report_user_errors():
         size = params.section("generator", GeneratorParams).size
         names = sorted(path.name for path in (args.data / "match").iterdir())
         footage = read_footage([Subject("seen", name) for name in names], size, data=args.data)

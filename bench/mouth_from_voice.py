@@ -13,14 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import faces, tables
-from pipeline.formats import LANDMARKS
-from pipeline.params import Training, section, seen_subjects
-from pipeline.subjects import Subject
+from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures
+from stages.base.io import tables
 from stages.evaluation import metrics
 from stages.evaluation.motion_scores import best_lag
-from stages.motion import MotionParams, direct, train_motion
+from stages.landmarks.columns import LANDMARKS
+from stages.motion import direct, train_motion
 from stages.motion.model import MotionModel
+from stages.motion.params import MotionParams
 from stages.render.heldout import spans, speak
 
 SHORT = 1  # steps of a training whose network is not asked
@@ -60,7 +62,7 @@ def _trained(params: MotionParams, training: Training, subjects: list[Subject]) 
 
 def _scores(model: MotionModel, subject: Subject) -> str:
     parts = spans(subject, 600.0)
-    made = faces.mouth_opening(speak(model, subject, parts, subject.name, 1)["head"])
+    made = face_measures.mouth_opening(speak(model, subject, parts, subject.name, 1)["head"])
     rows = [
         tables.read(
             Path(f"data/landmarks/{subject}/{part.clip.id}.parquet"),
@@ -72,7 +74,7 @@ def _scores(model: MotionModel, subject: Subject) -> str:
         for part in parts
     ]
     valid = np.concatenate([row["valid"] for row in rows]).astype(bool)
-    true = faces.mouth_opening(np.concatenate([row["head"] for row in rows]))
+    true = face_measures.mouth_opening(np.concatenate([row["head"] for row in rows]))
     here = metrics.correlation(true[valid], made[valid])
     best, lag = best_lag(true, made, valid, model.fps)
     amplitude = made[valid].std() / true[valid].std()

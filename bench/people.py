@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
-from pipeline import items
-from pipeline.params import section
-from pipeline.problems import MissingInput
-from pipeline.subjects import Subject
-from pipeline.versions import version
-from stages.clips import run as clips
+from pipeline.runtime import item_store
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.code_version import version
+from stages.base.config.params import section
+from stages.base.config.subjects import Subject
+from stages.clips import clips
 from stages.clips.ledger import Clip, clips_of
 from stages.clips.params import ClipsParams
-from stages.landmarks import run as landmarks
+from stages.landmarks import landmarks
 from stages.landmarks.params import LandmarksParams
-from stages.sample.__main__ import SampleParams
+from stages.sample.sample import SampleParams
 from stages.sample.subject import make_sample
 
 FOLDER = Path(".idiolect/bench")
@@ -59,8 +59,10 @@ def sample(name: str) -> tuple[list[Clip], Path]:
         )
 
     made = Path("sample") / name
-    key = items.key(stage="sample", version=version("sample"), name=name, all=params.model_dump())
-    items.compute(key, made, make)
+    key = item_store.key(
+        stage="sample", version=version("sample"), name=name, all=params.model_dump()
+    )
+    item_store.compute(key, made, make)
     return _found(Subject("seen", name), made), made / "truth" / name
 
 

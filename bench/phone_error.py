@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from stages.sample.speech import speak
+from stages.sample.spoken import speak
 from stages.sample.voice import RATE as VOICE_RATE
 from stages.sample.voice import Phone, Utterance, say
 from stages.speech import phones

@@ -24,12 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from pipeline import params
-from pipeline.formats import TEMPLATES
-from pipeline.problems import MissingInput, Problem, one_line
-from pipeline.subjects import Subject
-from stages.references import ReferenceParams, person, retrieval, templates
+from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
+from stages.base.config import params
+from stages.base.config.subjects import Subject
+from stages.references import person, retrieval, templates
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import NAMES, column_weights
+from stages.references.params import ReferenceParams
 from stages.references.person import Person
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
     parser.add_argument("--templates", type=Path, default=templates.FOLDER)
     args = parser.parse_args()
-    with one_line():
+    with report_user_errors():
         section = params.section("references", ReferenceParams)
         people = _people(args.data, args.only, section.mean_s)
         _report(people, templates.load(args.templates), section)
@@ -65,7 +66,7 @@ def _people(folders: list[Path], only: list[str], mean_s: float) -> dict[str, Pe
             except MissingInput as problem:
                 print(f"{name}: left out, {problem.found}")
     if len(people) < 2:
-        raise Problem(folders[0], f"expected two people or more, found {len(people)}")
+        raise UserError(folders[0], f"expected two people or more, found {len(people)}")
     return people
 
 

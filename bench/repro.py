@@ -23,15 +23,15 @@ from typing import Any
 
 import psutil
 
-from pipeline.cores import cores
-from pipeline.params import read
-from pipeline.problems import one_line
-from pipeline.runner import environment
+from pipeline.execution.scheduler import environment
+from pipeline.runtime.cpu_count import cpu_count
+from pipeline.runtime.user_errors import report_user_errors
+from stages.base.config.params import read
 from stages.sample import make_sample
 
 HOME = Path.cwd()
 FOLDER = HOME / ".idiolect/bench/repro"
-MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli import main; main()"
+MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()"
 IDIOLECT = [sys.executable, "-c", MAIN]
 SERIAL = [sys.executable, "-m", "dvc", "repro"]
 QUIET_ROUNDS = 5
@@ -43,18 +43,18 @@ SIX = [(who, how, 3 * i) for i in range(2) for who in "ab" for how in ("calm", "
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=cores())
+    parser.add_argument("--jobs", type=int, default=cpu_count())
     parser.add_argument("--only", choices=["demo", "six"])
     parser.add_argument("--stages", nargs="*", default=[], help="with all they need; all if none")
     args = parser.parse_args()
-    with one_line():
+    with report_user_errors():
         serial = [*SERIAL, *args.stages]
         engine = [*IDIOLECT, "repro", "-j", str(args.jobs), *args.stages]
         rows = []
         for name in [args.only] if args.only else ["demo", "six"]:
             template = prepare(name)
             rows += measure(name, template, serial, engine, args.rounds)
-    print(f"\n{cores()} cores, {args.jobs} jobs; load at the end {os.getloadavg()[0]:.1f}")
+    print(f"\n{cpu_count()} cores, {args.jobs} jobs; load at the end {os.getloadavg()[0]:.1f}")
     heads = "project | what | dvc repro, s | idiolect repro, s | ratios | CPU s | others"
     print(f"| {heads} |")
     print("|---|---|---|---|---|---|---|")

@@ -24,17 +24,17 @@ from pathlib import Path
 import numpy as np
 from ruamel.yaml import YAML
 
-from pipeline.params import PARAMS, read
-from pipeline.problems import MissingInput, one_line
+from pipeline.execution.scheduler import environment
 from pipeline.promotion import judged, rules
 from pipeline.promotion.decision import Row, decide, value
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.revision import WORKSPACE, Revision
-from pipeline.runner import environment
-from pipeline.writing import whole_folder
+from pipeline.runtime.atomic_files import atomic_folder
+from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.base.config.params import PARAMS, read
 
 FOLDER = Path(".idiolect/bench/seed_noise")
-MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli import main; main()"
+MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()"
 
 
 def main() -> None:
@@ -44,14 +44,14 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3], help="beside its own")
     parser.add_argument("--only", nargs="+", default=[], metavar="STAGE")
     args = parser.parse_args()
-    with one_line():
+    with report_user_errors():
         if not Path(judged.METRICS).is_file():
             raise MissingInput(judged.METRICS, "not here", "run `dvc repro` first")
         own = read()["training"]["seed"]
         seeds = dict.fromkeys([own, *args.seeds])
         if not FOLDER.is_dir():
             left = shutil.ignore_patterns(".venv", "bench")
-            with whole_folder(FOLDER) as part:
+            with atomic_folder(FOLDER) as part:
                 shutil.copytree(".", part, symlinks=True, ignore=left, dirs_exist_ok=True)
         os.chdir(FOLDER)
         run(own, [])  # an earlier call has left the last seed's

@@ -10,10 +10,11 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from pipeline import faces, tables
-from pipeline.formats import MOTION
-from pipeline.subjects import Subject
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures
+from stages.base.io import tables
 from stages.evaluation.heldout import Heldout
+from stages.render.columns import MOTION
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -28,8 +29,8 @@ def main(name: str) -> None:
     made = tables.read(Path(f"reports/videos/{name}/{name}.parquet"), MOTION, ["head"])["head"]
     true, valid = held.test_columns("head"), held.test_columns("valid").astype(bool)
     count, fps = min(len(made), len(true)), held.clips[0].fps
-    opening = faces.mouth_opening(true[:count])
-    others = faces.mouth_opening(made[:count])
+    opening = face_measures.mouth_opening(true[:count])
+    others = face_measures.mouth_opening(made[:count])
     mpl.rcParams.update({"svg.hashsalt": "idiolect", "font.size": 9})
     figure = plt.figure(figsize=(10, 3.6))
     grid = figure.add_gridspec(2, FACES, height_ratios=(1.6, 1))

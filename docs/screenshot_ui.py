@@ -15,7 +15,7 @@ from uuid import UUID
 
 from PIL import Image
 
-from pipeline.problems import Problem, one_line
+from pipeline.runtime.user_errors import UserError, report_user_errors
 
 OUT = Path("docs/prefect.png")
 SIZE = (1500, 1100)  # px
@@ -26,7 +26,7 @@ COLOURS = 64
 def main() -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise Problem("chromium", "is not installed", "apt-get install chromium")
+        raise UserError("chromium", "is not installed", "apt-get install chromium")
     with tempfile.TemporaryDirectory() as home:
         os.environ["PREFECT_HOME"] = home  # before Prefect is imported
         os.environ.pop("PREFECT_API_URL", None)
@@ -57,10 +57,10 @@ def photographed(chromium: str, page: str, home: Path) -> Image.Image:
     done = subprocess.run([chromium, *options, page], capture_output=True, check=False)
     if not shot.is_file():
         last = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Problem("chromium", f"took no picture: {last[-1] if last else done.returncode}")
+        raise UserError("chromium", f"took no picture: {last[-1] if last else done.returncode}")
     return Image.open(io.BytesIO(shot.read_bytes()))
 
 
 if __name__ == "__main__":
-    with one_line():
+    with report_user_errors():
         main()

@@ -13,10 +13,10 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from pipeline.dag import Dag, reasons
-from pipeline.pictures import decode_png, encode_jpeg, resize
-from pipeline.problems import BadFormat
-from pipeline.runner import Work
+from pipeline.execution.scheduler import StageRun
+from pipeline.execution.stage_graph import Dag, reasons
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.io.image_io import decode_png, encode_jpeg, resize
 
 _LARGEST = 1_000_000  # bytes of a picture that is kept as it is
 _SIDE = 1600  # px, of one that is not
@@ -32,14 +32,14 @@ def plan(dag: Dag, names: Sequence[str]) -> None:
     create_table_artifact(key="plan", table=rows, description="What is stale, and what has changed")
 
 
-def stages(works: Iterable[Work], names: Sequence[str]) -> None:
+def stages(works: Iterable[StageRun], names: Sequence[str]) -> None:
     """Tell what became of each stage, those that were not stale too."""
     by_name = {work.name: work for work in works}
     rows = [_row(name, by_name.get(name)) for name in names]
     create_table_artifact(key="stages", table=rows, description="What became of each stage")
 
 
-def _row(name: str, work: Work | None) -> dict[str, Any]:
+def _row(name: str, work: StageRun | None) -> dict[str, Any]:
     if work is None:
         return {"stage": name, "state": "unchanged", "seconds": "", "changed": "", "note": ""}
     seconds = f"{work.seconds:.1f}" if work.seconds else ""

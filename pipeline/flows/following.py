@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from threading import Event, Thread, current_thread
 from typing import Self
 
-from pipeline.dag import Dag
-from pipeline.reproduce import reproduce
-from pipeline.runner import DONE, Listener, Runner, State, Work
+from pipeline.execution.reproduce import reproduce
+from pipeline.execution.scheduler import DONE, Listener, Runner, StageRun, State
+from pipeline.execution.stage_graph import Dag
 
 _ENDED = frozenset({*DONE, State.FAILED, State.BLOCKED, State.STOPPED})
 
@@ -61,7 +61,8 @@ class Following(Listener):
     Args:
         targets: stages or groups; all if none.
         jobs: how many stages at once.
-        ours: look after versions.yaml and params.yaml, see `pipeline.reproduce.reproduce`.
+        ours: look after versions.yaml and params.yaml, see
+        `pipeline.execution.reproduce.reproduce`.
 
     Attributes:
         works: the stages that were stale, once the events have ended.
@@ -69,7 +70,7 @@ class Following(Listener):
     """
 
     def __init__(self, targets: Sequence[str], jobs: int | None, ours: bool) -> None:
-        self.works: list[Work] = []
+        self.works: list[StageRun] = []
         self.stopping = Event()
         self._events: SimpleQueue[Plan | Voice | _Over] = SimpleQueue()
         self._voices: dict[str, Voice] = {}
@@ -77,13 +78,13 @@ class Following(Listener):
         self._thread = Thread(target=self._run, args=(targets, jobs, ours), daemon=True)
 
     def events(self) -> Iterator[Plan | Voice]:
-        """Yield the plan, then each stage when it starts or is known not to; raise its Problem."""
+        """Yield the plan, then each stage when it starts or will not; raise its UserError."""
         while not isinstance(event := self._events.get(), _Over):
             yield event
         if event.error:
             raise event.error
 
-    def changed(self, work: Work) -> None:
+    def changed(self, work: StageRun) -> None:
         """Hear of a start or an end."""
         voice = self._voices.get(work.name)
         if voice is None:
@@ -92,11 +93,11 @@ class Following(Listener):
         if work.state in _ENDED:
             voice.heard.put(Ended(work.state, work.note, work.seconds))
 
-    def said(self, work: Work, line: str) -> None:
+    def said(self, work: StageRun, line: str) -> None:
         """Hear a line."""
         self._voices[work.name].heard.put(line)
 
-    def progressed(self, work: Work) -> None:
+    def progressed(self, work: StageRun) -> None:
         """Hear how far a stage is."""
         self._voices[work.name].heard.put(work.note)
 

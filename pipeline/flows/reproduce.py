@@ -22,16 +22,16 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline import beside, remote
-from pipeline.child import PULL
+from pipeline.execution import helper_process, remote
+from pipeline.execution.reproduce import counts
+from pipeline.execution.scheduler import State
+from pipeline.execution.stage_process import PULL
 from pipeline.flows import artifacts, server
 from pipeline.flows.following import Ended, Following, Plan, Voice
-from pipeline.problems import Problem
-from pipeline.reproduce import counts
-from pipeline.runner import State
+from pipeline.runtime.user_errors import UserError
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-_REMOTE = "pipeline.remote"
+_REMOTE = "pipeline.execution.remote"
 _ERROR = "ERROR: "  # as DVC says it, before it offers help on a last line
 
 
@@ -48,7 +48,7 @@ def reproduce(
     """
     try:
         return _reproduce(stages or (), jobs, ours)
-    except Problem as problem:
+    except UserError as problem:
         return Failed(message=str(problem))
 
 
@@ -119,7 +119,7 @@ class _Tasks:
         def push() -> "Told[Any]":
             if future.state.name != "Completed":
                 return Completed(name="Cached", message="it did not run")
-            with self._one_push, suppress(beside.Stopped):
+            with self._one_push, suppress(helper_process.Stopped):
                 return _remotely("push", name, stop=self.following.stopping)
             return Told(type=StateType.CANCELLED, name="Stopped")
 
@@ -163,7 +163,7 @@ def _from_remote() -> "Told[Any]":
 def _remotely(*arguments: str, stop: Any = None) -> "Told[Any]":
     """Speak to DVC's remote; a failure is told and loud, and no reason to throw results away."""
     logger = get_run_logger()
-    code, said = beside.run(_REMOTE, arguments, stop)
+    code, said = helper_process.run(_REMOTE, arguments, stop)
     for line in said:
         (logger.warning if code else logger.info)(line)
     if code:
@@ -181,9 +181,9 @@ def main(arguments: list[str], *, ours: bool = True) -> int:
 
 
 if __name__ == "__main__":
-    from pipeline.problems import one_line
+    from pipeline.runtime.user_errors import report_user_errors
 
-    with one_line():
+    with report_user_errors():
         if any(argument.startswith("-") for argument in sys.argv[1:]):
-            raise Problem("pipeline.flows.reproduce", "expected names of stages")
+            raise UserError("pipeline.flows.reproduce", "expected names of stages")
         raise SystemExit(main(sys.argv[1:]))

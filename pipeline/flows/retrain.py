@@ -18,14 +18,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as Told
 from prefect.states import Completed, Failed
 
-from pipeline import dag, inbox, one_run, project, versions
-from pipeline.flows import overdue, server
+from pipeline.execution import project_lock, stage_graph
+from pipeline.flows import inbox, overdue, server
 from pipeline.flows.reproduce import reproduce
-from pipeline.lifeline import end_with_parent
-from pipeline.params import Subjects, section
-from pipeline.problems import Problem
-from pipeline.promotion import champions, git
-from pipeline.subjects import Subject, check_name
+from pipeline.project import git, project_edits
+from pipeline.promotion import champions
+from pipeline.runtime.parent_death import end_with_parent
+from pipeline.runtime.user_errors import UserError
+from stages.base.config import code_version
+from stages.base.config.params import Subjects, section
+from stages.base.config.subjects import Subject, check_name
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 SERVED_BY = "IDIOLECT_SERVED_BY"  # the process of `idiolect serve`, for the runs that it starts
@@ -39,7 +41,7 @@ def _in_one_line(step: Callable[..., Any]) -> Callable[..., Any]:
     def told(*arguments: Any) -> Any:
         try:
             return step(*arguments)
-        except Problem as problem:
+        except UserError as problem:
             return Failed(message=f"the champion stays: {problem}")
 
     return told
@@ -67,14 +69,14 @@ def retrain(
         get_run_logger().info("due too, and missed: %s", ", ".join(missed))
     try:
         return _retrain(inbox_path, subject, jobs, ours)
-    except Problem as problem:
+    except UserError as problem:
         return Failed(message=f"the champion stays: {problem}")
 
 
 def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "Told[Any]":
-    with one_run.claimed():
+    with project_lock.claimed():
         if ours:
-            versions.write()
+            code_version.write()
     told = take_in(inbox_path, check_name(subject), return_state=True)
     if not told.is_completed():
         return Told(type=told.type, name=told.name, message=told.message)
@@ -103,8 +105,8 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     for reason in refused:
         logger.warning(reason)
     if good:
-        with one_run.claimed():
-            added = project.add(good, subject, role=role)
+        with project_lock.claimed():
+            added = project_edits.add(good, subject, role=role)
         for warning in added.warnings:
             logger.warning(warning)
     inbox.clear()
@@ -120,7 +122,7 @@ def _table(good: Sequence[Path], refused: Sequence[str]) -> None:
 
 def _unfinished() -> bool:
     """Tell whether an earlier run is still to be ended, or to be judged."""
-    graph = dag.load()
+    graph = stage_graph.load()
     return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
 
 

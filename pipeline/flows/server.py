@@ -22,8 +22,8 @@ from typing import NoReturn
 
 import psutil
 
-from pipeline.lifeline import end_with_parent
-from pipeline.problems import Problem
+from pipeline.runtime.parent_death import end_with_parent
+from pipeline.runtime.user_errors import UserError
 
 _PORT = 4200
 _LOG = Path(".idiolect/logs/prefect.log")
@@ -37,7 +37,7 @@ def named() -> str:
     """Return the address of the server that PREFECT_API_URL or a profile names; empty for none.
 
     Raises:
-        Problem: it does not answer.
+        UserError: it does not answer.
     """
     from prefect.settings import PREFECT_API_URL
 
@@ -47,7 +47,7 @@ def named() -> str:
     with _asking() as ask:
         if error := ask():
             found = f"no server of Prefect's answers: {error}"
-            raise Problem(address, found, "start it, or unset PREFECT_API_URL")
+            raise UserError(address, found, "start it, or unset PREFECT_API_URL")
     return address
 
 
@@ -73,7 +73,7 @@ def running() -> Iterator[str]:
     """Yield the address of the API that is named, or of a server that ends with the block.
 
     Raises:
-        Problem: neither answers.
+        UserError: neither answers.
 
     Where it goes away while the block runs, this process ends with all that it has started.
     """
@@ -113,7 +113,7 @@ def _end(found: str) -> NoReturn:
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    told = Problem("the server of Prefect's", found, "run it again; what has run is kept")
+    told = UserError("the server of Prefect's", found, "run it again; what has run is kept")
     sys.stdout.flush()
     print(f"error: {told}", file=sys.stderr, flush=True)
     os._exit(1)
@@ -182,7 +182,7 @@ def _free(*ports: int) -> int:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(("127.0.0.1", port))
             return int(trial.getsockname()[1])
-    raise Problem("127.0.0.1", "no port is free")
+    raise UserError("127.0.0.1", "no port is free")
 
 
 def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
@@ -192,7 +192,7 @@ def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
             urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
             return
         time.sleep(0.2)
-    raise Problem("the server of Prefect's", "did not start", f"see {_LOG}")
+    raise UserError("the server of Prefect's", "did not start", f"see {_LOG}")
 
 
 def main(arguments: list[str]) -> None:

@@ -15,11 +15,11 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound
 
-from pipeline import one_run
+from pipeline.execution import project_lock
 from pipeline.flows import overdue, server
 from pipeline.flows.retrain import SERVED_BY, retrain
-from pipeline.problems import Problem
-from pipeline.subjects import check_name
+from pipeline.runtime.user_errors import UserError
+from stages.base.config.subjects import check_name
 
 SERVED = Path(".idiolect/serve.lock")
 
@@ -41,7 +41,7 @@ def serve(
         ours: see `retrain`.
 
     Raises:
-        Problem: the schedule is none, this work tree is served already, or no server answers.
+        UserError: the schedule is none, this work tree is served already, or no server answers.
     """
     when = _schedule(schedule)
     check_name(subject)
@@ -51,7 +51,7 @@ def serve(
         "jobs": jobs,
         "ours": ours,
     }
-    with one_run.claimed(SERVED), server.running() as api, server.watched():
+    with project_lock.claimed(SERVED), server.running() as api, server.watched():
         print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
         _mend(subject, parameters)
         os.environ[SERVED_BY] = str(os.getpid())
@@ -73,7 +73,7 @@ def _schedule(told: str | timedelta) -> Any:
         return CronSchedule(cron=told, timezone=_zone())
     except ValueError:
         found = f"expected a schedule of cron, five fields, found {told!r}"
-        raise Problem("--cron", found, "as in `0 3 * * *`, every night at three") from None
+        raise UserError("--cron", found, "as in `0 3 * * *`, every night at three") from None
 
 
 def _zone() -> str:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.problems import Problem
-from pipeline.promotion import git, judged
+from pipeline.project import git
+from pipeline.promotion import judged
 from pipeline.promotion.decision import Decision, decide
 from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.promotion.rules import RULES, Rules, load
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import UserError
 
 RECORDS = Path("reports/promotion")
 STATE = ("dvc.lock", "params.yaml", "data")  # what a rollback brings back
@@ -52,7 +53,7 @@ class Champion:
 
 
 def champions() -> list[Champion]:
-    """List all champions, the present one last; raise Problem where there is no git repository."""
+    """List all champions, the present one last; raise UserError outside a git repository."""
     form = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
     lines = git.git("for-each-ref", f"--format={form}%09%(contents:subject)", "refs/tags/champion")
     found = []
@@ -73,14 +74,14 @@ def resolve(name: str) -> Revision:
     """Return the revision that a user names: one of git's, `champion`, or `workspace`.
 
     Raises:
-        Problem: there is none.
+        UserError: there is none.
     """
     if name == WORKSPACE:
         return Revision(WORKSPACE)
     if name == "champion":
         present = champion()
         if present is None:
-            raise Problem(name, "there is none yet", "`idiolect promote` makes the first")
+            raise UserError(name, "there is none yet", "`idiolect promote` makes the first")
         return Revision(str(present), git.commit_of(present.commit))
     commit = git.commit_of(name)
     return Revision(commit[:10] if name == commit else name, commit)
@@ -93,7 +94,7 @@ def judge(rules: Rules | None = None) -> Decision:
         rules: those of promotion.yaml unless given.
 
     Raises:
-        Problem: no rules, no repository, or the champion's scores are no longer in DVC's cache.
+        UserError: no rules, no repository, or the champion's scores are no longer in DVC's cache.
     """
     rules = rules or load()
     present = champion()
@@ -119,7 +120,7 @@ def promote(decision: Decision) -> Champion:
     """Commit the workspace's state with the decision and tag it as the next champion.
 
     Raises:
-        Problem: git refuses; then there is no new champion, and no record is left.
+        UserError: git refuses; then there is no new champion, and no record is left.
     """
     number = _next()
     commit = _commit(f"champion-{number}", f"Promote champion {number}", decision)
@@ -155,7 +156,7 @@ def write(what: str, text: str) -> Path:
     while path.exists():
         again += 1
         path = RECORDS / f"{now}.{again}_{what}.md"
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(text)
     return path
 
@@ -164,9 +165,9 @@ def commit_with(page: Path, places: Sequence[str], message: str) -> str:
     """Commit a record with what is changed at places; take the record back where git refuses."""
     try:
         return git.commit([str(page), *(p for p in git.changed(places) if _ours(p))], message)
-    except Problem:
+    except UserError:
         page.unlink()
-        with suppress(Problem):  # a locked index, which has not taken it in either
+        with suppress(UserError):  # a locked index, which has not taken it in either
             git.git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", str(page))
         raise
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.problems import MissingInput
 from pipeline.promotion import judged, page
 from pipeline.promotion.decision import Decision, decide
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.revision import Revision
 from pipeline.promotion.rules import Rules
-from pipeline.writing import whole_folder
+from pipeline.runtime.atomic_files import atomic_folder
+from pipeline.runtime.user_errors import MissingInput
 
 OUT = Path("reports/compare")
 _PICTURES = ("reports/evaluation", "reports/isp", "reports/references", "reports/videos")
@@ -80,7 +80,7 @@ def compare(first: Revision, second: Revision, rules: Rules, out: Path = OUT) ->
         [],
         folder / "index.html",
     )
-    with whole_folder(folder) as part:
+    with atomic_folder(folder) as part:
         shown = _pictures(sides, part, found.same, found.lost)
         page.write(part / "index.html", found, shown)
     return found

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.problems import Problem
 from pipeline.promotion import gains
 from pipeline.promotion.gains import Gain, Table, keys
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.rules import MEASURES, Rules, sign_of
+from pipeline.runtime.user_errors import UserError
 from stages.evaluation.comparison import Estimate
 
 _DRAWN = ("generator", "isps_zeroed", "isps_swapped", "truth")  # no trivial answers
@@ -82,10 +82,10 @@ class Decision:
         """Return the same with the challenger as champion, by a person's word.
 
         Raises:
-            Problem: the challenger is faulty, which no word mends.
+            UserError: the challenger is faulty, which no word mends.
         """
         if self.faulty:
-            raise Problem("promote", self.reasons[0])
+            raise UserError("promote", self.reasons[0])
         notes = (*self.notes, *(f"against the rules: {reason}" for reason in self.reasons))
         return replace(self, promote=True, reasons=(), notes=notes, word=why)
 

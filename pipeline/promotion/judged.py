@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline import tables
-from pipeline.formats import SCORES, VOICE_SCORES, Format
-from pipeline.problems import BadFormat
-from pipeline.promotion import git
+from pipeline.project import git
 from pipeline.promotion.gains import Table, keys, of_answer
 from pipeline.promotion.revision import WORKSPACE, Revision
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.io import tables
+from stages.base.io.formats import Format
+from stages.evaluation.columns import SCORES, VOICE_SCORES
 
 METRICS = "reports/metrics.json"
 FRAMES, VOICE = "reports/evaluation/frames.parquet", "reports/evaluation/voice.parquet"

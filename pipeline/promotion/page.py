@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.promotion.decision import HEAD, Decision, cells
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
 
 if TYPE_CHECKING:
     from pipeline.promotion.comparing import Compared
@@ -44,7 +44,7 @@ def write(path: Path, found: "Compared", pictures: Shown) -> None:
     parts += [f"<p>Not shown: {escape(problem)}</p>" for problem in found.lost]
     head = f'<meta charset="utf-8"><title>{first} → {second}</title><style>{_STYLE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n'
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(page + "\n".join(parts) + "\n</body></html>\n")
 
 

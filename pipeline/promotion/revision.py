@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.problems import MissingInput, Problem
+from pipeline.runtime.user_errors import MissingInput, UserError
 
 WORKSPACE = "workspace"
 
@@ -19,7 +19,7 @@ class Revision:
         commit: full hash; empty for the workspace.
 
     Raises:
-        Problem: this is no project, or DVC cannot read it.
+        UserError: this is no project, or DVC cannot read it.
     """
 
     def __init__(self, name: str, commit: str = "") -> None:
@@ -48,7 +48,7 @@ class Revision:
         Raises:
             BadParams: it is no mapping.
         """
-        from pipeline.params import read
+        from stages.base.config.params import read
 
         if not self.has(path):
             return {}
@@ -128,4 +128,4 @@ def _told(name: str) -> Iterator[None]:
         yield
     except DvcException as error:
         told = " ".join(str(error).split())
-        raise Problem(f"dvc of {name}", f"failed: {told}", "mend what it names") from None
+        raise UserError(f"dvc of {name}", f"failed: {told}", "mend what it names") from None

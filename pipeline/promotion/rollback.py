@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import project
-from pipeline.problems import Problem
-from pipeline.promotion import champions, git
+from pipeline.project import git, project_edits
+from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
 from pipeline.promotion.revision import Revision
+from pipeline.runtime.user_errors import UserError
 
 _LOST = ("modified", "not in cache", "new")
 
@@ -49,7 +49,7 @@ def rollback(number: int | None = None) -> Rolled:
         number: which; the one before the present one unless given.
 
     Raises:
-        Problem: no such champion; something uncommitted would be overwritten; DVC's cache no
+        UserError: no such champion; something uncommitted would be overwritten; DVC's cache no
             longer has all of its files. The workspace is then as it was.
     """
     target, present = _choose(number)
@@ -57,59 +57,63 @@ def rollback(number: int | None = None) -> Rolled:
     there = Revision(str(target), target.commit)
     if absent := there.absent():
         more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
-        raise Problem(
+        raise UserError(
             f"{target}: {absent[0]}{more}",
             "is not in DVC's cache; nothing was changed",
             "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
         )
     left = _subjects() - _subjects(there)
-    portrait = Path(f"{project.PORTRAIT}.dvc")
+    portrait = Path(f"{project_edits.PORTRAIT}.dvc")
     unset = portrait.exists() and not there.has(str(portrait))
     try:
         _restore(target.commit)
-    except Problem:
+    except UserError:
         _restore("HEAD")
         raise
     for name in left:
-        project.delete_made(name)
+        project_edits.delete_made(name)
     if unset:
-        project.sample_neutral()
+        project_edits.sample_neutral()
     return _record(target, present, there)
 
 
 def _choose(number: int | None) -> tuple[Champion, Champion]:
     known = champions.champions()
     if not known:
-        raise Problem("rollback", "there is no champion yet", "`idiolect promote` makes the first")
+        raise UserError(
+            "rollback", "there is no champion yet", "`idiolect promote` makes the first"
+        )
     if number is None and len(known) == 1:
         found = f"there is none before {known[-1]}"
-        raise Problem("rollback", found, f"`idiolect rollback --to {known[-1].number}` restores it")
+        raise UserError(
+            "rollback", found, f"`idiolect rollback --to {known[-1].number}` restores it"
+        )
     targets = known[-2:-1] if number is None else [one for one in known if one.number == number]
     if not targets:
         names = ", ".join(str(one.number) for one in known)
-        raise Problem(f"champion {number}", f"there is none; there are: {names}")
+        raise UserError(f"champion {number}", f"there is none; there are: {names}")
     return targets[0], known[-1]
 
 
 def _refuse_unsaved(target: Champion) -> None:
-    """Raise Problem where going back would overwrite what neither git nor DVC's cache has."""
+    """Raise UserError where going back would overwrite what neither git nor DVC's cache has."""
     from dvc.exceptions import DvcException
 
     if dirty := git.changed(STATE):
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         todo = "commit it, or `git restore` it, first"
-        raise Problem(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
+        raise UserError(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
     try:
         with Revision("workspace").files.repo as repo:
             status = repo.status()
     except DvcException as error:
-        raise Problem("dvc status", f"failed: {' '.join(str(error).split())}") from None
+        raise UserError("dvc status", f"failed: {' '.join(str(error).split())}") from None
     for stage, entries in status.items():
         for path, state in _outs(entries):
             if state in _LOST:
                 save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
                 found = f"is not in DVC's cache as it lies here ({state})"
-                raise Problem(path, found, f"`{save}`, or `dvc checkout {path}`, first")
+                raise UserError(path, found, f"`{save}`, or `dvc checkout {path}`, first")
 
 
 def _outs(entries: Any) -> list[tuple[str, str]]:
@@ -137,7 +141,7 @@ def _restore(commit: str) -> None:
             # videos too. All that is overwritten is in the cache: see _refuse_unsaved.
             repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
     except DvcException as error:
-        raise Problem("dvc checkout", f"failed: {' '.join(str(error).split())}") from None
+        raise UserError("dvc checkout", f"failed: {' '.join(str(error).split())}") from None
 
 
 def _record(target: Champion, present: Champion, there: Revision) -> Rolled:

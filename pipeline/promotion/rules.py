@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.params import Section, check, read
-from pipeline.problems import BadParams
+from pipeline.runtime.user_errors import BadParams
+from stages.base.config.params import Section, check, read
 
 RULES = Path("promotion.yaml")
 

@@ -1,22 +1,22 @@
 """What `idiolect champion` prints."""
 
-from pipeline.problems import MissingInput, Problem
 from pipeline.promotion import champions, judged
 from pipeline.promotion.champions import Champion
 from pipeline.promotion.decision import value
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.rules import Rules, load
+from pipeline.runtime.user_errors import MissingInput, UserError
 
 
 def champion() -> str:
     """Tell who is champion, since when, by which metrics, and who was before.
 
     Raises:
-        Problem: there is none yet.
+        UserError: there is none yet.
     """
     known = champions.champions()
     if not known:
-        raise Problem("champion", "there is none yet", "`idiolect promote` makes the first")
+        raise UserError("champion", "there is none yet", "`idiolect promote` makes the first")
     present = known[-1]
     lines = [f"{present}, since {present.since}: commit {present.commit[:10]}, tag {present.tag}"]
     lines += [f"  {present.why}", *_metrics(present, load())]

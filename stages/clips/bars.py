@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pictures import Image
+from stages.base.io.image_io import Image
 
 _BLACK = 24  # the brightest that a bar's pixels are; compression leaves some light beside edges
 _LEAST = 0.02  # of the picture's length: the narrowest bar, and how unlike two opposite ones may be

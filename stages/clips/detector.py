@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.native import quiet
-from pipeline.pictures import Image, resize
+from pipeline.runtime.native_output import quiet
+from stages.base.io.image_io import Image, resize
 
 _LONG_SIDE = 960  # the detectors look at 128 and 192 pixels; larger pictures only cost time
 _SMALL = 0.3  # a face smaller than this share of the picture is looked at again, near

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import media, tables
-from pipeline.ahead import ahead
-from pipeline.formats import FRAMES, LEDGER
-from pipeline.pictures import Image, encode_jpeg
-from pipeline.wav import write_wav
+from pipeline.runtime.prefetch import prefetch
+from stages.base.io import media, tables
+from stages.base.io.image_io import Image, encode_jpeg
+from stages.base.io.wav_files import write_wav
 from stages.clips.bars import bars
+from stages.clips.columns import FRAMES, LEDGER
 from stages.clips.detector import FaceFinder
 from stages.clips.judge import Row, judged
 from stages.clips.lips import Lips
@@ -138,7 +138,7 @@ def _pictures(
     end: float = math.inf,
 ) -> Iterator[tuple[float, media.Picture]]:
     size = (facts.height, facts.width)
-    return ahead(media.pictures(video, start, end, size=size, largest=params.largest))
+    return prefetch(media.pictures(video, start, end, size=size, largest=params.largest))
 
 
 def _shot(
@@ -204,7 +204,7 @@ def _write_frames(
         previous, jpeg = None, b""
         rows: list[tuple[int, float, bytes]] = []
         shown = media.at_rate(source, params.fps, start, count)
-        for index, (time, image) in enumerate(ahead(_windows(shown, crop, params.size))):
+        for index, (time, image) in enumerate(prefetch(_windows(shown, crop, params.size))):
             if previous is None or time != previous:
                 jpeg = encode_jpeg(image, params.jpeg_quality)
                 previous = time

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import tables
-from pipeline.formats import LEDGER
-from pipeline.subjects import Subject
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.clips.columns import LEDGER
 
 CLIPS = Path("data/clips")
 

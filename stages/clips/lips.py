@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.native import quiet
-from pipeline.pictures import Image
+from pipeline.runtime.native_output import quiet
+from stages.base.io.image_io import Image
 from stages.clips.detector import Box
 from stages.clips.quality import FOUND, around
 

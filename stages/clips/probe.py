@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.media import LARGEST, NotAVideo, VideoFacts, facts
+from stages.base.io.media import LARGEST, NotAVideo, VideoFacts, facts
 
 __all__ = ["NotAVideo", "VideoFacts", "probe"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
-from pipeline.native import quiet
-from pipeline.pictures import Image
+from pipeline.runtime.native_output import quiet
+from stages.base.face import head_pose, landmark_groups, mean_face
+from stages.base.io.image_io import Image
 from stages.clips.detector import Box
 from stages.clips.window import Window
 
@@ -200,10 +200,10 @@ def _angle(points: NDArray[np.float64]) -> float:
     The pose is that of the mean face's rigid landmarks, as of the landmarks stage.
     """
     seen = np.zeros((68, 2))
-    for landmark, vertices in zip(faces.RIGID, _RIGID, strict=True):
+    for landmark, vertices in zip(landmark_groups.RIGID, _RIGID, strict=True):
         seen[landmark] = points[list(vertices)].mean(0)
     focal = _DISTANCE * float(np.linalg.norm(points[_BOTTOM] - points[_NASION]))
-    R, _ = faces.fit_pose(seen, faces.MEAN_FACE, focal, _SIDE)
+    R, _ = head_pose.fit_pose(seen, mean_face.MEAN_FACE, focal, _SIDE)
     return float(np.degrees(np.arccos(np.clip(R[2, 2], -1, 1))))
 
 

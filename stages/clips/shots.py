@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pipeline.pictures import Image
+from stages.base.io.image_io import Image
 from stages.clips.bars import Margins, margins
 from stages.clips.detector import Box
 from stages.clips.lips import Opening

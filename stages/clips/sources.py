@@ -5,8 +5,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from pipeline.items import file_hash
-from pipeline.problems import MissingInput
+from pipeline.runtime.item_store import file_hash
+from pipeline.runtime.user_errors import MissingInput
 from stages.clips.split import HELD_OUT
 
 _UNSAFE = set('\\/:*?"<>|$`')  # in a folder's name, for a shell or another system

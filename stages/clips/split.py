@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tables
-from pipeline.formats import LEDGER
-from pipeline.problems import BadFormat
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.io import tables
+from stages.clips.columns import LEDGER
 from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"
@@ -129,7 +129,7 @@ def remember(videos: Path, clips: Path, params: ClipsParams) -> None:
     if lines:
         path = videos / HELD_OUT
         before = path.read_text() if path.is_file() else _HEADER
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             part.write_text(before + "".join(lines))
 
 

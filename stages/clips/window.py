@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.pictures import Image, resize
+from stages.base.io.image_io import Image, resize
 from stages.clips.bars import Margins
 from stages.clips.detector import Box
 

@@ -9,10 +9,9 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from pipeline import items, parallel, progress
-from pipeline.cores import cores
-from pipeline.versions import version
-from stages.clips import bounded
+from pipeline.runtime import item_store, process_pool, progress, sandbox
+from pipeline.runtime.cpu_count import cpu_count
+from stages.base.config.code_version import version
 from stages.clips.extract import FRAMES_OF, MEASURES, extract, failed, read_rows
 from stages.clips.judge import Row, judged
 from stages.clips.params import ClipsParams
@@ -51,7 +50,7 @@ class Task:
 
     def frames(self, shot: str) -> str:
         """Return the key of the item that holds a shot's frames."""
-        return items.key(measures=self.made_by, shot=shot, params=self.cut_by)
+        return item_store.key(measures=self.made_by, shot=shot, params=self.cut_by)
 
 
 def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
@@ -71,7 +70,7 @@ def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[Task]:
         if sha256 and (twin := first.setdefault(sha256, video.name)) != video.name:
             known = failed(f"the same bytes as {shown(twin)}") | {"status": "rejected"}
         folder = work.absolute() / str(number)
-        key = items.key(sha256=sha256, **made_by)
+        key = item_store.key(sha256=sha256, **made_by)
         tasks.append(Task(video.absolute(), sha256, known, key, params.cut_by, folder))
     return tasks
 
@@ -91,7 +90,7 @@ def rows_of(tasks: list[Task], params: ClipsParams, title: str) -> list[Row]:
             if task.known is not None:
                 finish(number, [_named(task.known, task)])
                 continue
-            measured = items.fetch(task.made_by, task.measures)
+            measured = item_store.fetch(task.made_by, task.measures)
             good = _good(task, params) if measured else []
             kept = {shot for shot in good if _fetch_frames(task, shot)}
             if measured and kept == set(good):
@@ -100,7 +99,7 @@ def rows_of(tasks: list[Task], params: ClipsParams, title: str) -> list[Row]:
             left.append(number)
             known = task.measures if measured else None
             work.append((task.video, params, task.scratch, known, kept))
-        limits = bounded.Limits(params.time_floor, params.time_factor, params.max_memory)
+        limits = sandbox.Limits(params.time_floor, params.time_factor, params.max_memory)
         with closing(_ended(work, limits)) as ended:
             for index, reason in ended:
                 task = tasks[left[index]]
@@ -118,25 +117,27 @@ def _good(task: Task, params: ClipsParams) -> list[str]:
 
 
 def _fetch_frames(task: Task, shot: str) -> bool:
-    return items.fetch(task.frames(shot), task.folder / shot)
+    return item_store.fetch(task.frames(shot), task.folder / shot)
 
 
-def _ended(work: Sequence[tuple[Any, ...]], limits: bounded.Limits) -> Generator[tuple[int, str]]:
+def _ended(work: Sequence[tuple[Any, ...]], limits: sandbox.Limits) -> Generator[tuple[int, str]]:
     """Decode videos side by side, each in a process of its own, here or on a cluster's workers."""
-    if parallel.on_cluster():
+    if process_pool.on_cluster():
         alone = [(extract, item, limits) for item in work]
-        yield from enumerate(parallel.run(bounded.alone, alone))
+        yield from enumerate(process_pool.run(sandbox.alone, alone))
     else:
-        yield from bounded.each(extract, work, limits, cores())
+        yield from sandbox.each(extract, work, limits, cpu_count())
 
 
 def _keep(task: Task) -> None:
     """Keep what a process has made in the store, and take it from there as any later run does."""
     made = task.scratch / MEASURES
     if made.exists():
-        items.compute(task.made_by, task.measures, partial(_move, made))
+        item_store.compute(task.made_by, task.measures, partial(_move, made))
     for frames in sorted((task.scratch / FRAMES_OF).glob("*")):
-        items.compute(task.frames(frames.name), task.folder / frames.name, partial(_move, frames))
+        item_store.compute(
+            task.frames(frames.name), task.folder / frames.name, partial(_move, frames)
+        )
 
 
 def _taken(task: Task, params: ClipsParams) -> list[Row]:

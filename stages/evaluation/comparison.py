@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
 
 Floats = NDArray[np.floating[Any]]
 Table = Mapping[str, NDArray[Any]]
@@ -188,7 +188,7 @@ def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
     )
     if others:
         axes[1, 0].set_ylabel("change against the first run")
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         figure.savefig(part, format="png", metadata={"Software": None})
 
 

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import LANDMARKS, MATCH, PARSING
-from pipeline.pictures import Frames, decode_png
-from pipeline.subjects import Subject
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.image_io import decode_png
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
+from stages.landmarks.columns import LANDMARKS
 from stages.motion.lateness import audio_late
+from stages.parsing.columns import PARSING
+from stages.references.columns import MATCH
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]

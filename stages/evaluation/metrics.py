@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
+from stages.base.face import face_measures
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -87,7 +87,7 @@ def velocity_distance(truth: Floats, made: Floats, fps: float) -> float:
 
 def area_distance(truth: Floats, made: Floats) -> float:
     """D-A: mean difference of the open mouth's area, % of a squared face height."""
-    difference = faces.mouth_area(truth) - faces.mouth_area(made)
+    difference = face_measures.mouth_area(truth) - face_measures.mouth_area(made)
     return float(np.abs(difference).mean() * PERCENT)
 
 

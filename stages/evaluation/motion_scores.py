@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, tables
-from pipeline.formats import MOTION
+from stages.base.face import face_measures
+from stages.base.io import tables
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout
+from stages.render.columns import MOTION
 
 Floats = NDArray[np.floating[Any]]
 Scores = dict[str, float]
@@ -58,9 +59,14 @@ def rows(held: Heldout, made: Floats) -> dict[str, Scores]:
 
 def _score(truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float) -> Scores:
     pairs = valid[1:] & valid[:-1]
-    opening, true_opening = faces.mouth_opening(made[valid]), faces.mouth_opening(truth[valid])
+    opening, true_opening = (
+        face_measures.mouth_opening(made[valid]),
+        face_measures.mouth_opening(truth[valid]),
+    )
     steps = np.concatenate([[False], pairs])
-    best, lag = best_lag(faces.mouth_opening(truth), faces.mouth_opening(made), valid, fps)
+    best, lag = best_lag(
+        face_measures.mouth_opening(truth), face_measures.mouth_opening(made), valid, fps
+    )
     return {
         "d_l": _round(metrics.landmark_distance(truth[valid], made[valid])),
         "lmd": _round(metrics.mouth_distance(truth[valid], made[valid])),
@@ -160,7 +166,7 @@ def seen_again(true: Floats, found: Floats) -> Scores:
     An amplitude is a standard deviation over the true one: below 1 what is drawn moves less.
     """
     scores: Scores = {}
-    for name, opening in (("mouth", faces.mouth_opening), ("eyes", _lids)):
+    for name, opening in (("mouth", face_measures.mouth_opening), ("eyes", _lids)):
         scores[f"{name}_correlation"] = scores[f"{name}_amplitude"] = float("nan")
         if len(true):
             a, b = opening(true), opening(found)
@@ -183,10 +189,10 @@ def per_frame(held: Heldout, made: Floats, seen: Floats) -> dict[str, Any]:
     hidden = ~held.test_columns("valid")[:count].astype(bool)
     truth, made, seen = held.test_columns("head")[:count], made[:count], seen[:count]
     found = {
-        "opening": faces.mouth_opening(truth),
-        "opening_made": faces.mouth_opening(made),
-        "opening_shown": faces.mouth_opening(held.test_columns("points")[:count]),
-        "opening_seen": faces.mouth_opening(seen),
+        "opening": face_measures.mouth_opening(truth),
+        "opening_made": face_measures.mouth_opening(made),
+        "opening_shown": face_measures.mouth_opening(held.test_columns("points")[:count]),
+        "opening_seen": face_measures.mouth_opening(seen),
         "lips": metrics.mouth_distances(truth, made),
         "lips_at_rest": metrics.mouth_distances(truth, _mean_face(held)[None]),
     }
@@ -198,7 +204,7 @@ def per_frame(held: Heldout, made: Floats, seen: Floats) -> dict[str, Any]:
 
 
 def _lids(points: Floats) -> Floats:
-    lids: Floats = faces.eye_opening(points).mean(axis=-1)
+    lids: Floats = face_measures.eye_opening(points).mean(axis=-1)
     return lids
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pipeline.params import Section
+from stages.base.config.params import Section
 
 
 class EvaluationParams(Section):

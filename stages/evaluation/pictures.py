@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
 from stages.evaluation.reconstruction import Drawn
 
 Floats = NDArray[np.floating[Any]]
@@ -61,7 +61,7 @@ def opening_plot(path: Path, curves: dict[str, Floats], fps: float, title: str) 
 def _save(figure: Any, path: Path) -> None:
     from matplotlib import pyplot as plt
 
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         figure.savefig(part, dpi=_DPI, metadata={"Software": None})
     plt.close(figure)
 

@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, tables
-from pipeline.cores import cores
-from pipeline.formats import REFERENCES, REGIONS, TEMPLATES
-from pipeline.pictures import decode_jpeg, resize
-from pipeline.problems import Problem
-from pipeline.progress import each
+from pipeline.runtime.cpu_count import cpu_count
+from pipeline.runtime.progress import each
+from pipeline.runtime.user_errors import UserError
+from stages.base.face import similarity
+from stages.base.io import tables
+from stages.base.io.image_io import decode_jpeg, resize
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout, Row, thinned
 from stages.evaluation.trivial import TrainingFrames, moved
 from stages.generator.inference import Generator, read_isps
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
+from stages.parsing.columns import REGIONS
 from stages.parsing.regions import region_masks
+from stages.references.columns import REFERENCES, TEMPLATES
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -74,7 +76,7 @@ def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> D
     rows = thinned([r for r in held.rows("test") if (r.clip.id, r.frame) not in given], most)
     if not rows:
         found = "no held-out frame with a face is left to be judged by"
-        raise Problem(held.subject, found, "add a longer video")
+        raise UserError(held.subject, found, "add a longer video")
     own = [sources[row.clip.id] for row in rows]
     points = held.scaled(rows, "points", size)
     training = _training(held, size)
@@ -91,7 +93,7 @@ def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> D
         "source": np.stack([source.image for source in own]),
         "source_aligned": np.stack(
             [
-                moved(source.image, faces.fit_similarity(source.points, p), size)
+                moved(source.image, similarity.fit_similarity(source.points, p), size)
                 for source, p in zip(own, points, strict=True)
             ]
         ),
@@ -181,7 +183,7 @@ def per_frame(drawn: Drawn) -> dict[str, list[Scores]]:
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
     frames = range(len(drawn.rows))
-    with ThreadPoolExecutor(cores()) as pool:  # most of it runs outside of Python
+    with ThreadPoolExecutor(cpu_count()) as pool:  # most of it runs outside of Python
         found = {
             name: list(pool.map(partial(_one, drawn), images, boxes, frames))
             for name, images in drawn.answers.items()

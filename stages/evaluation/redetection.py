@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import media
-from pipeline.pictures import Image, resize
+from stages.base.io import media
+from stages.base.io.image_io import Image, resize
 from stages.landmarks import backend
 
 Floats = NDArray[np.floating[Any]]

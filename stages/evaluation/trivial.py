@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
+from stages.base.face import similarity
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -31,7 +31,7 @@ class TrainingFrames:
 
     def aligned(self, index: int, points: Floats) -> Image:
         """Move a frame by the similarity of its landmarks to the given (68, 2)."""
-        transform = faces.fit_similarity(self.points[index], points)
+        transform = similarity.fit_similarity(self.points[index], points)
         size = self.images.shape[1]
         return moved(self.images[index], transform, size)
 

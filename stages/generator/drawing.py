@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline import warping
+from stages.base.face import warping
 from stages.generator import facial_map
 from stages.generator.model import Source
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
+from stages.base.face import head_pose, projection
 
 Floats = NDArray[np.float32]
 
@@ -117,8 +117,8 @@ def neutralised(take: Take, mean: Floats, gains: Amplitudes) -> Driving:
     angles = _angles(take)
     turned = angles.mean(0) + _about_mean(angles) * gains.rotation
     placed = take.translation.mean(0) + _about_mean(take.translation) * gains.translation
-    R = faces.rotation_from_angles(turned)
-    points = faces.project(head, R, placed, take.focal, take.size).astype(np.float32)
+    R = head_pose.rotation_from_angles(turned)
+    points = projection.project(head, R, placed, take.focal, take.size).astype(np.float32)
     irises = take.driving.irises.copy()
     for side, eye in enumerate(_EYE):
         irises[:, side] += points[:, eye].mean(1) - take.driving.points[:, eye].mean(1)
@@ -131,7 +131,7 @@ def neutralised(take: Take, mean: Floats, gains: Amplitudes) -> Driving:
 
 
 def _angles(take: Take) -> NDArray[np.float64]:
-    return faces.angles_from_rotation(take.rotation)
+    return head_pose.angles_from_rotation(take.rotation)
 
 
 def _about_mean(rows: NDArray[np.floating]) -> NDArray[np.floating]:

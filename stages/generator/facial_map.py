@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
+from stages.base.face import landmark_groups
 
 CHANNELS = ("contour", "brows", "eyes", "nose", "outer_lips", "inner_lips", "shoulders")
 _LINES = [
-    [(line.points[0], line.points[-1] + 1, line.closed) for line in faces.GROUPS[group]]
+    [(line.points[0], line.points[-1] + 1, line.closed) for line in landmark_groups.GROUPS[group]]
     for group in CHANNELS[:-1]
 ]  # per channel: first landmark and end (exclusive) of a line, and whether it is closed
 _EYE_WIDTHS = ((36, 39), (42, 45))

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, tables
-from pipeline.formats import CAMERAS, LANDMARKS
-from pipeline.pictures import Frames, Image
-from pipeline.problems import Problem
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import UserError
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures, head_pose
+from stages.base.io import tables
+from stages.base.io.image_io import Image
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.generator.driving import Driving, Take, amplitudes, mean_head, neutralised, population
+from stages.landmarks.columns import CAMERAS, LANDMARKS
 
 _COLUMNS = [
     "frame",
@@ -80,7 +82,10 @@ class Footage:
     @cached_property
     def _openings(self) -> list[tuple[NDArray[np.float64], NDArray[np.int64]]]:
         """Mouth and lids: how far they open, (N,), and the rows in that order."""
-        kinds = (faces.mouth_opening(self.facts["head"]), self.facts["opening_eyes"].mean(1))
+        kinds = (
+            face_measures.mouth_opening(self.facts["head"]),
+            self.facts["opening_eyes"].mean(1),
+        )
         return [(np.asarray(kind, np.float64), np.argsort(kind, kind="stable")) for kind in kinds]
 
     def picture(self, row: int) -> Image:
@@ -100,7 +105,7 @@ def read_footage(
         data: folder of the artifacts.
 
     Raises:
-        Problem: a person without a valid frame.
+        UserError: a person without a valid frame.
     """
     people = [_clips(subject, held_out=held_out, data=data) for subject in subjects]
     takes = [[_take(clip, columns, focal) for clip, columns, focal in clips] for clips in people]
@@ -146,7 +151,7 @@ def _clips(subject: Subject, *, held_out: bool, data: Path) -> list[tuple[Clip, 
             found.append((clip, {k: v[valid] for k, v in columns.items()}, float(focal[clip.id])))
     if not found:
         span = "held-out" if held_out else "training"
-        raise Problem(subject, f"no valid frame in any {span} span", "see its clips.parquet")
+        raise UserError(subject, f"no valid frame in any {span} span", "see its clips.parquet")
     return found
 
 
@@ -179,9 +184,9 @@ def choose_source(footage: Footage, rows: NDArray[np.intp]) -> int:
     last where they leave none.
     """
     facts = {name: values[rows] for name, values in footage.facts.items()}
-    angles = faces.angles_from_rotation(facts["rotation"])
+    angles = head_pose.angles_from_rotation(facts["rotation"])
     turned = np.abs(angles - np.median(angles, axis=0)).sum(1)
-    opening = faces.mouth_opening(facts["head"])
+    opening = face_measures.mouth_opening(facts["head"])
     lids = facts["opening_eyes"].mean(1)
     allowed = np.ones(len(rows), bool)
     for condition in (

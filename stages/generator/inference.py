@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.pictures import resize
-from pipeline.problems import Problem
+from pipeline.runtime.user_errors import UserError
+from stages.base.io.image_io import resize
 from stages.generator import drawing
 from stages.generator.driving import Driving
 from stages.generator.model import Source, load_unet, read
@@ -37,7 +37,7 @@ class Generator:
         self.size = size
 
     def source(self, identity: str) -> Images:
-        """Return an identity's source image, (size, size, 3) RGB; raise Problem for none."""
+        """Return an identity's source image, (size, size, 3) RGB; raise UserError for none."""
         return self._sources(identity)[0].image
 
     def frames(
@@ -66,7 +66,7 @@ class Generator:
             Frames, (size, size, 3), RGB.
 
         Raises:
-            Problem: the identity was not trained.
+            UserError: the identity was not trained.
         """
         source = source or self._sources(identity)[0]
         rows = Driving(
@@ -81,7 +81,7 @@ class Generator:
 
     def _sources(self, identity: str) -> Sequence[Source]:
         if identity not in self.sources:
-            raise Problem(identity, f"not an identity of this model: {', '.join(self.subjects)}")
+            raise UserError(identity, f"not an identity of this model: {', '.join(self.subjects)}")
         return self.sources[identity]
 
     @torch.inference_mode()

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline import models
-from pipeline.pictures import Image
-from pipeline.problems import BadFormat
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.io.image_io import Image
+from stages.base.training import model_files
 from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
 from stages.generator.refinement import Refinement
@@ -50,12 +50,12 @@ class Source:
 
 def save(
     path: Path,
-    weights: models.Weights,
+    weights: model_files.Weights,
     sources: Mapping[str, Sequence[Source]],
     params: GeneratorParams,
 ) -> None:
     """Write networks and sources whole; the configuration is JSON in the metadata."""
-    tensors = models.prefixed(weights)
+    tensors = model_files.prefixed(weights)
     subjects = {}
     for name, scenes in sources.items():
         for number, source in enumerate(scenes):
@@ -63,7 +63,7 @@ def save(
                 tensors[f"source.{name}.{number}.{key}"] = torch.from_numpy(value)
         subjects[name] = [{"stored": s.stored, "clip": s.clip, "frame": s.frame} for s in scenes]
     config = {"generator": params.model_dump(mode="json"), "subjects": subjects}
-    models.save_model(path, tensors, config)
+    model_files.save_model(path, tensors, config)
 
 
 def _arrays(source: Source) -> dict[str, NDArray[Any]]:
@@ -73,11 +73,11 @@ def _arrays(source: Source) -> dict[str, NDArray[Any]]:
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple[Source, ...]]]:
     """Read a model file: its tensors, configuration and sources; raise MissingInput, BadFormat."""
-    tensors, config = models.load_model(path)
+    tensors, config = model_files.load_model(path)
     try:
         sources = {
             name: tuple(
-                _source(models.part(tensors, f"source.{name}.{number}"), facts)
+                _source(model_files.part(tensors, f"source.{name}.{number}"), facts)
                 for number, facts in enumerate(scenes)
             )
             for name, scenes in config["subjects"].items()
@@ -103,7 +103,7 @@ def load_unet(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, An
     try:
         shape = config["generator"]
         unet = UNet(int(shape["size"]), tuple(shape["channels"]))
-        unet.load_state_dict(models.part(tensors, "unet"))
+        unet.load_state_dict(model_files.part(tensors, "unet"))
     except (KeyError, RuntimeError) as error:
         raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
     unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -119,7 +119,7 @@ def continue_from(
     """Put a base model's weights into networks; raise BadFormat where they do not fit."""
     for name, module in modules.items():
         try:
-            module.load_state_dict(models.part(tensors, name))
+            module.load_state_dict(model_files.part(tensors, name))
         except RuntimeError as error:
             shape = config.get("generator", {}).get("channels")
             first = str(error).splitlines()[0]

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.params import PARAMS, Section, read, section
-from pipeline.problems import BadParams
+from pipeline.runtime.user_errors import BadParams
+from stages.base.config.params import PARAMS, Section, read, section
 from stages.generator.alignment import Alignment
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import ISPS, TEMPLATES
-from pipeline.pictures import decode_png, resize
-from pipeline.problems import BadFormat
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.io import tables
+from stages.base.io.image_io import decode_png, resize
+from stages.references.columns import TEMPLATES
+from stages.style_mapping.columns import ISPS
 
 Images = NDArray[np.uint8]
 

@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import LANDMARKS, MATCH, PARSING, REFERENCES, TEMPLATES
-from pipeline.pictures import decode_jpeg, decode_png, resize
-from pipeline.problems import BadFormat
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.image_io import decode_jpeg, decode_png, resize
 from stages.clips.ledger import clips_of
 from stages.generator import style_loss
 from stages.generator.alignment import Alignment, Floats, Images, by_mesh, by_similarity
+from stages.landmarks.columns import LANDMARKS
+from stages.parsing.columns import PARSING
+from stages.references.columns import MATCH, REFERENCES, TEMPLATES
 
 _GROUP = 32  # label maps read at once
 

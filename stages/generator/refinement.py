@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pictures import Image
+from stages.base.io.image_io import Image
 
 Floats = NDArray[np.float32]
 

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pictures import Frames, Image
+from stages.base.io.image_io import Image
+from stages.clips.frames import Frames
 
 Look = NDArray[np.float32]
 _PICTURES = 10  # of a clip, evenly spread

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.subjects import Subject
+from stages.base.config.subjects import Subject
 from stages.generator import drawing, refinement, scenes
 from stages.generator.footage import Footage, choose_source, read_footage
 from stages.generator.model import Source

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.formats import LABELS, REGIONS
-from pipeline.problems import BadParams
+from pipeline.runtime.user_errors import BadParams
+from stages.parsing.columns import LABELS, REGIONS
 
 # Regions as codes: 0 is other. Nose, brows and ears count as skin.
 OTHER, SKIN, EYES, MOUTH = 0, 1, 2, 3

@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.formats import TEMPLATES
-from pipeline.pictures import Image, decode_jpeg, encode_png, resize
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from stages.base.io.image_io import Image, decode_jpeg, encode_png, resize
 from stages.generator.alignment import Alignment
 from stages.generator.footage import Footage
 from stages.generator.references import Matches
 from stages.generator.style_loss import EMPTY
+from stages.references.columns import TEMPLATES
 from stages.style_mapping.sheet import grid
 
 _ROWS = 4  # frames a person
@@ -44,7 +44,7 @@ def draw(
         found = Matches(person.subject, person.clips[0].size, alignment, data)
         rows += [_row(person, found, row, weights) for row in _matched_rows(person, found)]
     if rows:
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             part.write_bytes(encode_png(grid(rows)))
 
 

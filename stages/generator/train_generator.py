@@ -1,6 +1,6 @@
 """Phase two of the generator: goes on from the base with L_G + lambda_sp · L_sp.
 
-    python -m stages.generator.train_generator
+    python -m stages train_generator
 
 Reads the base, what it read, parsing, references and match; writes models/generator.safetensors
 and, beside its curves, style_loss.png: frame | best reference | aligned | W.
@@ -10,7 +10,7 @@ docs/method.md, equation (3).
 
 from pathlib import Path
 
-from pipeline.problems import BadFormat, one_line
+from pipeline.runtime.user_errors import BadFormat
 
 BASE = Path("models/generator_base.safetensors")
 MODEL = Path("models/generator.safetensors")
@@ -19,10 +19,10 @@ REPORT = Path("reports/training") / STAGE
 
 
 def run() -> None:
-    """Train with L_G + λ L_sp and write the model; raise Problem where an input is off."""
-    from pipeline import items
-    from pipeline.params import section
-    from pipeline.training import train
+    """Train with L_G + λ L_sp and write the model; raise UserError where an input is off."""
+    from pipeline.runtime import item_store
+    from stages.base.config.params import section
+    from stages.base.training.loop import train
     from stages.generator import model, style_sheet, training_run
     from stages.generator.params import RegionWeights, StyleGeneratorParams, read_lambda
     from stages.generator.references import Matches
@@ -64,7 +64,7 @@ def run() -> None:
             "parsing",
             "references",
             "match",
-            base=items.file_hash(BASE),
+            base=item_store.file_hash(BASE),
             style_generator=phase.model_dump(),
             region_weights=weights.model_dump(),
             lambda_sp=factor,
@@ -79,10 +79,5 @@ def run() -> None:
 
 
 def main() -> None:
-    """Run the stage; a problem is one line and exit code 1."""
-    with one_line():
-        run()
-
-
-if __name__ == "__main__":
-    main()
+    """Train as params.yaml says."""
+    run()

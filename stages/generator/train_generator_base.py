@@ -1,6 +1,6 @@
 """Phase one of the generator: L_G, from scratch, on all seen subjects.
 
-    python -m stages.generator.train_generator_base
+    python -m stages train_generator_base
 
 Reads clips, landmarks and ISPs; writes models/generator_base.safetensors: the averaged U-Net and
 the discriminator, which phase two goes on from, and each identity's source images.
@@ -9,15 +9,13 @@ Method: section "Style-aware generator" of docs/method.md.
 
 from pathlib import Path
 
-from pipeline.problems import one_line
-
 BASE = Path("models/generator_base.safetensors")
 STAGE = "train_generator_base"
 
 
 def run() -> None:
-    """Train with L_G and write the base model; raise Problem where an input is off."""
-    from pipeline.training import train
+    """Train with L_G and write the base model; raise UserError where an input is off."""
+    from stages.base.training.loop import train
     from stages.generator import model, training_run
     from stages.generator.sources import sources_of
     from stages.generator.task import GeneratorTask
@@ -49,10 +47,5 @@ def run() -> None:
 
 
 def main() -> None:
-    """Run the stage; a problem is one line and exit code 1."""
-    with one_line():
-        run()
-
-
-if __name__ == "__main__":
-    main()
+    """Train as params.yaml says."""
+    run()

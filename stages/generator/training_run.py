@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import items
-from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import MissingInput
-from pipeline.subjects import Subject, training_subjects
-from pipeline.training import cosine
-from pipeline.versions import version
+from pipeline.runtime import item_store
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.code_version import version
+from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.subjects import Subject, training_subjects
+from stages.base.training.loop import cosine
 from stages.generator.footage import Footage, read_footage
 from stages.generator.params import GeneratorParams, read_generator
 from stages.generator.patterns import Patterns, read_patterns
@@ -30,7 +30,7 @@ class Inputs:
 
 
 def read_inputs() -> Inputs:
-    """Read params and the artifacts of all seen subjects; raise Problem where something is off."""
+    """Read params and the artifacts of all seen subjects; raise UserError for a bad one."""
     params = read_generator()
     common = section("training", Training)
     subjects = training_subjects(seen_subjects(), DATA / "clips/seen")
@@ -66,7 +66,7 @@ def fingerprint(inputs: Inputs, stage: str, *kinds: str, **more: Any) -> Mapping
         "code": version(stage),
         "generator": inputs.params.model_dump(mode="json"),
         "subjects": [str(subject) for subject in inputs.subjects],
-        "data": {str(path): items.file_hash(path) for path in files},
+        "data": {str(path): item_store.file_hash(path) for path in files},
         **more,
     }
 

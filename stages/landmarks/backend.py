@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pictures import Image
+from stages.base.io.image_io import Image
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def identity(name: str) -> str:
         MissingInput: the weights are not here.
     """
     if name == "face-alignment":
-        from pipeline.items import file_hash
+        from pipeline.runtime.item_store import file_hash
         from stages.landmarks.fan import weights_path
 
         return file_hash(weights_path())

@@ -8,14 +8,16 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, tables
-from pipeline.faces import Floats
-from pipeline.formats import CAMERAS, LANDMARKS
-from pipeline.parallel import spans
-from pipeline.pictures import Frames, Image, resize
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from stages.base.face import face_measures, head_pose, mean_face, projection
+from stages.base.face.arrays import Floats
+from stages.base.io import tables
+from stages.base.io.chunking import spans
+from stages.base.io.image_io import Image, resize
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
 from stages.landmarks import backend, pose
+from stages.landmarks.columns import CAMERAS, LANDMARKS
 from stages.landmarks.matte import Matte
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.shoulders import Follower, Trail, joined, placed, trace
@@ -40,8 +42,8 @@ def see(clip: Clip, span: tuple[int, int], params: LandmarksParams, piece: Path)
 
     Args:
         clip: which.
-        span: first frame and end (exclusive) of the chunk; see `pipeline.parallel.spans`.
-        params: of the stage.
+        span: first frame and end (exclusive) of the chunk; see
+        `pipeline.runtime.process_pool.spans`. params: of the stage.
         piece: the file to write: arrays of `_nothing`, and the shoulders' trail, of one frame more,
             the next chunk's first, where the two are joined.
     """
@@ -63,7 +65,7 @@ def see(clip: Clip, span: tuple[int, int], params: LandmarksParams, piece: Path)
         shoulders.add(image, traced)
     finder.close()
     matte.close()
-    with whole_file(piece) as part:
+    with atomic_file(piece) as part:
         arrays: dict[str, Any] = {**seen, **asdict(shoulders.trail())}
         np.savez(part, **arrays)
 
@@ -107,7 +109,7 @@ def assemble(clip: Clip, pieces: list[Path], params: LandmarksParams, folder: Pa
     """
     camera = _camera(clip, pieces, params)
     raw = [
-        faces.fit_pose(_load(piece, "points"), camera.model, camera.focal, clip.size)
+        head_pose.fit_pose(_load(piece, "points"), camera.model, camera.focal, clip.size)
         for piece in pieces
     ]
     R, t = (np.concatenate(parts) for parts in zip(*raw, strict=True))
@@ -194,7 +196,7 @@ def _table(seen: dict[str, Any], poses: pose.Poses, params: LandmarksParams) -> 
         "head": poses.head,
         "reprojection": poses.reprojection,
         "sharpness": seen["sharpness"],
-        "opening_eyes": faces.eye_opening(poses.points),
+        "opening_eyes": face_measures.eye_opening(poses.points),
     }
     for values in columns.values():
         values[~valid] = np.nan
@@ -209,8 +211,8 @@ def _table(seen: dict[str, Any], poses: pose.Poses, params: LandmarksParams) -> 
 
 def _oval(oval: Floats, shift: Floats, poses: pose.Poses) -> Floats:
     """Take the backend's oval, or that of the posed mean face where it gives none."""
-    posed = faces.project(
-        faces.MEAN_OVAL, poses.rotation, poses.translation, poses.focal, poses.size
+    posed = projection.project(
+        mean_face.MEAN_OVAL, poses.rotation, poses.translation, poses.focal, poses.size
     )
     known: NDArray[np.bool_] = np.asarray(np.isfinite(oval).all((1, 2)))
     return np.where(known[:, None, None], oval + shift, posed)

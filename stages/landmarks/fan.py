@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.native import quiet
-from pipeline.pictures import Image
-from pipeline.problems import MissingInput
+from pipeline.runtime.native_output import quiet
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face, Floats
 
 WEIGHTS = "2DFAN4-11f355bf06.pth.tar"

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.native import quiet
-from pipeline.pictures import Image
+from pipeline.runtime.native_output import quiet
+from stages.base.io.image_io import Image
 
 PERSON = 0.5
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.faces import Floats
-from pipeline.native import quiet
-from pipeline.pictures import Image
+from pipeline.runtime.native_output import quiet
+from stages.base.face.arrays import Floats
+from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face
 
 # For each of the 68 landmarks the vertices of the mesh whose mean it is, symmetric in left and

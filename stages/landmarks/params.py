@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.params import Section
+from stages.base.config.params import Section
 
 
 class LandmarksParams(Section):

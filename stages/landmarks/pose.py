@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
-from pipeline.faces import Floats
+from stages.base.face import head_pose, landmark_groups, mean_face, projection
+from stages.base.face.arrays import Floats
 
 _DISTANCES = (2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
 _SAMPLES = 100  # frames that the focal length is searched on
@@ -68,7 +68,7 @@ def fit(
     """
     usable = samples(train & np.isfinite(points).all((1, 2)))
     camera = camera_of(points[usable], depth[usable], size, distance)
-    R, t = faces.fit_pose(points, camera.model, camera.focal, size)
+    R, t = head_pose.fit_pose(points, camera.model, camera.focal, size)
     return place(points, depth, camera, (R, t), steady(R, t, window))
 
 
@@ -103,10 +103,10 @@ def place(
         kept: the same after the filter.
     """
     focal, size, model = camera.focal, camera.size, camera.model
-    error = faces.reprojection(points, model, *seen, focal, size)
+    error = projection.reprojection(points, model, *seen, focal, size)
     head = lift(points, depth, model, *seen, focal, size)
     R, t = (values.astype(np.float32).astype(float) for values in kept)
-    return Poses(focal, size, R, t, head, faces.project(head, R, t, focal, size), error)
+    return Poses(focal, size, R, t, head, projection.project(head, R, t, focal, size), error)
 
 
 def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
@@ -118,8 +118,8 @@ def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
     for tried in dict.fromkeys((distance, *_DISTANCES)):
         focal = tried * scale
         model = _own_face(points, depth, focal, size)
-        R, t = faces.fit_pose(points, model, focal, size)
-        errors[tried] = float(np.median(faces.reprojection(points, model, R, t, focal, size)))
+        R, t = head_pose.fit_pose(points, model, focal, size)
+        errors[tried] = float(np.median(projection.reprojection(points, model, R, t, focal, size)))
     best = min(errors, key=lambda tried: errors[tried])
     seen = errors[best] < _GAIN * errors[distance]
     return float(np.float32(scale * (best if seen else distance)))
@@ -128,25 +128,25 @@ def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
 def _pixels_per_face(points: Floats, size: int) -> float:
     """Measure the median size of a face height in the picture."""
     far = 1000.0 * size
-    _, t = faces.fit_pose(points, faces.MEAN_FACE, far, size)
+    _, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, far, size)
     return float(np.median(far / t[:, 2]))
 
 
 def _own_face(points: Floats, depth: Floats, focal: float, size: int) -> Floats:
     """Average the faces seen, in the pose and scale of the mean face of all people."""
-    model = faces.MEAN_FACE
+    model = mean_face.MEAN_FACE
     if len(points) < _ENOUGH:
         return model
     for _ in range(2):
-        R, t = faces.fit_pose(points, model, focal, size)
+        R, t = head_pose.fit_pose(points, model, focal, size)
         model = _aligned(lift(points, depth, model, R, t, focal, size).mean(0))
     return model
 
 
 def _aligned(face: Floats) -> Floats:
     """Lay a face onto the mean face by its rigid landmarks: scale, rotation, shift (Umeyama)."""
-    rigid = list(faces.RIGID)
-    source, target = face[rigid], faces.MEAN_FACE[rigid]
+    rigid = list(landmark_groups.RIGID)
+    source, target = face[rigid], mean_face.MEAN_FACE[rigid]
     ms, mt = source.mean(0), target.mean(0)
     U, w, Vt = np.linalg.svd((target - mt).T @ (source - ms))
     sign = np.array([1, 1, np.sign(np.linalg.det(U @ Vt))])
@@ -164,12 +164,12 @@ def lift(
     Depth in pixels counts from the mean of the rigid landmarks of the posed model; where it is
     unknown, the posed model's own depth stands.
     """
-    posed = faces.to_camera(model, R, t)[..., 2]
-    rigid = list(faces.RIGID)
+    posed = projection.to_camera(model, R, t)[..., 2]
+    rigid = list(landmark_groups.RIGID)
     own = depth * (t[:, 2] / focal)[:, None]
     own = own - own[:, rigid].mean(1, keepdims=True) + posed[:, rigid].mean(1, keepdims=True)
     z = np.where(np.isfinite(own), own, posed)
-    return faces.to_head(faces.unproject(points, z, focal, size), R, t)
+    return projection.to_head(projection.unproject(points, z, focal, size), R, t)
 
 
 def steady(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:

@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces import CHIN, NASION, Floats
-from pipeline.pictures import Image
+from stages.base.face.arrays import Floats
+from stages.base.face.landmark_groups import CHIN, NASION
+from stages.base.io.image_io import Image
 
 PER_SIDE = 9
 _LEAST_SPAN = 0.25  # a shoulder shorter than this, in face heights, is not seen

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.faces import Floats
-from stages.motion import frames_in
+from stages.base.face.arrays import Floats
 from stages.motion.features import APC, FEATURE
+from stages.motion.params import frames_in
 
 _TAP_S = 0.04  # seconds between the five moments of sound that are looked at
 _PHONES = 10.0  # 39 numbers beside 512 would hardly be heard

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces import Floats
+from stages.base.face.arrays import Floats
 
 _CLOSED = 0.7  # below this share of the usual opening an eye is blinking
 _LONGEST = 0.6  # half as wide as this at half depth; a longer one is a look down, s

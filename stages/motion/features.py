@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import FEATURES
-from pipeline.problems import BadFormat
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
 from stages.clips.ledger import Clip
+from stages.speech.columns import FEATURES
 from stages.speech.phone_track import PHONES
 
 Features = NDArray[np.float32]

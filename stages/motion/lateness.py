@@ -6,11 +6,11 @@ of them needs one timing. A clip whose sound is not its lips' is left out.
 
 from pathlib import Path
 
-from pipeline import tables
-from pipeline.formats import SYNC
-from pipeline.problems import BadFormat
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
 from stages.clips.ledger import clips_of
+from stages.speech.columns import SYNC
 
 
 def audio_late(subject: Subject, data: Path) -> dict[str, int]:

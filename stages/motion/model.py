@@ -9,17 +9,17 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline.models import load_model, part, save_model
-from pipeline.problems import BadFormat, Problem
-from stages.motion import MotionParams
+from pipeline.runtime.user_errors import BadFormat, UserError
+from stages.base.training.model_files import load_model, part, save_model
 from stages.motion.direct import Direct, offsets
 from stages.motion.networks import PAIR, MouthNet, PoseNet
+from stages.motion.params import MotionParams
 from stages.motion.person import Person
 
 MODEL = Path("models/motion.safetensors")
 
 
-class NotTrained(Problem):
+class NotTrained(UserError):
     """An identity or style is not among the subjects that a model was trained on."""
 
 

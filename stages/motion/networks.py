@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.motion import MouthParams, PoseParams
 from stages.motion.features import FEATURE
+from stages.motion.params import MouthParams, PoseParams
 
 PAIR = 2 * FEATURE  # two audio features a video frame
 POSE = 6  # rotation vector and translation, each about its mean

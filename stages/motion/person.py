@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.faces import MIRROR, Floats, most_closed
+from stages.base.face.arrays import Floats
+from stages.base.face.face_measures import most_closed
+from stages.base.face.landmark_groups import MIRROR
 from stages.motion.eyes import USUAL, Blinks, measure_blinks, relative_opening
 from stages.motion.recordings import Recording, Rest
 from stages.motion.torso import fit_factor, head_shift

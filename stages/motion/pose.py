@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.faces import Floats, exponential
+from stages.base.face.arrays import Floats
+from stages.base.face.head_pose import exponential
 
 
 def rotation_vector(R: ArrayLike) -> Floats:

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.faces import Floats, keep_lips_apart, project
+from stages.base.face.arrays import Floats
+from stages.base.face.face_measures import keep_lips_apart
+from stages.base.face.projection import project
 from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
 from stages.motion.features import APC, Features, pairs_of
 from stages.motion.model import MotionModel

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.faces import Floats, project
-from pipeline.formats import CAMERAS, LANDMARKS
-from pipeline.problems import BadFormat, MissingInput
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
+from stages.base.face.projection import project
+from stages.base.io import tables
 from stages.clips.ledger import Clip, clips_of
+from stages.landmarks.columns import CAMERAS, LANDMARKS
 from stages.motion.eyes import gaze_of
 from stages.motion.features import Features, read_pairs
 from stages.motion.lateness import audio_late

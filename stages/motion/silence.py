@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces import Floats
-from pipeline.wav import AUDIO_RATE, read_wav
+from stages.base.face.arrays import Floats
+from stages.base.io.wav_files import AUDIO_RATE, read_wav
 
 _BELOW = 35.0  # quiet is so far below the loud moments of the sound, dB
 _SHORTEST = 0.25  # shorter pauses are the network's, s

@@ -5,11 +5,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.faces import Floats
-from stages.motion import frames_in
+from stages.base.face.arrays import Floats
 from stages.motion.direct import DirectStream
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE, State
+from stages.motion.params import frames_in
 from stages.motion.person import LIDS
 
 _CLOSE_S = 0.12  # the mouth closes and opens around a silence over about so long, s

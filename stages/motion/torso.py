@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.faces import Floats
+from stages.base.face.arrays import Floats
 
 USUAL_FACTOR = 0.5  # LSP's
 _FEWEST = 50  # frames that a fit needs

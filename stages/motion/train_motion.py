@@ -1,6 +1,6 @@
 """Train the motion model: one for all seen subjects, each with a style vector of their own.
 
-    python -m stages.motion.train_motion
+    python -m stages train_motion
 
 Reads training spans of clips, features and landmarks of the seen subjects; writes
 models/motion.safetensors and curves to reports/training/train_motion. Method: section 3 of
@@ -16,18 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline import items
-from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import BadFormat, one_line
-from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Batch, Update, cosine, train
-from pipeline.versions import version
-from stages.motion import MotionParams, frames_in
+from pipeline.runtime import item_store
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.code_version import version
+from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.subjects import Subject, training_subjects
+from stages.base.training.loop import Batch, Update, cosine, train
 from stages.motion.direct import offsets
 from stages.motion.features import APC, FEATURE
 from stages.motion.losses import displacement_loss, gaussian_nll
 from stages.motion.model import MODEL, MotionModel, build
 from stages.motion.networks import LANDMARKS, MouthNet
+from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import LIDS, LIPS, measure_person
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.windows import Windows, feature_statistics
@@ -125,7 +125,7 @@ def run(
     """Train on the subjects and write the model.
 
     Raises:
-        Problem: an artifact is missing or does not fit.
+        UserError: an artifact is missing or does not fit.
     """
     ahead_s = max(params.mouth.look_ahead_s, params.pose.look_ahead_s)
     recordings = {s.name: read_recordings(s, ahead_s, data) for s in subjects}
@@ -243,15 +243,10 @@ def _hashes(subjects: Sequence[Subject], data: Path) -> dict[str, str]:
         files.append(data / "speech" / str(subject) / "sync.parquet")
         for kind in ("landmarks", "features"):
             files += sorted((data / kind / str(subject)).glob("*.parquet"))
-    return {str(path.relative_to(data)): items.file_hash(path) for path in files}
+    return {str(path.relative_to(data)): item_store.file_hash(path) for path in files}
 
 
 def main() -> None:
-    """Run the stage as dvc.yaml calls it."""
-    with one_line():
-        subjects = training_subjects(seen_subjects(), Path("data/features/seen"))
-        run(section("motion", MotionParams), section("training", Training), subjects)
-
-
-if __name__ == "__main__":
-    main()
+    """Train as params.yaml says."""
+    subjects = training_subjects(seen_subjects(), Path("data/features/seen"))
+    run(section("motion", MotionParams), section("training", Training), subjects)

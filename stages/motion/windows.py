@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.faces import Floats
+from stages.base.face.arrays import Floats
 from stages.motion.direct import Direct, fit
 from stages.motion.features import APC, FEATURE, Features
 from stages.motion.person import Person

@@ -3,7 +3,8 @@
 Bilateral Segmentation Network (Yu et al. 2018) with a ResNet-18 context path; the spatial path is
 replaced by the context path's features at an eighth of the size, as the published weights have it.
 Modules are named as in those weights. The weights are for non-commercial use (see
-`pipeline.weights`), and the network is some 30 times slower than the default backend.
+`stages.base.training.pretrained`), and the network is some 30 times slower than the default
+backend.
 """
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline import weights
-from pipeline.faces import CHIN, NASION, Floats
-from pipeline.pictures import Image
+from stages.base.face.arrays import Floats
+from stages.base.face.landmark_groups import CHIN, NASION
+from stages.base.io.image_io import Image
+from stages.base.training import pretrained
 from stages.parsing.mesh import CODES, draw
 
 # CelebAMask-HQ's classes as our labels; necklace and clothes are body, a hat counts as hair.
@@ -180,7 +182,7 @@ class Parser:
     def __init__(self) -> None:
         torch.set_num_threads(1)  # clips run side by side; and more threads give other bytes
         self.network = BiSeNet().eval()
-        self.network.load_state_dict(weights.load("bisenet"))
+        self.network.load_state_dict(pretrained.load("bisenet"))
 
     def __call__(
         self, image: Image, person: NDArray[np.bool_], points: Floats

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.faces import Floats
-from pipeline.formats import LANDMARKS, PARSING
-from pipeline.pictures import Frames, encode_png
-from pipeline.problems import BadFormat
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.face.arrays import Floats
+from stages.base.io import tables
+from stages.base.io.image_io import encode_png
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
+from stages.landmarks.columns import LANDMARKS
 from stages.landmarks.matte import PERSON, Matte
+from stages.parsing.columns import PARSING
 from stages.parsing.mesh import draw
 from stages.parsing.params import ParsingParams
 from stages.parsing.regions import areas

@@ -7,8 +7,9 @@ Fast, and its weights are free to use. It cannot tell neck, hair and clothes apa
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces import CHIN, NASION, Floats
-from pipeline.formats import LABELS
+from stages.base.face.arrays import Floats
+from stages.base.face.landmark_groups import CHIN, NASION
+from stages.parsing.columns import LABELS
 
 CODES = {label: code for code, label in enumerate(LABELS)}
 _BROW = 0.075  # how far a brow's hair reaches below its upper edge, face heights

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pipeline.params import Section
+from stages.base.config.params import Section
 
 
 class ParsingParams(Section):

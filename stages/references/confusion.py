@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.formats import TEMPLATES
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import Floats
 from stages.references.retrieval import nearest
 

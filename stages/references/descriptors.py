@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces
+from stages.base.face import face_measures, head_pose
 
 Floats = NDArray[np.float64]
 
@@ -37,14 +37,14 @@ def describe(head: Floats, rotation: Floats, translation: Floats, window: int) -
     Returns:
         Descriptors in the order of `NAMES`, (N, 12), face heights and radians.
     """
-    pose = np.concatenate([faces.angles_from_rotation(rotation), translation], axis=1)
+    pose = np.concatenate([head_pose.angles_from_rotation(rotation), translation], axis=1)
     columns = [
-        faces.mouth_opening(head),
-        faces.mouth_width(head),
-        faces.protrusion(head),
-        faces.lip_press(head),
-        faces.eye_opening(head).mean(1),
-        faces.brow_height(head),
+        face_measures.mouth_opening(head),
+        face_measures.mouth_width(head),
+        face_measures.protrusion(head),
+        face_measures.lip_press(head),
+        face_measures.eye_opening(head).mean(1),
+        face_measures.brow_height(head),
         *(pose - running_mean(pose, window)).T,
     ]
     return np.stack(columns, axis=1)

@@ -27,14 +27,17 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import params, tables
-from pipeline.formats import PHONES, SYNC, TEMPLATES
-from pipeline.problems import MissingInput, Problem, one_line
-from pipeline.subjects import Subject
-from pipeline.writing import whole_file
-from stages.references import ReferenceParams, confusion, person, sheet, templates
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
+from stages.base.config import params
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.references import confusion, person, sheet, templates
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import NAMES, Floats, column_weights
+from stages.references.params import ReferenceParams
 from stages.references.person import Person, curves_at
+from stages.speech.columns import PHONES, SYNC
 from stages.speech.syllables import LABIALS, VOWELS
 from stages.speech.sync import LEAD
 
@@ -254,7 +257,7 @@ def run(
     )
     print("one person: no confusion" if told is None else confusion.table(told))
     templates.save(learned.curves, target)
-    with whole_file(target / "provenance.json") as part:
+    with atomic_file(target / "provenance.json") as part:
         story = provenance(learned, people, section.mean_s, language)
         story["confusion"] = None if told is None else confusion.story(told)
         part.write_text(json.dumps(story, indent=1) + "\n")
@@ -298,7 +301,7 @@ def _by_name(values: Floats) -> dict[str, float]:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the command line, to be told in one line."""
-        raise Problem(self.prog, message, "see --help")
+        raise UserError(self.prog, message, "see --help")
 
 
 def main(arguments: list[str]) -> None:
@@ -311,7 +314,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=templates.FOLDER, help="default: %(default)s")
     parser.add_argument("--language", default="English", help="kept in provenance.json")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
-    with one_line():
+    with report_user_errors():
         given = parser.parse_args(arguments)
         section = params.section("references", ReferenceParams)
         run(given.data, section, given.out, language=given.language, only=given.only)

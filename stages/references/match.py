@@ -1,6 +1,6 @@
 """Find each frame's best match I_m among the subject's four style reference images.
 
-    python -m stages.references.match seen/NAME     # some 4 ms a frame on one core
+    python -m stages match seen/NAME     # some 4 ms a frame on one core
 
 Reads clips, landmarks and references; writes data/match/NAME/CLIP.parquet (see docs/formats.md,
 "match"). The paper takes the match by a pre-trained deep feature extractor; which one, on which
@@ -8,7 +8,6 @@ part of the picture and how the match is laid over the frame are ours: MobileNet
 crops, no further apart in pose than a limit, and the similarity of all 68 landmarks.
 """
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, params, tables
-from pipeline.cores import cores
-from pipeline.formats import LANDMARKS, MATCH, REFERENCES, TEMPLATES
-from pipeline.pictures import Frames, Image
-from pipeline.problems import MissingInput, Problem, one_line
-from pipeline.progress import bar
-from pipeline.subjects import Subject
-from stages.references import MatchParams
+from pipeline.runtime.cpu_count import cpu_count
+from pipeline.runtime.progress import bar
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config import params
+from stages.base.config.subjects import Subject
+from stages.base.face import mean_face, similarity
+from stages.base.io import tables
+from stages.base.io.image_io import Image
+from stages.clips.frames import Frames
+from stages.landmarks.columns import LANDMARKS
+from stages.references.columns import MATCH, REFERENCES, TEMPLATES
 from stages.references.descriptors import Floats
+from stages.references.params import MatchParams
 from stages.references.person import usable_clips
 
 if TYPE_CHECKING:
-    from pipeline.perceptual import Features
+    from stages.base.training.perceptual import Features
 
 # The deepest map that still tells where in the face something is: 96 channels at 1/16.
 _TAP = 13
@@ -38,7 +41,7 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class StyleReferences:
-    """The four style reference images, in the order of `pipeline.formats.TEMPLATES`.
+    """The four style reference images, in the order of `stages.base.io.formats.TEMPLATES`.
 
     Args:
         points: landmarks, (4, 68, 2), pixels of the stored size.
@@ -53,7 +56,7 @@ class StyleReferences:
 
 def run(subject: Subject, section: MatchParams, data: Path = Path("data")) -> None:
     """Match every frame of every usable clip of a subject, and write one table a clip."""
-    from pipeline.perceptual import load_perceptual
+    from stages.base.training.perceptual import load_perceptual
 
     network = load_perceptual("mobilenet_v2", (_TAP,))
     references = load_references(subject, data)
@@ -126,7 +129,7 @@ def match_clip(
     import torch
 
     torch.set_num_threads(1)
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         pictures = (frames.batch(rows) for rows in batches)
         for first in range(0, len(batches), 8):
             part = batches[first : first + 8]
@@ -141,7 +144,7 @@ def _best(distance: Floats, sources: Floats, targets: NDArray[Any]) -> dict[str,
     least = distance[np.arange(len(best)), best]
     matched = np.isfinite(least)
     transform = np.full((len(best), 2, 3), np.nan)
-    transform[matched] = faces.fit_similarity(sources[best[matched]], targets[matched])
+    transform[matched] = similarity.fit_similarity(sources[best[matched]], targets[matched])
     return {
         "frame": np.arange(len(best)),
         "reference": np.where(matched, best, -1),
@@ -169,10 +172,10 @@ def crops(images: list[Image], points: NDArray[Any], size: int) -> Image:
     """
     import cv2
 
-    face = faces.MEAN_FACE[:, :2]
+    face = mean_face.MEAN_FACE[:, :2]
     low, high = face.min(0), face.max(0)
     layout = (face - (low + high) / 2) * 0.84 * size / (high - low).max() + size / 2
-    transforms = faces.fit_similarity(points, np.broadcast_to(layout, np.shape(points)))
+    transforms = similarity.fit_similarity(points, np.broadcast_to(layout, np.shape(points)))
     transforms = _at_pixel_centres(transforms)
     cut = [
         cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR)
@@ -182,7 +185,7 @@ def crops(images: list[Image], points: NDArray[Any], size: int) -> Image:
 
 
 def _at_pixel_centres(transforms: Floats) -> Floats:
-    """Turn continuous pixel coordinates (see `pipeline.formats`) into OpenCV's, half a px off."""
+    """Turn continuous pixel coordinates (`stages.base.io.formats`) into OpenCV's, half a px off."""
     half = np.full(2, 0.5)
     moved = transforms.copy()
     moved[..., 2] += transforms[..., :2] @ half - half
@@ -200,14 +203,6 @@ def embed(network: "Features", images: Image) -> Floats:
     return np.asarray(unit.numpy(), float)
 
 
-def main(arguments: list[str]) -> None:
-    """Run the stage for the subject named on the command line."""
-    with one_line():
-        if len(arguments) != 1:
-            raise Problem("stages.references.match", "expected one subject", "say seen/NAME")
-        subject = Subject.parse(arguments[0])
-        run(subject, params.section("match", MatchParams))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def main(subject: str) -> None:
+    """Match the frames of the subject that the command line names."""
+    run(Subject.parse(subject), params.section("match", MatchParams))

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import LANDMARKS
-from pipeline.problems import MissingInput
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
 from stages.clips.ledger import Clip, clips_of
+from stages.landmarks.columns import LANDMARKS
 from stages.references.descriptors import Floats, describe, own_range
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.formats import TEMPLATES
-from pipeline.problems import Problem
-from stages.references import ReferenceParams
+from pipeline.runtime.user_errors import UserError
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import Floats, column_weights
+from stages.references.params import ReferenceParams
 from stages.references.person import Person, curves_at
 
 
-class NoReference(Problem):
+class NoReference(UserError):
     """No frame of a subject can show a key motion."""
 
 

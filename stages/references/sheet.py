@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.formats import TEMPLATES
-from pipeline.pictures import decode_jpeg
-from pipeline.words import plain
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from stages.base.io.image_io import decode_jpeg
+from stages.base.io.plot_text import plain
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import NAMES, Floats
 from stages.references.person import Person
 from stages.references.retrieval import Candidate
@@ -27,7 +27,7 @@ _MEANING = {
 
 def draw(target: Path, figure: Any) -> None:
     """Write a figure as PNG."""
-    with whole_file(target) as part:
+    with atomic_file(target) as part:
         # No software version inside: the picture is an output whose bytes are compared.
         figure.savefig(part, format="png", metadata={"Software": None})
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.formats import TEMPLATES
-from pipeline.problems import BadFormat, MissingInput
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.references.columns import TEMPLATES
 from stages.references.descriptors import NAMES, Floats
 
 FOLDER = Path("data/templates")
@@ -19,7 +19,7 @@ FILE = "templates.csv"
 
 
 def load(folder: Path = FOLDER) -> Floats:
-    """Read the templates, (4, T, 12), in the order of `pipeline.formats.TEMPLATES`.
+    """Read the templates, (4, T, 12), in the order of `stages.base.io.formats.TEMPLATES`.
 
     Raises:
         MissingInput: no file.
@@ -52,7 +52,7 @@ def load(folder: Path = FOLDER) -> Floats:
 
 def save(curves: Floats, folder: Path = FOLDER) -> None:
     """Write templates (4, T, 12) as templates.csv, four digits a value."""
-    with whole_file(folder / FILE) as part, part.open("w", newline="") as file:
+    with atomic_file(folder / FILE) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["template", "step", *NAMES])
         for name, curve in zip(TEMPLATES, curves, strict=True):

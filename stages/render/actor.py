@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.params import Subjects, section
-from pipeline.pictures import Image, resize
-from pipeline.problems import MissingInput
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.params import Subjects, section
+from stages.base.io.image_io import Image, resize
 from stages.generator.inference import Generator, load, read_isps
 from stages.generator.model import Source
 from stages.motion.model import MODEL as MOTION_MODEL

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from pipeline.pictures import Frames, Image, resize
+from stages.base.io.image_io import Image, resize
+from stages.clips.frames import Frames
 from stages.render.heldout import Span
 
 LABELS = ("truth", "from true landmarks", "from the voice")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.formats import LANDMARKS
-from pipeline.problems import MissingInput
-from pipeline.subjects import Subject
-from pipeline.wav import AUDIO_RATE, read_wav
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.wav_files import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip, clips_of
+from stages.landmarks.columns import LANDMARKS
 from stages.motion.features import read_pairs
 from stages.motion.lateness import audio_late
 from stages.motion.model import MotionModel

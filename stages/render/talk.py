@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import media, progress
-from pipeline.params import Training, section
-from pipeline.pictures import Image
-from pipeline.problems import BadFormat, MissingInput, Problem
-from pipeline.wav import AUDIO_RATE, read_wav, write_wav
+from pipeline.runtime import progress
+from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
+from stages.base.config.params import Training, section
+from stages.base.io import media
+from stages.base.io.image_io import Image
+from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
 from stages.motion.predict import Motion, MotionStream, retarget
 from stages.motion.silence import levels, quiet_frames
-from stages.render import RenderParams
 from stages.render.actor import Models, enlarged, load_models, pictures, style_patterns
+from stages.render.params import RenderParams
 
 _SOUND_RATE = 48000  # of the video's sound
 _WAV_HEADER = 44  # bytes before the samples of what `write_wav` writes
@@ -39,14 +40,14 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
     Raises:
         NotTrained: identity or style is not among the trained subjects.
         NotAVideo: the file has no sound that can be decoded.
-        Problem: another input is missing or wrong.
+        UserError: another input is missing or wrong.
     """
     if out.suffix.lower() != ".mp4":
-        raise Problem(out, "expected a name that ends in .mp4")
+        raise UserError(out, "expected a name that ends in .mp4")
     if not audio.is_file():
         raise MissingInput(audio, "no such file")
     if out.exists() and out.samefile(audio):
-        raise Problem(out, "is the voice itself, which stays as it is", "name another file")
+        raise UserError(out, "is the voice itself, which stays as it is", "name another file")
     params = section("render", RenderParams)
     seed = section("training", Training).seed
     models = load_models(identity, style)

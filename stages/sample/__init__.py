@@ -1,7 +1,7 @@
 """The sample subjects: a face from a package and a voice from another, so that no data is needed.
 
-    python -m stages.sample sample_calm         # a minute on one core
-    python -m stages.sample.neutral             # the neutral image, seconds
+    python -m stages sample sample_calm         # a minute on one core
+    python -m stages neutral             # the neutral image, seconds
 
 A NASA portrait (public domain) is warped: the head turns, lids blink, the mouth follows the
 phones of synthesised speech and song. What is true of every frame is written beside the video,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.native import quiet
+from pipeline.runtime.native_output import quiet
 from stages.sample import points as index
 
 FloatArray = NDArray[np.float64]

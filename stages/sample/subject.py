@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cores import cores
+from pipeline.runtime.cpu_count import cpu_count
 
 if TYPE_CHECKING:
     from stages.sample.motion import Motion
@@ -47,12 +47,12 @@ def make_sample(
     """
     from joblib import Parallel, delayed
 
-    from pipeline.media import encode_video
-    from pipeline.progress import each
+    from pipeline.runtime.progress import each
+    from stages.base.io.media import encode_video
     from stages.sample.face import load_face
     from stages.sample.motion import move
     from stages.sample.picture import Painter
-    from stages.sample.speech import speak
+    from stages.sample.spoken import speak
     from stages.sample.voice import RATE
 
     frames = round(seconds * fps)
@@ -61,7 +61,7 @@ def make_sample(
     motion = move(speech, style, frames, fps, seed)
     painter = Painter(load_face(identity))
     rows: list[tuple[FloatArray, Pose]] = []
-    drawn = Parallel(n_jobs=cores(), return_as="generator")(
+    drawn = Parallel(n_jobs=cpu_count(), return_as="generator")(
         delayed(_draw)(painter, motion, range(first, min(first + fps, frames)), size)
         for first in range(0, frames, fps)
     )
@@ -103,9 +103,9 @@ def _write_truth(
     fps: int,
     style: str,
 ) -> None:
-    from pipeline import tables
+    from stages.base.io import tables
     from stages.sample import points as index
-    from stages.sample.formats import REST, TRUTH
+    from stages.sample.columns import REST, TRUTH
     from stages.sample.grid import CANVAS, at_points
     from stages.sample.motion import MOUTH_GAIN
     from stages.sample.pose import FOCAL
@@ -145,8 +145,8 @@ def _write_truth(
 
 
 def _write_phones(folder: Path, speech: "Utterance") -> None:
-    from pipeline import tables
-    from stages.sample.formats import PHONES
+    from stages.base.io import tables
+    from stages.sample.columns import PHONES
 
     phones = speech.phones
     tables.write(

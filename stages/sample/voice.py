@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.problems import MissingInput
+from pipeline.runtime.user_errors import MissingInput
 
 FloatArray = NDArray[np.float64]
 

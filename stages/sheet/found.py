@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tables
-from pipeline.faces import mouth_opening
-from pipeline.formats import LANDMARKS, LEDGER, MEL, PARSING, PHONES, SYNC, Format
-from pipeline.pictures import Frames, Image, decode_png
-from pipeline.subjects import Subject
+from stages.base.config.subjects import Subject
+from stages.base.face.face_measures import mouth_opening
+from stages.base.io import tables
+from stages.base.io.formats import Format
+from stages.base.io.image_io import Image, decode_png
+from stages.clips.columns import LEDGER
+from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, read_ledger
+from stages.landmarks.columns import LANDMARKS
+from stages.parsing.columns import PARSING
+from stages.speech.columns import MEL, PHONES, SYNC
 from stages.speech.sync import curve, stretch
 
 Floats = NDArray[np.float64]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.formats import REGIONS
-from pipeline.words import plain, wrapped
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from stages.base.io.plot_text import plain, wrapped
+from stages.parsing.columns import REGIONS
 from stages.sheet.found import Found, Row
 from stages.sheet.pictures import COLOURS, strip
 from stages.speech.sync import LONGEST_LAG
@@ -92,7 +92,7 @@ class _Page:
 
     def save(self, target: Path) -> None:
         """Write the page; without the library's version, since its bytes are compared."""
-        with whole_file(target) as part:
+        with atomic_file(target) as part:
             self.figure.savefig(part, format="png", metadata={"Software": None})
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces import GROUPS
-from pipeline.formats import REGIONS
-from pipeline.pictures import Image, resize
+from stages.base.face.landmark_groups import GROUPS
+from stages.base.io.image_io import Image, resize
+from stages.parsing.columns import REGIONS
 from stages.parsing.regions import region_of_label
 from stages.sheet.found import Moment
 

@@ -1,12 +1,11 @@
 """Features of one subject's speech, two a video frame: the APC network's last layer, and phones.
 
-    python -m stages.speech.features seen/NAME
+    python -m stages features seen/NAME
 
 Reads data/speech/ROLE/NAME and models/audio.safetensors; writes data/features/ROLE/NAME (see
 docs/formats.md, "features"). Method: section "Audio" of docs/method.md.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from math import ceil, gcd
 from pathlib import Path
@@ -15,14 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import progress, tables
-from pipeline.formats import FEATURES, MEL, PHONES
-from pipeline.models import load_model
-from pipeline.problems import BadFormat, Problem, one_line
-from pipeline.subjects import Subject
-from pipeline.writing import whole_folder
+from pipeline.runtime import progress
+from pipeline.runtime.atomic_files import atomic_folder
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.training.model_files import load_model
 from stages.speech import mel as mels
 from stages.speech.apc import APC, States, build, gain, levelled
+from stages.speech.columns import FEATURES, MEL, PHONES
 from stages.speech.phone_track import PhoneTrack
 
 SPEECH = Path("data/speech")
@@ -110,7 +110,7 @@ def run(
     source = speech / subject.role / subject.name
     phones = tables.read(source / "phones.parquet", PHONES, ["clip", "start", "end", "phone"])
     clips = sorted(p for p in source.glob("*.parquet") if p.stem not in _OTHERS)
-    with whole_folder(out / subject.role / subject.name) as target:
+    with atomic_folder(out / subject.role / subject.name) as target:
         for path in progress.each(clips, f"features {subject}", len(clips)):
             own = phones["clip"] == path.stem
             track = PhoneTrack(phones["phone"][own], phones["start"][own], phones["end"][own])
@@ -133,14 +133,7 @@ def _write(source: Path, target: Path, representer: Representer, track: PhoneTra
             step = end
 
 
-def main(arguments: list[str]) -> None:
-    """Run the stage for the subject that the command line names."""
-    with one_line():
-        if len(arguments) != 1:
-            raise Problem("stages.speech.features", "expected one argument, ROLE/NAME")
-        subject = Subject.parse(arguments[0])
-        print(f"{subject.name}: features of {run(subject)} clips")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def main(subject: str) -> None:
+    """Write the features of the subject that the command line names."""
+    person = Subject.parse(subject)
+    print(f"{person.name}: features of {run(person)} clips")

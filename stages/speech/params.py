@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params import Section
+from stages.base.config.params import Section
 
 Positive = Annotated[int, Field(gt=0)]
 

@@ -1,6 +1,6 @@
 """Train the APC network: the sound of the seen subjects' training spans predicts itself.
 
-    python -m stages.speech.train_audio
+    python -m stages train_audio
 
 Reads data/speech/seen and the ledgers of data/clips/seen; writes models/audio.safetensors and
 reports/training/train_audio. Method: section "Audio" of docs/method.md.
@@ -14,16 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import items, tables
-from pipeline.formats import MEL, SYNC
-from pipeline.models import part, prefixed, save_model
-from pipeline.params import Training, section, seen_subjects
-from pipeline.problems import BadFormat, MissingInput, one_line
-from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Batch, Update, train
-from pipeline.versions import version
+from pipeline.runtime import item_store
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.code_version import version
+from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.subjects import Subject, training_subjects
+from stages.base.io import tables
+from stages.base.training.loop import Batch, Update, train
+from stages.base.training.model_files import part, prefixed, save_model
 from stages.clips.ledger import CLIPS, clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
+from stages.speech.columns import MEL, SYNC
 from stages.speech.mel import BANDS
 from stages.speech.params import AudioParams
 
@@ -129,7 +130,7 @@ def run(
     inputs = {
         "version": version(NAME),
         "params": params.model_dump(),
-        "spans": [[items.file_hash(s.path), s.first, s.last] for s in spans],
+        "spans": [[item_store.file_hash(s.path), s.first, s.last] for s in spans],
     }
     weights = train(
         task,
@@ -145,10 +146,5 @@ def run(
 
 
 def main() -> None:
-    """Run the stage by params.yaml."""
-    with one_line():
-        run(seen_subjects(), section(NAME, AudioParams), section("training", Training))
-
-
-if __name__ == "__main__":
-    main()
+    """Train as params.yaml says."""
+    run(seen_subjects(), section(NAME, AudioParams), section("training", Training))

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.models import load_model, part
-from pipeline.params import check
-from pipeline.pictures import Image, resize
-from pipeline.problems import BadFormat
+from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.params import check
+from stages.base.io.image_io import Image, resize
+from stages.base.training.model_files import load_model, part
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.pairs import to_tensor
 from stages.style_mapping.params import Network

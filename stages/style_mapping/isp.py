@@ -1,6 +1,6 @@
 """Intermediate Style Patterns of one subject: the neutral face moved as its references are.
 
-    python -m stages.style_mapping.isp seen/sample_calm      # seconds
+    python -m stages isp seen/sample_calm      # seconds
 
 Reads references, data/neutral.png and the trained style mapping; writes data/isp/NAME (format
 ISPS), what `measure` finds of each, reports/isp_scores/NAME.parquet (format ISP_SCORES), its means,
@@ -9,19 +9,19 @@ and (2).
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import tables
-from pipeline.formats import ISP_SCORES, ISPS, REFERENCES, TEMPLATES
-from pipeline.pictures import Image, decode_jpeg, encode_png, load
-from pipeline.problems import MissingInput, one_line
-from pipeline.subjects import Subject
-from pipeline.writing import whole_file, whole_folder
+from pipeline.runtime.atomic_files import atomic_file, atomic_folder
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.image_io import Image, decode_jpeg, encode_png, load
+from stages.references.columns import REFERENCES, TEMPLATES
+from stages.style_mapping.columns import ISP_SCORES, ISPS
 from stages.style_mapping.sheet import grid
 
 NEUTRAL = Path("data/neutral.png")
@@ -46,7 +46,7 @@ def run(subject: Subject) -> None:
     mapping = load(MODEL)
     references = [decode_jpeg(data) for data in rows["image"]]
     isps = mapping.isps(neutral, references)
-    with whole_folder(Path("data/isp") / subject.name) as folder:
+    with atomic_folder(Path("data/isp") / subject.name) as folder:
         kept = ("template", "rank", "chosen", "clip", "frame")
         columns: dict[str, Any] = {name: rows[name] for name in kept}
         columns["image"] = [encode_png(isp) for isp in isps]
@@ -55,7 +55,7 @@ def run(subject: Subject) -> None:
     report(subject.name, rows, scores)
     chosen = {str(rows["template"][i]): int(i) for i in np.flatnonzero(rows["chosen"])}
     page = sheet(neutral, references, list(isps), chosen, scores)
-    with whole_file(REPORTS / f"{subject.name}.png") as part:
+    with atomic_file(REPORTS / f"{subject.name}.png") as part:
         part.write_bytes(encode_png(page))
 
 
@@ -66,7 +66,7 @@ def report(name: str, rows: tables.Columns, scores: Mapping[str, Any]) -> None:
     columns = {key: rows[key] for key in ("template", "rank", "chosen")} | dict(scores)
     tables.write(SCORES / f"{name}.parquet", ISP_SCORES, columns)
     means = summary(scores, rows["chosen"].astype(bool))
-    with whole_file(REPORTS / f"{name}.json") as part:
+    with atomic_file(REPORTS / f"{name}.json") as part:
         part.write_text(json.dumps(means, indent=1, sort_keys=True) + "\n")
 
 
@@ -97,13 +97,6 @@ def sheet(
     return grid([[("neutral", face), *above], [("neutral", face), *below]], notes=notes)
 
 
-def main() -> None:
-    """Run for the subject named on the command line."""
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m stages.style_mapping.isp ROLE/NAME")
-    with one_line():
-        run(Subject.parse(sys.argv[1]))
-
-
-if __name__ == "__main__":
-    main()
+def main(subject: str) -> None:
+    """Make the ISPs of the subject that the command line names."""
+    run(Subject.parse(subject))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.faces import MEAN_FACE
+from stages.base.face.mean_face import MEAN_FACE
 
 BINS, BIN_DEGREES = 66, 3.0
 HEAT_VARIANCE = 0.01
@@ -45,7 +45,8 @@ def exact(like: Tensor) -> AbstractContextManager[object]:
 def row_rotation(angles: Tensor) -> Tensor:
     """Build R̄ = Rᵀ for row vectors, (B, 3, 3), from (yaw, pitch, roll), (B, 3), radians.
 
-    The angles are those of `pipeline.faces.rotation_from_angles`: R = Ry(yaw) Rx(pitch) Rz(roll).
+    The angles are those of `stages.base.face.face_measures.rotation_from_angles`: R = Ry(yaw)
+    Rx(pitch) Rz(roll).
     """
     yaw, pitch, roll = angles.unbind(-1)
     one, zero = torch.ones_like(yaw), torch.zeros_like(yaw)

@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline import faces, tables, warping
-from pipeline.faces import Floats
-from pipeline.formats import NEUTRAL
-from pipeline.pictures import Image, load, resize
-from pipeline.problems import MissingInput
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.face import face_measures, head_pose, projection, warping
+from stages.base.face.arrays import Floats
+from stages.base.io import tables
+from stages.base.io.image_io import Image, load, resize
+from stages.landmarks.columns import NEUTRAL
 
 IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
 _INSIDE = (60, 28, 28)  # of a mouth, RGB
@@ -55,8 +56,8 @@ class Neutral:
             The warped image, (S, S, 3), and its landmarks, (68, 2), px.
         """
         size = len(self.image)
-        head = faces.keep_lips_apart((self.head + displacement)[None])
-        (points,) = faces.project(head, rotation[None], translation[None], focal, size)
+        head = face_measures.keep_lips_apart((self.head + displacement)[None])
+        (points,) = projection.project(head, rotation[None], translation[None], focal, size)
         pairs = warping.controls(points, _UNSEEN, self.points, _UNSEEN, size)
         where = ((warping.flow(*pairs, size) + 1) * (size / 2) - 0.5).astype(np.float32)
         moved = cv2.remap(self.image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -73,7 +74,7 @@ def read_neutral(size: int, image: Path = IMAGE, table: Path = TABLE) -> Neutral
         resize(load(image, todo="run `dvc repro neutral`"), size),
         row["points"][0].astype(float) * (size / int(row["size"][0])),
         row["head"][0].astype(float),
-        faces.angles_from_rotation(row["rotation"])[0],
+        head_pose.angles_from_rotation(row["rotation"])[0],
     )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import faces, identity, weights
-from pipeline.pictures import Image, resize
+from stages.base.face import head_pose, mean_face
+from stages.base.io.image_io import Image, resize
+from stages.base.training import face_identity, pretrained
 from stages.landmarks import backend, pose
 from stages.style_mapping.inference import square
 
@@ -66,15 +67,17 @@ def look(image: Image, size: int) -> Look:
         return Look(*(np.full(s, np.nan) for s in ((3, 3), (len(_LIPS), 2), (128,))))
     depth = np.full(68, np.nan) if face.depth is None else face.depth
     R, head = _fitted(face.points, depth, len(shown))
-    return Look(R, head[_LIPS, :2], identity.descriptor(shown, face.points))
+    return Look(R, head[_LIPS, :2], face_identity.descriptor(shown, face.points))
 
 
 def _fitted(points: Floats, depth: Floats, size: int) -> tuple[Floats, Floats]:
     """Fit the mean face and take the landmarks to the head's frame: (3, 3) and (68, 3)."""
-    _, t = faces.fit_pose(points, faces.MEAN_FACE, _FAR * size, size)
+    _, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, _FAR * size, size)
     focal = _DISTANCE * _FAR * size / t[2]
-    R, t = faces.fit_pose(points, faces.MEAN_FACE, focal, size)
-    lifted = pose.lift(points[None], depth[None], faces.MEAN_FACE, R[None], t[None], focal, size)
+    R, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, focal, size)
+    lifted = pose.lift(
+        points[None], depth[None], mean_face.MEAN_FACE, R[None], t[None], focal, size
+    )
     return R, lifted[0]
 
 
@@ -112,8 +115,8 @@ def measure(
     descriptors = np.stack([one.descriptor for one in made])
     turned, R = (np.stack([one.rotation for one in some]) for some in (made, wanted))
     columns = (
-        identity.similarity(descriptors, still.descriptor),
-        identity.similarity(descriptors, np.stack([one.descriptor for one in wanted])),
+        face_identity.similarity(descriptors, still.descriptor),
+        face_identity.similarity(descriptors, np.stack([one.descriptor for one in wanted])),
         angle(turned, R),
         angle(np.broadcast_to(still.rotation, R.shape), R),
         _distance(shifts, goal),
@@ -153,7 +156,7 @@ def summary(scores: Mapping[str, Floats], chosen: NDArray[np.bool_]) -> dict[str
         "all": _means(scores, np.ones(len(chosen), bool)),
         "chosen": _means(scores, chosen),
         "judges": {
-            "identity": f"dlib {weights.sha256(identity.WEIGHTS)}",
+            "identity": f"dlib {pretrained.sha256(face_identity.WEIGHTS)}",
             "landmarks": f"{BACKEND} {version(BACKEND)}",
         },
     }

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline import faces, tables
-from pipeline.formats import CAMERAS, LANDMARKS
-from pipeline.pictures import Frames
-from pipeline.problems import MissingInput
-from pipeline.subjects import Subject
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures, head_pose
+from stages.base.io import tables
+from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
+from stages.landmarks.columns import CAMERAS, LANDMARKS
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.lent import Neutral
 
@@ -84,7 +85,7 @@ def shots(
                     rotation=rows["rotation"],
                     translation=rows["translation"],
                     focal=float(focal[clip.id]) * size / clip.size,
-                    angles=faces.angles_from_rotation(rows["rotation"]).astype(np.float32),
+                    angles=head_pose.angles_from_rotation(rows["rotation"]).astype(np.float32),
                     boxes=rows["box"] / clip.size,
                 )
             )
@@ -116,7 +117,7 @@ class Pairs:
             for name in dict.fromkeys(shot.subject for shot in usable)
         ]
         self.rest = {
-            group[0].subject: faces.most_closed(
+            group[0].subject: face_measures.most_closed(
                 np.concatenate([shot.head[shot.train] for shot in group]).astype(float), _REST
             )
             for group in self.subjects

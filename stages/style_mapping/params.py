@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.params import Section
+from stages.base.config.params import Section
 
 
 class Network(Section):
@@ -73,7 +73,7 @@ class StyleMappingParams(Section):
 
     network: Network
     weights: Weights
-    perceptual: str  # network of pipeline.perceptual
+    perceptual: str  # network of stages.base.training.perceptual
     taps: tuple[int, ...]  # its layers that are compared; none for its default
     pyramid: tuple[int, ...]  # the perceptual loss looks at the images divided by these
     mouth_focus: float = Field(ge=0)  # the pixel loss weighs the mouth so much more; ours

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.pictures import Image, resize
+from stages.base.io.image_io import Image, resize
 
 _BAND, _LINE, _GAP = 22, 18, 4
 

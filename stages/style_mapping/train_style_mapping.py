@@ -1,6 +1,6 @@
 """Train the style mapping: one frame of a video made from another, or the neutral face moved.
 
-    python -m stages.style_mapping.train_style_mapping     # laptop preset: five minutes on 2 cores
+    python -m stages train_style_mapping     # laptop preset: five minutes on 2 cores
 
 Reads clips and landmarks of the seen subjects, training spans only, and the neutral face; writes
 models/style_mapping.safetensors and reports/training/train_style_mapping (curves, held_out.json,
@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline import params as parameters
-from pipeline.items import file_hash
-from pipeline.models import prefixed, save_model
-from pipeline.params import Training
-from pipeline.perceptual import load_perceptual
-from pipeline.pictures import Image, encode_png
-from pipeline.problems import BadParams, one_line
-from pipeline.subjects import Subject, training_subjects
-from pipeline.training import Update, cosine, devices, train
-from pipeline.versions import version
-from pipeline.writing import whole_file
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.item_store import file_hash
+from pipeline.runtime.user_errors import BadParams
+from stages.base.config import params as parameters
+from stages.base.config.code_version import version
+from stages.base.config.params import Training
+from stages.base.config.subjects import Subject, training_subjects
+from stages.base.io.image_io import Image, encode_png
+from stages.base.training.loop import Update, cosine, devices, train
+from stages.base.training.model_files import prefixed, save_model
+from stages.base.training.perceptual import load_perceptual
 from stages.style_mapping import deformation, lent, losses
 from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.lent import Neutral, read_neutral
@@ -43,7 +43,7 @@ REPORT = Path("reports/training") / NAME
 
 
 class Reconstruction:
-    """The task that `pipeline.training.train` runs."""
+    """The task that `stages.base.training.loop.train` runs."""
 
     def __init__(
         self, found: Sequence[Shot], neutral: Neutral, params: StyleMappingParams, seed: int
@@ -182,7 +182,7 @@ def judge(model: StyleMapping, pairs: Sequence[Pair]) -> None:
     """Write held_out.json and held_out.png beside the curves; without held-out frames, neither."""
     if not pairs:
         return
-    with whole_file(REPORT / "held_out.json") as part:
+    with atomic_file(REPORT / "held_out.json") as part:
         part.write_text(json.dumps(evaluate(model, pairs), indent=1, sort_keys=True) + "\n")
     some = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(6, len(pairs))).astype(int)]
     neutral = gather([(shot, a) for shot, a, _ in some])["image"]
@@ -192,7 +192,7 @@ def judge(model: StyleMapping, pairs: Sequence[Pair]) -> None:
     rows = [
         [(name, _picture(images[i])) for name, images in columns.items()] for i in range(len(some))
     ]
-    with whole_file(REPORT / "held_out.png") as part:
+    with atomic_file(REPORT / "held_out.png") as part:
         part.write_bytes(encode_png(grid(rows)))
 
 
@@ -212,13 +212,8 @@ def _hashes(subject: Subject) -> dict[str, str]:
 
 
 def main() -> None:
-    """Train with params.yaml."""
-    with one_line():
-        params = parameters.section("style_mapping", StyleMappingParams)
-        training = parameters.section("training", Training)
-        names = parameters.seen_subjects()
-        run(params, training, training_subjects(names, CLIPS / "seen"))
-
-
-if __name__ == "__main__":
-    main()
+    """Train as params.yaml says."""
+    params = parameters.section("style_mapping", StyleMappingParams)
+    training = parameters.section("training", Training)
+    names = parameters.seen_subjects()
+    run(params, training, training_subjects(names, CLIPS / "seen"))

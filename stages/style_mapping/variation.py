@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline import faces
+from stages.base.face import landmark_groups
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.params import StyleMappingParams
 
-_MIRROR = [GUIDED.index(faces.MIRROR[index]) for index in GUIDED]
+_MIRROR = [GUIDED.index(landmark_groups.MIRROR[index]) for index in GUIDED]
 _IMAGES = ("neutral", "reference", "wanted")
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.items import file_hash
+from pipeline.runtime.item_store import file_hash
 
-REPO = Path(__file__).resolve().parent.parent.parent
+REPO = Path(__file__).resolve().parents[2]
 _RAN = re.compile(r"Running stage '([^']+)'")
 _ENDED = re.compile(r"^\[\d+/\d+\] (\S+): (ran|restored|unchanged)", re.MULTILINE)
 
@@ -29,7 +29,7 @@ class Project:
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         if command[0] == "idiolect":  # the clone's own code, not that of the installed script
-            main = "from pipeline.cli import main; main()"
+            main = "from pipeline.cli.app import main; main()"
             command = (sys.executable, "-c", main, *command[1:])
         folder = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
-from pipeline.formats import ISP_SCORES
+from stages.base.io import tables
+from stages.style_mapping.columns import ISP_SCORES
 from tests.scenarios.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it
@@ -34,7 +34,7 @@ def portrait(tmp_path: Path) -> Path:
     """Give a picture of a head with room around it."""
     from skimage.data import astronaut
 
-    from pipeline.pictures import encode_jpeg
+    from stages.base.io.image_io import encode_jpeg
 
     path = tmp_path / "my picture.jpg"
     path.write_bytes(encode_jpeg(astronaut()[:, ::-1]))

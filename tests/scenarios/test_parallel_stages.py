@@ -9,22 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import media, parallel, tables
-from pipeline.formats import LANDMARKS, LEDGER
-from pipeline.params import read
-from pipeline.pictures import Frames
-from pipeline.subjects import Subject
-from pipeline.wav import write_wav
+from pipeline.runtime import process_pool
+from stages.base.config.params import read
+from stages.base.config.subjects import Subject
+from stages.base.io import chunking, media, tables
+from stages.base.io.wav_files import write_wav
+from stages.clips.clips import run as cut
+from stages.clips.columns import LEDGER
+from stages.clips.frames import Frames
 from stages.clips.params import ClipsParams
-from stages.clips.run import run as cut
+from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.landmarks import run as find
 from stages.landmarks.mesh import MeshBackend
-from stages.landmarks.run import run as find
 from stages.parsing.params import ParsingParams
-from stages.parsing.run import run as parse
+from stages.parsing.parsing import run as parse
 from stages.speech.params import SpeechParams
-from stages.speech.run import run as listen
-from tests.landmarks.conftest import REPO, SUBJECT, astronaut, write_subject
-from tests.landmarks.test_landmarks_stage import PARAMS
+from stages.speech.speech import run as listen
+from tests.stages.landmarks.conftest import REPO, SUBJECT, astronaut, write_subject
+from tests.stages.landmarks.settings import PARAMS
 
 CLIPS = ClipsParams(**read(REPO / "params.yaml")["clips"])
 FPS, COUNT = 5, 260  # at 5 frames a second a clip of 52 s has three chunks
@@ -103,7 +105,7 @@ def test_a_dask_cluster_of_two_processes_gives_the_same_bytes(
     project: Path, here: dict[str, str], cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert len(here) == 12
-    monkeypatch.setenv(parallel.CLUSTER, cluster)
+    monkeypatch.setenv(process_pool.CLUSTER, cluster)
     assert made(project) == here
 
 
@@ -123,7 +125,7 @@ def test_one_core_gives_the_same_bytes_as_several(project: Path, here: dict[str,
 def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
     project: Path, here: dict[str, str]
 ) -> None:
-    assert len(parallel.spans(COUNT, FPS)) == 3
+    assert len(chunking.spans(COUNT, FPS)) == 3
     found = tables.read(project / "data/landmarks/seen/somebody/walk-001.parquet", LANDMARKS)
     assert found["valid"].all()
     assert found["frame"].tolist() == list(range(COUNT))
@@ -136,6 +138,6 @@ def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
     # The body moves by whole pixels: no chunk's shoulders begin elsewhere than the last one's end.
     moved = np.array([shift(i) for i in range(COUNT)])
     still = found["shoulders"] - moved[:, None]
-    seams = [first for first, _ in parallel.spans(COUNT, FPS)[1:]]
+    seams = [first for first, _ in chunking.spans(COUNT, FPS)[1:]]
     steps = np.abs(np.diff(still, axis=0)).max((1, 2))
     assert steps[[seam - 1 for seam in seams]].max() <= max(2.0, np.percentile(steps, 95))

@@ -5,21 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables, versions, wav
-from pipeline.formats import CAMERAS, FRAMES, LANDMARKS, LEDGER, MEL, PARSING, SYNC
-from pipeline.params import section
-from pipeline.pictures import Frames, decode_png
-from pipeline.subjects import Subject
+from stages.base.config import code_version
+from stages.base.config.params import section
+from stages.base.config.subjects import Subject
+from stages.base.io import tables, wav_files
+from stages.base.io.image_io import decode_png
+from stages.clips.clips import run as cut
+from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
-from stages.clips.run import run as cut
+from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.landmarks import run as find_landmarks
 from stages.landmarks.params import LandmarksParams
-from stages.landmarks.run import run as find_landmarks
+from stages.parsing.columns import PARSING
 from stages.parsing.params import ParsingParams
-from stages.parsing.run import run as parse
-from stages.sheet.__main__ import run as draw
+from stages.parsing.parsing import run as parse
+from stages.sheet.sheet import run as draw
+from stages.speech.columns import MEL, SYNC
 from stages.speech.params import SpeechParams
-from stages.speech.run import run as listen
+from stages.speech.speech import run as listen
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 SEEN = Subject("seen", "s")
@@ -29,7 +34,7 @@ SEEN = Subject("seen", "s")
 def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_rows(
     workdir: Path, shared_data: Path
 ) -> None:
-    versions.write(Path("versions.yaml"))
+    code_version.write(Path("versions.yaml"))
     raw = Path("data/raw/s")
     raw.mkdir(parents=True)
     videos = sorted((shared_data / "obama").glob("weekly_720_*.mp4"))
@@ -61,7 +66,7 @@ def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_
         assert tables.count(Path("data/parsing") / name, PARSING) == clip.frames
         assert tables.count(Path("data/speech") / name, MEL) == 2 * clip.frames
         assert Frames(clip.video)[clip.frames - 1].shape == (clip.size, clip.size, 3)
-        samples, rate = wav.read_wav(clip.audio)
+        samples, rate = wav_files.read_wav(clip.audio)
         assert len(samples) == round(clip.frames / clip.fps * rate)
     for row in rows:
         assert bool(row["reason"]) == (row["status"] != "ok")

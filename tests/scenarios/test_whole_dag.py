@@ -11,26 +11,18 @@ import av
 import numpy as np
 import pytest
 
-from pipeline import tables, timing
-from pipeline.formats import (
-    CAMERAS,
-    FEATURES,
-    FRAMES,
-    ISPS,
-    LANDMARKS,
-    LEDGER,
-    MATCH,
-    MEL,
-    MOTION,
-    PARSING,
-    PHONES,
-    REFERENCES,
-    SCORES,
-    SYNC,
-    VOICE_SCORES,
-    Format,
-)
-from pipeline.params import read
+from pipeline.execution import stage_seconds
+from stages.base.config.params import read
+from stages.base.io import tables
+from stages.base.io.formats import Format
+from stages.clips.columns import FRAMES, LEDGER
+from stages.evaluation.columns import SCORES, VOICE_SCORES
+from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.parsing.columns import PARSING
+from stages.references.columns import MATCH, REFERENCES
+from stages.render.columns import MOTION
+from stages.speech.columns import FEATURES, MEL, PHONES, SYNC
+from stages.style_mapping.columns import ISPS
 from tests.scenarios.conftest import Project, kept_lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it
@@ -223,19 +215,19 @@ def test_a_bad_region_weight_is_one_clear_line(made: Project) -> None:
 def test_a_comment_in_a_shared_module_runs_nothing_and_a_changed_line_what_imports_it(
     made: Project,
 ) -> None:
-    before = (made.root / "pipeline/items.py").read_text()
-    made.run("python", "-m", "pipeline.versions")
+    before = (made.root / "pipeline/runtime/item_store.py").read_text()
+    made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
-    (made.root / "pipeline/items.py").write_text(before + "\n# a remark\n")
-    made.run("python", "-m", "pipeline.versions")
+    (made.root / "pipeline/runtime/item_store.py").write_text(before + "\n# a remark\n")
+    made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
-    (made.root / "pipeline/items.py").write_text(before + "\nREMARK = 1\n")
-    made.run("python", "-m", "pipeline.versions")
+    (made.root / "pipeline/runtime/item_store.py").write_text(before + "\nREMARK = 1\n")
+    made.run("python", "-m", "stages.base.config.code_version")
     changed = made.run("dvc", "status")
     assert "clips@sample_calm" in changed
     assert "neutral:" not in changed
-    (made.root / "pipeline/items.py").write_text(before)
-    made.run("python", "-m", "pipeline.versions")
+    (made.root / "pipeline/runtime/item_store.py").write_text(before)
+    made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
 
 
@@ -273,9 +265,9 @@ def test_a_retraining_is_held_against_the_champion_and_going_back_brings_its_byt
 
 
 def test_timing_names_every_stage(made: Project) -> None:
-    names = timing.instances(read(made.root / "dvc.yaml"), made.params())
+    names = stage_seconds.instances(read(made.root / "dvc.yaml"), made.params())
     assert set(names) == set(made.lock())
-    assert {name.partition("@")[0] for name in names} == set(timing.SECONDS)
+    assert {name.partition("@")[0] for name in names} == set(stage_seconds.SECONDS)
 
 
 def test_a_folder_of_good_and_bad_videos_gives_the_good_one_and_reasons_for_the_rest(
@@ -374,7 +366,7 @@ def _without_sound(video: Path, to: Path) -> None:
 
 
 def _without_face(to: Path) -> None:
-    from pipeline.media import encode_video
+    from stages.base.io.media import encode_video
 
     ramp = np.linspace(0, 255, 256, dtype=np.uint8)
     wall = np.stack([np.broadcast_to(ramp, (256, 256))] * 3, axis=-1)

@@ -1,0 +1,1 @@
+"""Run the stages that are stale: graph, scheduler, stage process, console, locks."""

@@ -1,0 +1,1 @@
+"""Sweeps over params and ablations, as DVC experiments."""

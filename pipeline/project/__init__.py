@@ -1,0 +1,1 @@
+"""Change and check a project: people, neutral image, presets, doctor, verify."""

@@ -1,0 +1,95 @@
+"""Compare and publish dvc.lock: which stages give the same bytes on another machine.
+
+idiolect verify --against docs/sample.lock        # stage by stage, out by out
+idiolect verify --write-lock docs/sample.lock     # a release's hashes, with this CPU's flags
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.params import read
+
+LOCK = Path("dvc.lock")
+_CPU = "# CPU: "
+
+
+def compare(other: Path, lock: Path = LOCK) -> int:
+    """Print how the outs of two locks agree; return 1 if any that both have differs.
+
+    Raises:
+        MissingInput: a lock is not there.
+        BadFormat: a file is no dvc.lock.
+    """
+    from pipeline.project.doctor import cpu
+
+    here, there = _stages(lock), _stages(other)
+    rows: list[tuple[str, str, str]] = []
+    for stage in dict.fromkeys([*here, *there]):
+        ours, theirs = (_outs(stages.get(stage, {})) for stages in (here, there))
+        same_inputs = _inputs(here.get(stage, {})) == _inputs(there.get(stage, {}))
+        rows += [
+            (stage, path, _verdict(ours.get(path), theirs.get(path), same_inputs))
+            for path in dict.fromkeys([*ours, *theirs])
+        ]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
+    for stage, path, verdict in rows:
+        print(f"{stage:<{widths[0]}}  {path:<{widths[1]}}  {verdict}")
+    print(f"CPU here:  {cpu()}")
+    print(f"CPU there: {_cpu_of(other)}")
+    both = {stage for stage, _, verdict in rows if not verdict.startswith("only")}
+    differ = {stage for stage, _, verdict in rows if verdict.startswith("differs")}
+    print(f"{len(both - differ)} of {len(both)} stages reproduce to the byte")
+    return 1 if differ else 0
+
+
+def write(path: Path, lock: Path = LOCK) -> None:
+    """Write a lock with this CPU's flags and torch's version at its head."""
+    from importlib.metadata import version
+
+    from pipeline.project.doctor import cpu
+
+    _stages(lock)
+    head = (
+        f"# Hashes of a run; `idiolect verify --against {path}` compares yours with them.\n"
+        f"{_CPU}{cpu()}; torch {version('torch')}\n"
+    )
+    with atomic_file(path) as part:
+        part.write_text(head + lock.read_text())
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    """Read the stages of a lock."""
+    if not path.is_file():
+        raise MissingInput(path, "not here", "run `dvc repro`" if path == LOCK else "name another")
+    try:
+        stages: dict[str, Any] = read(path)["stages"]
+        for entry in stages.values():
+            _outs(entry)
+            _inputs(entry)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadFormat(path, "expected a dvc.lock, found no stages with outs") from None
+    return stages
+
+
+def _outs(entry: dict[str, Any]) -> dict[str, str]:
+    return {str(out["path"]): str(out["md5"]) for out in entry.get("outs", [])}
+
+
+def _inputs(entry: dict[str, Any]) -> tuple[dict[str, str], Any]:
+    deps = {str(dep["path"]): str(dep["md5"]) for dep in entry.get("deps", [])}
+    return deps, entry.get("params")
+
+
+def _verdict(ours: str | None, theirs: str | None, same_inputs: bool) -> str:
+    if ours is None or theirs is None:
+        return "only here" if theirs is None else "only there"
+    if ours == theirs:
+        return "same"
+    return "differs, from the same inputs" if same_inputs else "differs, as do its inputs"
+
+
+def _cpu_of(lock: Path) -> str:
+    lines = lock.read_text().splitlines()
+    return next((ln.removeprefix(_CPU) for ln in lines if ln.startswith(_CPU)), "not told")

@@ -1,0 +1,1 @@
+"""What a project shows of itself: the page of formats."""

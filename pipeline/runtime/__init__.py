@@ -1,0 +1,1 @@
+"""What stages may use of `pipeline`: errors, progress, processes, files; no byte of a result."""

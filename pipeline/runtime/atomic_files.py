@@ -1,0 +1,46 @@
+"""Whole files or none: write beside, flush to disk, rename."""
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.runtime.user_errors import UserError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; rename it to `path` when the block succeeds.
+
+    Raises:
+        UserError: `path` is there and is no file (a folder, or a device such as /dev/null).
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(path, "expected a file to write, found a folder or device", "name another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    short = zlib.crc32(path.name.encode(errors="surrogateescape"))  # a name may be 255 bytes long
+    part = path.with_name(f".{short:08x}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; it takes the place of `path` on success."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        shutil.rmtree(path, ignore_errors=True)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Params, subjects, code versions, paths."""

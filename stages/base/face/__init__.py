@@ -1,0 +1,1 @@
+"""Geometry of faces: landmarks, projection, head pose, warping."""

@@ -1,0 +1,46 @@
+"""The 68 landmarks in dlib's order: groups, rigid points, mirrored points."""
+
+from dataclasses import dataclass
+
+NASION, CHIN = 27, 8
+# Landmarks that neither lips, jaw, lids nor brows move: the head's pose is fitted to these.
+RIGID = (0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45)
+
+
+# Which landmark takes the place of each when the image is mirrored.
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Consecutive landmarks that belong together; a closed line returns to its first."""
+
+    points: tuple[int, ...]
+    closed: bool
+
+
+# The semantic groups of the 68 landmarks (dlib's order), each as lines to draw.
+GROUPS: dict[str, tuple[Line, ...]] = {
+    "contour": (Line(tuple(range(17)), closed=False),),
+    "brows": (
+        Line(tuple(range(17, 22)), closed=False),
+        Line(tuple(range(22, 27)), closed=False),
+    ),
+    "nose": (
+        Line(tuple(range(27, 31)), closed=False),
+        Line(tuple(range(31, 36)), closed=False),
+    ),
+    "eyes": (
+        Line(tuple(range(36, 42)), closed=True),
+        Line(tuple(range(42, 48)), closed=True),
+    ),
+    "outer_lips": (Line(tuple(range(48, 60)), closed=True),),
+    "inner_lips": (Line(tuple(range(60, 68)), closed=True),),
+}

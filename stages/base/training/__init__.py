@@ -1,0 +1,1 @@
+"""Training loop, model files, pre-trained weights, perceptual networks."""

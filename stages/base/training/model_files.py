@@ -1,0 +1,47 @@
+"""A trained model's file: tensors and configuration, as safetensors."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+
+Weights = dict[str, dict[str, Tensor]]
+
+
+def save_model(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+    """Write a model whole: contiguous tensors on the CPU and its configuration as JSON."""
+    flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with atomic_file(path) as part:
+        save_file(flat, part, metadata={"config": json.dumps(config, sort_keys=True)})
+
+
+def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a model's tensors and configuration; raise MissingInput or BadFormat."""
+    if not path.is_file():
+        raise MissingInput(path, "no trained model here", "run `dvc repro`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+            return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
+    except (SafetensorError, KeyError) as error:
+        raise BadFormat(path, f"is no model of ours: {error}") from None
+
+
+def prefixed(weights: Weights) -> dict[str, Tensor]:
+    """Flatten module name → state dict to one mapping, `NAME.PARAMETER`."""
+    return {
+        f"{name}.{key}": tensor for name, part in weights.items() for key, tensor in part.items()
+    }
+
+
+def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the state dict of one module from a flattened mapping."""
+    start = name + "."
+    return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}

@@ -1,0 +1,203 @@
+"""Frozen image networks that compare pictures as people see them: MobileNetV2, VGG-16, VGG-19.
+
+They give feature maps at several scales, for perceptual losses, matching and Fréchet distance.
+None is LPIPS and none may be called so. Input is RGB in [0, 1]; each network holds its own
+mean and scale. Only torch is needed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from stages.base.training import pretrained
+from stages.base.training.pretrained import BadWeights
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Expansion, channels out, blocks, stride of the first (Sandler et al. 2018, table 2).
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+# Channels out of each convolution, 0 for a pooling (Simonyan and Zisserman 2015, D and E).
+_VGG16 = (64, 64, 0, 128, 128, 0, *3 * (256,), 0, *3 * (512,), 0, *3 * (512,))
+_VGG19 = (64, 64, 0, 128, 128, 0, *4 * (256,), 0, *4 * (512,), 0, *4 * (512,))
+
+
+class Features(nn.Module):
+    """A chain of layers that hands out its maps at named places.
+
+    Args:
+        layers: the chain, under torchvision's key `features`.
+        taps: indices of the layers whose output is returned; layers after the last are dropped.
+        mean: subtracted from the input, per channel.
+        std: divides the input after that, per channel.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        taps: Sequence[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        if any(not 0 <= tap < len(layers) for tap in taps):
+            raise IndexError(f"expected layers 0 to {len(layers) - 1}")
+        self.taps = tuple(sorted(taps))
+        self.features = nn.Sequential(*layers[: self.taps[-1] + 1])
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """Compute the tapped maps of images (B, 3, H, W) in [0, 1], finest first."""
+        x = (rgb - self.mean) / self.std
+        maps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.taps:
+                maps.append(x)
+        return maps
+
+
+class MobileNetV2Features(Features):
+    """MobileNetV2; default taps at 1/2, 1/4, 1/8, 1/16, 1/32: 16, 24, 32, 96, 1280 channels."""
+
+    def __init__(self, taps: Sequence[int] = (1, 3, 6, 13, 18)) -> None:
+        blocks: list[nn.Module] = [_convolution(3, 32, 3, 2)]
+        channels = 32
+        for expansion, out, count, stride in _STAGES:
+            for index in range(count):
+                blocks.append(_Residual(channels, out, stride if index == 0 else 1, expansion))
+                channels = out
+        super().__init__([*blocks, _convolution(channels, 1280, 1)], taps, _MEAN, _STD)
+
+
+class VGG16Features(Features):
+    """VGG-16; default taps are the first activation of each scale: 64, 128, 256, 512, 512.
+
+    The weights expect BGR of 0 to 255 minus a mean: the first layer's input channels are turned
+    and scaled when they are loaded, so that the input is RGB in [0, 1] here too.
+    """
+
+    def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
+        mean = [value / 255 for value in (123.68, 116.779, 103.939)]
+        super().__init__(_plain(_VGG16), taps, mean, (1.0, 1.0, 1.0))
+
+
+class VGG19Features(Features):
+    """VGG-19 as torchvision keeps it; default taps are the first activation of each scale."""
+
+    def __init__(self, taps: Sequence[int] = (1, 6, 11, 20, 29)) -> None:
+        super().__init__(_plain(_VGG19), taps, _MEAN, _STD)
+
+
+def _plain(widths: Sequence[int]) -> list[nn.Module]:
+    """Chain convolutions of 3 × 3 with activations, and poolings where a width is 0."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for out in widths:
+        if out:
+            # Not in place: a tap may be an activation that the next layer would overwrite.
+            layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+            channels = out
+        else:
+            layers.append(nn.MaxPool2d(2))
+    return layers
+
+
+class _Residual(nn.Module):
+    """Inverted residual: expand, filter each channel, project without an activation."""
+
+    def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        expand = [_convolution(channels, hidden, 1)] if expansion > 1 else []
+        self.conv = nn.Sequential(
+            *expand,
+            _convolution(hidden, hidden, 3, stride, groups=hidden),
+            nn.Conv2d(hidden, out, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.residual = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return x + y if self.residual else y
+
+
+def _convolution(
+    channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
+    """Load a frozen network, in evaluation mode, memory channels last.
+
+    Args:
+        name: mobilenet_v2 or vgg16_hed of the weights table, or vgg19:SHA256, whose file the user
+            brings: safetensors under torchvision's names, trained as torchvision's (RGB, ImageNet
+            mean and scale), kept in the folder of the weights as SHA256.safetensors.
+        taps: other layers to tap than the network's default ones; a network cut at an early
+            tap costs less. None or empty for the default.
+
+    Returns:
+        A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
+
+    Raises:
+        BadWeights: no such network or layer, or its weights are not there or do not fit it.
+    """
+    networks: Mapping[str, Callable[..., Features]] = {
+        "mobilenet_v2": MobileNetV2Features,
+        "vgg16_hed": VGG16Features,
+        "vgg19": VGG19Features,
+    }
+    kind, _, sha256 = name.partition(":")
+    if kind not in networks:
+        raise BadWeights(name, f"no perceptual network; there are {', '.join(networks)}")
+    try:
+        network = networks[kind](taps) if taps else networks[kind]()
+    except IndexError as error:
+        raise BadWeights(f"{kind}, taps {list(taps or ())}", str(error)) from None
+    tensors = pretrained.load_brought(kind, sha256) if kind == "vgg19" else pretrained.load(name)
+    if kind == "vgg16_hed":
+        tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
+    wanted = network.state_dict()
+    unfit = [
+        key
+        for key, value in wanted.items()
+        if getattr(tensors.get(key), "shape", None) != value.shape
+    ]
+    if unfit:
+        raise BadWeights(name, f"{unfit[0]} is not there, or has another shape than {kind}'s")
+    network.load_state_dict({key: tensors[key] for key in wanted})
+    network.eval().requires_grad_(requires_grad=False)
+    _fold(network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold each normalisation into the convolution before it: same function, a third faster."""
+    for child in module.children():
+        _fold(child)
+    if isinstance(module, nn.Sequential):
+        for index in range(len(module) - 1):
+            first, second = module[index], module[index + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[index] = fuse_conv_bn_eval(first, second)
+                module[index + 1] = nn.Identity()

@@ -1,0 +1,47 @@
+"""Tables of `landmarks`, column by column; pipeline/report/columns.yaml describes them."""
+
+from stages.base.io.formats import CLIP, FRAME, Column, Format
+
+LANDMARKS = Format(
+    "landmarks",
+    (
+        FRAME,
+        Column("valid", "bool"),
+        Column("score", "float32"),
+        Column("points", "float32", (68, 2)),
+        Column("oval", "float32", (36, 2)),
+        Column("irises", "float32", (2, 2)),
+        Column("shoulders", "float32", (18, 2)),
+        Column("shoulders_valid", "bool"),
+        Column("box", "float32", (4,)),
+        Column("rotation", "float32", (3, 3)),
+        Column("translation", "float32", (3,)),
+        Column("head", "float32", (68, 3)),
+        Column("reprojection", "float32"),
+        Column("sharpness", "float32"),
+        Column("opening_eyes", "float32", (2,)),
+    ),
+)
+
+NEUTRAL = Format(
+    "neutral",
+    (
+        Column("size", "int32"),
+        Column("focal", "float32"),
+        Column("points", "float32", (68, 2)),
+        Column("head", "float32", (68, 3)),
+        Column("rotation", "float32", (3, 3)),
+        Column("translation", "float32", (3,)),
+    ),
+)
+
+CAMERAS = Format(
+    "cameras",
+    (
+        CLIP,
+        Column("focal", "float32"),
+        Column("size", "int32"),
+        Column("valid", "int32"),
+        Column("frames", "int32"),
+    ),
+)

@@ -1,0 +1,56 @@
+"""Landmarks of the neutral image: `python -m stages neutral_landmarks`.
+
+Reads data/neutral.png; writes data/neutral.parquet (format NEUTRAL), for the style mapping, whose
+training lends others' motion to the neutral face.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.params import section
+from stages.base.face import face_measures
+from stages.base.io import tables
+from stages.base.io.image_io import load
+from stages.landmarks import backend, pose
+from stages.landmarks.columns import NEUTRAL
+from stages.landmarks.params import LandmarksParams
+
+IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
+
+
+def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None:
+    """Find the face of the neutral image and write its landmarks and pose.
+
+    Raises:
+        MissingInput: there is no neutral image.
+        BadFormat: it is not square, or shows no face.
+    """
+    if not image.is_file():
+        raise MissingInput(image, "no neutral image here", "run `dvc repro neutral`")
+    picture = load(image, todo="run `dvc repro neutral`")
+    if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
+        raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
+    finder = backend.opened(params.backend)
+    face = finder(picture)
+    finder.close()
+    if face is None:
+        raise BadFormat(image, "no face is found in it", "set another: `idiolect neutral IMAGE`")
+    size = len(picture)
+    depth = np.full(68, np.nan) if face.depth is None else face.depth
+    found = pose.fit(face.points[None], depth[None], size, params.distance, np.ones(1, bool), 0)
+    columns = {
+        "size": [size],
+        "focal": [found.focal],
+        "points": found.points,
+        "head": face_measures.keep_lips_apart(found.head),
+        "rotation": found.rotation,
+        "translation": found.translation,
+    }
+    tables.write(out, NEUTRAL, columns)
+
+
+def main() -> None:
+    """Find the neutral face as params.yaml says."""
+    run(section("landmarks", LandmarksParams))

@@ -1,0 +1,1 @@
+"""The neutral image I_s of the style mapping."""

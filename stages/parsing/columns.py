@@ -1,0 +1,29 @@
+"""Tables of `parsing`, column by column; pipeline/report/columns.yaml describes them."""
+
+from stages.base.io.formats import FRAME, Column, Format
+
+REGIONS = ("mouth", "eyes", "skin", "other")
+
+# Label maps hold these codes. What is nobody's region is "other".
+LABELS = (
+    "background",
+    "skin",
+    "nose",
+    "brows",
+    "eyes",
+    "mouth",
+    "ears",
+    "neck",
+    "hair",
+    "body",
+    "glasses",
+)
+
+PARSING = Format(
+    "parsing",
+    (
+        FRAME,
+        Column("labels", "binary"),
+        Column("areas", "float32", (4,)),
+    ),
+)

@@ -1,0 +1,16 @@
+"""Tables of `render`, column by column; pipeline/report/columns.yaml describes them."""
+
+from stages.base.io.formats import FRAME, Column, Format
+
+MOTION = Format(
+    "motion",
+    (
+        FRAME,
+        Column("head", "float32", (68, 3)),
+        Column("rotation", "float32", (3, 3)),
+        Column("translation", "float32", (3,)),
+        Column("points", "float32", (68, 2)),
+        Column("irises", "float32", (2, 2)),
+        Column("shoulders", "float32", (18, 2)),
+    ),
+)

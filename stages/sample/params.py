@@ -1,0 +1,23 @@
+"""Params of this stage: the section `sample` of params.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stages.base.config.params import Section
+
+
+class SampleSubject(Section):
+    """Whose face and voice, and how it moves."""
+
+    identity: Literal["a", "b"]
+    style: Literal["calm", "lively"]
+
+
+class SampleParams(Section):
+    """Section `sample`: pixels, frames a second, seconds, and the subjects to make."""
+
+    size: int = Field(ge=64, le=2048)
+    fps: int = Field(ge=5, le=120)
+    seconds: float = Field(ge=2)
+    subjects: dict[str, SampleSubject]

@@ -1,0 +1,81 @@
+"""The graph is DVC's, and what is said of it."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.execution import stage_graph
+from pipeline.execution.stage_graph import Dag, Node, UnknownStage
+from tests.conftest import REPO
+from tests.pipeline.execution.conftest import Small, make
+
+DIAMOND = Dag(
+    {
+        "a": Node("a"),
+        "x@1": Node("x@1", frozenset({"a"})),
+        "x@2": Node("x@2", frozenset({"a"})),
+        "end": Node("end", frozenset({"x@1", "x@2"})),
+        "other": Node("other"),
+    },
+    {"x@1": ["code"]},
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Give this repository's stages, none of which has run."""
+    root = tmp_path_factory.mktemp("house") / "project"
+    files = ("params.yaml", "versions.yaml", ".gitignore")
+    project = make(root, (REPO / "dvc.yaml").read_text())
+    for name in files:
+        shutil.copy(REPO / name, root / name)
+    shutil.copytree(REPO / "data", root / "data", ignore=_made)
+    return project
+
+
+def _made(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if Path(folder, name).is_dir() and name != "portrait"}
+
+
+def test_the_graph_is_that_of_dvc_dag(house: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.root)
+    found = stage_graph.load()
+    told = house.dvc("dag", "--dot")
+    edges = {(b, a) for a, b in re.findall(r'"([^"]+)" -> "([^"]+)"', told)}
+    assert len(edges) > 50
+    assert {(name, need) for name, node in found.nodes.items() for need in node.needs} == edges
+    assert set(found.stale(found.resolve([]))) == set(found.nodes)
+    trains = {name.partition("@")[0] for name, node in found.nodes.items() if node.trains}
+    assert {"train_audio", "train_generator", "evaluate"} <= trains
+    assert trains.isdisjoint({"clips", "landmarks", "isp", "match", "render"})
+
+
+def test_each_stage_stands_after_what_it_needs(
+    house: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.root)
+    nodes = stage_graph.load().nodes
+    seen: set[str] = set()
+    for name, node in nodes.items():
+        assert node.needs <= seen
+        seen.add(name)
+
+
+def test_stale_is_what_changed_and_what_follows() -> None:
+    assert DIAMOND.stale(DIAMOND.resolve([])) == ["x@1", "end"]
+    assert DIAMOND.stale(DIAMOND.resolve(["x@2"])) == []
+
+
+def test_a_target_brings_what_it_needs_and_a_group_all_of_its_stages() -> None:
+    assert DIAMOND.resolve(["x@2"]) == ["a", "x@2"]
+    assert DIAMOND.resolve(["x"]) == ["a", "x@1", "x@2"]
+    assert DIAMOND.resolve(["other", "end"]) == ["a", "x@1", "x@2", "end", "other"]
+
+
+def test_a_stage_that_is_not_there_names_near_ones() -> None:
+    with pytest.raises(UnknownStage, match=r"othr: no such stage; did you mean other\?"):
+        DIAMOND.resolve(["othr"])
+    with pytest.raises(UnknownStage, match="there are: a, end, other, x"):
+        DIAMOND.resolve(["zzzzzz"])

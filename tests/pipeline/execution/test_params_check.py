@@ -1,0 +1,113 @@
+"""params.yaml is judged whole, before anything runs."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from pipeline.execution import reproduce
+from pipeline.execution.params_check import SECTIONS, check_params
+from pipeline.project import doctor
+from pipeline.runtime.user_errors import BadParams, UserError
+from stages.base.config.params import read
+from stages.base.training.pretrained import BadWeights
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Write a copy of the project's params.yaml with one text put in place of another."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(old="", new=""):
+        text = (ROOT / "params.yaml").read_text()
+        assert old in text
+        Path("params.yaml").write_text(text.replace(old, new, 1))
+
+    return write
+
+
+def test_the_params_of_the_repo_and_of_its_presets_pass(written):
+    written()
+    check_params()
+    assert set(SECTIONS) | {"lambda_sp"} == set(read())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("style_generator:\n  steps: 200", "style_generator:\n  steps: 0", "style_generator.steps"),
+        ("lambda_sp: 1.0", "lambda_sp: -1.0", "lambda_sp"),
+        ("region_weights:", "region_weigths: {}\nregion_weights:", "region_weigths"),
+        ("  seconds: 40\n", "  seconds: 0\n", "sample.seconds"),
+        ("  channels: [32, 64", "  channels: [0, 64", "generator.channels"),
+        ("    sample_calm: {role: seen}", "    Anna B: {role: seen}", "Anna B"),
+        ("training: {seed: 1", "training: {seed: -1", "training.seed"),
+    ],
+)
+def test_a_bad_section_is_named(written, old, new, named):
+    written(old, new)
+    with pytest.raises(BadParams) as caught:
+        check_params()
+    assert named in str(caught.value)
+
+
+def test_a_network_that_nobody_brought_is_named_before_its_training(written):
+    absent = "vgg19:" + 64 * "0"
+    written("  perceptual: mobilenet_v2\n", f"  perceptual: {absent}\n")
+    with pytest.raises(BadWeights) as caught:
+        check_params()
+    assert 64 * "0" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_network_that_is_gone_since_the_last_run_is_named_at_once(written, monkeypatch):
+    kept = Path("cache/idiolect/weights")
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent.parent.resolve()))
+    layer = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
+    content = save(layer)
+    brought = kept / f"{hashlib.sha256(content).hexdigest()}.safetensors"
+    brought.write_bytes(content)
+    written(
+        "  perceptual: mobilenet_v2\n  taps: [1, 3, 6]",
+        f"  perceptual: vgg19:{brought.stem}\n  taps: [1]",
+    )
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("13], images: 2", "13], images: 0"))
+    reproduce._check()
+    brought.unlink()
+    with pytest.raises(UserError, match=rf"^params\.yaml: .*{brought.name}: not here"):
+        reproduce._check()
+
+
+def test_a_section_at_odds_with_itself_is_told_in_its_own_words(written):
+    written("seen: [sample_calm, sample_lively]", "seen: [sample_calm]")
+    with pytest.raises(BadParams) as caught:
+        check_params()
+    assert str(caught.value) == (
+        "subjects: subjects.seen must list exactly ['sample_calm', 'sample_lively']"
+    )
+
+
+@pytest.mark.slow
+def test_the_doctor_says_what_is_wrong_with_params_in_one_line(written, capsys):
+    written("lambda_sp: 1.0", "lambda_sp: -1.0")
+    assert doctor.report() == 1
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told == "error    params.yaml: lambda_sp: expected a number ≥ 0, found -1.0"
+
+
+def test_presets_are_checked_by_their_use(tmp_path, monkeypatch):
+    from pipeline.project.project_edits import apply_preset
+
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "paper", "laptop"):
+        apply_preset(name)
+        check_params()

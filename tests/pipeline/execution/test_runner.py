@@ -1,0 +1,273 @@
+"""What the engine runs, in which order and with what, on DVC's own verdict."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from threading import Thread
+
+import pytest
+
+from pipeline.execution import stage_graph
+from pipeline.execution.scheduler import Runner, State
+from tests.pipeline.execution.conftest import Small, until
+
+Make = Callable[..., Small]
+
+# Two chains that meet: a1 → a2 ─┐
+#                      b1 → b2 ─┴ end
+CHAINS = """
+stages:
+  a1: {cmd: python work.py a1, params: [a], outs: [a1]}
+  a2: {cmd: python work.py a2 a1, deps: [a1], outs: [a2]}
+  b1: {cmd: python work.py b1, params: [b], outs: [b1]}
+  b2: {cmd: python work.py b2 b1, deps: [b1], outs: [b2]}
+  end: {cmd: python work.py end a2 b2, deps: [a2, b2], outs: [end]}
+"""
+WORK = """
+import pathlib, sys
+params = pathlib.Path("params.yaml").read_text().split("\\n")
+name, *needs = sys.argv[1:]
+text = "".join(pathlib.Path(need).read_text() for need in needs)
+own = [line.partition("#")[0].strip() for line in params if line.startswith(name[0] + ":")]
+print(f"{name} says words")
+pathlib.Path(name).write_text(f"{name} {own}\\n{text}"[:60])
+"""
+PARAMS = "a: 1\nb: 1\n"
+
+
+@pytest.fixture
+def chains(small: Make) -> Small:
+    return small(CHAINS, work_py=WORK, params_yaml=PARAMS)
+
+
+def states(output: str) -> dict[str, str]:
+    return dict(re.findall(r"^\[\d+/\d+\] (\S+): (\w+)(?:, [\d.]+ s|: .*)?$", output, re.MULTILINE))
+
+
+@pytest.mark.slow
+def test_side_by_side_gives_the_lock_of_dvc_repro(chains: Small) -> None:
+    output = chains.run()
+    assert states(output) == dict.fromkeys(["a1", "a2", "b1", "b2", "end"], "ran")
+    assert "a1 | a1 says words" in output
+    assert "5 ran" in output
+    assert "b2 says words" in (chains.root / ".idiolect/logs/b2.log").read_text()
+    lock = chains.lock()
+    for name in ("a1", "a2", "b1", "b2", "end", "dvc.lock"):
+        (chains.root / name).unlink()
+    chains.dvc("repro", "--force", "--no-run-cache")
+    assert chains.lock() == lock
+
+
+@pytest.mark.slow
+def test_a_run_with_nothing_to_do_starts_no_process(chains: Small) -> None:
+    chains.run()
+    before = (chains.root / "dvc.lock").stat()
+    logs = {path: path.stat().st_mtime_ns for path in (chains.root / ".idiolect/logs").iterdir()}
+    assert chains.run() == "nothing to do: no stage has changed\n"
+    after = (chains.root / "dvc.lock").stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert logs == {p: p.stat().st_mtime_ns for p in (chains.root / ".idiolect/logs").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_change_runs_what_follows_and_going_back_restores_it(chains: Small) -> None:
+    chains.run()
+    lock = chains.lock()
+    (chains.root / "params.yaml").write_text("a: 2\nb: 1\n")
+    assert states(chains.run()) == dict.fromkeys(["a1", "a2", "end"], "ran")
+    assert chains.lock() != lock
+    (chains.root / "params.yaml").write_text(PARAMS)
+    assert states(chains.run()) == dict.fromkeys(["a1", "a2", "end"], "restored")
+    assert chains.lock() == lock
+
+
+@pytest.mark.slow
+def test_what_follows_from_the_same_bytes_is_left_unchanged(chains: Small) -> None:
+    chains.run()
+    work = chains.root / "work.py"
+    work.write_text(work.read_text().replace("own = [", "own = ['same' for line in "))
+    text = (chains.root / "work.py").read_text()
+    assert "own = ['same'" in text
+    (chains.root / "work.py").write_text(WORK)
+    (chains.root / "dvc.yaml").write_text(CHAINS.replace("work.py b1,", "work.py  b1,"))
+    found = states(chains.run())
+    assert found["b1"] == "ran"
+    assert found["b2"] == found["end"] == "unchanged"
+
+
+@pytest.mark.slow
+def test_targets_run_with_what_they_need_and_a_wrong_one_names_near_ones(chains: Small) -> None:
+    assert list(states(chains.run("b2", jobs=1))) == ["b1", "b2"]
+    output = chains.run("ends", code=1)
+    assert output == "error: ends: no such stage; did you mean end?\n"
+
+
+@pytest.mark.slow
+def test_a_failure_blocks_what_needs_it_and_the_rest_is_done(chains: Small) -> None:
+    (chains.root / "dvc.yaml").write_text(
+        CHAINS.replace("python work.py a1,", "echo reasons && false,")
+    )
+    output = chains.run(code=1)
+    assert states(output) == {
+        "a1": "failed",
+        "a2": "blocked",
+        "b1": "ran",
+        "b2": "ran",
+        "end": "blocked",
+    }
+    assert "blocked: a2 needs a1" in output
+    assert "    reasons\n" in output
+    assert "2 ran, 1 failed, 2 blocked" in output
+    assert "reasons" in (chains.root / ".idiolect/logs/a1.log").read_text()
+    (chains.root / "dvc.yaml").write_text(CHAINS)
+    assert states(chains.run()) == dict.fromkeys(["a1", "a2", "end"], "ran")
+
+
+@pytest.mark.slow
+def test_a_changed_folder_of_a_dvc_file_is_recorded_and_reruns_its_readers(small: Make) -> None:
+    project = small(
+        "stages: {count: {cmd: ls raw | wc -l > count, deps: [raw], outs: [count]}}",
+        raw__one="1",
+    )
+    project.dvc("add", "raw")
+    project.run()
+    before = (project.root / "raw.dvc").read_text()
+    (project.root / "raw/two").write_text("2")
+    assert states(project.run()) == {"raw.dvc": "ran", "count": "ran"}
+    assert (project.root / "raw.dvc").read_text() != before
+    assert project.dvc("status") == "Data and pipelines are up to date.\n"
+    assert (project.root / "count").read_text().strip() == "2"
+
+
+THREADS = """
+stages:
+  l1: {cmd: python show.py l1, outs: [l1]}
+  l2: {cmd: python show.py l2, outs: [l2]}
+  l3: {cmd: python show.py l3, outs: [l3]}
+  t1: {cmd: python show.py t1, params: [training], outs: [t1]}
+  t2: {cmd: python show.py t2, params: [training], outs: [t2]}
+"""
+SHOW = """
+import os, pathlib, sys, time
+begin = time.time()
+time.sleep(0.6)
+cores = os.environ["IDIOLECT_CORES"]
+pathlib.Path(sys.argv[1]).touch()
+with open("times", "a") as file:
+    print(sys.argv[1], begin, time.time(), cores, file=file)
+"""
+
+
+@pytest.mark.slow
+def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
+    params = "training: {seed: 1, precision: fp32, threads: 3}\n"
+    project = small(THREADS, show_py=SHOW, params_yaml=params)
+    total = 4
+    project.run(jobs=3, IDIOLECT_CORES=str(total))
+    there = len(os.sched_getaffinity(0))
+    total = min(total, there)
+    rows = [line.split() for line in (project.root / "times").read_text().splitlines()]
+    spans = {name: (float(begin), float(end), int(cores)) for name, begin, end, cores in rows}
+    assert len(spans) == 5
+    assert spans["t1"][2] == spans["t2"][2] == min(3, total)
+    for begin, _, _ in spans.values():
+        beside = [cores for b, e, cores in spans.values() if b <= begin < e]
+        assert sum(beside) <= total
+        assert len(beside) <= 3
+    first, second = sorted([spans["t1"], spans["t2"]])
+    assert first[1] <= second[0]  # one training at a time: together they need six
+
+
+@pytest.mark.slow
+def test_a_second_run_is_told_who_runs(small: Make) -> None:
+    project = small(
+        "stages: {long: {cmd: touch begun && sleep 30, outs: [begun]}}",
+    )
+    first = project.start()
+    try:
+        until(lambda: (project.root / "begun").exists())
+        told = project.run(code=1)
+        assert told.startswith("error: this project: is run by `")
+        assert f"process {first.pid}" in told
+    finally:
+        first.terminate()
+        first.communicate()
+    assert first.returncode == 143
+
+
+@pytest.mark.slow
+def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
+    chains.run()
+    whole = (chains.root / "dvc.lock").read_bytes()
+    for torn in (b"", whole[: len(whole) // 2], b"\x00" * 40, b"- a\n"):
+        (chains.root / "dvc.lock").write_bytes(torn)
+        output = chains.run()
+        assert "dvc.lock was torn" in output
+        assert "nothing to do" in output
+        assert (chains.root / "dvc.lock").read_bytes() == whole
+    (chains.root / "dvc.lock").write_bytes(b"<<<<<<< HEAD\n" + whole)
+    assert "git conflict" in chains.run(code=1)
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_was_writing_counts_for_nothing_and_goes(small: Make) -> None:
+    project = small(
+        "stages: {count: {cmd: ls -A data/raw | wc -l > count, deps: [data/raw], outs: [count]}}",
+        data__raw__one="1",
+    )
+    project.run()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    half = project.root / f"data/raw/.anna.{gone.pid}.part"
+    half.mkdir()
+    (half / "frames.parquet").touch()
+    (project.root / f"data/raw/.0a0a0a0a.{gone.pid}.part.mp4").touch()
+    own = project.root / f"data/raw/.anna.{os.getpid()}.part"
+    own.mkdir()
+    assert "nothing to do" in project.run()
+    (project.root / "data/raw/two").touch()
+    project.run()
+    assert sorted(path.name for path in (project.root / "data/raw").iterdir()) == [
+        own.name,
+        "one",
+        "two",
+    ]
+
+
+def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
+    (chains.root / "dvc.yaml").write_text("stages: [\n")
+    output = chains.run(code=1)
+    assert output.startswith("error: dvc: ")
+    assert output.count("\n") == 1
+    assert "dvc.yaml" in output
+
+
+@pytest.mark.slow
+def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: Small) -> None:
+    table = chains.root / ".dvc/tmp/rwlock"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.write_text('{"write": {"/a')
+    assert "5 ran" in chains.run()
+    (chains.root / "params.yaml").write_text("a: 2\nb: 1\n")
+    stranger = {"pid": os.getppid(), "cmd": "dvc repro"}
+    table.write_text(json.dumps({"write": {str(chains.root / "a1"): stranger}, "read": {}}))
+    assert "3 ran" in chains.run()
+
+
+def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = small(
+        "stages: {long: {cmd: touch begun && sleep 60, outs: [begun]}, next: {cmd: 'true', deps: [begun]}}"
+    )
+    monkeypatch.chdir(project.root)
+    graph = stage_graph.load()
+    runner = Runner(graph, graph.resolve([]), 2)
+    thread = Thread(target=runner.run)
+    thread.start()
+    until(lambda: (project.root / "begun").exists())
+    runner.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert {work.state for work in runner.works.values()} == {State.STOPPED}
+    assert [process.pid for process in project.processes()] == [os.getpid()]

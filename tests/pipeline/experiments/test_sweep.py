@@ -1,0 +1,135 @@
+"""What a sweep runs: every combination of values of params that are there."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dvc.api import DVCFileSystem
+
+from pipeline.experiments import sweep
+from pipeline.runtime.user_errors import BadParams, UserError
+from tests.conftest import REPO
+
+
+@pytest.fixture(autouse=True)
+def params(workdir: Path) -> None:
+    shutil.copy(REPO / "params.yaml", workdir)
+
+
+def test_every_combination_is_a_variant_the_first_values_first() -> None:
+    found = sweep.combinations(["region_weights.mouth=5, 10", "lambda_sp=0,1"])
+    assert [dict(v.changes) for v in found] == [
+        {"region_weights.mouth": "5", "lambda_sp": "0"},
+        {"region_weights.mouth": "5", "lambda_sp": "1"},
+        {"region_weights.mouth": "10", "lambda_sp": "0"},
+        {"region_weights.mouth": "10", "lambda_sp": "1"},
+    ]
+    assert found[0].name == "region_weights.mouth=5 lambda_sp=0"
+
+
+@pytest.mark.parametrize("text", ["region_weights.lips=5", "lambda=1", "lambda_sp.x=1"])
+def test_a_param_that_is_not_there_is_named(text: str) -> None:
+    with pytest.raises(BadParams, match="no such param"):
+        sweep.combinations([text])
+
+
+@pytest.mark.parametrize("texts", [["lambda_sp=5,1,5.0"], ["lambda_sp=0", "lambda_sp=1"]])
+def test_a_value_or_a_key_that_is_there_twice_is_told(texts: list[str]) -> None:
+    with pytest.raises(BadParams, match="twice"):
+        sweep.combinations(texts)
+
+
+def test_a_param_without_values_is_told() -> None:
+    with pytest.raises(BadParams, match="expected values"):
+        sweep.combinations(["lambda_sp="])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("region_weights.mouth=-1,5", "region_weights.mouth: .* equal to 0, found -1"),
+        ("region_weights.mouth=5,lots", "region_weights.mouth: .* valid number, .* found 'lots'"),
+        ("generator.size=100", "generator: size must be a power of two"),
+        ("style_generator.alignment=meshes", "style_generator.alignment: .* found 'meshes'"),
+        ("lambda_sp=1,nan", "lambda_sp: expected a number"),
+        ("lambda_sp={1", "cannot be read"),
+        ("lambda_sp=${x}", "cannot be read: .* 'x' not found"),
+        ("style_mapping.perceptual=vgg20", "vgg20: no perceptual network"),
+    ],
+)
+def test_a_value_that_no_stage_would_take_is_told_before_anything_runs(
+    text: str, told: str
+) -> None:
+    before = Path("params.yaml").read_text()
+    with pytest.raises(BadParams, match=told) as caught:
+        sweep.run(sweep.combinations([text]))
+    assert "\n" not in str(caught.value)
+    assert Path("params.yaml").read_text() == before
+
+
+def test_regions_that_are_all_0_together_are_told() -> None:
+    texts = [f"region_weights.{region}=0,1" for region in ("mouth", "eyes", "skin", "other")]
+    with pytest.raises(BadParams, match="all region weights are 0"):
+        sweep.run(sweep.combinations(texts))
+
+
+def test_a_project_that_was_never_run_has_no_base() -> None:
+    with pytest.raises(UserError, match="dvc repro"):
+        sweep.run(sweep.combinations(["lambda_sp=0"]))
+
+
+def test_a_locked_index_of_git_is_told_before_anything_runs() -> None:
+    _run("git init -q")
+    Path("dvc.lock").touch()
+    Path(".git/index.lock").touch()
+    with pytest.raises(UserError, match=r"^\.git/index\.lock: is there: "):
+        sweep.run([])
+
+
+@pytest.mark.slow
+def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_know_yet(
+    workdir: Path,
+) -> None:
+    shutil.copy(REPO / ".gitignore", workdir)
+    stage = {"cmd": "cp data/raw/ann/clip.txt out.txt", "deps": ["data/raw/ann"]}
+    stage |= {"params": ["lambda_sp"], "outs": ["out.txt"]}
+    (workdir / "dvc.yaml").write_text(json.dumps({"stages": {"copy": stage}}))
+    (workdir / "data/raw/ann").mkdir(parents=True)
+    (workdir / "data/raw/ann/clip.txt").write_text("frames")
+    for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
+        _run(command)
+    _run("dvc add -q data/raw/ann")
+    revision = sweep._experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
+    with DVCFileSystem(".", rev=revision).open("out.txt") as file:
+        assert file.read() == b"frames"
+
+
+def _run(command: str) -> None:
+    name = ("-c", "user.name=a", "-c", "user.email=a@b")
+    words = [
+        word for part in command.split() for word in ((part, *name) if part == "git" else (part,))
+    ]
+    if words[0] == "dvc":
+        words = [sys.executable, "-m", *words]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_every_part_that_an_ablation_changes_is_a_param() -> None:
+    names = [variant.name for variant in sweep.ABLATION]
+    assert len(set(names)) == len(names)
+    for variant in sweep.ABLATION:
+        for key in variant.changes:
+            sweep.check_key(key)
+        sweep.check(variant)
+
+
+def test_a_generator_without_isps_is_judged_by_what_it_draws_without() -> None:
+    answers = np.array(["generator", "isps_zeroed", "source", "truth"], object)
+    found = sweep.judged({"answer": answers, "psnr": np.arange(4.0)}, "isps_zeroed")
+    assert found["answer"].tolist() == ["generator", "truth"]
+    assert found["psnr"].tolist() == [1.0, 3.0]

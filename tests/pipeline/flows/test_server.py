@@ -1,0 +1,56 @@
+"""The server of Prefect's: whose port is whose, and how soon it is missed."""
+
+import socket
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+pytest.importorskip("prefect", reason="needs the extra `flows`")
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from pipeline.flows import server
+from pipeline.runtime.user_errors import UserError
+
+
+def test_two_servers_that_start_at_once_have_a_port_each() -> None:
+    with server._port() as first, server._port() as second:
+        assert first != second
+
+
+class _BadGateway(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(502)
+
+
+@pytest.fixture
+def gateway() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _BadGateway) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{proxy.server_port}/api"
+        proxy.shutdown()
+
+
+def test_a_gateway_without_a_server_behind_is_asked_once(gateway: str) -> None:
+    with temporary_settings({PREFECT_API_URL: gateway}), server._asking() as ask:
+        start = time.monotonic()
+        assert "502" in str(ask())
+        assert time.monotonic() - start < 10  # Prefect would ask six times, for a minute
+
+
+@pytest.mark.slow
+def test_a_server_that_takes_the_question_and_never_answers_is_told_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts for it
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        start = time.monotonic()
+        with (
+            temporary_settings({PREFECT_API_URL: address}),
+            pytest.raises(
+                UserError, match=f"{address}: no server of Prefect's answers: timed out; "
+            ),
+        ):
+            server.named()
+        assert time.monotonic() - start < 15  # Prefect would wait for a minute

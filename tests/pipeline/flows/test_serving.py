@@ -1,0 +1,315 @@
+"""A real server on loopback, a schedule of a few seconds, and a run cancelled in mid-stage."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipeline.flows import server
+from tests.pipeline.execution.conftest import TRAINING
+from tests.pipeline.promotion import promoted
+
+pytest.importorskip("prefect", reason="needs the extra `flows`")
+
+SERVE = """
+import sys
+from datetime import timedelta
+from pipeline.flows.serving import serve
+from pipeline.runtime.user_errors import report_user_errors
+with report_user_errors():
+    serve("in", "ann", timedelta(seconds=float(sys.argv[1])), ours=False)
+"""
+STEPS = 6000
+WAIT_SECONDS = 240
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    """Have the project really train, in slow steps until there is a file `quick`."""
+    training = TRAINING.replace("steps = 60", f"steps = {STEPS}")
+    assert training != TRAINING
+    Path("training.py").write_text(training)
+    stages = Path("dvc.yaml").read_text().replace("python make.py train", "exec python training.py")
+    Path("dvc.yaml").write_text(stages.replace("models/generator.safetensors", "model"))
+    promoted.git("add", "training.py")
+    promoted.git("commit", "-qam", "really train")
+    promoted.edit(quality=1.0)
+    return project
+
+
+@dataclass
+class Served:
+    """`idiolect serve` of the project in a process, and what it has said."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    def until(self, look: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := look():
+                return found
+            time.sleep(0.2)
+        raise AssertionError(self.log.read_text()[-6000:])
+
+    def api(self) -> str:
+        found = self.until(
+            lambda: re.search(r"^server: (\S+);", self.log.read_text(), re.MULTILINE)
+        )
+        return str(found[1])
+
+    def end(self) -> None:
+        """Kill it and all that it has started."""
+        if self.process.poll() is None:
+            for one in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+                one.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def serve(project: Path) -> Iterator[Callable[..., Served]]:
+    """Give what serves the project, with a run every few seconds."""
+    served: list[Served] = []
+
+    def start(seconds: float = 5) -> Served:
+        log = project.parent / f"{project.name}_serve{len(served)}.log"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-c", SERVE, str(seconds)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        served.append(Served(process, log))
+        return served[-1]
+
+    yield start
+    for one in served:
+        one.end()
+
+
+def steps() -> list[int]:
+    """List the steps that the training has taken."""
+    return (
+        [int(step) for step in Path("steps").read_text().split()] if Path("steps").exists() else []
+    )
+
+
+def ask(api: str, path: str, **body: Any) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.loads(answer.read() or "null")
+
+
+def begin(served: Served) -> None:
+    """Start a run now, as a click in the UI does."""
+    api = served.api()
+
+    def begun() -> Any:
+        with suppress(OSError):  # a server that is just up and has much to do
+            (deployment,) = ask(api, "deployments/filter") or [None]
+            return deployment and ask(api, f"deployments/{deployment['id']}/create_flow_run")
+
+    served.until(begun)
+
+
+def runs(api: str, *states: str) -> Any:
+    only = {"state": {"name": {"any_": list(states)}}}
+    return ask(api, "flow_runs/filter", flow_runs=only, flows={"name": {"any_": ["retrain"]}})
+
+
+def training(project: Path) -> psutil.Process:
+    (found,) = [p for p in processes(project) if "training.py" in p.cmdline()]
+    return found
+
+
+def with_all_above(process: psutil.Process, end: int) -> list[psutil.Process]:
+    """List a process and those above it, below one."""
+    found = [process]
+    while found[-1].ppid() != end:
+        found.append(psutil.Process(found[-1].ppid()))
+    return found
+
+
+@pytest.mark.slow
+def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gone_on_with(
+    project: Path, serve: Callable[..., Served]
+) -> None:
+    served = serve()
+    api = served.api()
+    served.until(lambda: len(steps()) > 20)
+    (run,) = runs(api, "Running")
+    running = with_all_above(training(project), served.process.pid)
+    assert len(running) > 3  # the flow, the engine's server, DVC, the training
+
+    def due() -> int:
+        now = datetime.now(UTC)
+        starts = [one["expected_start_time"] for one in runs(api, "Scheduled", "Late")]
+        return sum(datetime.fromisoformat(start) <= now for start in starts)
+
+    served.until(lambda: due() >= 2)  # and they wait: one run at a time
+    assert [one["id"] for one in runs(api, "Running")] == [run["id"]]
+
+    began = time.monotonic()
+    ask(api, f"flow_runs/{run['id']}/set_state", state={"type": "CANCELLING"})
+    served.until(lambda: not any(p.is_running() for p in running), 30)
+    took = time.monotonic() - began
+    assert took < 10, took
+    taken = len(steps())
+    assert 20 < taken < STEPS
+    served.until(lambda: run["id"] in [one["id"] for one in runs(api, "Cancelled")])
+
+    Path("quick").touch()  # the next one of the schedule goes on, and ends
+    done = served.until(lambda: runs(api, "Promoted"))
+    assert steps() == list(range(STEPS)), "each step was taken once"
+    assert done[0]["auto_scheduled"]
+    assert len(runs(api, "Running")) <= 1
+    assert runs(api, "Missed")  # those that came due while the first was at work
+    keys = {artifact["key"] for artifact in ask(api, "artifacts/filter")}
+    assert {"stages", "metrics", "decision", "reports-evaluation-ann-frames"} <= keys
+    assert promoted.git("tag") == "champion/1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
+def test_nothing_outlives_what_serves_and_started_again_it_goes_on_at_once_with_what_was_cut_off(
+    project: Path, serve: Callable[..., Served], how: signal.Signals
+) -> None:
+    first = serve(3600)
+    begin(first)
+    api = first.api()
+    first.until(lambda: len(steps()) > 20)
+    (run,) = runs(api, "Running")
+    first.process.send_signal(how)
+    first.process.wait(20)
+    first.until(lambda: not processes(project, but=os.getpid()), 10)
+
+    Path("quick").touch()
+    second = serve(3600)
+    api = second.api()
+    second.until(lambda: f"cut off before: {run['name']}; " in second.log.read_text())
+    (done,) = second.until(lambda: runs(api, "Promoted"))
+    assert not done["auto_scheduled"]
+    assert [one["id"] for one in runs(api, "Crashed")] == [run["id"]]
+    assert promoted.git("tag") == "champion/1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_work", [False, True])
+def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_left(
+    project: Path, serve: Callable[..., Served], at_work: bool
+) -> None:
+    served = serve(3600)
+    served.api()
+    if at_work:
+        begin(served)
+        served.until(lambda: len(steps()) > 20)
+    (server,) = [p for p in processes(project) if "prefect" in p.cmdline()]
+    server.kill()
+    assert served.process.wait(10) == 1
+    said = served.log.read_text()
+    assert said.splitlines()[-1].startswith("error: the server of Prefect's: is gone: ")
+    assert "Traceback" not in said
+    served.until(lambda: not processes(project, but=os.getpid()), 5)
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_once_it_is_back(
+    project: Path,
+    serve: Callable[..., Served],
+    monkeypatch: pytest.MonkeyPatch,
+    how: signal.Signals,
+) -> None:
+    port = server._free(0)
+    api = f"http://127.0.0.1:{port}/api"
+    monkeypatch.setenv("PREFECT_API_URL", api)
+
+    @contextmanager
+    def named() -> Iterator["subprocess.Popen[bytes]"]:
+        command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            try:
+                server._await(api, process)
+                yield process
+            finally:
+                process.kill()
+
+    with named() as process:
+        first = serve(3600)
+        begin(first)
+        first.until(lambda: len(steps()) > 20)
+        process.send_signal(how)
+        assert first.process.wait(30) == 1
+    said = first.log.read_text()
+    assert said.splitlines()[-1].startswith("error: the server of Prefect's: has not answered for ")
+    assert "Traceback" not in said
+    first.until(lambda: not processes(project, but=os.getpid()), 5)
+
+    Path("quick").touch()
+    with named():
+        second = serve(3600)
+        second.until(lambda: "cut off before: " in second.log.read_text())
+        second.until(lambda: runs(api, "Promoted"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "env", "told"),
+    [
+        (["--cron", "bad"], {}, "--cron: expected a schedule of cron, five fields, found 'bad'; "),
+        (
+            ["--cron", "0 3 * * 9"],
+            {},
+            "--cron: expected a schedule of cron, five fields, found '0 3 * * 9'; ",
+        ),
+        (["--subject", "No One"], {}, "No One: "),
+        (
+            [],
+            {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+            "http://127.0.0.1:9/api: no server of Prefect's answers: ",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    project: Path, options: list[str], env: dict[str, str], told: str
+) -> None:
+    command = "from pipeline.cli.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "serve", "--inbox", "in", "--subject", "ann", *options],
+        env=os.environ | env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {told}"), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def processes(folder: Path, but: int = 0) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != but and process.cwd() == str(folder.resolve()):
+                process.cmdline()
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.runtime.atomic_files import atomic_file, atomic_folder
+from pipeline.runtime.user_errors import UserError
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b.txt"
+    with atomic_file(target) as part:
+        part.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    with pytest.raises(RuntimeError), atomic_file(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "whole"
+    assert [path.name for path in target.parent.iterdir()] == ["b.txt"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one_when_it_is_done(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with atomic_folder(target) as part:
+        (part / "old").touch()
+    with pytest.raises(RuntimeError), atomic_folder(target) as part:
+        (part / "half").touch()
+        raise RuntimeError
+    with atomic_folder(target) as part:
+        (part / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_device_or_folder_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    for target in (Path("/dev/full"), tmp_path):
+        with pytest.raises(UserError, match="name another"), atomic_file(target):
+            pass
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_name_of_the_longest_length_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 251 + ".mp4")
+    with atomic_file(path) as part:
+        assert part.suffix == ".mp4"
+        part.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    with atomic_file(tmp_path / "one") as one, atomic_file(tmp_path / "two") as two:
+        assert one != two
+        one.touch()
+        two.touch()

@@ -1,0 +1,126 @@
+"""Work that hangs, fills the memory or crashes costs its own result and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.runtime import item_store
+from pipeline.runtime.sandbox import Limits, each
+from pipeline.runtime.user_errors import UserError
+from stages.base.config import code_version
+from tests.pipeline.runtime import misbehaviour
+from tests.stages.clips.settings import PARAMS_TEXT
+from tests.stages.clips.small_media import face_clip
+
+REPO = Path(__file__).resolve().parents[3]
+LIMITS = Limits(floor=2.0, factor=0.5, memory=0.7)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    return not alive
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("think_for_ever", "took longer than 3 s of processor time (limit: 2 s + 0.5 s × 2"),
+        ("stand_still", "stood still for 2 s (limit 2 s)"),
+        ("take_all_memory", " GB of memory (limit 0.7 GB)"),
+        ("crash", "its decoding crashed (SIGSEGV)"),
+        ("be_killed", "its decoding crashed (SIGKILL), as where a machine's memory is full"),
+        ("leave", "its decoding ended with code 7"),
+        ("find_a_problem", "not a video"),
+        ("raise_an_error", "ValueError: caf\\udce9 xxx"),
+    ],
+)
+@pytest.mark.slow
+def test_what_goes_wrong_is_told_and_costs_no_other_result(name: str, reason: str) -> None:
+    def told(work: str) -> dict[int, str]:
+        return dict(each(getattr(misbehaviour, work), [(), ()], LIMITS, 2))
+
+    assert told("do_well") == {0: "", 1: ""}
+    found = told(name)
+    assert set(found) == {0, 1}
+    for text in found.values():
+        assert reason in text
+        assert len(text) < 600
+        assert text.isprintable()
+    assert told("do_well") == {0: "", 1: ""}
+
+
+def test_a_full_disk_is_no_videos_fault() -> None:
+    with pytest.raises(UserError, match="No space left on device; make room and run again"):
+        list(each(misbehaviour.fill_the_disk, [()], LIMITS, 1))
+
+
+@pytest.mark.slow
+def test_a_process_over_its_limit_takes_along_what_it_has_started(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    list(each(misbehaviour.start_another, [(pid,)], LIMITS, 1))
+    other = int(pid.read_text())
+    assert not psutil.pid_exists(other) or gone([psutil.Process(other)])
+
+
+def workers(parent: psutil.Process) -> list[psutil.Process]:
+    """Processes that decode: children of the server that a process has started for that."""
+    with suppress(psutil.NoSuchProcess):
+        return [p for p in parent.children(recursive=True) if p.ppid() != parent.pid]
+    return []
+
+
+def test_who_stops_listening_stops_the_work() -> None:
+    work = each(misbehaviour.stand_still_if, [(False,), (True,), (True,)], Limits(1000, 0, 1), 2)
+    assert next(work) == (0, "")
+    started = workers(psutil.Process())
+    assert started
+    work.close()
+    assert gone(started)
+
+
+@pytest.fixture
+def busy(workdir: Path) -> Iterator[tuple[psutil.Process, list[psutil.Process]]]:
+    """Give a stage at work in a process of its own, and the processes that it has started."""
+    raw = workdir / "data/raw/s"
+    raw.mkdir(parents=True)
+    face_clip(raw / "a.mp4", 50)
+    face_clip(raw / "b.mp4", 1500)
+    (workdir / "params.yaml").write_text(PARAMS_TEXT)
+    code_version.write(workdir / "versions.yaml")
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "stages", "clips", "seen/s"],
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    watched = psutil.Process(stage.pid)
+    while not list(workdir.glob("data/clips/seen/.*/.work/*.part")):
+        assert stage.poll() is None
+        time.sleep(0.05)
+    started = watched.children(recursive=True)
+    assert workers(watched)
+    yield watched, started
+    for process in [watched, *started]:
+        if process.is_running():
+            process.kill()
+    stage.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stage_that_is_stopped_leaves_no_process(busy, workdir: Path, how) -> None:
+    stage, started = busy
+    os.kill(stage.pid, how)
+    assert gone([stage, *started])
+    if how == signal.SIGINT:
+        assert not list((workdir / "data").glob("clips/seen/*"))
+        assert not list(item_store.STORE.glob("*/.*"))

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from stages.base.config import code_version
+from stages.base.config.params import read
+
+REPO = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    files = {
+        "pipeline/__init__.py": "",
+        "pipeline/runtime.py": "X = 1\n",
+        "stages/base/__init__.py": "",
+        "stages/base/shared.py": "RATE = 2\n",
+        "stages/__init__.py": "",
+        "stages/one/__init__.py": "",
+        "stages/one/one.py": "def f():\n    from stages.base.shared import RATE\n    return RATE\n",
+        "stages/two/__init__.py": "",
+        "stages/two/two.py": "from pipeline import runtime\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def hashes(house: Path) -> tuple[str, str]:
+    code_version._read.cache_clear()
+    return code_version.compute("stages.one.one", house), code_version.compute(
+        "stages.two.two", house
+    )
+
+
+def test_a_comment_a_docstring_and_layout_change_no_version(house: Path) -> None:
+    before = hashes(house)
+    (house / "stages/base/shared.py").write_text('"""Doc."""\n\n# why\nRATE   =  2\n')
+    assert hashes(house) == before
+
+
+def test_a_changed_line_changes_what_imports_it_and_nothing_else(house: Path) -> None:
+    before = hashes(house)
+    (house / "stages/base/shared.py").write_text("RATE = 3\n")
+    after = hashes(house)
+    assert (before[0] != after[0], before[1] != after[1]) == (True, False)
+
+
+def test_what_decides_no_byte_changes_no_version(house: Path) -> None:
+    before = hashes(house)
+    (house / "pipeline/runtime.py").write_text("X = 2\n")
+    assert hashes(house) == before
+
+
+def test_an_import_inside_a_function_counts(house: Path) -> None:
+    assert house / "stages/base/shared.py" in code_version.closure("stages.one.one", house)
+
+
+def test_the_recorded_versions_are_those_of_the_code() -> None:
+    recorded = read(REPO / "versions.yaml")
+    computed = {s: code_version.compute(m) for s, m in code_version.ENTRIES.items()}
+    assert recorded == computed, "run `make lock`"

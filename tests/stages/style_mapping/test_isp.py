@@ -1,0 +1,24 @@
+"""Style patterns of references that are not all there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.image_io import encode_png
+from stages.references.columns import REFERENCES
+from stages.style_mapping import isp
+
+
+def test_references_without_a_chosen_one_are_told_before_anything_is_made(workdir: Path) -> None:
+    (workdir / "data").mkdir()
+    isp.NEUTRAL.write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
+    path = workdir / "data/references/anna/references.parquet"
+    path.parent.mkdir(parents=True)
+    tables.write(path, REFERENCES, {name: [] for name in REFERENCES.names})
+    with pytest.raises(MissingInput, match="no chosen reference for template None"):
+        isp.run(Subject("seen", "anna"))
+    assert not (workdir / "data/isp").exists()

@@ -1,0 +1,199 @@
+"""Training and ISPs, from the command's functions to the files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput
+from stages.base.config.params import Training
+from stages.base.config.subjects import Subject
+from stages.base.io import tables
+from stages.base.io.image_io import decode_png
+from stages.base.training.model_files import save_model
+from stages.style_mapping import isp, quality, train_style_mapping
+from stages.style_mapping.columns import ISP_SCORES, ISPS
+from stages.style_mapping.inference import load, square
+from stages.style_mapping.keypoints import GUIDED
+from stages.style_mapping.lent import read_neutral
+from stages.style_mapping.pairs import Pairs, held_out, shots, to_tensor
+from stages.style_mapping.train_style_mapping import Reconstruction
+from tests.stages.style_mapping.sizes import PARAMS
+
+SOMEONE = Subject("seen", "someone")
+TRAINING = Training(seed=1, precision="fp32", threads=1)
+MODEL = train_style_mapping.MODEL
+
+
+def trained(**changes: object) -> bytes:
+    params = PARAMS.model_copy(update=changes)
+    train_style_mapping.run(params, TRAINING, [SOMEONE])
+    return MODEL.read_bytes()
+
+
+def test_pairs_come_from_valid_frames_of_the_training_span_alone(project):
+    (shot,) = found = shots([SOMEONE], 32)
+    assert set(shot.train) == set(range(24)) - {3}
+    pairs = Pairs(found, read_neutral(32), 0.0)
+    drawn = pairs.draw(6, np.random.default_rng(0))
+    assert drawn["neutral"].shape == drawn["reference"].shape == (6, 3, 32, 32)
+    assert (drawn["wanted"] == drawn["reference"]).all()
+    assert drawn["points"].shape == (6, 2, 12, 2)
+    same = pairs.draw(6, np.random.default_rng(0))
+    assert all((drawn[name] == same[name]).all() for name in drawn)
+
+
+def test_a_lent_pair_shows_the_neutral_face_where_the_reference_is(project):
+    found, neutral = shots([SOMEONE], 32), read_neutral(32)
+    lent = Pairs(found, neutral, 1.0).draw(8, np.random.default_rng(0))
+    own = Pairs(found, neutral, 0.0).draw(8, np.random.default_rng(0))
+    assert (lent["reference"] == own["reference"]).all()
+    assert (lent["neutral"] == to_tensor(neutral.image[None])).all()
+    # Someone is the neutral face itself, which only drifts: lent or their own, it is one picture.
+    assert (lent["points"][:, 1] - own["points"][:, 1]).abs().max() < 1e-3
+    assert (lent["wanted"] - own["wanted"]).abs().mean() < 0.1
+    assert (lent["wanted"] - lent["neutral"]).abs().mean() > 0.01
+    np.testing.assert_allclose(lent["angles"][:, 1], own["angles"][:, 1])
+
+
+def test_equivariance_compares_the_neutral_face_with_itself_in_lent_pairs(project):
+    """The reference shows another person: its shape must not pull the neutral face's keypoints."""
+    task = Reconstruction(shots([SOMEONE], 32), read_neutral(32), PARAMS, 1)
+    batch = task.batch(PARAMS.placing, np.random.default_rng(0))
+    changed = batch | {"reference": batch["reference"].flip(0) * 0.3}
+    assert torch.equal(task._deformed(changed), task._deformed(batch))
+    assert "affine" not in task.batch(0, np.random.default_rng(0))  # while keypoints are placed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_placing_obeys_the_precision(project, precision):
+    steps = {"placing": 2, "steps": 1}
+    training = TRAINING.model_copy(update={"precision": precision})
+    train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
+    first = MODEL.read_bytes()
+    shutil.rmtree(".idiolect")
+    train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
+    assert MODEL.read_bytes() == first
+
+
+def test_placing_on_several_devices_is_one_clear_line(project, monkeypatch):
+    monkeypatch.setenv("IDIOLECT_DEVICES", "2")
+    with pytest.raises(BadParams, match="placing"):
+        trained()
+
+
+def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):
+    found = shots([SOMEONE], 32)
+    pairs = held_out(found, 5)
+    assert pairs == held_out(found, 5)
+    assert len(pairs) == 5
+    assert all(28 <= a < 40 and 28 <= b < 40 and a != b for _, a, b in pairs)
+
+
+def test_a_perfect_reconstruction_is_told_from_the_unmoved_source(project):
+    class Oracle(quality.StyleMapping):
+        def forward(self, neutral, reference, also=None):
+            return super().forward(neutral, reference, also) | {"image": reference}
+
+    pairs = held_out(shots([SOMEONE], 32), 4)
+    report = quality.evaluate(Oracle(PARAMS.network), pairs)
+    assert report["mapping"] == {"l1": 0.0, "psnr": 60.0}
+    assert report["unmoved"]["psnr"] < 40
+    assert report["better"] == 1.0
+
+
+def test_lips_are_told_from_the_head_that_turns(project):
+    class Oracle(quality.StyleMapping):
+        def forward(self, neutral, reference, also=None):
+            out = super().forward(neutral, reference, also)
+            out["driving"] = torch.zeros_like(out["driving"])
+            out["expression"] = torch.zeros_like(out["expression"])
+            lower = GUIDED.index(57)
+            out["driving"][:, lower, 1] = 0.5 * next(gaps)
+            out["expression"][:, 1, lower, 1] = out["driving"][:, lower, 1]
+            return out
+
+    found = shots([SOMEONE], 32)
+    pairs = held_out(found, 4)
+    rng = np.random.default_rng(0)
+    for shot, _, frame in pairs:
+        shot.points[frame, GUIDED.index(57), 1] = rng.uniform(0.1, 0.3)
+    upper = np.array([shot.points[b, GUIDED.index(51), 1] for shot, _, b in pairs])
+    lower = np.array([shot.points[b, GUIDED.index(57), 1] for shot, _, b in pairs])
+    gaps = iter([torch.from_numpy(lower - upper)])
+    report = quality.evaluate(Oracle(PARAMS.network), pairs)
+    assert report["lips"] == {"r": 1.0, "slope": 0.5}
+    assert report["lips_by_pose"] == {"r": 0.0, "slope": 0.0}
+
+
+def test_lips_are_followed_about_each_clips_own_mean():
+    true = np.array([1.0, 3.0, 11.0, 13.0])
+    found = np.array([5.0, 6.0, 2.0, 3.0])
+    assert quality.followed(found, true, [1, 1, 2, 2]) == {"r": 1.0, "slope": 0.5}
+    assert quality.followed(found[[0, 0, 2, 2]], true, [1, 1, 2, 2]) == {"r": 0.0, "slope": 0.0}
+
+
+def test_two_trainings_write_the_same_bytes(project):
+    first = trained()
+    shutil.rmtree(".idiolect")
+    assert trained() == first
+    report = json.loads((train_style_mapping.REPORT / "held_out.json").read_text())
+    assert report["pairs"] == 4
+    assert -1 <= report["lips"]["r"] <= 1
+    assert (train_style_mapping.REPORT / "held_out.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_training_with_discriminator_updates_both_networks(project):
+    against = {"gan": 1.0, "feature_matching": 10.0}
+    weights = PARAMS.weights.model_copy(update=against)
+    without = trained()
+    assert trained(weights=weights) != without
+    assert b"discriminator" not in MODEL.read_bytes()
+
+
+@pytest.mark.slow
+def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
+    trained()
+    isp.run(SOMEONE)
+    rows = tables.read(Path("data/isp/someone/isps.parquet"), ISPS)
+    assert list(rows["template"]) == ["None", "None", "M", "M", "R", "R", "O", "O"]
+    assert decode_png(rows["image"][0]).shape == (32, 32, 3)
+    sheet = decode_png(Path("reports/isp/someone.png").read_bytes())
+    assert sheet.shape[1] > 5 * 192
+    scores = tables.read(Path("reports/isp_scores/someone.parquet"), ISP_SCORES)
+    assert list(scores["template"]) == list(rows["template"])
+    assert list(scores["chosen"]) == list(rows["chosen"])
+    means = json.loads(Path("reports/isp/someone.json").read_text())
+    assert (means["all"]["isps"], means["chosen"]["isps"]) == (8, 4)
+    assert means["all"]["measured"] == np.isfinite(scores["pose_error"]).sum()
+    written = Path("data/isp/someone/isps.parquet").read_bytes()
+    isp.run(SOMEONE)
+    assert Path("data/isp/someone/isps.parquet").read_bytes() == written
+
+
+def test_any_size_of_picture_is_cut_square_and_scaled():
+    wide = np.zeros((40, 100, 3), np.uint8)
+    wide[:, 30:70] = 200
+    assert (square(wide, 16) == 200).all()
+    assert square(np.zeros((9, 9, 4), np.uint8), 16).shape == (16, 16, 3)
+    with pytest.raises(BadFormat):
+        square(np.zeros((9, 9), np.uint8), 16)
+
+
+def test_missing_or_strange_inputs_are_told_by_name(project):
+    with pytest.raises(MissingInput, match="style_mapping"):
+        load(MODEL)
+    save_model(MODEL, {}, {"network": PARAMS.network.model_dump()})
+    with pytest.raises(BadFormat, match="do not fit"):
+        load(MODEL)
+    save_model(MODEL, {}, {})
+    with pytest.raises(BadFormat, match="no style mapping"):
+        load(MODEL)
+    Path("data/neutral.png").unlink()
+    with pytest.raises(MissingInput, match="neutral"):
+        isp.run(SOMEONE)

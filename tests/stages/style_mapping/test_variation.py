@@ -1,0 +1,61 @@
+"""Pairs are varied as wholes: picture, landmarks and angles agree afterwards."""
+
+import numpy as np
+import torch
+
+from stages.base.face import head_pose, mean_face, projection
+from stages.style_mapping.keypoints import GUIDED
+from stages.style_mapping.variation import vary
+from tests.stages.style_mapping.sizes import PARAMS
+
+SIZE = 64
+
+
+def pairs(count: int = 6) -> dict[str, torch.Tensor]:
+    """Heads with a bright spot on each picture's left mouth corner."""
+    angles = np.random.default_rng(0).uniform(-0.3, 0.3, (count, 2, 3))
+    R = head_pose.rotation_from_angles(angles)
+    t = np.broadcast_to([0.0, 0.0, 6.0], (count, 2, 3))
+    all_points = projection.project(mean_face.MEAN_FACE, R, t, 250.0, SIZE)
+    points = torch.from_numpy(all_points[:, :, list(GUIDED)] * 2 / SIZE - 1).float()
+    cell = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
+    spot = points[:, :, GUIDED.index(48)]
+    apart = (cell - spot[..., 0, None, None]) ** 2 + (cell[:, None] - spot[..., 1, None, None]) ** 2
+    images = torch.exp(-apart / 0.01)[:, :, None].expand(-1, -1, 3, -1, -1)
+    return {
+        "neutral": images[:, 0],
+        "reference": images[:, 1],
+        "wanted": images[:, 1],
+        "points": points,
+        "angles": torch.from_numpy(angles).float(),
+    }
+
+
+def test_landmarks_follow_the_picture():
+    given = pairs()
+    varied = vary(given, PARAMS, np.random.default_rng(1))
+    cell = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
+    mirrored = 0
+    for i in range(6):
+        heat = varied["reference"][i].mean(0)
+        assert (varied["wanted"][i] == varied["reference"][i]).all()
+        seen = torch.stack([(heat.sum(0) * cell).sum(), (heat.sum(1) * cell).sum()]) / heat.sum()
+        left, right = (varied["points"][i, 1, GUIDED.index(k)] for k in (48, 54))
+        flipped = bool(varied["angles"][i, 1, 0] != given["angles"][i, 1, 0])
+        mirrored += flipped
+        assert torch.allclose(seen, right if flipped else left, atol=0.03)
+    assert 0 < mirrored < 6
+
+
+def test_mirrored_angles_are_those_of_the_mirrored_head():
+    angles = np.array([0.3, -0.2, 0.1])
+    R = head_pose.rotation_from_angles(angles)
+    mirror = np.diag([-1.0, 1.0, 1.0])
+    assert np.allclose(head_pose.angles_from_rotation(mirror @ R @ mirror), angles * [-1, 1, -1])
+
+
+def test_no_variation_leaves_pairs_as_they_are():
+    still = PARAMS.model_copy(update={"mirror": False, "stretch": 0.0, "colour": 0.0})
+    given = pairs()
+    varied = vary(given, still, np.random.default_rng(1))
+    assert all(torch.equal(varied[name], given[name]) for name in given)
