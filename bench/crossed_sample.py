@@ -46,7 +46,7 @@ from stages.motion.predict import join, retarget
 from stages.render.actor import Models, load_models, pictures, style_patterns
 from stages.render.talk import motion_of
 from stages.sample import make_sample
-from stages.sample.sample import SampleParams
+from stages.sample.params import SampleParams
 from stages.sample.script import SCRIPTS, Line
 from stages.speech.sync import LEAD
 

@@ -18,7 +18,7 @@ from stages.clips.ledger import Clip, clips_of
 from stages.clips.params import ClipsParams
 from stages.landmarks import landmarks
 from stages.landmarks.params import LandmarksParams
-from stages.sample.sample import SampleParams
+from stages.sample.params import SampleParams
 from stages.sample.subject import make_sample
 
 FOLDER = Path(".idiolect/bench")
