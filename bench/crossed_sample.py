@@ -40,7 +40,7 @@ from stages.clips.params import ClipsParams
 from stages.evaluation import metrics
 from stages.evaluation.params import EvaluationParams
 from stages.landmarks import landmarks
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
 from stages.render.actor import Models, load_models, pictures, style_patterns

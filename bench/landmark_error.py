@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from stages.base.config.params import section
 from stages.base.face import face_measures, head_pose, landmark_groups
 from stages.base.io import tables
-from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.ledger import Clip
 from stages.landmarks import extract, mesh, pose
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.params import LandmarksParams
-from stages.sample.columns import TRUTH
+from stages.sample.artifacts import TRUTH
 from stages.sample.points import IBUG_68
 
 Floats = NDArray[np.float64]

@@ -29,14 +29,14 @@ from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import section
 from stages.base.io import media, tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
-from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, read_ledger
 from stages.clips.params import ClipsParams
 from stages.clips.window import Window
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.matte import Matte
-from stages.parsing.columns import LABELS, PARSING, REGIONS
+from stages.parsing.artifacts import LABELS, PARSING, REGIONS
 from stages.parsing.mesh import draw
 from stages.parsing.regions import region_of_label
 from stages.style_mapping.sheet import grid

@@ -19,7 +19,7 @@ from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.evaluation import metrics
 from stages.evaluation.motion_scores import best_lag
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.motion import direct, train_motion
 from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams

@@ -28,7 +28,7 @@ from pipeline.runtime.user_errors import MissingInput, UserError, report_user_er
 from stages.base.config import params
 from stages.base.config.subjects import Subject
 from stages.references import person, retrieval, templates
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, column_weights
 from stages.references.params import ReferenceParams
 from stages.references.person import Person

@@ -28,7 +28,7 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.wav_files import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.speech.mel import log_mel
 from stages.speech.sync import LEAD, LONGEST_LAG, Sync, measure, stretch
 from stages.speech.verdict import judge

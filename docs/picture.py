@@ -14,7 +14,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.evaluation.heldout import Heldout
-from stages.render.columns import MOTION
+from stages.render.artifacts import MOTION
 
 mpl.use("svg")
 from matplotlib import pyplot as plt

@@ -29,7 +29,7 @@ from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config.params import PARAMS, read
 from stages.base.io import tables
-from stages.evaluation.columns import SCORES
+from stages.evaluation.artifacts import SCORES
 
 OUT, ABLATED = Path("reports/sweep"), Path("reports/ablation")
 FRAMES = Path("reports/evaluation/frames.parquet")

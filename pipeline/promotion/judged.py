@@ -11,7 +11,7 @@ from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import tables
 from stages.base.io.formats import Format
-from stages.evaluation.columns import SCORES, VOICE_SCORES
+from stages.evaluation.artifacts import SCORES, VOICE_SCORES
 
 METRICS = "reports/metrics.json"
 FRAMES, VOICE = "reports/evaluation/frames.parquet", "reports/evaluation/voice.parquet"

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from stages.base.io import formats
 from stages.base.io.formats import Format
-from stages.parsing.columns import LABELS
+from stages.parsing.artifacts import LABELS
 
 _PACKAGES = (
     "clips",
@@ -31,7 +31,7 @@ DESCRIPTIONS = Path(__file__).with_name("columns.yaml")
 
 def tables() -> list[Format]:
     """List the tables of all stages in the order of the DAG."""
-    modules = [import_module(f"stages.{package}.columns") for package in _PACKAGES]
+    modules = [import_module(f"stages.{package}.artifacts") for package in _PACKAGES]
     return [fmt for module in modules for fmt in vars(module).values() if isinstance(fmt, Format)]
 
 
@@ -50,7 +50,7 @@ def page() -> str:
     lines = [
         "# Formats",
         "",
-        "Written by `make docs` from `stages/*/columns.py` and `pipeline/report/columns.yaml`.",
+        "Written by `make docs` from `stages/*/artifacts.py` and `pipeline/report/columns.yaml`.",
         "ROLE is `seen` or `unseen`, S a subject, CLIP a clip id. Tables are Parquet; a cell with",
         "a shape is a flat fixed-size list in C order.",
         "",

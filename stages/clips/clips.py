@@ -16,7 +16,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.clips.columns import LEDGER
+from stages.clips.artifacts import LEDGER
 from stages.clips.judge import Row
 from stages.clips.ledger import CLIPS
 from stages.clips.params import ClipsParams

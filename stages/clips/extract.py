@@ -15,8 +15,8 @@ from pipeline.runtime.prefetch import prefetch
 from stages.base.io import media, tables
 from stages.base.io.image_io import Image, encode_jpeg
 from stages.base.io.wav_files import write_wav
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.bars import bars
-from stages.clips.columns import FRAMES, LEDGER
 from stages.clips.detector import FaceFinder
 from stages.clips.judge import Row, judged
 from stages.clips.lips import Lips

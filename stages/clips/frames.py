@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, resize
-from stages.clips.columns import FRAMES
+from stages.clips.artifacts import FRAMES
 
 _CACHE_BYTES = 128 << 20
 

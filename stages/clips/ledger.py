@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.clips.columns import LEDGER
+from stages.clips.artifacts import LEDGER
 
 CLIPS = Path("data/clips")
 

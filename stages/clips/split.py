@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import tables
-from stages.clips.columns import LEDGER
+from stages.clips.artifacts import LEDGER
 from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"

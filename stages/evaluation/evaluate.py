@@ -16,7 +16,7 @@ from stages.base.config.subjects import Subject, training_subjects
 from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.evaluation import motion_scores, pictures, reconstruction
-from stages.evaluation.columns import SCORES, VOICE_SCORES
+from stages.evaluation.artifacts import SCORES, VOICE_SCORES
 from stages.evaluation.heldout import Heldout
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.redetection import landmarks_of, landmarks_of_video

@@ -12,10 +12,10 @@ from stages.base.io import tables
 from stages.base.io.image_io import decode_png
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.lateness import audio_late
-from stages.parsing.columns import PARSING
-from stages.references.columns import MATCH
+from stages.parsing.artifacts import PARSING
+from stages.references.artifacts import MATCH
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]

@@ -10,7 +10,7 @@ from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout
-from stages.render.columns import MOTION
+from stages.render.artifacts import MOTION
 
 Floats = NDArray[np.floating[Any]]
 Scores = dict[str, float]

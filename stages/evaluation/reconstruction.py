@@ -23,9 +23,9 @@ from stages.evaluation.trivial import TrainingFrames, moved
 from stages.generator.inference import Generator, read_isps
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
-from stages.parsing.columns import REGIONS
+from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_masks
-from stages.references.columns import REFERENCES, TEMPLATES
+from stages.references.artifacts import REFERENCES, TEMPLATES
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]

@@ -17,7 +17,7 @@ from stages.base.io.image_io import Image
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.generator.driving import Driving, Take, amplitudes, mean_head, neutralised, population
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 
 _COLUMNS = [
     "frame",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import tables
 from stages.base.io.image_io import decode_png, resize
-from stages.references.columns import TEMPLATES
-from stages.style_mapping.columns import ISPS
+from stages.references.artifacts import TEMPLATES
+from stages.style_mapping.artifacts import ISPS
 
 Images = NDArray[np.uint8]
 

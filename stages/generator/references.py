@@ -15,9 +15,9 @@ from stages.base.io.image_io import decode_jpeg, decode_png, resize
 from stages.clips.ledger import clips_of
 from stages.generator import style_loss
 from stages.generator.alignment import Alignment, Floats, Images, by_mesh, by_similarity
-from stages.landmarks.columns import LANDMARKS
-from stages.parsing.columns import PARSING
-from stages.references.columns import MATCH, REFERENCES, TEMPLATES
+from stages.landmarks.artifacts import LANDMARKS
+from stages.parsing.artifacts import PARSING
+from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 
 _GROUP = 32  # label maps read at once
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.runtime.user_errors import BadParams
-from stages.parsing.columns import LABELS, REGIONS
+from stages.parsing.artifacts import LABELS, REGIONS
 
 # Regions as codes: 0 is other. Nose, brows and ears count as skin.
 OTHER, SKIN, EYES, MOUTH = 0, 1, 2, 3

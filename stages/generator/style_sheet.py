@@ -16,7 +16,7 @@ from stages.generator.alignment import Alignment
 from stages.generator.footage import Footage
 from stages.generator.references import Matches
 from stages.generator.style_loss import EMPTY
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.style_mapping.sheet import grid
 
 _ROWS = 4  # frames a person

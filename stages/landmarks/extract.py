@@ -17,7 +17,7 @@ from stages.base.io.image_io import Image, resize
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
 from stages.landmarks import backend, pose
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.matte import Matte
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.shoulders import Follower, Trail, joined, placed, trace

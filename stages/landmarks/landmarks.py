@@ -12,7 +12,7 @@ from stages.base.config.subjects import Subject
 from stages.base.io import chunking, tables
 from stages.clips.ledger import CLIPS, Clip, clips_of
 from stages.landmarks import backend
-from stages.landmarks.columns import CAMERAS
+from stages.landmarks.artifacts import CAMERAS
 from stages.landmarks.extract import CAMERA, TABLE, assemble, see
 from stages.landmarks.params import LandmarksParams
 

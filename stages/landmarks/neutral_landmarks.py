@@ -14,7 +14,7 @@ from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.base.io.image_io import load
 from stages.landmarks import backend, pose
-from stages.landmarks.columns import NEUTRAL
+from stages.landmarks.artifacts import NEUTRAL
 from stages.landmarks.params import LandmarksParams
 
 IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")

@@ -12,7 +12,7 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.clips.ledger import Clip
-from stages.speech.columns import FEATURES
+from stages.speech.artifacts import FEATURES
 from stages.speech.phone_track import PHONES
 
 Features = NDArray[np.float32]

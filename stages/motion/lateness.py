@@ -10,7 +10,7 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.clips.ledger import clips_of
-from stages.speech.columns import SYNC
+from stages.speech.artifacts import SYNC
 
 
 def audio_late(subject: Subject, data: Path) -> dict[str, int]:

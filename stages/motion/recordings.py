@@ -13,7 +13,7 @@ from stages.base.face.arrays import Floats
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.clips.ledger import Clip, clips_of
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.eyes import gaze_of
 from stages.motion.features import Features, read_pairs
 from stages.motion.lateness import audio_late

@@ -13,9 +13,9 @@ from stages.base.io import tables
 from stages.base.io.image_io import encode_png
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.matte import PERSON, Matte
-from stages.parsing.columns import PARSING
+from stages.parsing.artifacts import PARSING
 from stages.parsing.mesh import draw
 from stages.parsing.params import ParsingParams
 from stages.parsing.regions import areas

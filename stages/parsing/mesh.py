@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stages.base.face.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
-from stages.parsing.columns import LABELS
+from stages.parsing.artifacts import LABELS
 
 CODES = {label: code for code, label in enumerate(LABELS)}
 _BROW = 0.075  # how far a brow's hair reaches below its upper edge, face heights

@@ -14,10 +14,10 @@ from stages.base.config.subjects import Subject
 from stages.base.io import chunking, tables
 from stages.base.training import pretrained
 from stages.clips.ledger import CLIPS, Clip, clips_of
+from stages.landmarks.artifacts import LANDMARKS as FORMAT
 from stages.landmarks.backend import identity
-from stages.landmarks.columns import LANDMARKS as FORMAT
 from stages.landmarks.landmarks import LANDMARKS
-from stages.parsing.columns import PARSING, REGIONS
+from stages.parsing.artifacts import PARSING, REGIONS
 from stages.parsing.extract import TABLE, assemble, parse
 from stages.parsing.params import ParsingParams
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.parsing.columns import LABELS, REGIONS
+from stages.parsing.artifacts import LABELS, REGIONS
 
 SKIN_INCLUDES = ("nose", "brows", "ears")
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import Floats
 from stages.references.retrieval import nearest
 

@@ -33,11 +33,11 @@ from stages.base.config import params
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.references import confusion, person, sheet, templates
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, Floats, column_weights
 from stages.references.params import ReferenceParams
 from stages.references.person import Person, curves_at
-from stages.speech.columns import PHONES, SYNC
+from stages.speech.artifacts import PHONES, SYNC
 from stages.speech.syllables import LABIALS, VOWELS
 from stages.speech.sync import LEAD
 

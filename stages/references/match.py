@@ -25,8 +25,8 @@ from stages.base.face import mean_face, similarity
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.clips.frames import Frames
-from stages.landmarks.columns import LANDMARKS
-from stages.references.columns import MATCH, REFERENCES, TEMPLATES
+from stages.landmarks.artifacts import LANDMARKS
+from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 from stages.references.descriptors import Floats
 from stages.references.params import MatchParams
 from stages.references.person import usable_clips

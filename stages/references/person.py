@@ -11,7 +11,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.clips.ledger import Clip, clips_of
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.references.descriptors import Floats, describe, own_range
 
 

@@ -16,7 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.clips.frames import Frames
 from stages.references import person, retrieval, sheet, templates
-from stages.references.columns import REFERENCES, TEMPLATES
+from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.references.params import ReferenceParams
 from stages.references.person import Person
 from stages.references.retrieval import Candidate

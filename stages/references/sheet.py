@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.runtime.atomic_files import atomic_file
 from stages.base.io.image_io import decode_jpeg
 from stages.base.io.plot_text import plain
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, Floats
 from stages.references.person import Person
 from stages.references.retrieval import Candidate

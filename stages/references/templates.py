@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, Floats
 
 FOLDER = Path("data/templates")

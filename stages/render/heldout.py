@@ -13,7 +13,7 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.wav_files import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip, clips_of
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.features import read_pairs
 from stages.motion.lateness import audio_late
 from stages.motion.model import MotionModel

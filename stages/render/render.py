@@ -24,8 +24,8 @@ from stages.base.io.wav_files import AUDIO_RATE
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
 from stages.render.actor import Columns, Models, enlarged, load_models, pictures, style_patterns
+from stages.render.artifacts import MOTION
 from stages.render.beside import side_by_side, truth
-from stages.render.columns import MOTION
 from stages.render.heldout import Span, resting, spans, speak, true_landmarks, voice
 from stages.render.params import RenderParams
 

@@ -105,7 +105,7 @@ def _write_truth(
 ) -> None:
     from stages.base.io import tables
     from stages.sample import points as index
-    from stages.sample.columns import REST, TRUTH
+    from stages.sample.artifacts import REST, TRUTH
     from stages.sample.grid import CANVAS, at_points
     from stages.sample.motion import MOUTH_GAIN
     from stages.sample.pose import FOCAL
@@ -146,7 +146,7 @@ def _write_truth(
 
 def _write_phones(folder: Path, speech: "Utterance") -> None:
     from stages.base.io import tables
-    from stages.sample.columns import PHONES
+    from stages.sample.artifacts import PHONES
 
     phones = speech.phones
     tables.write(

@@ -12,12 +12,12 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.formats import Format
 from stages.base.io.image_io import Image, decode_png
-from stages.clips.columns import LEDGER
+from stages.clips.artifacts import LEDGER
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, read_ledger
-from stages.landmarks.columns import LANDMARKS
-from stages.parsing.columns import PARSING
-from stages.speech.columns import MEL, PHONES, SYNC
+from stages.landmarks.artifacts import LANDMARKS
+from stages.parsing.artifacts import PARSING
+from stages.speech.artifacts import MEL, PHONES, SYNC
 from stages.speech.sync import curve, stretch
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from stages.base.io.plot_text import plain, wrapped
-from stages.parsing.columns import REGIONS
+from stages.parsing.artifacts import REGIONS
 from stages.sheet.found import Found, Row
 from stages.sheet.pictures import COLOURS, strip
 from stages.speech.sync import LONGEST_LAG

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from stages.base.face.landmark_groups import GROUPS
 from stages.base.io.image_io import Image, resize
-from stages.parsing.columns import REGIONS
+from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_of_label
 from stages.sheet.found import Moment
 

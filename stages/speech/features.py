@@ -22,7 +22,7 @@ from stages.base.io import tables
 from stages.base.training.model_files import load_model
 from stages.speech import mel as mels
 from stages.speech.apc import APC, States, build, gain, levelled
-from stages.speech.columns import FEATURES, MEL, PHONES
+from stages.speech.artifacts import FEATURES, MEL, PHONES
 from stages.speech.phone_track import PhoneTrack
 
 SPEECH = Path("data/speech")

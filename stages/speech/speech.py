@@ -28,9 +28,9 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.wav_files import read_wav
 from stages.clips.ledger import CLIPS, Clip, clips_of
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.speech import mel
-from stages.speech.columns import MEL, PHONES, SYNC
+from stages.speech.artifacts import MEL, PHONES, SYNC
 from stages.speech.params import SpeechParams
 from stages.speech.phones import Phone, Word, grouped, heard, pieces
 from stages.speech.sync import Sync, measure, stretch

@@ -24,7 +24,7 @@ from stages.base.training.loop import Batch, Update, train
 from stages.base.training.model_files import part, prefixed, save_model
 from stages.clips.ledger import CLIPS, clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
-from stages.speech.columns import MEL, SYNC
+from stages.speech.artifacts import MEL, SYNC
 from stages.speech.mel import BANDS
 from stages.speech.params import AudioParams
 

@@ -20,8 +20,8 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, encode_png, load
-from stages.references.columns import REFERENCES, TEMPLATES
-from stages.style_mapping.columns import ISP_SCORES, ISPS
+from stages.references.artifacts import REFERENCES, TEMPLATES
+from stages.style_mapping.artifacts import ISP_SCORES, ISPS
 from stages.style_mapping.sheet import grid
 
 NEUTRAL = Path("data/neutral.png")

@@ -17,7 +17,7 @@ from stages.base.face import face_measures, head_pose, projection, warping
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, load, resize
-from stages.landmarks.columns import NEUTRAL
+from stages.landmarks.artifacts import NEUTRAL
 
 IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
 _INSIDE = (60, 28, 28)  # of a mouth, RGB

@@ -16,7 +16,7 @@ from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.lent import Neutral
 

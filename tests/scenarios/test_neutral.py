@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.io import tables
-from stages.style_mapping.columns import ISP_SCORES
+from stages.style_mapping.artifacts import ISP_SCORES
 from tests.scenarios.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it

@@ -14,11 +14,11 @@ from stages.base.config.params import read
 from stages.base.config.subjects import Subject
 from stages.base.io import chunking, media, tables
 from stages.base.io.wav_files import write_wav
+from stages.clips.artifacts import LEDGER
 from stages.clips.clips import run as cut
-from stages.clips.columns import LEDGER
 from stages.clips.frames import Frames
 from stages.clips.params import ClipsParams
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.landmarks import run as find
 from stages.landmarks.mesh import MeshBackend
 from stages.parsing.params import ParsingParams

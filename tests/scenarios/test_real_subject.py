@@ -10,19 +10,19 @@ from stages.base.config.params import section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables, wav_files
 from stages.base.io.image_io import decode_png
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.clips import run as cut
-from stages.clips.columns import FRAMES, LEDGER
 from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.landmarks import run as find_landmarks
 from stages.landmarks.params import LandmarksParams
-from stages.parsing.columns import PARSING
+from stages.parsing.artifacts import PARSING
 from stages.parsing.params import ParsingParams
 from stages.parsing.parsing import run as parse
 from stages.sheet.sheet import run as draw
-from stages.speech.columns import MEL, SYNC
+from stages.speech.artifacts import MEL, SYNC
 from stages.speech.params import SpeechParams
 from stages.speech.speech import run as listen
 

@@ -15,14 +15,14 @@ from pipeline.execution import stage_seconds
 from stages.base.config.params import read
 from stages.base.io import tables
 from stages.base.io.formats import Format
-from stages.clips.columns import FRAMES, LEDGER
-from stages.evaluation.columns import SCORES, VOICE_SCORES
-from stages.landmarks.columns import CAMERAS, LANDMARKS
-from stages.parsing.columns import PARSING
-from stages.references.columns import MATCH, REFERENCES
-from stages.render.columns import MOTION
-from stages.speech.columns import FEATURES, MEL, PHONES, SYNC
-from stages.style_mapping.columns import ISPS
+from stages.clips.artifacts import FRAMES, LEDGER
+from stages.evaluation.artifacts import SCORES, VOICE_SCORES
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.parsing.artifacts import PARSING
+from stages.references.artifacts import MATCH, REFERENCES
+from stages.render.artifacts import MOTION
+from stages.speech.artifacts import FEATURES, MEL, PHONES, SYNC
+from stages.style_mapping.artifacts import ISPS
 from tests.scenarios.conftest import Project, kept_lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it

@@ -1,6 +1,6 @@
 """What a table of the pipeline is: named columns with dtype and shape.
 
-Each stage package names its own tables in `columns.py`; `stages.base.io.tables` writes, reads and
+Each stage package names its own tables in `artifacts.py`; `stages.base.io.tables` writes, reads and
 validates by them; pipeline/report/columns.yaml describes every column, with its unit.
 
 Coordinates. Pixels are continuous: 0 is the left (top) edge of the first pixel, `size` the right

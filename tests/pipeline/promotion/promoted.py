@@ -62,7 +62,7 @@ elif sys.argv[1] == "train":
 else:
     import numpy as np
     from stages.base.io import tables
-    from stages.evaluation.columns import SCORES, VOICE_SCORES
+    from stages.evaluation.artifacts import SCORES, VOICE_SCORES
     from stages.base.io.image_io import encode_png
 
     quality = params["quality"]

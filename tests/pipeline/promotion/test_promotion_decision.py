@@ -11,7 +11,7 @@ from pipeline.promotion.decision import decide
 from pipeline.promotion.judged import Judged
 from pipeline.promotion.rules import Rules, load
 from pipeline.runtime.user_errors import BadParams
-from stages.evaluation.columns import SCORES
+from stages.evaluation.artifacts import SCORES
 from tests.conftest import REPO
 
 PSNR, MOUTH = "reconstruction.generator.psnr_face", "reconstruction.generator.l1_mouth"

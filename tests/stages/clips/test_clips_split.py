@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import tables
-from stages.clips.columns import LEDGER
+from stages.clips.artifacts import LEDGER
 from stages.clips.extract import failed
 from stages.clips.split import HELD_OUT, Piece, Split, assign, read_kept, remember
 from tests.stages.clips.settings import PARAMS

@@ -11,8 +11,8 @@ from stages.base.config import code_version
 from stages.base.config.subjects import Subject
 from stages.base.io import image_io, media, tables, wav_files
 from stages.clips import clips
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.clips import run
-from stages.clips.columns import FRAMES, LEDGER
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.ledger import clips_of, read_ledger
 from stages.clips.people import follow

@@ -9,8 +9,8 @@ import pytest
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
+from stages.clips.artifacts import LEDGER
 from stages.clips.clips import run, summary
-from stages.clips.columns import LEDGER
 from tests.stages.clips.malformed import KINDS, malformed
 from tests.stages.clips.settings import PARAMS
 from tests.stages.clips.small_media import face_clip

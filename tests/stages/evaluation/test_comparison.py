@@ -5,7 +5,7 @@ import pytest
 
 from stages.base.io.image_io import load
 from stages.evaluation import comparison
-from stages.evaluation.columns import SCORES
+from stages.evaluation.artifacts import SCORES
 from stages.evaluation.comparison import estimate
 
 FPS = 25.0

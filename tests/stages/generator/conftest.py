@@ -10,11 +10,11 @@ from stages.base.config import code_version
 from stages.base.face import head_pose, mean_face, projection, similarity
 from stages.base.io import tables
 from stages.base.io.image_io import encode_jpeg, encode_png
-from stages.clips.columns import FRAMES, LEDGER
-from stages.landmarks.columns import CAMERAS, LANDMARKS
-from stages.parsing.columns import LABELS, PARSING
-from stages.references.columns import MATCH, REFERENCES, TEMPLATES
-from stages.style_mapping.columns import ISPS
+from stages.clips.artifacts import FRAMES, LEDGER
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.parsing.artifacts import LABELS, PARSING
+from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
+from stages.style_mapping.artifacts import ISPS
 
 SIZE, FRAMES_IN_ALL, FOCAL = 64, 40, 160.0
 TRAIN, TEST = (0, 30), (34, 40)

@@ -8,8 +8,8 @@ from stages.base.io import tables
 from stages.base.io.image_io import encode_png
 from stages.generator.inference import read_isps
 from stages.generator.patterns import read_patterns
-from stages.references.columns import TEMPLATES
-from stages.style_mapping.columns import ISPS
+from stages.references.artifacts import TEMPLATES
+from stages.style_mapping.artifacts import ISPS
 
 
 def write(path, drop=None):

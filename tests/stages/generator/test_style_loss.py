@@ -10,7 +10,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.generator import style_loss
 from stages.generator.alignment import by_mesh, by_similarity
 from stages.generator.params import RegionWeights
-from stages.parsing.columns import LABELS
+from stages.parsing.artifacts import LABELS
 
 PAPER = {"mouth": 5.0, "eyes": 3.0, "skin": 1.0, "other": 0.0}
 CODE = {"other": 0, "skin": 1, "eyes": 2, "mouth": 3, "empty": style_loss.EMPTY}

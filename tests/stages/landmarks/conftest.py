@@ -10,7 +10,7 @@ import pytest
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_jpeg
-from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 
 REPO = Path(__file__).resolve().parents[3]
 SUBJECT = Subject("seen", "somebody")

@@ -8,7 +8,7 @@ import pytest
 
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.landmarks import run
 from stages.sample.face import load_face
 from stages.sample.motion import at_rest

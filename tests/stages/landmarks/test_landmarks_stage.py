@@ -12,7 +12,7 @@ import pytest
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.face import landmark_groups, projection
 from stages.base.io import tables
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.landmarks import run
 from tests.stages.landmarks.conftest import REPO, astronaut
 from tests.stages.landmarks.settings import FOUND, PARAMS

@@ -10,7 +10,7 @@ from stages.base.face import face_measures, projection
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_png
 from stages.landmarks import neutral_landmarks
-from stages.landmarks.columns import NEUTRAL
+from stages.landmarks.artifacts import NEUTRAL
 from stages.landmarks.params import LandmarksParams
 
 PARAMS = LandmarksParams(

@@ -11,8 +11,8 @@ from stages.base.face.mean_face import MEAN_FACE
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.base.io.wav_files import write_wav
-from stages.clips.columns import LEDGER
-from stages.landmarks.columns import CAMERAS, LANDMARKS
+from stages.clips.artifacts import LEDGER
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.direct import Direct
 from stages.motion.eyes import USUAL, BlinkDrawer, close_lids, irises_at
 from stages.motion.features import APC, FEATURE
@@ -20,7 +20,7 @@ from stages.motion.model import MotionModel, build
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
 from stages.motion.recordings import Rest
-from stages.speech.columns import FEATURES, SYNC
+from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
 SIZE, FOCAL = 128, 400.0

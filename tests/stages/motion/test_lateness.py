@@ -12,7 +12,7 @@ from stages.clips.ledger import Clip
 from stages.motion.features import FEATURE, read_pairs
 from stages.motion.lateness import audio_late
 from stages.motion.recordings import read_recordings
-from stages.speech.columns import FEATURES
+from stages.speech.artifacts import FEATURES
 from tests.stages.motion.people import write_subject, write_sync
 
 ANN = Subject("seen", "ann")

@@ -22,7 +22,7 @@ from stages.motion.predict import (
     join,
     retarget,
 )
-from stages.render.columns import MOTION
+from stages.render.artifacts import MOTION
 from tests.stages.motion.people import FOCAL, LOWER, SIZE, person, random_model
 from tests.stages.motion.settings import TINY, tiny
 

@@ -14,7 +14,7 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.face.landmark_groups import MIRROR
 from stages.base.face.mean_face import MEAN_FACE
 from stages.base.io import tables
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.features import FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, measure_person
@@ -22,7 +22,7 @@ from stages.motion.predict import generate, retarget
 from stages.motion.recordings import read_recordings
 from stages.motion.train_motion import hide_frames, landmark_weights, run, usefulness
 from stages.motion.windows import Windows, feature_statistics
-from stages.speech.columns import FEATURES
+from stages.speech.artifacts import FEATURES
 from tests.stages.motion.people import GAZE, write_subject
 from tests.stages.motion.settings import TINY, tiny
 

@@ -13,10 +13,10 @@ from stages.base.io import tables
 from stages.base.io.image_io import decode_png
 from stages.base.training.pretrained import BadWeights
 from stages.clips.frames import Frames
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.landmarks import run as find_landmarks
 from stages.landmarks.matte import Matte
-from stages.parsing.columns import LABELS, PARSING
+from stages.parsing.artifacts import LABELS, PARSING
 from stages.parsing.params import ParsingParams
 from stages.parsing.parsing import run
 from tests.stages.landmarks.conftest import SUBJECT, astronaut, write_subject

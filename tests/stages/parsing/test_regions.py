@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.base.face import mean_face, projection
-from stages.parsing.columns import LABELS, REGIONS
+from stages.parsing.artifacts import LABELS, REGIONS
 from stages.parsing.mesh import CODES, draw
 from stages.parsing.regions import areas, region_masks, weight_map
 

@@ -8,8 +8,8 @@ from stages.base.config.subjects import Subject
 from stages.base.face import mean_face
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_jpeg, resize
-from stages.clips.columns import FRAMES, LEDGER
-from stages.landmarks.columns import LANDMARKS
+from stages.clips.artifacts import FRAMES, LEDGER
+from stages.landmarks.artifacts import LANDMARKS
 from stages.references import templates
 from stages.references.descriptors import Floats
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.references import confusion
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import Floats
 from stages.references.learn_templates import learn_some
 

@@ -16,7 +16,7 @@ from stages.base.io.image_io import Image
 from stages.base.training.perceptual import load_perceptual
 from stages.clips.frames import Frames
 from stages.references import match
-from stages.references.columns import MATCH, REFERENCES, TEMPLATES
+from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 from stages.references.params import MatchParams
 from stages.references.references import run
 

@@ -12,7 +12,7 @@ from stages.base.config import params
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.references import templates
-from stages.references.columns import TEMPLATES
+from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES
 from stages.references.learn_templates import (
     REACH,
@@ -25,7 +25,7 @@ from stages.references.learn_templates import (
     syllables,
 )
 from stages.references.params import ReferenceParams
-from stages.speech.columns import PHONES, SYNC
+from stages.speech.artifacts import PHONES, SYNC
 from stages.speech.sync import LEAD
 
 from .people import FPS, person_of

@@ -11,17 +11,17 @@ from stages.base.io import tables
 from stages.base.io.image_io import encode_jpeg, encode_png
 from stages.base.io.wav_files import write_wav
 from stages.base.training.model_files import save_model
-from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.generator import refinement, scenes
 from stages.generator.model import Source
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
-from stages.landmarks.columns import CAMERAS, LANDMARKS
-from stages.references.columns import TEMPLATES
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.references.artifacts import TEMPLATES
 from stages.speech.apc import APC
-from stages.speech.columns import SYNC
-from stages.style_mapping.columns import ISPS
+from stages.speech.artifacts import SYNC
+from stages.style_mapping.artifacts import ISPS
 from tests.stages.motion.people import FOCAL, SIZE, person, random_model, write_subject
 from tests.stages.motion.settings import tiny
 

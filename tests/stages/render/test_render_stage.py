@@ -14,9 +14,9 @@ from stages.base.face.projection import project as project_points
 from stages.base.io import media, tables
 from stages.base.io.wav_files import AUDIO_RATE
 from stages.evaluation.heldout import Heldout
-from stages.landmarks.columns import LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.model import NotTrained
-from stages.render.columns import MOTION
+from stages.render.artifacts import MOTION
 from stages.render.heldout import spans, true_landmarks, voice
 from stages.render.params import RenderParams
 from stages.render.render import run

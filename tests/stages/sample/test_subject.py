@@ -85,7 +85,7 @@ def test_lively_opens_the_mouth_wider_and_moves_the_head_and_brows_more_than_cal
 
 def test_the_nose_bridge_is_where_the_pose_projects_it(calm):
     from stages.base.io import tables
-    from stages.sample.columns import REST
+    from stages.sample.artifacts import REST
 
     truth = calm.truth
     folder = calm.video.parents[1] / "truth" / "calm"

@@ -10,13 +10,13 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face
 from stages.base.io import image_io, plot_text, tables
-from stages.clips.columns import FRAMES, LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.extract import _row
-from stages.landmarks.columns import LANDMARKS
-from stages.parsing.columns import PARSING
+from stages.landmarks.artifacts import LANDMARKS
+from stages.parsing.artifacts import PARSING
 from stages.sheet import page
 from stages.sheet.sheet import drawn, main, run
-from stages.speech.columns import MEL, PHONES, SYNC
+from stages.speech.artifacts import MEL, PHONES, SYNC
 
 SEEN = Subject("seen", "s")
 FRAMES_EACH, SIZE = 60, 32

@@ -16,10 +16,10 @@ from stages.base.io import tables
 from stages.base.io.media import read_audio
 from stages.base.io.wav_files import write_wav
 from stages.base.training import model_files
-from stages.clips.columns import LEDGER
-from stages.landmarks.columns import LANDMARKS
+from stages.clips.artifacts import LEDGER
+from stages.landmarks.artifacts import LANDMARKS
 from stages.speech import apc, features, mel, speech, train_audio
-from stages.speech.columns import FEATURES, MEL, PHONES, SYNC
+from stages.speech.artifacts import FEATURES, MEL, PHONES, SYNC
 from stages.speech.params import AudioParams, SpeechParams
 from stages.speech.sync import LEAD
 

@@ -10,9 +10,9 @@ from stages.base.config import code_version
 from stages.base.face import head_pose, mean_face, projection
 from stages.base.io import tables
 from stages.base.io.image_io import encode_jpeg, encode_png, resize
-from stages.clips.columns import FRAMES, LEDGER
-from stages.landmarks.columns import CAMERAS, LANDMARKS, NEUTRAL
-from stages.references.columns import REFERENCES, TEMPLATES
+from stages.clips.artifacts import FRAMES, LEDGER
+from stages.landmarks.artifacts import CAMERAS, LANDMARKS, NEUTRAL
+from stages.references.artifacts import REFERENCES, TEMPLATES
 from tests.stages.style_mapping.sizes import PARAMS
 
 SIZE, COUNT, FOCAL = 64, 40, 250.0

@@ -9,7 +9,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import encode_png
-from stages.references.columns import REFERENCES
+from stages.references.artifacts import REFERENCES
 from stages.style_mapping import isp
 
 

@@ -15,7 +15,7 @@ from stages.base.io import tables
 from stages.base.io.image_io import decode_png
 from stages.base.training.model_files import save_model
 from stages.style_mapping import isp, quality, train_style_mapping
-from stages.style_mapping.columns import ISP_SCORES, ISPS
+from stages.style_mapping.artifacts import ISP_SCORES, ISPS
 from stages.style_mapping.inference import load, square
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.lent import read_neutral

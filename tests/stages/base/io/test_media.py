@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io import image_io, media, tables, wav_files
 from stages.clips import frames
-from stages.clips.columns import FRAMES
+from stages.clips.artifacts import FRAMES
 
 
 def shades(count: int, height: int = 64, width: int = 96) -> list[image_io.Image]:

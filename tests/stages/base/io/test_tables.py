@@ -10,9 +10,9 @@ from pipeline.report.formats_page import ALL
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io import tables
 from stages.base.io.formats import Format
-from stages.clips.columns import FRAMES
-from stages.references.columns import MATCH
-from stages.speech.columns import FEATURES
+from stages.clips.artifacts import FRAMES
+from stages.references.artifacts import MATCH
+from stages.speech.artifacts import FEATURES
 
 
 def random_rows(fmt: Format, rows: int, seed: int = 0) -> dict[str, object]:
