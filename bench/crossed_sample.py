@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.runtime.user_errors import UserError
-from stages.base.config.params import Training, section
+from stages.base.config.params import Training, read_section
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
@@ -125,7 +125,7 @@ def _off(scores: dict[str, Scores], row: str, name: str) -> float:
 
 def _scores_of(models: Models, identity: str, style: str, lines: list[str]) -> dict[str, Scores]:
     """The rows of one list of sentences."""
-    sample = section("sample", SampleParams)
+    sample = read_section("sample", SampleParams)
     face, way = sample.subjects[identity], sample.subjects[style]
     mean = models.motion.person(identity).mean_face
     rows: dict[str, Motion] = {}
@@ -186,7 +186,7 @@ def _found(
     folder: Path, video: Path, sound: tuple[np.ndarray, int] | None = None
 ) -> tuple[Motion, Path]:
     """Find the landmarks of a video as those of any clip; and the clip's sound."""
-    limits = section("clips", ClipsParams), section("landmarks", LandmarksParams)
+    limits = read_section("clips", ClipsParams), read_section("landmarks", LandmarksParams)
     home, subject = Path.cwd(), Subject("unseen", "crossed")
     folder.mkdir()
     with chdir(folder):
@@ -213,13 +213,16 @@ def _found(
 
 def _moved(models: Models, identity: str, style: str, sound: Path, count: int) -> Motion:
     """Move an identity by a sound in a style."""
-    seed = section("training", Training).seed
+    seed = read_section("training", Training).seed
     motion = join(list(motion_of(models, style, sound, count, seed)))
     return retarget(motion, models.motion.person(style), models.motion.person(identity))
 
 
 def _distance(judge: Motion, motion: Motion, mean: np.ndarray) -> float:
-    params, fps = section("evaluation", EvaluationParams), section("clips", ClipsParams).fps
+    params, fps = (
+        read_section("evaluation", EvaluationParams),
+        read_section("clips", ClipsParams).fps,
+    )
     window, stride = round(params.window_s * fps), max(1, round(params.stride_s * fps))
     return metrics.windowed_distance(judge["head"] - mean, motion["head"] - mean, window, stride)
 

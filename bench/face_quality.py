@@ -23,7 +23,7 @@ import numpy as np
 import people
 from numpy.typing import NDArray
 
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.io import media
 from stages.base.io.image_io import Image
 from stages.clips.detector import Box, FaceFinder
@@ -126,7 +126,7 @@ def main() -> None:
     videos = sorted(p for p in data.glob("*/*.m*") if p.suffix != ".md")
     if not videos:
         raise SystemExit("no videos here: absent")
-    params, find, look = section("clips", ClipsParams), FaceFinder(), FaceJudge()
+    params, find, look = read_section("clips", ClipsParams), FaceFinder(), FaceJudge()
     lending = hands(data / LENDS_HANDS)
     found: dict[str, list[Quality]] = defaultdict(list)
     spent: dict[str, list[float]] = defaultdict(list)

@@ -24,7 +24,7 @@ import numpy as np
 import people
 from numpy.typing import NDArray
 
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.face import face_measures, head_pose, landmark_groups
 from stages.base.io import tables
 from stages.clips.artifacts import FRAMES, LEDGER
@@ -76,7 +76,7 @@ def report(name: str, clip: Clip, truth: Path) -> None:
         f" {height:.1f} px high"
     )
     again = _again(clip)
-    same = again[section("landmarks", LandmarksParams).pose_window][valid]
+    same = again[read_section("landmarks", LandmarksParams).pose_window][valid]
     _landmarks(seen, same, goal, height)
     _pose(seen, goal, focal)
     _torso(found, true, height)
@@ -119,7 +119,7 @@ def _again(clip: Clip) -> dict[float, Floats]:
     Returns:
         Points, (N, 68, 2), px, by the length of the pose's filter in s.
     """
-    params = section("landmarks", LandmarksParams)
+    params = read_section("landmarks", LandmarksParams)
     ours = mesh._TO_68.copy()
     if params.backend == "mediapipe":
         mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.io import media, tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
 from stages.clips.artifacts import FRAMES, LEDGER
@@ -143,7 +143,7 @@ def _encoded(data: Path, name: str, clip: Clip, count: int) -> Iterator[tuple[in
     times = tables.read(clip.video, FRAMES, ["time"])["time"]
     valid = np.flatnonzero(found["valid"])
     chosen = {float(times[i]): i for i in valid[np.linspace(0, len(valid) - 1, count).astype(int)]}
-    quality = section("clips", ClipsParams).jpeg_quality
+    quality = read_section("clips", ClipsParams).jpeg_quality
     matte = Matte()
     video = data / "raw" / name / str(ledger["video"][row])
     for time, image in media.frames(video, float(times[0]), float(times[-1]) + 1e-3):

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3, help="of so many frames one")
     args = parser.parse_args()
     with report_user_errors():
-        size = params.section("generator", GeneratorParams).size
+        size = params.read_section("generator", GeneratorParams).size
         names = sorted(path.name for path in (args.data / "match").iterdir())
         footage = read_footage([Subject("seen", name) for name in names], size, data=args.data)
         print(f"{'':16s}" + "".join(f"{name:>13s}" for name in NAMES))

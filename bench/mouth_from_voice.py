@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures
 from stages.base.io import tables
@@ -29,7 +29,7 @@ SHORT = 1  # steps of a training whose network is not asked
 
 
 def main() -> None:
-    params, training = section("motion", MotionParams), section("training", Training)
+    params, training = read_section("motion", MotionParams), read_section("training", Training)
     subjects = [Subject("seen", name) for name in seen_subjects()]
     alone = params.mouth.model_copy(update={"ridge": 0.0, "judged": 0.0})
     once = params.model_copy(update={"steps": SHORT})

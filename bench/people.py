@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.code_version import version
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.clips import clips
 from stages.clips.ledger import Clip, clips_of
@@ -38,12 +38,12 @@ def own_folder() -> Iterator[Path]:
 
 
 def samples() -> list[str]:
-    return list(section("sample", SampleParams).subjects)
+    return list(read_section("sample", SampleParams).subjects)
 
 
 def sample(name: str) -> tuple[list[Clip], Path]:
     """Make a sample subject, its clips and landmarks; return the clips and the truth's folder."""
-    params = section("sample", SampleParams)
+    params = read_section("sample", SampleParams)
     one = params.subjects[name]
 
     def make(part: Path) -> None:
@@ -77,12 +77,12 @@ def shared(home: Path) -> dict[str, list[Clip]]:
 
 def _found(subject: Subject, raw: Path) -> list[Clip]:
     """Run clips and landmarks on a folder of videos."""
-    limits = section("clips", ClipsParams)
+    limits = read_section("clips", ClipsParams)
     for row in clips.run(subject, limits, raw=raw):
         if row["status"] != "ok":
             print(f"{subject.name}: {row['video']} {row['status']}: {row['reason']}")
     found = clips_of(subject)
     if not found:
         raise MissingInput(subject, "no usable clip")
-    landmarks.run(subject, section("landmarks", LandmarksParams))
+    landmarks.run(subject, read_section("landmarks", LandmarksParams))
     return found

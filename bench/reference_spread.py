@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--templates", type=Path, default=templates.FOLDER)
     args = parser.parse_args()
     with report_user_errors():
-        section = params.section("references", ReferenceParams)
+        section = params.read_section("references", ReferenceParams)
         people = _people(args.data, args.only, section.mean_s)
         _report(people, templates.load(args.templates), section)
 

@@ -26,7 +26,7 @@ import psutil
 from pipeline.execution.scheduler import environment
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import report_user_errors
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 from stages.sample import make_sample
 
 HOME = Path.cwd()
@@ -151,7 +151,7 @@ def busy() -> float:
 
 
 def lock(root: Path) -> dict[str, Any]:
-    stages: dict[str, Any] = read(root / "dvc.lock")["stages"]
+    stages: dict[str, Any] = read_params(root / "dvc.lock")["stages"]
     return stages
 
 

@@ -31,7 +31,7 @@ from pipeline.promotion.judged import Judged
 from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
-from stages.base.config.params import PARAMS, read
+from stages.base.config.params import PARAMS, read_params
 
 FOLDER = Path(".idiolect/bench/seed_noise")
 MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()"
@@ -47,7 +47,7 @@ def main() -> None:
     with report_user_errors():
         if not Path(judged.METRICS).is_file():
             raise MissingInput(judged.METRICS, "not here", "run `dvc repro` first")
-        own = read()["training"]["seed"]
+        own = read_params()["training"]["seed"]
         seeds = dict.fromkeys([own, *args.seeds])
         if not FOLDER.is_dir():
             left = shutil.ignore_patterns(".venv", "bench")

@@ -45,7 +45,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
-    content = params.read() if content is None else content
+    content = params.read_params() if content is None else content
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])

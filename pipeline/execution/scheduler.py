@@ -24,7 +24,7 @@ from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_process import RAN, RESTORED, UNCHANGED, Server
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import UserError
-from stages.base.config.params import Training, section
+from stages.base.config.params import Training, read_section
 
 LOGS = Path(".idiolect/logs")
 _PATIENCE_SECONDS = 8.0  # between SIGTERM and SIGKILL
@@ -145,7 +145,7 @@ class Runner:
         self.listener = listener or Listener()
         self.gpus = visible_gpus()
         trains = any(work.trains for work in self.works.values())
-        self.threads = threads or (section("training", Training).threads if trains else 1)
+        self.threads = threads or (read_section("training", Training).threads if trains else 1)
         self._rank = _ranks(self.works)
         self._outputs: dict[str, _Output] = {}
         self._heard, self._said = socket.socketpair()

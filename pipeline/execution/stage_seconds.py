@@ -7,7 +7,7 @@ result depends on them.
 
 from typing import Any
 
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 
 # One instance of each stage.
 SECONDS = {
@@ -62,7 +62,7 @@ def expectation(slower: float | None = None) -> str:
     """
     from pathlib import Path
 
-    total = sum(seconds(name) for name in instances(read(Path("dvc.yaml")), read()))
+    total = sum(seconds(name) for name in instances(read_params(Path("dvc.yaml")), read_params()))
     where = "on 2 cores" if slower is None else "here"
     minutes = total / 60 * (slower or 1.0)
     return f"about {minutes:.0f} min for the laptop preset {where}, more for long videos"

@@ -27,7 +27,7 @@ from pipeline.project import git
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadParams, UserError
-from stages.base.config.params import PARAMS, read
+from stages.base.config.params import PARAMS, read_params
 from stages.base.io import tables
 from stages.evaluation.artifacts import SCORES
 
@@ -103,7 +103,7 @@ def _value(text: str) -> float | str:
 
 def check_key(key: str) -> None:
     """Raise BadParams unless params.yaml has a value under a dotted key."""
-    place: Any = read()
+    place: Any = read_params()
     for part in key.split("."):
         if not isinstance(place, Mapping) or part not in place:
             raise BadParams(f"{PARAMS}: {key}", "no such param", "sweep over one that is there")
@@ -126,7 +126,7 @@ def check(variant: Variant) -> None:
         except (DvcException, OmegaConfBaseException) as error:
             said = str(error.__cause__ or error).splitlines()[0]
             raise BadParams(variant.name, f"cannot be read: {said}", "nothing was run") from None
-        content = read(changed)
+        content = read_params(changed)
     try:
         check_params(content)
     except UserError as problem:
@@ -165,7 +165,7 @@ def compare(frames: Mapping[str, Mapping[str, Any]], out: Path = OUT) -> Path:
     """Write table.md, table.csv and plot.png of runs' scores by name; return table.md."""
     from stages.evaluation import comparison
 
-    fps = float(read()["clips"]["fps"])
+    fps = float(read_params()["clips"]["fps"])
     rows = comparison.rows(frames, fps)
     with atomic_file(out / "table.md") as part:
         part.write_text(comparison.markdown(rows))

@@ -21,7 +21,7 @@ from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 
 FOLDER = Path(".idiolect/inbox")
@@ -164,7 +164,7 @@ def _judge(subject: Subject) -> dict[str, str]:
     with_role = Subject(subject.role, FOLDER.name)
     made = Path(".idiolect/inbox_clips")
     try:
-        rows = run(with_role, section("clips", ClipsParams), FOLDER.parent, made)
+        rows = run(with_role, read_section("clips", ClipsParams), FOLDER.parent, made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     good = {row["video"] for row in rows if row["status"] == "ok"}

@@ -26,7 +26,7 @@ from pipeline.promotion import champions
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
-from stages.base.config.params import Subjects, section
+from stages.base.config.params import Subjects, read_section
 from stages.base.config.subjects import Subject, check_name
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -97,7 +97,7 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     """Copy new videos, judge them, add the good; return their names, and why others are bad."""
     logger = get_run_logger()
     taken = inbox.take(inbox_path, subject)
-    known = section("subjects", Subjects).all.get(subject)
+    known = read_section("subjects", Subjects).all.get(subject)
     role = known.role if known else "seen"
     judged = inbox.judge(taken.new, Subject(role, subject)) if taken.new else {}
     good = [path for path, reason in judged.items() if not reason]

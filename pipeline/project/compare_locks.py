@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 
 LOCK = Path("dvc.lock")
 _CPU = "# CPU: "
@@ -64,7 +64,7 @@ def _stages(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise MissingInput(path, "not here", "run `dvc repro`" if path == LOCK else "name another")
     try:
-        stages: dict[str, Any] = read(path)["stages"]
+        stages: dict[str, Any] = read_params(path)["stages"]
         for entry in stages.values():
             _outs(entry)
             _inputs(entry)

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
-from stages.base.config.params import PARAMS, Subjects, check, read, section
+from stages.base.config.params import PARAMS, Subjects, read_params, read_section, validate_section
 from stages.base.config.subjects import ROLES, check_name
 
 RAW = Path("data/raw")
@@ -43,8 +43,8 @@ def edited(path: Path = PARAMS) -> Iterator[Any]:
     """Yield params.yaml as a mapping that keeps its comments; write it whole afterwards."""
     from ruamel.yaml import YAML
 
-    whole = read(path)  # tells a user what is wrong with it before anything is changed
-    check("subjects", whole.get("subjects"), Subjects)
+    whole = read_params(path)  # tells a user what is wrong with it before anything is changed
+    validate_section("subjects", whole.get("subjects"), Subjects)
     _sample_subjects(whole)
     yaml = YAML()
     yaml.width = 100
@@ -73,8 +73,8 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
 
     """
     check_name(name)
-    params = read()
-    people = check("subjects", params.get("subjects"), Subjects)
+    params = read_params()
+    people = validate_section("subjects", params.get("subjects"), Subjects)
     samples = _sample_subjects(params)
     if name in {*samples, *_load_preset("laptop")["sample"]["subjects"]}:
         raise BadParams(name, "is a sample subject", "choose another name")
@@ -116,7 +116,7 @@ def remove(name: str) -> list[Path]:
 
     """
     check_name(name)
-    people = section("subjects", Subjects)
+    people = read_section("subjects", Subjects)
     known = name in people.all
     if not known and not any(path.exists() for path in _made_from(name)):
         names = ", ".join(people.all)
@@ -145,19 +145,19 @@ def set_neutral(image: Path) -> Portrait:
         UserError: a folder, no picture, not exactly one face in it, or one smaller than
             `clips.min_face`.
     """
-    from stages.base.io.image_io import decode_jpeg, encode_png, load
+    from stages.base.io.image_io import decode_jpeg, encode_png, read_image
     from stages.clips.detector import FaceFinder
     from stages.clips.params import ClipsParams
     from stages.clips.window import window
 
-    params = section("clips", ClipsParams)
+    params = read_section("clips", ClipsParams)
     as_it_was = "the neutral image is as it was"
     if image.exists() and not image.is_file():
         kind = "folder" if image.is_dir() else "device or pipe"
         raise UserError(image, f"expected a picture, found a {kind}", as_it_was)
     if not image.is_file():
         raise MissingInput(image, "no such file", as_it_was)
-    picture = load(image, decode_jpeg, as_it_was)
+    picture = read_image(image, decode_jpeg, as_it_was)
     boxes = FaceFinder()(picture)
     if len(boxes) != 1:
         found = f"expected one face, found {len(boxes) or 'none'}"
@@ -199,7 +199,7 @@ def sample_neutral() -> bool:
 
 def no_one_seen() -> bool:
     """Tell whether there is no subject to train on."""
-    return not section("subjects", Subjects).seen
+    return not read_section("subjects", Subjects).seen
 
 
 def add_sample() -> list[str]:
@@ -259,7 +259,7 @@ def _sample_subjects(params: dict[str, Any]) -> list[str]:
 def _load_preset(name: str) -> dict[str, Any]:
     if name not in presets():
         raise BadParams(name, f"no such preset; there are: {', '.join(presets())}")
-    return read(PRESETS / f"{name}.yaml")
+    return read_params(PRESETS / f"{name}.yaml")
 
 
 def _update(content: Any, key: str, value: Any) -> None:
@@ -319,7 +319,9 @@ def _remember(name: str, params: dict[str, Any]) -> None:
 
     if (RAW / name).is_dir():
         remember(
-            RAW / name, Path("data/clips/seen") / name, check("clips", params["clips"], ClipsParams)
+            RAW / name,
+            Path("data/clips/seen") / name,
+            validate_section("clips", params["clips"], ClipsParams),
         )
 
 

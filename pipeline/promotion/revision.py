@@ -48,12 +48,12 @@ class Revision:
         Raises:
             BadParams: it is no mapping.
         """
-        from stages.base.config.params import read
+        from stages.base.config.params import read_params
 
         if not self.has(path):
             return {}
         with self.local(path) as copy:
-            return read(copy)
+            return read_params(copy)
 
     def has(self, path: str) -> bool:
         """Tell whether git has a path here, or DVC a hash of it (its cache may have lost it)."""

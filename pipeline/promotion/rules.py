@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import Section, check, read
+from stages.base.config.params import Section, read_params, validate_section
 
 RULES = Path("promotion.yaml")
 
@@ -106,7 +106,7 @@ class Rules(Section):
 
 def load(path: Path = RULES) -> Rules:
     """Read promotion.yaml; raise MissingInput, or BadParams naming the key."""
-    rules = check(str(path), read(path), Rules)
+    rules = validate_section(str(path), read_params(path), Rules)
     named = [rule.metric for rule in rules.not_worse]
     for metric in named:
         if named.count(metric) > 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import UserError
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.clips.artifacts import LEDGER
@@ -89,7 +89,7 @@ class NothingUsable(UserError):
 def main(subject: str) -> None:
     """Cut the videos of the subject that the command line names."""
     person = Subject.parse(subject)
-    rows = run(person, section("clips", ClipsParams))
+    rows = run(person, read_section("clips", ClipsParams))
     lines = summary(person, rows)
     usable = any(row["status"] == "ok" for row in rows)
     print("\n".join(lines), file=sys.stdout if usable else sys.stderr)

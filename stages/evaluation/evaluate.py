@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from stages.base.config import code_version
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.face import face_measures
 from stages.base.io import tables
@@ -201,8 +201,8 @@ def _finite(value: Any) -> Any:
 
 def main() -> None:
     """Evaluate the subjects that params.yaml names."""
-    training = section("training", Training)
+    training = read_section("training", Training)
     import torch
 
     torch.set_num_threads(training.threads)
-    run(section("evaluation", EvaluationParams), seen_subjects())
+    run(read_section("evaluation", EvaluationParams), seen_subjects())

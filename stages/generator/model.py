@@ -55,7 +55,7 @@ def save(
     params: GeneratorParams,
 ) -> None:
     """Write networks and sources whole; the configuration is JSON in the metadata."""
-    tensors = model_files.prefixed(weights)
+    tensors = model_files.flatten_modules(weights)
     subjects = {}
     for name, scenes in sources.items():
         for number, source in enumerate(scenes):
@@ -77,7 +77,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple
     try:
         sources = {
             name: tuple(
-                _source(model_files.part(tensors, f"source.{name}.{number}"), facts)
+                _source(model_files.module_tensors(tensors, f"source.{name}.{number}"), facts)
                 for number, facts in enumerate(scenes)
             )
             for name, scenes in config["subjects"].items()
@@ -103,7 +103,7 @@ def load_unet(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, An
     try:
         shape = config["generator"]
         unet = UNet(int(shape["size"]), tuple(shape["channels"]))
-        unet.load_state_dict(model_files.part(tensors, "unet"))
+        unet.load_state_dict(model_files.module_tensors(tensors, "unet"))
     except (KeyError, RuntimeError) as error:
         raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
     unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -119,7 +119,7 @@ def continue_from(
     """Put a base model's weights into networks; raise BadFormat where they do not fit."""
     for name, module in modules.items():
         try:
-            module.load_state_dict(model_files.part(tensors, name))
+            module.load_state_dict(model_files.module_tensors(tensors, name))
         except RuntimeError as error:
             shape = config.get("generator", {}).get("channels")
             first = str(error).splitlines()[0]

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import PARAMS, Section, read, section
+from stages.base.config.params import PARAMS, Section, read_params, read_section
 from stages.generator.alignment import Alignment
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -104,7 +104,7 @@ class RegionWeights(Section):
 
 def read_lambda() -> float:
     """Read `lambda_sp`; raise BadParams unless it is a number of at least 0."""
-    return check_lambda(read().get("lambda_sp"))
+    return check_lambda(read_params().get("lambda_sp"))
 
 
 def check_lambda(value: object) -> float:
@@ -117,4 +117,4 @@ def check_lambda(value: object) -> float:
 
 def read_generator() -> GeneratorParams:
     """Read section `generator`."""
-    return section("generator", GeneratorParams)
+    return read_section("generator", GeneratorParams)

@@ -21,7 +21,7 @@ REPORT = Path("reports/training") / STAGE
 def run() -> None:
     """Train with L_G + λ L_sp and write the model; raise UserError where an input is off."""
     from pipeline.runtime import item_store
-    from stages.base.config.params import section
+    from stages.base.config.params import read_section
     from stages.base.training.loop import train
     from stages.generator import model, style_sheet, training_run
     from stages.generator.params import RegionWeights, StyleGeneratorParams, read_lambda
@@ -29,8 +29,8 @@ def run() -> None:
     from stages.generator.style_loss import weight_vector
     from stages.generator.task import GeneratorTask, StyleTerm
 
-    phase = section("style_generator", StyleGeneratorParams)
-    weights = section("region_weights", RegionWeights)
+    phase = read_section("style_generator", StyleGeneratorParams)
+    weights = read_section("region_weights", RegionWeights)
     vector, factor = weight_vector(weights.model_dump()), read_lambda()
     inputs = training_run.read_inputs()
     params = inputs.params

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.code_version import version
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training.loop import cosine
 from stages.generator.footage import Footage, read_footage
@@ -32,7 +32,7 @@ class Inputs:
 def read_inputs() -> Inputs:
     """Read params and the artifacts of all seen subjects; raise UserError for a bad one."""
     params = read_generator()
-    common = section("training", Training)
+    common = read_section("training", Training)
     subjects = training_subjects(seen_subjects(), DATA / "clips/seen")
     patterns = [read_patterns(_isps(subject), params.size) for subject in subjects]
     footage = read_footage(subjects, params.size)

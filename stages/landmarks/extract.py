@@ -12,7 +12,7 @@ from pipeline.runtime.atomic_files import atomic_file
 from stages.base.face import face_measures, head_pose, mean_face, projection
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
-from stages.base.io.chunking import spans
+from stages.base.io.chunking import chunk_spans
 from stages.base.io.image_io import Image, resize
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
@@ -29,8 +29,8 @@ _FACE_PIXELS = 128  # sharpness is measured on a face of this size
 
 def extract(clip: Clip, params: LandmarksParams, folder: Path) -> None:
     """Write the landmarks and the camera of one clip into a folder, one chunk after the other."""
-    pieces = [folder / f".{first}.npz" for first, _ in spans(clip.frames, clip.fps)]
-    for piece, span in zip(pieces, spans(clip.frames, clip.fps), strict=True):
+    pieces = [folder / f".{first}.npz" for first, _ in chunk_spans(clip.frames, clip.fps)]
+    for piece, span in zip(pieces, chunk_spans(clip.frames, clip.fps), strict=True):
         see(clip, span, params, piece)
     assemble(clip, pieces, params, folder)
     for piece in pieces:

@@ -7,7 +7,7 @@ from pipeline.runtime import item_store, process_pool
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.progress import each
 from stages.base.config.code_version import version
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import chunking, tables
 from stages.clips.ledger import CLIPS, Clip, clips_of
@@ -32,7 +32,9 @@ def run(
     with atomic_folder(landmarks / str(subject)) as part:
         keys = {clip.id: _key(clip, params, weights) for clip in found}
         new = [clip for clip in found if not item_store.fetch(keys[clip.id], part / f".{clip.id}")]
-        chunks = [(clip, span) for clip in new for span in chunking.spans(clip.frames, clip.fps)]
+        chunks = [
+            (clip, span) for clip in new for span in chunking.chunk_spans(clip.frames, clip.fps)
+        ]
         chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first
         work = part / ".work"
         seen = [(keys[clip.id], clip, span, params, work, part) for clip, span in chunks]
@@ -66,7 +68,7 @@ def _piece(work: Path, clip: Clip, span: tuple[int, int]) -> Path:
 
 
 def _pieces(work: Path, clip: Clip) -> list[Path]:
-    return [_piece(work, clip, span) for span in chunking.spans(clip.frames, clip.fps)]
+    return [_piece(work, clip, span) for span in chunking.chunk_spans(clip.frames, clip.fps)]
 
 
 def _see(
@@ -101,4 +103,4 @@ def _take(part: Path, clip: str) -> tables.Columns:
 
 def main(subject: str) -> None:
     """Find the landmarks of the subject that the command line names."""
-    print(run(Subject.parse(subject), section("landmarks", LandmarksParams)))
+    print(run(Subject.parse(subject), read_section("landmarks", LandmarksParams)))

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.face import face_measures
 from stages.base.io import tables
-from stages.base.io.image_io import load
+from stages.base.io.image_io import read_image
 from stages.landmarks import backend, pose
 from stages.landmarks.artifacts import NEUTRAL
 from stages.landmarks.params import LandmarksParams
@@ -29,7 +29,7 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None
     """
     if not image.is_file():
         raise MissingInput(image, "no neutral image here", "run `dvc repro neutral`")
-    picture = load(image, todo="run `dvc repro neutral`")
+    picture = read_image(image, todo="run `dvc repro neutral`")
     if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
         raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
     finder = backend.opened(params.backend)
@@ -53,4 +53,4 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None
 
 def main() -> None:
     """Find the neutral face as params.yaml says."""
-    run(section("landmarks", LandmarksParams))
+    run(read_section("landmarks", LandmarksParams))

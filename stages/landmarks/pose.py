@@ -103,7 +103,7 @@ def place(
         kept: the same after the filter.
     """
     focal, size, model = camera.focal, camera.size, camera.model
-    error = projection.reprojection(points, model, *seen, focal, size)
+    error = projection.reprojection_error(points, model, *seen, focal, size)
     head = lift(points, depth, model, *seen, focal, size)
     R, t = (values.astype(np.float32).astype(float) for values in kept)
     return Poses(focal, size, R, t, head, projection.project(head, R, t, focal, size), error)
@@ -119,7 +119,9 @@ def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
         focal = tried * scale
         model = _own_face(points, depth, focal, size)
         R, t = head_pose.fit_pose(points, model, focal, size)
-        errors[tried] = float(np.median(projection.reprojection(points, model, R, t, focal, size)))
+        errors[tried] = float(
+            np.median(projection.reprojection_error(points, model, R, t, focal, size))
+        )
     best = min(errors, key=lambda tried: errors[tried])
     seen = errors[best] < _GAIN * errors[distance]
     return float(np.float32(scale * (best if seen else distance)))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, UserError
-from stages.base.training.model_files import load_model, part, save_model
+from stages.base.training.model_files import load_model, module_tensors, save_model
 from stages.motion.direct import Direct, offsets
 from stages.motion.networks import PAIR, MouthNet, PoseNet
 from stages.motion.params import MotionParams
@@ -114,10 +114,10 @@ class MotionModel:
         params = MotionParams.model_validate(config["params"])
         mouth = MouthNet(params.mouth, params.style)
         pose = PoseNet(params.pose, params.style)
-        mouth.load_state_dict(part(tensors, "mouth"))
-        pose.load_state_dict(part(tensors, "pose"))
+        mouth.load_state_dict(module_tensors(tensors, "mouth"))
+        pose.load_state_dict(module_tensors(tensors, "pose"))
         people = {
-            entry["name"]: Person.restore(part(tensors, f"person.{entry['name']}"), entry)
+            entry["name"]: Person.restore(module_tensors(tensors, f"person.{entry['name']}"), entry)
             for entry in config["people"]
         }
         return cls(

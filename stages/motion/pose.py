@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stages.base.face.arrays import Floats
-from stages.base.face.head_pose import exponential
+from stages.base.face.head_pose import rotation_from_vector
 
 
 def rotation_vector(R: ArrayLike) -> Floats:
@@ -32,7 +32,7 @@ def about_rest(R: ArrayLike, t: ArrayLike, rest_R: Floats, rest_t: Floats) -> Fl
 def from_rest(pose: ArrayLike, rest_R: Floats, rest_t: Floats) -> tuple[Floats, Floats]:
     """Return R, (…, 3, 3), and t, (…, 3), of poses about a rest pose, (…, 6)."""
     six = np.asarray(pose, float)
-    R: Floats = exponential(six[..., :3]) @ rest_R
+    R: Floats = rotation_from_vector(six[..., :3]) @ rest_R
     return R, six[..., 3:] + rest_t
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.code_version import version
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training.loop import Batch, Update, cosine, train
 from stages.motion.direct import offsets
@@ -249,4 +249,4 @@ def _hashes(subjects: Sequence[Subject], data: Path) -> dict[str, str]:
 def main() -> None:
     """Train as params.yaml says."""
     subjects = training_subjects(seen_subjects(), Path("data/features/seen"))
-    run(section("motion", MotionParams), section("training", Training), subjects)
+    run(read_section("motion", MotionParams), read_section("training", Training), subjects)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.io.image_io import load
+from stages.base.io.image_io import read_image
 
 FOLDER, NAME = Path("data/portrait"), "neutral.png"
 _BESIDE = {NAME, f"{NAME}.dvc", ".gitignore"}
@@ -32,7 +32,7 @@ def run(out: Path) -> None:
         neutral(out)
         return
     todo = "set it with `idiolect neutral IMAGE`"
-    shape = load(FOLDER / NAME, todo=todo).shape
+    shape = read_image(FOLDER / NAME, todo=todo).shape
     if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
         raise BadFormat(FOLDER / NAME, f"expected a square RGB picture, found shape {shape}", todo)
     content = (FOLDER / NAME).read_bytes()

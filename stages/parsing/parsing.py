@@ -9,7 +9,7 @@ from pipeline.runtime import item_store, process_pool
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.progress import each
 from stages.base.config.code_version import version
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import chunking, tables
 from stages.base.training import pretrained
@@ -46,7 +46,9 @@ def run(
     with atomic_folder(parsed / str(subject)) as part:
         keys = {c.id: _key(c, home / f"{c.id}.parquet", params) for c in found}
         new = [clip for clip in found if not item_store.fetch(keys[clip.id], part / f".{clip.id}")]
-        chunks = [(clip, span) for clip in new for span in chunking.spans(clip.frames, clip.fps)]
+        chunks = [
+            (clip, span) for clip in new for span in chunking.chunk_spans(clip.frames, clip.fps)
+        ]
         chunks.sort(key=lambda chunk: chunk[1][0] - chunk[1][1])  # the longest first
         work = part / ".work"
         tasks = [
@@ -84,7 +86,7 @@ def _piece(work: Path, clip: Clip, span: tuple[int, int]) -> Path:
 
 def _fill(key: str, clip: Clip, work: Path, folder: Path) -> None:
     """Make one clip's item of its chunks, and fill its folder."""
-    pieces = [_piece(work, clip, span) for span in chunking.spans(clip.frames, clip.fps)]
+    pieces = [_piece(work, clip, span) for span in chunking.chunk_spans(clip.frames, clip.fps)]
     item_store.compute(key, folder, lambda part: assemble(pieces, clip.fps, part))
 
 
@@ -99,4 +101,4 @@ def _take(part: Path, clip: str) -> np.ndarray:
 
 def main(subject: str) -> None:
     """Parse the faces of the subject that the command line names."""
-    print(run(Subject.parse(subject), section("parsing", ParsingParams)))
+    print(run(Subject.parse(subject), read_section("parsing", ParsingParams)))

@@ -316,7 +316,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
     with report_user_errors():
         given = parser.parse_args(arguments)
-        section = params.section("references", ReferenceParams)
+        section = params.read_section("references", ReferenceParams)
         run(given.data, section, given.out, language=given.language, only=given.only)
 
 

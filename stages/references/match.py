@@ -205,4 +205,4 @@ def embed(network: "Features", images: Image) -> Floats:
 
 def main(subject: str) -> None:
     """Match the frames of the subject that the command line names."""
-    run(Subject.parse(subject), params.section("match", MatchParams))
+    run(Subject.parse(subject), params.read_section("match", MatchParams))

@@ -63,4 +63,4 @@ def rows(motion: Person, picked: list[list[Candidate]]) -> dict[str, Any]:
 
 def main(subject: str) -> None:
     """Retrieve the references of the subject that the command line names."""
-    run(Subject.parse(subject), params.section("references", ReferenceParams))
+    run(Subject.parse(subject), params.read_section("references", ReferenceParams))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from stages.base.io.image_io import decode_jpeg
-from stages.base.io.plot_text import plain
+from stages.base.io.plot_text import escape_missing
 from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, Floats
 from stages.references.person import Person
@@ -150,4 +150,4 @@ def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen:
 
 
 def _named(clip: str) -> list[str]:
-    return wrap(plain(clip), _LINE)
+    return wrap(escape_missing(clip), _LINE)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput
-from stages.base.config.params import Subjects, section
+from stages.base.config.params import Subjects, read_section
 from stages.base.io.image_io import Image, resize
 from stages.generator.inference import Generator, load, read_isps
 from stages.generator.model import Source
@@ -48,7 +48,7 @@ def _know(names: Iterable[str], trained: Iterable[str], model: str) -> None:
     for name in names:
         if name in trained:
             continue
-        there = section("subjects", Subjects).all
+        there = read_section("subjects", Subjects).all
         found = f"the {model} model was trained on {', '.join(trained)}"
         if name not in there:
             raise NotTrained(name, f"no such subject; {found}", "say one of them")

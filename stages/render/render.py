@@ -15,7 +15,7 @@ import torch
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import Image
@@ -111,5 +111,5 @@ def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> N
 def main(subject: str) -> None:
     """Render the subject that the command line names."""
     torch.set_num_threads(1)  # threads are part of the result, and renders run side by side
-    seed = section("training", Training).seed
-    run(Subject.parse(subject), seen_subjects(), section("render", RenderParams), seed)
+    seed = read_section("training", Training).seed
+    run(Subject.parse(subject), seen_subjects(), read_section("render", RenderParams), seed)

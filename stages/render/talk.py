@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.runtime import progress
 from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
-from stages.base.config.params import Training, section
+from stages.base.config.params import Training, read_section
 from stages.base.io import media
 from stages.base.io.image_io import Image
 from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
@@ -48,8 +48,8 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
         raise MissingInput(audio, "no such file")
     if out.exists() and out.samefile(audio):
         raise UserError(out, "is the voice itself, which stays as it is", "name another file")
-    params = section("render", RenderParams)
-    seed = section("training", Training).seed
+    params = read_section("render", RenderParams)
+    seed = read_section("training", Training).seed
     models = load_models(identity, style)
     isps = style_patterns(style)
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +139,7 @@ def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float
 
     energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
     blocks = (m for m, _ in mel.in_blocks(read, fps, frames))
-    words = section("speech", SpeechParams).recogniser == "words"
+    words = read_section("speech", SpeechParams).recogniser == "words"
     phones = phones_of(read, _samples(wav), words=words)
     track = PhoneTrack([p.name for p in phones], [p.start for p in phones], [p.end for p in phones])
     step = 0

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.sample import make_sample
 from stages.sample.params import SampleParams
 
@@ -27,4 +27,4 @@ def run(name: str, params: SampleParams) -> None:
 
 def main(subject: str) -> None:
     """Generate the sample subject that the command line names."""
-    run(subject, section("sample", SampleParams))
+    run(subject, read_section("sample", SampleParams))

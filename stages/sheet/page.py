@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
-from stages.base.io.plot_text import plain, wrapped
+from stages.base.io.plot_text import escape_missing, wrap_text
 from stages.parsing.artifacts import REGIONS
 from stages.sheet.found import Found, Row
 from stages.sheet.pictures import COLOURS, strip
@@ -43,12 +43,12 @@ def draw(
         rest: ledger and sync rows of the other usable clips, listed in a line each.
     """
     bad = [row for row in rows if row["status"] != "ok"]
-    reasons = [wrapped(str(row["reason"]), 130, 4) for row in bad[:LISTED]]
+    reasons = [wrap_text(str(row["reason"]), 130, 4) for row in bad[:LISTED]]
     height = 5 * _LINE + len(found) * _ROW + 2 * _MARGIN
     height += _LINE * (3 + min(len(rest), LISTED)) * bool(rest)
     height += _LINE * (4 + sum(map(len, reasons)))
     page = _Page(height)
-    page.write(_MARGIN, plain(title), size=_TITLE, weight="bold")
+    page.write(_MARGIN, escape_missing(title), size=_TITLE, weight="bold")
     page.down(1.5)
     page.write(_MARGIN, _counts(rows))
     page.down()
@@ -127,7 +127,7 @@ def _shown(drawn: int, usable: int) -> str:
 
 def _clip(page: _Page, one: Found) -> None:
     row, sync = one.row, one.sync
-    name = wrapped(one.clip.id, 80, 1)[0]
+    name = wrap_text(one.clip.id, 80, 1)[0]
     page.write(_MARGIN, name, weight="bold")
     length = f"{one.clip.frames / one.clip.fps:.1f} s from {row['start']:.1f} s of its video"
     frames = ", ".join(str(moment.frame) for moment in one.moments)
@@ -142,7 +142,7 @@ def _clip(page: _Page, one: Found) -> None:
     verdict = str(sync["status"])
     late = "" if verdict == "rejected" else f": {float(sync['late']):+.3f} s late"
     page.write(x, f"sound {verdict}{late}", _SMALL, 0.0, color=_VERDICTS[verdict], weight="bold")
-    lines = wrapped(str(sync["reason"]), 42, 4) if sync["reason"] else []
+    lines = wrap_text(str(sync["reason"]), 42, 4) if sync["reason"] else []
     for i, line in enumerate([*lines, *_numbers(one)]):
         page.write(
             x, line, 7.0, 1.0 + 0.84 * i, color=_VERDICTS[verdict] if i < len(lines) else "k"
@@ -193,7 +193,7 @@ def _others(page: _Page, rest: list[tuple[Row, Row]]) -> None:
     page.down(1.3)
     for row, sync in rest[:LISTED]:
         verdict = str(sync["status"])
-        page.write(_MARGIN, wrapped(str(row["clip"]), 60, 1)[0], _SMALL)
+        page.write(_MARGIN, wrap_text(str(row["clip"]), 60, 1)[0], _SMALL)
         late = "" if verdict == "rejected" else f", {float(sync['late']):+.3f} s late"
         page.write(_MARGIN + 430, f"sound {verdict}{late}", _SMALL, color=_VERDICTS[verdict])
         told = ", ".join(
@@ -228,7 +228,7 @@ def _refused(page: _Page, bad: list[Row], reasons: list[list[str]]) -> None:
     for row, lines in zip(bad, reasons, strict=False):
         status = str(row["status"])
         page.write(_MARGIN, status, _SMALL, color=_VERDICTS[status])
-        page.write(_MARGIN + 70, wrapped(str(row["video"]), 52, 1)[0], _SMALL)
+        page.write(_MARGIN + 70, wrap_text(str(row["video"]), 52, 1)[0], _SMALL)
         where = f"at {row['start']:.1f} s" if np.isfinite(row["start"]) else ""
         page.write(_MARGIN + 420, where, _SMALL, color=_GREY)
         for line in lines:

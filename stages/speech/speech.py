@@ -22,7 +22,7 @@ from pipeline.runtime import item_store, process_pool, progress
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.code_version import version
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
@@ -215,7 +215,7 @@ def _opening(path: Path, clip: Clip, first: int, last: int) -> NDArray[np.float6
 def main(subject: str) -> None:
     """Analyse the speech of the subject that the command line names."""
     person = Subject.parse(subject)
-    verdicts = run(person, section("speech", SpeechParams))
+    verdicts = run(person, read_section("speech", SpeechParams))
     print(f"{person.name}: mel, phones and sync of {len(verdicts)} clips")
     for clip, verdict in verdicts.items():
         if verdict.reason:

@@ -17,11 +17,11 @@ from torch import Tensor
 from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.code_version import version
-from stages.base.config.params import Training, section, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io import tables
 from stages.base.training.loop import Batch, Update, train
-from stages.base.training.model_files import part, prefixed, save_model
+from stages.base.training.model_files import flatten_modules, module_tensors, save_model
 from stages.clips.ledger import CLIPS, clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
 from stages.speech.artifacts import MEL, SYNC
@@ -142,9 +142,9 @@ def run(
         clip=params.clip,
     )
     config = params.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
-    save_model(model, part(prefixed(weights), "apc"), config | {"fps": fps})
+    save_model(model, module_tensors(flatten_modules(weights), "apc"), config | {"fps": fps})
 
 
 def main() -> None:
     """Train as params.yaml says."""
-    run(seen_subjects(), section(NAME, AudioParams), section("training", Training))
+    run(seen_subjects(), read_section(NAME, AudioParams), read_section("training", Training))

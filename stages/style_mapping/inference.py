@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.config.params import check
+from stages.base.config.params import validate_section
 from stages.base.io.image_io import Image, resize
-from stages.base.training.model_files import load_model, part
+from stages.base.training.model_files import load_model, module_tensors
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.pairs import to_tensor
 from stages.style_mapping.params import Network
@@ -71,10 +71,10 @@ def square(image: Image, size: int) -> Image:
 def load(path: Path) -> Mapping:
     """Read a trained style mapping; raise MissingInput or BadFormat."""
     tensors, config = load_model(path)
-    network = check("network", _section(path, config), Network)
+    network = validate_section("network", _section(path, config), Network)
     model = StyleMapping(network)
     try:
-        model.load_state_dict(part(tensors, "mapping"))
+        model.load_state_dict(module_tensors(tensors, "mapping"))
     except RuntimeError as error:
         raise BadFormat(path, f"tensors do not fit its configuration: {error}") from None
     return Mapping(model.eval())

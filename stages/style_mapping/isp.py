@@ -19,7 +19,7 @@ from pipeline.runtime.atomic_files import atomic_file, atomic_folder
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.image_io import Image, decode_jpeg, encode_png, load
+from stages.base.io.image_io import Image, decode_jpeg, encode_png, read_image
 from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.style_mapping.artifacts import ISP_SCORES, ISPS
 from stages.style_mapping.sheet import grid
@@ -74,7 +74,7 @@ def read_neutral(path: Path) -> Image:
     """Read the neutral image, RGB; raise MissingInput or BadFormat."""
     if not path.is_file():
         raise MissingInput(path, "no neutral image here", "run `dvc repro neutral`, or put one")
-    image = load(path, todo="run `dvc repro neutral`")
+    image = read_image(path, todo="run `dvc repro neutral`")
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 

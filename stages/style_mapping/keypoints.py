@@ -45,7 +45,7 @@ def exact(like: Tensor) -> AbstractContextManager[object]:
 def row_rotation(angles: Tensor) -> Tensor:
     """Build R̄ = Rᵀ for row vectors, (B, 3, 3), from (yaw, pitch, roll), (B, 3), radians.
 
-    The angles are those of `stages.base.face.face_measures.rotation_from_angles`: R = Ry(yaw)
+    The angles are those of `stages.base.face.head_pose.rotation_from_angles`: R = Ry(yaw)
     Rx(pitch) Rz(roll).
     """
     yaw, pitch, roll = angles.unbind(-1)

@@ -16,7 +16,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.face import face_measures, head_pose, projection, warping
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
-from stages.base.io.image_io import Image, load, resize
+from stages.base.io.image_io import Image, read_image, resize
 from stages.landmarks.artifacts import NEUTRAL
 
 IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
@@ -71,7 +71,7 @@ def read_neutral(size: int, image: Path = IMAGE, table: Path = TABLE) -> Neutral
             raise MissingInput(path, "not here", "run `dvc repro`")
     row = tables.read(table, NEUTRAL)
     return Neutral(
-        resize(load(image, todo="run `dvc repro neutral`"), size),
+        resize(read_image(image, todo="run `dvc repro neutral`"), size),
         row["points"][0].astype(float) * (size / int(row["size"][0])),
         row["head"][0].astype(float),
         head_pose.angles_from_rotation(row["rotation"])[0],

@@ -24,7 +24,7 @@ from stages.base.config.params import Training
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io.image_io import Image, encode_png
 from stages.base.training.loop import Update, cosine, devices, train
-from stages.base.training.model_files import prefixed, save_model
+from stages.base.training.model_files import flatten_modules, save_model
 from stages.base.training.perceptual import load_perceptual
 from stages.style_mapping import deformation, lent, losses
 from stages.style_mapping.discriminator import MultiScale
@@ -172,7 +172,7 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
         report=REPORT,
     )
     config = {"network": params.network.model_dump()}
-    save_model(MODEL, prefixed({"mapping": weights["mapping"]}), config)
+    save_model(MODEL, flatten_modules({"mapping": weights["mapping"]}), config)
     model = StyleMapping(params.network)
     model.load_state_dict(weights["mapping"])
     judge(model, held_out(found, params.held_out_pairs))
@@ -213,7 +213,7 @@ def _hashes(subject: Subject) -> dict[str, str]:
 
 def main() -> None:
     """Train as params.yaml says."""
-    params = parameters.section("style_mapping", StyleMappingParams)
-    training = parameters.section("training", Training)
+    params = parameters.read_section("style_mapping", StyleMappingParams)
+    training = parameters.read_section("training", Training)
     names = parameters.seen_subjects()
     run(params, training, training_subjects(names, CLIPS / "seen"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.runtime import process_pool
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 from stages.base.config.subjects import Subject
 from stages.base.io import chunking, media, tables
 from stages.base.io.wav_files import write_wav
@@ -28,7 +28,7 @@ from stages.speech.speech import run as listen
 from tests.stages.landmarks.conftest import REPO, SUBJECT, astronaut, write_subject
 from tests.stages.landmarks.settings import PARAMS
 
-CLIPS = ClipsParams(**read(REPO / "params.yaml")["clips"])
+CLIPS = ClipsParams(**read_params(REPO / "params.yaml")["clips"])
 FPS, COUNT = 5, 260  # at 5 frames a second a clip of 52 s has three chunks
 OUTS = ("clips", "landmarks", "parsing", "speech")
 
@@ -125,7 +125,7 @@ def test_one_core_gives_the_same_bytes_as_several(project: Path, here: dict[str,
 def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
     project: Path, here: dict[str, str]
 ) -> None:
-    assert len(chunking.spans(COUNT, FPS)) == 3
+    assert len(chunking.chunk_spans(COUNT, FPS)) == 3
     found = tables.read(project / "data/landmarks/seen/somebody/walk-001.parquet", LANDMARKS)
     assert found["valid"].all()
     assert found["frame"].tolist() == list(range(COUNT))
@@ -138,6 +138,6 @@ def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
     # The body moves by whole pixels: no chunk's shoulders begin elsewhere than the last one's end.
     moved = np.array([shift(i) for i in range(COUNT)])
     still = found["shoulders"] - moved[:, None]
-    seams = [first for first, _ in chunking.spans(COUNT, FPS)[1:]]
+    seams = [first for first, _ in chunking.chunk_spans(COUNT, FPS)[1:]]
     steps = np.abs(np.diff(still, axis=0)).max((1, 2))
     assert steps[[seam - 1 for seam in seams]].max() <= max(2.0, np.percentile(steps, 95))

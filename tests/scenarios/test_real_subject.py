@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.config import code_version
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables, wav_files
 from stages.base.io.image_io import decode_png
@@ -44,10 +44,10 @@ def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_
     (raw / "cut\nshort.mp4").write_bytes(whole[: len(whole) // 3])
     (raw / "no video.mp4").write_text("words\n")
     (raw / "copy.mp4").symlink_to(videos[-1])
-    rows = cut(SEEN, section("clips", ClipsParams, PARAMS))
-    find_landmarks(SEEN, section("landmarks", LandmarksParams, PARAMS))
-    parse(SEEN, section("parsing", ParsingParams, PARAMS))
-    listen(SEEN, section("speech", SpeechParams, PARAMS))
+    rows = cut(SEEN, read_section("clips", ClipsParams, PARAMS))
+    find_landmarks(SEEN, read_section("landmarks", LandmarksParams, PARAMS))
+    parse(SEEN, read_section("parsing", ParsingParams, PARAMS))
+    listen(SEEN, read_section("speech", SpeechParams, PARAMS))
 
     states = Counter(row["status"] for row in rows)
     assert len({row["video"] for row in rows}) == len(list(raw.iterdir())) == len(videos) + 3

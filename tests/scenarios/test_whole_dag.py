@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.execution import stage_seconds
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 from stages.base.io import tables
 from stages.base.io.formats import Format
 from stages.clips.artifacts import FRAMES, LEDGER
@@ -265,7 +265,7 @@ def test_a_retraining_is_held_against_the_champion_and_going_back_brings_its_byt
 
 
 def test_timing_names_every_stage(made: Project) -> None:
-    names = stage_seconds.instances(read(made.root / "dvc.yaml"), made.params())
+    names = stage_seconds.instances(read_params(made.root / "dvc.yaml"), made.params())
     assert set(names) == set(made.lock())
     assert {name.partition("@")[0] for name in names} == set(stage_seconds.SECONDS)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 
 VERSIONS = Path("versions.yaml")
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +48,7 @@ def version(stage: str, path: Path = VERSIONS) -> str:
         BadParams: none is recorded, or the code has changed since: results must not be filed under
             the version of other code.
     """
-    recorded, now = read(path).get(stage), compute(ENTRIES[stage])
+    recorded, now = read_params(path).get(stage), compute(ENTRIES[stage])
     if recorded != now:
         found = "the code has changed since its version was recorded"
         raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `dvc repro`")

@@ -54,7 +54,7 @@ class Subjects(Section):
 S = TypeVar("S", bound=Section)
 
 
-def read(path: Path = PARAMS) -> dict[str, Any]:
+def read_params(path: Path = PARAMS) -> dict[str, Any]:
     """Read params.yaml whole; raise MissingInput or BadParams."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -72,19 +72,19 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     return content
 
 
-def section(name: str, model: type[S], path: Path = PARAMS) -> S:
+def read_section(name: str, model: type[S], path: Path = PARAMS) -> S:
     """Read one section; raise BadParams naming the key, what was expected and found."""
-    return parse_section(name, read(path), model, path)
+    return parse_section(name, read_params(path), model, path)
 
 
 def parse_section(name: str, content: Mapping[str, Any], model: type[S], path: Path = PARAMS) -> S:
-    """Take one section out of all of them; raise BadParams as `section` does."""
+    """Take one section out of all of them; raise BadParams as `read_section` does."""
     if name not in content:
         raise BadParams(f"{path}: {name}", "section missing", "run `idiolect preset laptop`")
-    return check(name, content[name], model)
+    return validate_section(name, content[name], model)
 
 
-def check(name: str, content: object, model: type[S]) -> S:
+def validate_section(name: str, content: object, model: type[S]) -> S:
     """Validate one section's content; raise BadParams naming the key, expected and found."""
     try:
         return model.model_validate(content)
@@ -99,7 +99,7 @@ def check(name: str, content: object, model: type[S]) -> S:
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:
     """Read the list subjects.seen; raise BadParams where it is empty."""
-    subjects = read(path).get("subjects")
+    subjects = read_params(path).get("subjects")
     names = subjects.get("seen") if isinstance(subjects, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadParams("subjects.seen", f"expected a list of names, found {names!r}")

@@ -75,7 +75,7 @@ def _refine_pose(
         step = np.linalg.solve(A + diagonal[:, None] * np.eye(6), b)[..., 0]
         if np.abs(step).max(initial=0.0) < _CONVERGED:
             break
-        R_new, t_new = exponential(step[:, :3]) @ R, t + step[:, 3:]
+        R_new, t_new = rotation_from_vector(step[:, :3]) @ R, t + step[:, 3:]
         posed_new, residual_new = _residual(R_new, t_new, seen, X, f)
         error_new = (residual_new**2).sum((1, 2))
         better = (error_new < error) & (posed_new[..., 2] > 0).all(1)
@@ -115,7 +115,7 @@ def cross_matrix(v: ArrayLike) -> Floats:
     return M
 
 
-def exponential(v: ArrayLike) -> Floats:
+def rotation_from_vector(v: ArrayLike) -> Floats:
     """Turn rotation vectors, (…, 3), radians, into matrices, (…, 3, 3) (Rodrigues)."""
     v = np.asarray(v, float)
     angle = np.linalg.norm(v, axis=-1)[..., None, None]
@@ -135,9 +135,9 @@ def rotation_from_angles(angles: ArrayLike) -> Floats:
     """
     yaw, pitch, roll = np.moveaxis(np.asarray(angles, float), -1, 0)
     zero = np.zeros_like(yaw)
-    Ry = exponential(np.stack([zero, yaw, zero], axis=-1))
-    Rx = exponential(np.stack([pitch, zero, zero], axis=-1))
-    Rz = exponential(np.stack([zero, zero, roll], axis=-1))
+    Ry = rotation_from_vector(np.stack([zero, yaw, zero], axis=-1))
+    Rx = rotation_from_vector(np.stack([pitch, zero, zero], axis=-1))
+    Rz = rotation_from_vector(np.stack([zero, zero, roll], axis=-1))
     return Ry @ Rx @ Rz
 
 

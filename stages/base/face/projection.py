@@ -60,7 +60,7 @@ def unproject(points: ArrayLike, depth: ArrayLike, focal: ArrayLike, size: int) 
     return np.concatenate([rays * depth, depth], axis=-1)
 
 
-def reprojection(
+def reprojection_error(
     points: ArrayLike, model: ArrayLike, R: ArrayLike, t: ArrayLike, focal: ArrayLike, size: int
 ) -> Floats:
     """Measure the RMS distance of the posed model's rigid landmarks to those seen, (…), pixels."""

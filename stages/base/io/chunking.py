@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 
-def spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int]]:
+def chunk_spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int]]:
     """Split a clip into chunks of about so many seconds, at whole seconds.
 
     Args:

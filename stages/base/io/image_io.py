@@ -61,7 +61,7 @@ def decode_png(data: bytes) -> Image:
     return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
 
 
-def load(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
+def read_image(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
     """Read a picture's file, a PNG unless told otherwise; raise BadFormat naming it."""
     try:
         with silent():  # libpng says the same in words of its own

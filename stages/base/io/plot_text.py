@@ -14,7 +14,7 @@ def _font() -> Any:
     return FT2Font(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"))
 
 
-def plain(text: str) -> str:
+def escape_missing(text: str) -> str:
     r"""Write what a picture's font lacks as \u4e2d, so that no name becomes a row of boxes."""
     return "".join(c if _shown(c) else c.encode("unicode_escape").decode() for c in text)
 
@@ -23,9 +23,9 @@ def _shown(character: str) -> bool:
     return character.isprintable() and bool(_font().get_char_index(ord(character)))
 
 
-def wrapped(text: str, width: int, most: int) -> list[str]:
+def wrap_text(text: str, width: int, most: int) -> list[str]:
     """Break text into lines of at most `width` characters; … ends what has more than `most`."""
-    lines = textwrap.wrap(plain(text), width) or [""]
+    lines = textwrap.wrap(escape_missing(text), width) or [""]
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], f"{lines[most - 1][: width - 1]}…"]

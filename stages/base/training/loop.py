@@ -28,7 +28,7 @@ from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.progress import bar
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import Training
-from stages.base.training.model_files import Weights, part, prefixed
+from stages.base.training.model_files import Weights, flatten_modules, module_tensors
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -235,8 +235,8 @@ class _Run:
 
     def state(self) -> dict[str, Tensor]:
         """Flatten everything that the next step depends on."""
-        flat = {f"module.{k}": v for k, v in prefixed(self._now()).items()}
-        flat |= {f"average.{k}": v for k, v in prefixed(self.average).items()}
+        flat = {f"module.{k}": v for k, v in flatten_modules(self._now()).items()}
+        flat |= {f"average.{k}": v for k, v in flatten_modules(self.average).items()}
         for name, optimizer in self.optimizers.items():
             for index, values in optimizer.state_dict()["state"].items():
                 for key, value in values.items():
@@ -248,15 +248,15 @@ class _Run:
 
     def restore(self, flat: Mapping[str, Tensor]) -> None:
         """Put back what `state` returned."""
-        modules, averages = part(flat, "module"), part(flat, "average")
+        modules, averages = module_tensors(flat, "module"), module_tensors(flat, "average")
         for name, module in self.plain.items():
-            module.load_state_dict(part(modules, name))
+            module.load_state_dict(module_tensors(modules, name))
         for name, kept in self.average.items():
-            for key, value in part(averages, name).items():
+            for key, value in module_tensors(averages, name).items():
                 kept[key].copy_(value)
         for name, optimizer in self.optimizers.items():
             state: dict[int, dict[str, Tensor]] = {}
-            for key, value in part(part(flat, "optimizer"), name).items():
+            for key, value in module_tensors(module_tensors(flat, "optimizer"), name).items():
                 index, _, what = key.partition(".")
                 state.setdefault(int(index), {})[what] = value
             optimizer.load_state_dict(

@@ -18,8 +18,8 @@ Weights = dict[str, dict[str, Tensor]]
 def save_model(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
     """Write a model whole: contiguous tensors on the CPU and its configuration as JSON."""
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with atomic_file(path) as part:
-        save_file(flat, part, metadata={"config": json.dumps(config, sort_keys=True)})
+    with atomic_file(path) as module_tensors:
+        save_file(flat, module_tensors, metadata={"config": json.dumps(config, sort_keys=True)})
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -34,14 +34,16 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise BadFormat(path, f"is no model of ours: {error}") from None
 
 
-def prefixed(weights: Weights) -> dict[str, Tensor]:
+def flatten_modules(weights: Weights) -> dict[str, Tensor]:
     """Flatten module name → state dict to one mapping, `NAME.PARAMETER`."""
     return {
-        f"{name}.{key}": tensor for name, part in weights.items() for key, tensor in part.items()
+        f"{name}.{key}": tensor
+        for name, module_tensors in weights.items()
+        for key, tensor in module_tensors.items()
     }
 
 
-def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def module_tensors(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return the state dict of one module from a flattened mapping."""
     start = name + "."
     return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}

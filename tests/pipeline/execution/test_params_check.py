@@ -12,7 +12,7 @@ from pipeline.execution import reproduce
 from pipeline.execution.params_check import SECTIONS, check_params
 from pipeline.project import doctor
 from pipeline.runtime.user_errors import BadParams, UserError
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 from stages.base.training.pretrained import BadWeights
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def written(tmp_path, monkeypatch):
 def test_the_params_of_the_repo_and_of_its_presets_pass(written):
     written()
     check_params()
-    assert set(SECTIONS) | {"lambda_sp"} == set(read())
+    assert set(SECTIONS) | {"lambda_sp"} == set(read_params())
 
 
 @pytest.mark.parametrize(

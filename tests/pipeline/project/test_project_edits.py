@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.project import project_edits
 from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput, UserError
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 from stages.base.io.image_io import decode_jpeg, decode_png, encode_jpeg, encode_png, resize
 from stages.neutral import neutral
 
@@ -43,7 +43,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     made = empty / "data/clips/seen/sample_calm"
     made.mkdir(parents=True)
     added = project_edits.add([clip], "speaker")
-    params = read()
+    params = read_params()
     assert params["subjects"] == {"all": {"speaker": {"role": "seen"}}, "seen": ["speaker"]}
     assert params["sample"]["subjects"] == {}
     assert added.left == ["sample_calm", "sample_lively"]
@@ -68,14 +68,14 @@ def test_more_videos_join_and_the_same_one_is_not_copied_again(
     added = project_edits.add([shared_data / "grid"], "speaker", keep_sample=True)
     assert [p.name for p in added.copied] == ["sbwe5n.mpg"]
     assert [p.name for p in added.present] == ["bbaf2n.mpg"]
-    assert read()["subjects"]["seen"] == ["sample_calm", "sample_lively", "speaker"]
+    assert read_params()["subjects"]["seen"] == ["sample_calm", "sample_lively", "speaker"]
 
 
 @pytest.mark.slow
 def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
     project_edits.add([clip], "guest", role="unseen", keep_sample=True)
-    assert read()["subjects"]["all"]["guest"] == {"role": "unseen"}
-    assert "guest" not in read()["subjects"]["seen"]
+    assert read_params()["subjects"]["all"]["guest"] == {"role": "unseen"}
+    assert "guest" not in read_params()["subjects"]["seen"]
     with pytest.raises(BadParams, match="idiolect remove guest"):
         project_edits.add([clip], "guest")
 
@@ -117,7 +117,7 @@ def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> N
     (empty / "data/raw/sample_lively.dvc").touch()  # of an older version, or by hand
     with pytest.raises(BadParams, match="subject of yours"):
         project_edits.add_sample()
-    assert read()["subjects"]["seen"] == ["speaker"]
+    assert read_params()["subjects"]["seen"] == ["speaker"]
 
 
 def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
@@ -166,7 +166,7 @@ def test_a_section_that_is_a_number_is_written_anew_by_a_preset(empty: Path) -> 
     start, end = text.index("match:"), text.index("motion:")
     Path("params.yaml").write_text(text[:start] + "match: 5\n" + text[end:])
     project_edits.apply_preset("laptop")
-    assert read()["match"] == read(REPO / "params.yaml")["match"]
+    assert read_params()["match"] == read_params(REPO / "params.yaml")["match"]
 
 
 @pytest.mark.slow
@@ -185,34 +185,34 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
     assert set(project_edits.remove("speaker")) == set(made)
     assert not any(path.exists() for path in made)
     assert Path("data/raw/speaker/bbaf2n.mpg").is_file()
-    assert "speaker" not in read()["subjects"]["all"]
+    assert "speaker" not in read_params()["subjects"]["all"]
     with pytest.raises(BadParams, match="no such subject"):
         project_edits.remove("speaker")
 
 
 @pytest.mark.slow
 def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
-    before = read()
+    before = read_params()
     project_edits.add([clip], "speaker")
     project_edits.add_sample()
     project_edits.remove("speaker")
-    assert read() == before
+    assert read_params() == before
 
 
 def test_presets_change_numbers_and_keep_subjects_and_comments(empty: Path) -> None:
-    text, before = Path("params.yaml").read_text(), read()
+    text, before = Path("params.yaml").read_text(), read_params()
     for name in ("tiny", "paper"):
         project_edits.apply_preset(name)
-        assert read() != before
-        assert read()["subjects"] == before["subjects"]
+        assert read_params() != before
+        assert read_params()["subjects"] == before["subjects"]
         assert "# frames kept per key motion template" in Path("params.yaml").read_text()
     project_edits.apply_preset("laptop")
-    assert read() == before
+    assert read_params() == before
     assert "# frames kept per key motion template" in text
 
 
 def test_the_committed_params_are_the_laptop_preset() -> None:
-    params, laptop = read(REPO / "params.yaml"), read(REPO / "presets/laptop.yaml")
+    params, laptop = read_params(REPO / "params.yaml"), read_params(REPO / "presets/laptop.yaml")
     assert {key: value for key, value in params.items() if key != "subjects"} == laptop
 
 
@@ -224,7 +224,7 @@ def test_an_unknown_preset_names_those_there_are(empty: Path) -> None:
 def test_broken_yaml_is_one_line(workdir: Path) -> None:
     Path("params.yaml").write_text("a: [1\n")
     with pytest.raises(BadParams, match="is not YAML") as caught:
-        read()
+        read_params()
     assert "\n" not in str(caught.value)
 
 
@@ -247,7 +247,7 @@ def test_a_portrait_is_cut_as_clips_are_and_tracked_and_the_users_file_stays(
     cut = project_edits.set_neutral(photograph)
     picture = decode_png(project_edits.PORTRAIT.read_bytes())
     assert picture.shape == (cut.side, cut.side, 3)
-    assert cut.side == pytest.approx(read()["clips"]["room"] * cut.face, abs=2)
+    assert cut.side == pytest.approx(read_params()["clips"]["room"] * cut.face, abs=2)
     assert Path("data/portrait/neutral.png.dvc").is_file()
     assert photograph.read_bytes() == before
     again = project_edits.PORTRAIT.read_bytes()

@@ -42,7 +42,7 @@ def dies(number: int) -> int:
 
 @given(st.integers(0, 200_000), st.sampled_from([5.0, 23.976, 25.0, 29.97, 60.0]))
 def test_chunks_cover_a_clip_and_begin_at_whole_seconds(frames: int, fps: float) -> None:
-    chunks = chunking.spans(frames, fps)
+    chunks = chunking.chunk_spans(frames, fps)
     assert chunks[0][0] == 0
     assert chunks[-1][1] == frames
     assert all(a[1] == b[0] for a, b in pairwise(chunks))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.base.io.image_io import load
+from stages.base.io.image_io import read_image
 from stages.evaluation import comparison
 from stages.evaluation.artifacts import SCORES
 from stages.evaluation.comparison import estimate
@@ -84,7 +84,7 @@ def test_runs_of_other_frames_are_not_paired(tmp_path):
     assert [row.get("change to I_m") for row in found[1:3]] == ["of other frames"] * 2
     assert found[0]["change to I_m"] == ""
     comparison.plot(tmp_path / "plot.png", runs, FPS)
-    assert load(tmp_path / "plot.png").ndim == 3
+    assert read_image(tmp_path / "plot.png").ndim == 3
 
 
 def test_the_truths_row_tells_its_distance_to_the_match_alone():
@@ -99,7 +99,7 @@ def test_a_plot_has_the_distances_and_below_them_the_paired_changes(tmp_path):
     runs = {"five": scores(0.0), "ten": scores(-0.3, noise=0.05)}
     comparison.plot(tmp_path / "two.png", runs, FPS)
     comparison.plot(tmp_path / "one.png", {"five": scores(0.0)}, FPS)
-    two, one = (load(tmp_path / name)[..., :3].astype(int) for name in ("two.png", "one.png"))
+    two, one = (read_image(tmp_path / name)[..., :3].astype(int) for name in ("two.png", "one.png"))
     # Red, the mouth's colour, is drawn in both halves.
     red = [(np.abs(half - (193, 18, 31)).max(-1) < 40).sum() for half in np.array_split(two, 2)]
     assert min(red) > 50

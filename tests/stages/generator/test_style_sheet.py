@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.base.config.subjects import Subject
-from stages.base.io.image_io import load, resize
+from stages.base.io.image_io import read_image, resize
 from stages.generator import style_sheet
 from stages.generator.footage import read_footage
 
@@ -17,7 +17,7 @@ def drawn(size: int) -> np.ndarray:
     """Draw the sheet beside a training at some size; return its first row, (4, 192, 192, 3)."""
     footage = read_footage([Subject("seen", "ann")], size)
     style_sheet.draw(Path("sheet.png"), footage, "mesh", WEIGHTS)
-    page = load(Path("sheet.png"))
+    page = read_image(Path("sheet.png"))
     lefts = [LEFT + (CELL + LEFT) * k for k in range(4)]
     return np.stack([page[TOP : TOP + CELL, x : x + CELL] for x in lefts])
 

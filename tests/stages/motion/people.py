@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from stages.base.face.head_pose import exponential
+from stages.base.face.head_pose import rotation_from_vector
 from stages.base.face.mean_face import MEAN_FACE
 from stages.base.face.projection import project
 from stages.base.io import tables
@@ -94,7 +94,7 @@ def write_subject(
     closed = BlinkDrawer(USUAL, fps, rng).draw(frames)
     head = close_lids(head, closed)
     sway = 0.05 * np.sin(2 * np.pi * 0.4 * time)[:, None]
-    R = exponential(sway * [0.5, 1.0, 0.2])
+    R = rotation_from_vector(sway * [0.5, 1.0, 0.2])
     t = np.array([0.0, 0.0, 8.0]) + sway * [1.0, 0.5, 0.0]
     points = project(head, R, t, FOCAL, SIZE)
     shift = FOCAL * (t[:, :2] - [0.0, 0.0]) / 8.0

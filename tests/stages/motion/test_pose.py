@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.base.face.head_pose import exponential
+from stages.base.face.head_pose import rotation_from_vector
 from stages.motion.pose import about_rest, from_rest, mean_rotation, rotation_vector, velocities
 
 ANGLES = st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3)
@@ -13,7 +13,11 @@ ANGLES = st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3)
 @settings(max_examples=50, deadline=None)
 @given(turn=ANGLES, rest=ANGLES, t=ANGLES)
 def test_a_pose_about_a_rest_comes_back(turn, rest, t):
-    R, rest_R, rest_t = exponential([turn]), exponential(rest), np.array([0.1, -0.3, 8.0])
+    R, rest_R, rest_t = (
+        rotation_from_vector([turn]),
+        rotation_from_vector(rest),
+        np.array([0.1, -0.3, 8.0]),
+    )
     six = about_rest(R, np.array([t]), rest_R, rest_t)
     back_R, back_t = from_rest(six, rest_R, rest_t)
     assert np.allclose(back_R, R, atol=1e-9)
@@ -26,7 +30,7 @@ def test_rotation_vectors_are_angle_times_axis():
 
 
 def test_the_mean_of_rotations_to_both_sides_is_between_them():
-    R = exponential([[0.0, 0.2, 0.0], [0.0, -0.2, 0.0], [0.0, 0.0, 0.0]])
+    R = rotation_from_vector([[0.0, 0.2, 0.0], [0.0, -0.2, 0.0], [0.0, 0.0, 0.0]])
     mean = mean_rotation(R)
     assert np.allclose(mean, np.eye(3), atol=1e-12)
 

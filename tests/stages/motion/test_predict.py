@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.face.face_measures import keep_lips_apart, mouth_opening
-from stages.base.face.head_pose import exponential
+from stages.base.face.head_pose import rotation_from_vector
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.base.training.model_files import load_model, save_model
@@ -166,7 +166,7 @@ def test_shoulders_follow_the_head_by_the_identitys_factor():
 def test_pose_and_points_of_a_motion_agree(turn):
     ann = person("ann")
     columns = retarget(still(1, pose=np.array([turn])), ann, ann)
-    assert np.allclose(columns["rotation"][0], exponential(turn[:3]))
+    assert np.allclose(columns["rotation"][0], rotation_from_vector(turn[:3]))
     again = project(columns["head"], columns["rotation"], columns["translation"], FOCAL, SIZE)
     assert np.allclose(again, columns["points"])
 

@@ -24,7 +24,7 @@ NAME = (
 def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tmp_path: Path):
     subject = Subject("seen", "ann")
     write_subject(tmp_path, subject, lengths=(150,))
-    section = params.section("references", ReferenceParams, REPO / "params.yaml")
+    section = params.read_section("references", ReferenceParams, REPO / "params.yaml")
     motion = person.load(subject, section.mean_s, tmp_path)
     templates = np.random.default_rng(0).uniform(0.2, 0.8, (4, 7, 12))
     picked = retrieval.retrieve(motion, templates, section)

@@ -187,7 +187,7 @@ def test_who_cannot_be_measured_is_told_and_does_not_stop_the_others(
     for kind in ("clips", "landmarks"):
         shutil.copytree(face / kind / "seen/face", tmp_path / kind / "seen/mute")
     (tmp_path / "speech/seen/mute").mkdir()
-    section = params.section("references", ReferenceParams, REPO / "params.yaml")
+    section = params.read_section("references", ReferenceParams, REPO / "params.yaml")
     assert len(read_all([tmp_path], section.mean_s)) == 1
     assert "mute: left out, no phones table here" in capsys.readouterr().out
     with pytest.raises(MissingInput, match="eve: no such seen subject"):

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
 from stages.__main__ import main
-from stages.base.config.params import section
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.face.projection import project as project_points
 from stages.base.io import media, tables
@@ -28,7 +28,7 @@ FRAMES = 15  # 0.6 s at 25 fps
 
 
 def render(name: str = "ann") -> Path:
-    params = section("render", RenderParams)
+    params = read_section("render", RenderParams)
     run(Subject("seen", name), ["ann", "bob"], params, seed=1)
     return Path("reports/videos")
 
@@ -101,7 +101,7 @@ def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project
     lose_faces("ann", list(range(80, 100)), "two-001")
     parts = spans(ANN, 10.0)
     assert [part.clip.id for part in parts] == ["one-001", "two-001"]
-    params = section("render", RenderParams).model_copy(update={"seconds": 10.0})
+    params = read_section("render", RenderParams).model_copy(update={"seconds": 10.0})
     run(ANN, ["ann", "bob"], params, seed=1)
     frames = list(media.frames(Path("reports/videos/ann/beside.mp4")))
     assert len(frames) == sum(len(part) for part in parts)
@@ -109,12 +109,12 @@ def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project
 
 def test_a_subject_that_is_not_seen_is_refused(project):
     with pytest.raises(BadParams, match=r"subjects\.seen"):
-        run(Subject("seen", "carol"), ["ann"], section("render", RenderParams), 1)
+        run(Subject("seen", "carol"), ["ann"], read_section("render", RenderParams), 1)
 
 
 def test_a_subject_that_the_models_do_not_know_is_named(project):
     with pytest.raises(NotTrained, match="carol"):
-        run(Subject("seen", "carol"), ["ann", "carol"], section("render", RenderParams), 1)
+        run(Subject("seen", "carol"), ["ann", "carol"], read_section("render", RenderParams), 1)
 
 
 def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
@@ -129,7 +129,7 @@ def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
 
 
 def test_one_subject_alone_needs_no_other(project):
-    run(ANN, ["ann"], section("render", RenderParams), 1)
+    run(ANN, ["ann"], read_section("render", RenderParams), 1)
     names = sorted(p.name for p in Path("reports/videos/ann").iterdir())
     assert names == ["ann.parquet", "beside.mp4"]
 

@@ -159,12 +159,12 @@ def test_clips_whose_sound_is_in_doubt_are_drawn_first_and_others_evenly() -> No
 
 
 def test_words_are_wrapped_and_what_no_font_has_is_written_out() -> None:
-    assert plot_text.plain("é 中\n") == "é \\u4e2d\\n"
-    lines = plot_text.wrapped("word " * 100, 20, 3)
+    assert plot_text.escape_missing("é 中\n") == "é \\u4e2d\\n"
+    lines = plot_text.wrap_text("word " * 100, 20, 3)
     assert len(lines) == 3
     assert lines[-1].endswith("…")
     assert max(map(len, lines)) <= 20
-    assert plot_text.wrapped("", 20, 3) == [""]
+    assert plot_text.wrap_text("", 20, 3) == [""]
 
 
 def test_landmarks_and_regions_are_seen_on_the_tiles() -> None:

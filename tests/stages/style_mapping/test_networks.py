@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import check
+from stages.base.config.params import validate_section
 from stages.style_mapping.blocks import StyledNorm, convolution
 from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.keypoints import row_rotation
@@ -146,4 +146,4 @@ def test_the_discriminator_judges_patches_at_every_scale():
 )
 def test_sizes_that_do_not_fit_are_refused_by_name(change):
     with pytest.raises(BadParams, match="style_mapping"):
-        check("style_mapping", TINY.model_dump() | change, Network)
+        validate_section("style_mapping", TINY.model_dump() | change, Network)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.config import code_version
-from stages.base.config.params import read
+from stages.base.config.params import read_params
 
 REPO = Path(__file__).resolve().parents[4]
 
@@ -58,6 +58,6 @@ def test_an_import_inside_a_function_counts(house: Path) -> None:
 
 
 def test_the_recorded_versions_are_those_of_the_code() -> None:
-    recorded = read(REPO / "versions.yaml")
+    recorded = read_params(REPO / "versions.yaml")
     computed = {s: code_version.compute(m) for s, m in code_version.ENTRIES.items()}
     assert recorded == computed, "run `make lock`"

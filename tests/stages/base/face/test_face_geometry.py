@@ -32,7 +32,9 @@ def test_a_projected_face_gives_back_its_pose(pose, focal):
     R_fit, t_fit = head_pose.fit_pose(seen, mean_face.MEAN_FACE, focal, SIZE)
     np.testing.assert_allclose(R_fit, R, atol=1e-6)
     np.testing.assert_allclose(t_fit, t, atol=1e-5)
-    assert projection.reprojection(seen, mean_face.MEAN_FACE, R_fit, t_fit, focal, SIZE) < 1e-5
+    assert (
+        projection.reprojection_error(seen, mean_face.MEAN_FACE, R_fit, t_fit, focal, SIZE) < 1e-5
+    )
 
 
 def test_the_derivatives_of_a_pose_fit_are_those_of_small_steps():
@@ -42,7 +44,7 @@ def test_the_derivatives_of_a_pose_fit_are_those_of_small_steps():
     focal = rng.uniform(150, 3000, 20)
 
     def seen(step):
-        turned = head_pose.exponential(step[:3]) @ R
+        turned = head_pose.rotation_from_vector(step[:3]) @ R
         return projection.project(mean_face.MEAN_FACE, turned, t + step[3:], focal, SIZE).reshape(
             20, -1
         )
@@ -58,8 +60,8 @@ def test_a_pose_fit_to_noisy_points_beats_the_true_pose_in_least_squares():
     R, t = head_pose.rotation_from_angles([0.3, -0.1, 0.05]), np.array([0.1, 0.0, 7.0])
     seen = projection.project(mean_face.MEAN_FACE, R, t, 600.0, SIZE) + rng.normal(0, 0.5, (68, 2))
     fitted = head_pose.fit_pose(seen, mean_face.MEAN_FACE, 600.0, SIZE)
-    true = projection.reprojection(seen, mean_face.MEAN_FACE, R, t, 600.0, SIZE)
-    found = projection.reprojection(seen, mean_face.MEAN_FACE, *fitted, 600.0, SIZE)
+    true = projection.reprojection_error(seen, mean_face.MEAN_FACE, R, t, 600.0, SIZE)
+    found = projection.reprojection_error(seen, mean_face.MEAN_FACE, *fitted, 600.0, SIZE)
     assert found < true < 1.0
 
 

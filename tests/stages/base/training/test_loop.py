@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput
-from stages.base.config.params import Training, check
+from stages.base.config.params import Training, validate_section
 from stages.base.training.loop import Batch, Stopped, Update, cosine, train
-from stages.base.training.model_files import load_model, part, prefixed, save_model
+from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
 
 SETTINGS = Training(seed=3, precision="fp32", threads=1)
 
@@ -60,7 +60,7 @@ def run(task: Doubling, steps: int = 40, **more: object) -> dict[str, Tensor]:
         rate=cosine(steps, 3),
         **more,
     )
-    return prefixed(weights)
+    return flatten_modules(weights)
 
 
 def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
@@ -126,7 +126,7 @@ def test_kill_9_and_run_again_gives_the_same_bytes(workdir: Path) -> None:
 def test_an_average_follows_the_weights_and_ends_near_them(workdir: Path) -> None:
     task = Doubling()
     plain = task.modules["net"]
-    averaged = part(run(task, steps=60, ema=0.5), "net")
+    averaged = module_tensors(run(task, steps=60, ema=0.5), "net")
     last = dict(plain.state_dict())
     weight = averaged["0.weight"]
     assert not torch.equal(weight, last["0.weight"])
@@ -140,7 +140,7 @@ def test_the_schedule_warms_up_and_falls_to_its_floor() -> None:
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(BadParams, match=r"training\.precision: .*'fp32' or 'bf16'"):
-        check("training", {"seed": 1, "precision": "fp8", "threads": 1}, Training)
+        validate_section("training", {"seed": 1, "precision": "fp8", "threads": 1}, Training)
 
 
 def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:
