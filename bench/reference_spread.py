@@ -35,7 +35,7 @@ from stages.references.person import Person
 
 Floats = NDArray[np.float64]
 Retrieved = list[Floats]  # of each template its candidates' raw descriptors, (k, 12)
-M, R, O = (TEMPLATES.index(name) for name in ("M", "R", "O"))
+M, R, ROUND = (TEMPLATES.index(name) for name in ("M", "R", "O"))
 OPENING, WIDTH = NAMES.index("mouth_opening"), NAMES.index("mouth_width")
 TURNS = [NAMES.index(name) for name in ("yaw", "pitch", "roll")]
 
@@ -156,7 +156,7 @@ def _own(one: Person) -> Floats:
 def _shown(found: Retrieved, of: Callable[[Floats], Floats]) -> Floats:
     mean = [of(candidates).mean(0) for candidates in found]
     opening = 100 * (mean[R] - mean[M])[OPENING]
-    width = 100 * (mean[R] - mean[O])[WIDTH]
+    width = 100 * (mean[R] - mean[ROUND])[WIDTH]
     return np.array([opening, width, _turn(np.concatenate([of(c) for c in found]))])
 
 

@@ -1,1 +1,1 @@
-"""The neutral image I_s of the style mapping."""
+"""The neutral image: the face that style patterns are made with."""

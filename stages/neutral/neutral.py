@@ -1,60 +1,47 @@
-"""The general neutral image I_s of the style mapping: a user's portrait, or identity A at rest.
+"""The general neutral image I_s of the style mapping: the user's portrait, or the default face.
 
-python -m stages neutral    # writes data/neutral.png, RGB
+    python -m stages neutral    # writes data/neutral.png, RGB
 
-`idiolect neutral IMAGE` puts a portrait into data/portrait, already cut as clips are; while the
-folder has none, the sample's face is drawn, 512×512.
+`idiolect neutral IMAGE` stores a portrait, cropped as clips are, in data/portrait. Without one,
+this stage copies `default.png`: the sample's identity A at rest, 512×512, which `python -m
+stages.sample.neutral_face` draws from a NASA portrait (public domain). The drawing code is not an
+input of this stage: editing it retrains nothing.
 """
 
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.paths import DATA
 from stages.base.io.image_io import read_image
 
-FOLDER, NAME = Path("data/portrait"), "neutral.png"
-_BESIDE = {NAME, f"{NAME}.dvc", ".gitignore"}
+OUT = DATA / "neutral.png"
+PORTRAIT = DATA / "portrait" / "neutral.png"
+DEFAULT = Path(__file__).with_name("default.png")
+_ALLOWED = {PORTRAIT.name, f"{PORTRAIT.name}.dvc", ".gitignore"}
 
 
-def run(out: Path) -> None:
-    """Write the neutral image: the portrait's bytes where there is one, else the sample's face.
+def run(out: Path = OUT) -> None:
+    """Copy the portrait, or the default face where there is none, byte for byte.
 
     Raises:
-        BadFormat: the folder holds other files than `idiolect neutral` puts there, or no portrait.
+        BadFormat: data/portrait holds a file that `idiolect neutral` does not write, or an image
+            that is no square RGB picture.
     """
-    others = sorted({p.name for p in FOLDER.iterdir()} - _BESIDE) if FOLDER.is_dir() else []
+    folder = PORTRAIT.parent
+    others = sorted({p.name for p in folder.iterdir()} - _ALLOWED) if folder.is_dir() else []
     if others:
-        found = f"expected {NAME} alone, found {', '.join(others)}"
-        raise BadFormat(FOLDER, found, "move it away, then `idiolect neutral IMAGE`")
-    if not (FOLDER / NAME).is_file():
-        neutral(out)
-        return
+        found = f"expected {PORTRAIT.name} alone, found {', '.join(others)}"
+        raise BadFormat(folder, found, "move it away, then `idiolect neutral IMAGE`")
+    source = PORTRAIT if PORTRAIT.is_file() else DEFAULT
     todo = "set it with `idiolect neutral IMAGE`"
-    shape = read_image(FOLDER / NAME, todo=todo).shape
+    shape = read_image(source, todo=todo).shape
     if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
-        raise BadFormat(FOLDER / NAME, f"expected a square RGB picture, found shape {shape}", todo)
-    content = (FOLDER / NAME).read_bytes()
+        raise BadFormat(source, f"expected a square RGB picture, found shape {shape}", todo)
     with atomic_file(out) as part:
-        part.write_bytes(content)
-
-
-def neutral(out: Path) -> None:
-    """Draw identity A facing ahead, lips lightly closed and eyes open, as PNG."""
-    import cv2
-
-    from stages.sample.face import load_face
-    from stages.sample.motion import at_rest
-    from stages.sample.picture import Painter
-
-    image, _, _ = Painter(load_face("a")).draw(at_rest(1), 0)
-    done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    assert done
-    with atomic_file(out) as part:
-        part.write_bytes(np.asarray(content).tobytes())
+        part.write_bytes(source.read_bytes())
 
 
 def main() -> None:
     """Write data/neutral.png."""
-    run(Path("data/neutral.png"))
+    run()

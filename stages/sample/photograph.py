@@ -28,7 +28,7 @@ def detect(photo: Image) -> FloatArray:
 
 
 def mattes(
-    photo: Image, mesh: FloatArray, skin_too: bool
+    photo: Image, mesh: FloatArray, *, skin_too: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the mattes of person, head (face and hair) and skin, in [0, 1], each (512, 512).
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stages.sample import points as index
 from stages.sample.expression import Expression
 from stages.sample.face import Face
-from stages.sample.grid import CANVAS, MARGIN, NODES, Field, inverted, nodes, sample
+from stages.sample.grid import MARGIN, NODES, Field, inverted, nodes, sample
 from stages.sample.motion import Motion
 from stages.sample.pose import Head, Pose
 from stages.sample.textures import DENSITY
@@ -52,7 +52,7 @@ class Painter:
         blink = float(motion.blink[frame])
 
         before = _full(unposed)
-        layer = self._upper(before, _full(sample(self._undone(above), unposed)), blink, gaze)
+        layer = self._upper(_full(sample(self._undone(above), unposed)), blink, gaze)
         tongue, pucker = (float(a[frame]) for a in (motion.mouth.tongue, motion.mouth.pucker))
         self._mouth(layer, before, unposed, above, below, tongue, pucker)
         alpha = layer[..., 3:] / 255
@@ -73,7 +73,7 @@ class Painter:
         eye = self.face.points[[33, 133], :2]
         return float(np.linalg.norm(eye[0] - eye[1]))
 
-    def _upper(self, before: Field, place: Field, blink: float, gaze: FloatArray) -> Float:
+    def _upper(self, place: Field, blink: float, gaze: FloatArray) -> Float:
         """Sample the upper texture over the whole picture, with lids and gaze, RGBA."""
         layer = _texels(self.face.upper, place)
         for up, low, brow in zip(index.UPPER_LIDS, index.LOWER_LIDS, index.BROWS, strict=True):
@@ -251,6 +251,3 @@ def _box(near: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     if not len(rows):
         return None
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-assert CANVAS == 512

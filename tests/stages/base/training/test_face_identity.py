@@ -28,11 +28,9 @@ def astronaut() -> Image:
 @pytest.fixture(scope="module")
 def another() -> Image:
     """Give the sample's second identity at rest, made of the same photograph: a hard case."""
-    from stages.sample.face import load_face
-    from stages.sample.motion import at_rest
-    from stages.sample.picture import Painter
+    from stages.sample.neutral_face import draw
 
-    return Painter(load_face("b")).draw(at_rest(1), 0)[0]
+    return draw("b")
 
 
 def test_the_same_face_shifted_is_nearer_than_another_one(astronaut: Image, another: Image) -> None:
