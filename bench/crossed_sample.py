@@ -30,8 +30,9 @@ from stages.base.config.params import Training, read_section
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
+from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image, resize
-from stages.base.io.media import encode_video, facts, frames
+from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
 from stages.clips import clips
 from stages.clips.frames import Frames
@@ -197,8 +198,8 @@ def _found(
         if sound is None:
             (raw / video.name).hardlink_to(video)
         else:
-            shown = (picture for _, picture in frames(video))
-            encode_video(raw / video.name, shown, facts(video).fps, sound)
+            shown = (picture for _, picture in read_frames(video))
+            encode_video(raw / video.name, shown, read_facts(video).fps, sound)
         ledger = clips.run(subject, limits[0])
         landmarks.run(subject, limits[1])
         found = clips_of(subject)

@@ -24,8 +24,8 @@ import people
 from numpy.typing import NDArray
 
 from stages.base.config.params import read_section
-from stages.base.io import media
 from stages.base.io.image_io import Image
+from stages.base.io.video_frames import read_facts, read_frames
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.extract import _row
 from stages.clips.judge import judged
@@ -42,8 +42,8 @@ Hand = tuple[NDArray[np.float32], NDArray[np.float32]]  # RGB (H, W, 3), how muc
 
 
 def frames(video: Path) -> Iterator[Image]:
-    facts = media.facts(video)
-    source = media.frames(video, 0, 2, size=(facts.height, facts.width))
+    facts = read_facts(video)
+    source = read_frames(video, 0, 2, size=(facts.height, facts.width))
     return (image for _, image in islice(source, 0, EVERY * FRAMES, EVERY))
 
 
@@ -70,8 +70,8 @@ def hands(video: Path) -> list[Hand]:
     """Cut hands out by their colour; none where the video is absent."""
     found = []
     for at in HANDS_AT if video.is_file() else ():
-        facts = media.facts(video)
-        source = media.frames(video, at, at + 0.1, size=(facts.height, facts.width))
+        facts = read_facts(video)
+        source = read_frames(video, at, at + 0.1, size=(facts.height, facts.width))
         part = np.asarray(next(iter(source))[1][HANDS_IN], np.float32)
         soft = cv2.GaussianBlur(part, (0, 0), 1.5)
         pale = (soft[..., 0] - soft[..., 2] > 14) & (soft[..., 0] > 85)

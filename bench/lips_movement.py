@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.io import media
+from stages.base.io.video_frames import read_frames
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.lips import Lips
 from stages.clips.people import movement
@@ -34,7 +34,7 @@ def main() -> None:
     print("| video | samples | face, px | moves | still |\n|---|---|---|---|---|")
     for video in parser.parse_args().videos:
         seen, due = [], 0.0
-        for time, image in media.frames(video, 0, SECONDS):
+        for time, image in read_frames(video, 0, SECONDS):
             if time >= due and (boxes := finder(image)):
                 seen.append((image, boxes[0], lips(image, boxes[0])))
                 due = time + SAMPLE_SECONDS

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import read_section
-from stages.base.io import media, tables
+from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
+from stages.base.io.video_frames import read_frames
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, read_ledger
@@ -146,7 +147,7 @@ def _encoded(data: Path, name: str, clip: Clip, count: int) -> Iterator[tuple[in
     quality = read_section("clips", ClipsParams).jpeg_quality
     matte = Matte()
     video = data / "raw" / name / str(ledger["video"][row])
-    for time, image in media.frames(video, float(times[0]), float(times[-1]) + 1e-3):
+    for time, image in read_frames(video, float(times[0]), float(times[-1]) + 1e-3):
         at = next((i for known, i in chosen.items() if abs(known - time) < 1e-4), None)
         if at is None:
             continue

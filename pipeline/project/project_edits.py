@@ -303,10 +303,10 @@ def _left(paths: list[Path]) -> list[Path]:
 
 
 def _warning(file: Path) -> str:
-    from stages.clips.probe import probe
+    from stages.base.io.video_frames import read_facts
 
     try:
-        probe(file)
+        read_facts(file)
     except UserError as problem:
         return str(problem)
     return ""

@@ -12,8 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.prefetch import prefetch
-from stages.base.io import media, tables
+from stages.base.io import tables
+from stages.base.io.containers import NotAVideo
 from stages.base.io.image_io import Image, encode_jpeg
+from stages.base.io.sound import read_sound_span
+from stages.base.io.video_frames import (
+    Picture,
+    VideoFacts,
+    read_facts,
+    read_pictures,
+    resample_frames,
+)
 from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.bars import bars
@@ -22,7 +31,6 @@ from stages.clips.judge import Row, judged
 from stages.clips.lips import Lips
 from stages.clips.params import SHORTEST, ClipsParams
 from stages.clips.people import follow, lips_lead, others
-from stages.clips.probe import VideoFacts, probe
 from stages.clips.quality import MEASURES as QUALITIES
 from stages.clips.quality import FaceJudge, median
 from stages.clips.shots import SMALL, Shot, shots
@@ -61,7 +69,7 @@ def extract(
         TooLarge: its pictures have more than `max_megapixels`.
     """
     folder.mkdir(parents=True)
-    facts = probe(video, params.largest)
+    facts = read_facts(video, params.largest)
     promise(_promised(facts, video.stat().st_size))
     if known is None:
         _measure(video, facts, params, folder / MEASURES)
@@ -100,7 +108,7 @@ def _promised(facts: VideoFacts, size: int) -> float:
 def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) -> list[Row]:
     step = 1 / facts.fps if facts.fps > 0 else 1 / params.fps
     source = (
-        (time, picture.small(SMALL), picture.whole)
+        (time, picture.thumbnail(SMALL), picture.image)
         for time, picture in _pictures(video, facts, params)
     )
     found = shots(
@@ -114,7 +122,7 @@ def _shots(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) ->
         waiting=2 * _at_once(facts),
     )
     if not found:
-        raise media.NotAVideo(video.name, "not one frame can be decoded")
+        raise NotAVideo(video.name, "not one frame can be decoded")
     measure = partial(_shot, video, facts, params, folder)
     return _side_by_side(measure, enumerate(found, 1), facts)
 
@@ -136,9 +144,9 @@ def _pictures(
     params: ClipsParams,
     start: float = 0.0,
     end: float = math.inf,
-) -> Iterator[tuple[float, media.Picture]]:
+) -> Iterator[tuple[float, Picture]]:
     size = (facts.height, facts.width)
-    return prefetch(media.pictures(video, start, end, size=size, largest=params.largest))
+    return prefetch(read_pictures(video, start, end, size=size, max_pixels=params.largest))
 
 
 def _shot(
@@ -182,7 +190,7 @@ def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
 
     def listened() -> Iterator[NDArray[np.int16]]:
         nonlocal energy, count
-        for piece in media.audio(video, start, end):
+        for piece in read_sound_span(video, start, end):
             energy += float(np.square(piece.astype(np.float64)).sum())
             count += len(piece)
             yield piece
@@ -192,7 +200,7 @@ def _write_sound(video: Path, path: Path, start: float, end: float) -> float:
 
 
 def _write_frames(
-    source: Iterator[tuple[float, media.Picture]],
+    source: Iterator[tuple[float, Picture]],
     path: Path,
     start: float,
     count: int,
@@ -203,7 +211,7 @@ def _write_frames(
     with tables.writer(path, FRAMES, second) as add:
         previous, jpeg = None, b""
         rows: list[tuple[int, float, bytes]] = []
-        shown = media.at_rate(source, params.fps, start, count)
+        shown = resample_frames(source, params.fps, start, count)
         for index, (time, image) in enumerate(prefetch(_windows(shown, crop, params.size))):
             if previous is None or time != previous:
                 jpeg = encode_jpeg(image, params.jpeg_quality)
@@ -217,13 +225,13 @@ def _write_frames(
 
 
 def _windows(
-    shown: Iterator[tuple[float, media.Picture]], crop: Window, size: int
+    shown: Iterator[tuple[float, Picture]], crop: Window, size: int
 ) -> Iterator[tuple[float, Image]]:
     """Cut the window out of each picture, once where one is held; yield (time in s, window)."""
     previous, part = None, None
     for time, picture in shown:
         if part is None or time != previous:
-            previous, part = time, crop.cut(picture.whole(), size)
+            previous, part = time, crop.cut(picture.image(), size)
         yield time, part
 
 

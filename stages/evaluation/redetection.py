@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.io import media
 from stages.base.io.image_io import Image, resize
+from stages.base.io.video_frames import read_frames
 from stages.landmarks import backend
 
 Floats = NDArray[np.floating[Any]]
@@ -17,7 +17,7 @@ _SIZE = 256  # the mesh network wants a face of more than a hundred pixels
 
 def landmarks_of_video(path: Path) -> tuple[Floats, NDArray[np.bool_]]:
     """Detect the 68 landmarks in every frame of a square video, as `landmarks_of`."""
-    return landmarks_of(image for _, image in media.frames(path))
+    return landmarks_of(image for _, image in read_frames(path))
 
 
 def landmarks_of(pictures: Iterable[Image]) -> tuple[Floats, NDArray[np.bool_]]:

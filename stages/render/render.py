@@ -18,8 +18,9 @@ from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
+from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
-from stages.base.io.media import encode_video, frames
+from stages.base.io.video_frames import read_frames
 from stages.base.io.wav_files import AUDIO_RATE
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
@@ -82,7 +83,7 @@ class Scene:
         panels = [
             truth(self.parts, self.models.generator.size),
             known,
-            (picture for _, picture in frames(spoken)),
+            (picture for _, picture in read_frames(spoken)),
         ]
         rows = side_by_side(panels, self.params.panel)
         self.encode(video, each(rows, f"render {video.name}", self.frames))

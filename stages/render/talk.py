@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from pipeline.runtime import progress
 from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
 from stages.base.config.params import Training, read_section
-from stages.base.io import media
+from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
+from stages.base.io.sound import read_sound
 from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
 from stages.motion.predict import Motion, MotionStream, retarget
 from stages.motion.silence import levels, quiet_frames
@@ -54,13 +55,13 @@ def render_talk(identity: str, style: str, audio: Path, out: Path) -> int:
     isps = style_patterns(style)
     with tempfile.TemporaryDirectory() as folder:
         heard, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
-        write_wav(heard, media.sound(audio))
-        write_wav(played, media.sound(audio, _SOUND_RATE), _SOUND_RATE)
+        write_wav(heard, read_sound(audio))
+        write_wav(played, read_sound(audio, _SOUND_RATE), _SOUND_RATE)
         frames = _frames_of(heard, audio, models.motion.fps)
         samples = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
         with progress.bar(f"render {out.name}", frames) as bar:
             drawn = _drawn(models, identity, style, heard, frames, isps, seed, params)
-            media.encode_video(
+            encode_video(
                 out,
                 _counted(drawn, bar),
                 models.motion.fps,

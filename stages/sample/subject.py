@@ -48,7 +48,7 @@ def make_sample(
     from joblib import Parallel, delayed
 
     from pipeline.runtime.progress import each
-    from stages.base.io.media import encode_video
+    from stages.base.io.encoding import encode_video
     from stages.sample.face import load_face
     from stages.sample.motion import move
     from stages.sample.picture import Painter

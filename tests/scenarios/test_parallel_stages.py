@@ -12,7 +12,8 @@ import pytest
 from pipeline.runtime import process_pool
 from stages.base.config.params import read_params
 from stages.base.config.subjects import Subject
-from stages.base.io import chunking, media, tables
+from stages.base.io import chunking, tables
+from stages.base.io.encoding import encode_video
 from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import LEDGER
 from stages.clips.clips import run as cut
@@ -54,8 +55,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         raw = Path("data/raw/other")
         raw.mkdir(parents=True)
         pictures = [astronaut(right=i % 5) for i in range(60)]
-        media.encode_video(raw / "one.mp4", pictures, 25, (voice[:38400].astype(np.float32), 16000))
-        media.encode_video(raw / "two.mp4", pictures[:50], 25)
+        encode_video(raw / "one.mp4", pictures, 25, (voice[:38400].astype(np.float32), 16000))
+        encode_video(raw / "two.mp4", pictures[:50], 25)
     finally:
         os.chdir(home)
     return root

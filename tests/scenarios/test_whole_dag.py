@@ -366,7 +366,7 @@ def _without_sound(video: Path, to: Path) -> None:
 
 
 def _without_face(to: Path) -> None:
-    from stages.base.io.media import encode_video
+    from stages.base.io.encoding import encode_video
 
     ramp = np.linspace(0, 255, 256, dtype=np.uint8)
     wall = np.stack([np.broadcast_to(ramp, (256, 256))] * 3, axis=-1)

@@ -7,7 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from stages.base.io import image_io, media
+from stages.base.io import image_io
+from stages.base.io.encoding import encode_video
 
 Random = np.random.Generator
 
@@ -24,7 +25,7 @@ def face_pictures(frames: int, size: int = 128) -> list[image_io.Image]:
 def face_clip(path: Path, frames: int, size: int = 128) -> Path:
     """Write a video of that face, with a tone."""
     tone = np.sin(np.arange(frames * 640) / 10).astype(np.float32) / 4
-    media.encode_video(path, face_pictures(frames, size), 25, (tone, 16000))
+    encode_video(path, face_pictures(frames, size), 25, (tone, 16000))
     return path
 
 

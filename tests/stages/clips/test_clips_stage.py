@@ -9,7 +9,8 @@ import pytest
 from stages.__main__ import main
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io import image_io, media, tables, wav_files
+from stages.base.io import image_io, tables, wav_files
+from stages.base.io.encoding import encode_video
 from stages.clips import clips
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.clips import run
@@ -48,9 +49,9 @@ def tone(seconds: float) -> tuple[np.ndarray, int]:
 def fill(folder: Path) -> None:
     """Write a folder in which one of five videos is good."""
     folder.mkdir(parents=True)
-    media.encode_video(folder / "good one.mp4", face(75), 25, tone(3))
-    media.encode_video(folder / "mute.mp4", face(60), 25)
-    media.encode_video(folder / "noface.mp4", scenery(60), 25, tone(2.4))
+    encode_video(folder / "good one.mp4", face(75), 25, tone(3))
+    encode_video(folder / "mute.mp4", face(60), 25)
+    encode_video(folder / "noface.mp4", scenery(60), 25, tone(2.4))
     (folder / "text.mp4").write_text("this is no video\n" * 100)
     (folder / "empty.mp4").touch()
     (folder / ".gitignore").touch()
@@ -156,8 +157,8 @@ def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
     raw.mkdir(parents=True)
     (raw / "folder.mp4").mkdir()
     (raw / HELD_OUT).write_text("# nothing yet\n")
-    media.encode_video(raw / "a.mp4", face(60), 25, tone(2.4))
-    media.encode_video(raw / "b.mp4", face(55), 25, tone(2.2))
+    encode_video(raw / "a.mp4", face(60), 25, tone(2.4))
+    encode_video(raw / "b.mp4", face(55), 25, tone(2.2))
     (raw / "a copy.mp4").write_bytes((raw / "a.mp4").read_bytes())
     (raw / "b.mov").write_bytes((raw / "b.mp4").read_bytes()[:-1])
     rows = {row["video"]: row for row in run(SEEN, PARAMS)}
@@ -175,7 +176,7 @@ def test_one_video_gives_one_clip_per_shot(workdir: Path) -> None:
     raw.mkdir(parents=True)
     mirrored = [np.ascontiguousarray(255 - image[:, ::-1] // 2) for image in face(20)]
     pictures = face(60) + mirrored + face(70)
-    media.encode_video(raw / "a.mp4", pictures, 25, tone(6))
+    encode_video(raw / "a.mp4", pictures, 25, tone(6))
     rows = run(SEEN, PARAMS)
     assert [row["clip"] for row in rows] == ["a-001", "a-002", "a-003"]
     assert [row["status"] for row in rows] == ["ok", "rejected", "ok"]

@@ -12,7 +12,10 @@ import pytest
 
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io import image_io, media
+from stages.base.io import image_io
+from stages.base.io.containers import NotAVideo
+from stages.base.io.sound import read_sound_span
+from stages.base.io.video_frames import read_facts, read_frames, read_pictures
 from stages.clips.clips import run
 from tests.stages.clips import small_media
 from tests.stages.clips.settings import PARAMS
@@ -108,7 +111,7 @@ def shades(count: int) -> list[image_io.Image]:
 
 
 def heard(path: Path, end: float) -> np.ndarray:
-    return np.concatenate(list(media.audio(path, 0, end))).astype(float) / 32768
+    return np.concatenate(list(read_sound_span(path, 0, end))).astype(float) / 32768
 
 
 def first_loud(sound: np.ndarray) -> float:
@@ -120,7 +123,7 @@ def test_every_codec_gives_its_pictures_and_its_sound_in_time(
     tmp_path: Path, name: str, codec: str, pixels: str, sound: str, options: dict[str, str]
 ) -> None:
     path = write(tmp_path / name, shades(20), codec, pixels, options, ((sound, click(0.5, 0.8)),))
-    found = list(media.frames(path))
+    found = list(read_frames(path))
     assert [time for time, _ in found] == pytest.approx([i / 25 for i in range(20)], abs=2e-3)
     for (_, image), wanted in zip(found, shades(20), strict=True):
         # A frame too late or too early is 9 off.
@@ -176,7 +179,7 @@ def test_sound_that_begins_late_or_early_keeps_its_place(
 ) -> None:
     sounds = ((codec, click(0.5, 1.6)),)
     path = write(tmp_path / name, shades(20), sounds=sounds, late=(pictures_late, sound_late))
-    times = [time for time, _ in media.frames(path)]
+    times = [time for time, _ in read_frames(path)]
     assert times == pytest.approx([i / 25 for i in range(20)], abs=2e-3)
     sound = heard(path, 2.0)
     assert len(sound) == 32000
@@ -187,15 +190,15 @@ def test_sound_that_begins_late_or_early_keeps_its_place(
 
 def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", shades(5))
-    assert not media.facts(path).audio
-    with pytest.raises(media.NotAVideo, match="has no sound that can be decoded"):
-        next(media.audio(path, 0, 1))
+    assert not read_facts(path).audio
+    with pytest.raises(NotAVideo, match="has no sound that can be decoded"):
+        next(read_sound_span(path, 0, 1))
 
 
 def test_the_last_pictures_are_shown_as_they_are_when_the_file_is_closed(tmp_path):
     path, other = tmp_path / "wide.mkv", tmp_path / "other.mkv"
     for each, shape in ((path, Fraction(2, 1)), (other, Fraction(1, 3))):
         small_media._video(each, "mpeg4", "yuv420p", [(128, 96)], shape)
-    waiting = [picture for _, picture in media.pictures(path)]
-    list(media.pictures(other))  # what was the first file's memory is used again
-    assert {picture.whole().shape for picture in waiting} == {(96, 256, 3)}
+    waiting = [picture for _, picture in read_pictures(path)]
+    list(read_pictures(other))  # what was the first file's memory is used again
+    assert {picture.image().shape for picture in waiting} == {(96, 256, 3)}

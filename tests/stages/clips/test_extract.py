@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from stages.base.io.video_frames import VideoFacts
 from stages.clips.detector import Box
 from stages.clips.extract import _side_by_side
-from stages.clips.probe import VideoFacts
 from stages.clips.quality import Quality
 from stages.clips.shots import shots
 

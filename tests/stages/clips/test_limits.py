@@ -7,7 +7,8 @@ import pytest
 
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io import media
+from stages.base.io.containers import NotAVideo, TooLarge
+from stages.base.io.video_frames import VideoFacts, read_facts, read_frames
 from stages.clips.clips import run
 from stages.clips.extract import _promised
 from stages.clips.shots import shots
@@ -20,12 +21,12 @@ RANDOM = np.random.default_rng(0)
 
 def test_pictures_that_change_their_size_are_shown_in_the_first_ones(tmp_path: Path) -> None:
     path = small_media.changing_size(b"", tmp_path / "a.mkv", RANDOM)
-    facts = media.facts(path)
-    shown = list(media.frames(path, size=(facts.height, facts.width)))
+    facts = read_facts(path)
+    shown = list(read_frames(path, size=(facts.height, facts.width)))
     assert [image.shape for _, image in shown] == [(96, 128, 3)] * 75
     greys = [round(float(image.mean())) for _, image in shown[5::25]]
     assert greys == pytest.approx([90, 130, 170], abs=4)
-    late = list(media.frames(path, 2.2, 2.4, size=(facts.height, facts.width)))
+    late = list(read_frames(path, 2.2, 2.4, size=(facts.height, facts.width)))
     assert [image.shape for _, image in late] == [(96, 128, 3)] * 5
 
 
@@ -38,16 +39,16 @@ def test_pictures_that_change_their_size_are_shown_in_the_first_ones(tmp_path: P
 )
 def test_pictures_that_are_too_large_are_refused_by_their_header(tmp_path, kind, found) -> None:
     path = kind(b"", tmp_path / "a", RANDOM)
-    for read in (media.facts, lambda path: next(media.frames(path))):
-        with pytest.raises(media.TooLarge, match=found):
+    for read in (read_facts, lambda path: next(read_frames(path))):
+        with pytest.raises(TooLarge, match=found):
             read(path)
 
 
 def test_a_limit_on_pictures_is_the_users(tmp_path: Path) -> None:
     path = face_clip(tmp_path / "a.mp4", 5)
-    assert media.facts(path, 128 * 128).width == 128
-    with pytest.raises(media.TooLarge, match="128×128"):
-        media.facts(path, 128 * 128 - 1)
+    assert read_facts(path, 128 * 128).width == 128
+    with pytest.raises(TooLarge, match="128×128"):
+        read_facts(path, 128 * 128 - 1)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,15 @@ def test_a_limit_on_pictures_is_the_users(tmp_path: Path) -> None:
 def test_a_playlist_or_a_text_is_no_video(tmp_path: Path, content: str) -> None:
     face_clip(tmp_path / "a.mp4", 5)
     (tmp_path / "b.txt").write_text(content)
-    with pytest.raises(media.NotAVideo, match=r"not a video: a (playlist|text)"):
-        media.facts(tmp_path / "b.txt")
+    with pytest.raises(NotAVideo, match=r"not a video: a (playlist|text)"):
+        read_facts(tmp_path / "b.txt")
 
 
 def test_a_name_is_never_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("concat:a.mp4", "http:a.mp4", "pipe:0", "%03d.mp4", "-y.mp4"):
         face_clip(Path(name).with_suffix(".mp4"), 5).rename(name)
-        assert media.facts(Path(name)).width == 128
+        assert read_facts(Path(name)).width == 128
 
 
 @pytest.mark.parametrize("step", [1e-9, 0.04, 1e6])
@@ -81,12 +82,12 @@ def test_how_long_the_last_picture_is_shown_is_not_for_the_header_to_say(step: f
 
 def test_a_header_promises_no_more_than_the_files_bytes_can_hold(tmp_path: Path) -> None:
     path = small_media.endless(b"", tmp_path / "a.mkv", RANDOM)
-    facts = media.facts(path)
+    facts = read_facts(path)
     assert facts.duration == 1e9
     assert _promised(facts, 20_000) == 2.0
-    honest = media.VideoFacts(60.0, 25.0, 1920, 1080, "h264", audio=True)
+    honest = VideoFacts(60.0, 25.0, 1920, 1080, "h264", audio=True)
     assert _promised(honest, 10**7) == pytest.approx(60 * 2.0736)
-    silent = media.VideoFacts(0.0, 25.0, 640, 360, "vp8", audio=True)
+    silent = VideoFacts(0.0, 25.0, 640, 360, "vp8", audio=True)
     assert _promised(silent, 10**6) == 100.0
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io import image_io, media
+from stages.base.io import image_io
+from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
+from stages.base.io.video_frames import read_frames
 from stages.clips.clips import run
 from stages.clips.detector import FaceFinder
 from stages.clips.extract import _row
@@ -138,9 +140,9 @@ def test_a_real_hand_before_the_lips_is_told_and_one_beside_the_face_is_not(
 
     import cv2
 
-    face = next(iter(media.frames(shared_data / "german/20s.mp4", 1, 1.1)))[1]
+    face = next(iter(read_frames(shared_data / "german/20s.mp4", 1, 1.1)))[1]
     lender = shared_data / "hard/half_body_hevc_portrait.mp4"
-    whole = next(iter(media.frames(lender, 0, 0.1, size=(1920, 1080))))[1]
+    whole = next(iter(read_frames(lender, 0, 0.1, size=(1920, 1080))))[1]
     hands = np.asarray(whole[1400:1620, 490:700], np.float32)  # pale, before a dark coat
     soft = cv2.GaussianBlur(hands, (0, 0), 1.5)
     pale = ((soft[..., 0] - soft[..., 2] > 14) & (soft[..., 0] > 85)).astype(np.float32)
@@ -197,7 +199,7 @@ def test_each_bad_video_of_a_folder_has_its_reason_and_a_changed_limit_decodes_n
     kinds = {"a clean": lambda image: image, "b dark": dark, "c covered": by_dark}
     for name, spoil in kinds.items():
         images = [spoil(np.roll(clean(), i % 3, axis=1)) for i in range(60)]
-        media.encode_video(raw / f"{name}.mp4", images, 25, (tone, 16000))
+        encode_video(raw / f"{name}.mp4", images, 25, (tone, 16000))
     face_clip(raw / "d small.mp4", 60, 128)
 
     def reasons(**changed: float) -> list[str]:

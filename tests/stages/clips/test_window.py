@@ -7,8 +7,9 @@ import pytest
 
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io import media
+from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import resize
+from stages.base.io.video_frames import read_frames
 from stages.clips.bars import bars, margins
 from stages.clips.clips import run
 from stages.clips.detector import Box
@@ -60,7 +61,7 @@ def test_a_clip_of_a_video_with_bars_shows_none(
     Path("data/raw/s").mkdir(parents=True)
     left, top = sides[:2]
     shown = [framed(image, *sides) for image in face_pictures(60, 200)]
-    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
     (row,) = run(SEEN, PARAMS.model_copy(update={"min_face": 20.0, "room": 3.0}))
     assert row["status"] == "ok", row["reason"]
     x, y, side = (float(value) for value in row["window"])
@@ -125,14 +126,14 @@ def test_of_two_real_people_the_one_who_speaks_is_followed(
     code_version.write(Path("versions.yaml"))
     Path("data/raw/s").mkdir(parents=True)
     shown = []
-    large = [image for _, image in media.frames(shared_data / "german/20s.mp4", 0, 3)]
-    small = [image for _, image in media.frames(shared_data / "obama/weekly_720_d.mp4", 0, 3)]
+    large = [image for _, image in read_frames(shared_data / "german/20s.mp4", 0, 3)]
+    small = [image for _, image in read_frames(shared_data / "obama/weekly_720_d.mp4", 0, 3)]
     for i in range(70):
         picture = np.full((512, 900, 3), 120, np.uint8)
         picture[:, :512] = large[i if large_speaks else 0]
         picture[100:488, 512:] = resize(small[0 if large_speaks else i][:720, 280:1000], (388, 388))
         shown.append(picture)
-    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
     (row,) = run(SEEN, PARAMS)
     assert row["status"] == "ok", row["reason"]
     middle = row["window"][0] + row["window"][2] / 2
@@ -154,7 +155,7 @@ def test_the_larger_of_two_people_is_followed_and_the_ledger_tells_of_the_other(
         picture[:, 340:] = one
         picture[10:300, 20:310] = other[:, ::-1]
         shown.append(picture)
-    media.encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
+    encode_video(Path("data/raw/s/a.mp4"), shown, 25, TONE)
     (row,) = run(SEEN, PARAMS.model_copy(update={"min_face": 20.0}))
     assert row["status"] == "ok", row["reason"]
     assert row["others"] > 0.9

@@ -11,7 +11,9 @@ from stages.__main__ import main
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.face.projection import project as project_points
-from stages.base.io import media, tables
+from stages.base.io import tables
+from stages.base.io.sound import read_audio
+from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import AUDIO_RATE
 from stages.evaluation.heldout import Heldout
 from stages.landmarks.artifacts import LANDMARKS
@@ -36,14 +38,14 @@ def render(name: str = "ann") -> Path:
 def test_every_video_has_all_held_out_frames_and_their_sound(project):
     folder = render()
     for path in ("ann.mp4", "ann/as_bob.mp4", "ann/beside.mp4"):
-        facts = media.facts(folder / path)
+        facts = read_facts(folder / path)
         assert facts.audio
         assert (facts.codec, facts.fps) == ("h264", 25.0)
-        assert len(list(media.frames(folder / path))) == FRAMES, path
-        sound = media.read_audio(folder / path)
+        assert len(list(read_frames(folder / path))) == FRAMES, path
+        sound = read_audio(folder / path)
         assert abs(len(sound) / AUDIO_RATE - FRAMES / 25) < 0.1
-    assert media.facts(folder / "ann.mp4").width == 64  # the generator draws 32 px
-    beside = media.facts(folder / "ann/beside.mp4")
+    assert read_facts(folder / "ann.mp4").width == 64  # the generator draws 32 px
+    beside = read_facts(folder / "ann/beside.mp4")
     assert (beside.width, beside.height) == (3 * 64, 64 + 24)
 
 
@@ -103,7 +105,7 @@ def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project
     assert [part.clip.id for part in parts] == ["one-001", "two-001"]
     params = read_section("render", RenderParams).model_copy(update={"seconds": 10.0})
     run(ANN, ["ann", "bob"], params, seed=1)
-    frames = list(media.frames(Path("reports/videos/ann/beside.mp4")))
+    frames = list(read_frames(Path("reports/videos/ann/beside.mp4")))
     assert len(frames) == sum(len(part) for part in parts)
 
 

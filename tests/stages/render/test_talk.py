@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.runtime.user_errors import MissingInput, UserError
-from stages.base.io import media
+from stages.base.io.sound import read_audio
+from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
 from stages.motion.model import MotionModel, NotTrained
 from stages.motion.predict import generate, join
@@ -26,9 +27,9 @@ def say(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
 def test_a_voice_becomes_a_video_as_long_with_the_sound_in_it(project):
     frames = render_talk("ann", "bob", say(1.03, rate=22050), Path("talk.mp4"))
     assert frames == 26
-    assert len(list(media.frames(Path("talk.mp4")))) == 26
-    assert (media.facts(Path("talk.mp4")).audio, media.facts(Path("talk.mp4")).width) == (True, 64)
-    assert abs(len(media.read_audio(Path("talk.mp4"))) / 16000 - 1.03) < 0.1
+    assert len(list(read_frames(Path("talk.mp4")))) == 26
+    assert (read_facts(Path("talk.mp4")).audio, read_facts(Path("talk.mp4")).width) == (True, 64)
+    assert abs(len(read_audio(Path("talk.mp4"))) / 16000 - 1.03) < 0.1
 
 
 def test_a_video_can_lend_its_voice(project):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.base.io.media import read_audio
+from stages.base.io.sound import read_audio
 from stages.speech.mel import RATE
 from stages.speech.phones import known_words, phones_of, pieces
 from stages.speech.syllables import VOWELS, kind, syllabify

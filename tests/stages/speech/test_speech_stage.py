@@ -13,7 +13,7 @@ from stages.base.config import code_version
 from stages.base.config.params import Training
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.media import read_audio
+from stages.base.io.sound import read_audio
 from stages.base.io.wav_files import write_wav
 from stages.base.training import model_files
 from stages.clips.artifacts import LEDGER

@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from stages.base.io import media
+from stages.base.io.sound import read_sound_span
+from stages.base.io.video_frames import read_frames, resample_frames
 
 HALF_A_FRAME = 1 / 60 / 2  # of the fastest preset, in seconds
 RATE = 44100
@@ -66,8 +67,8 @@ def write_video(
 def flashes(path: Path, end: float, fps: float) -> list[float]:
     """Times of the source frames in which a flash begins, of a video at a constant rate."""
     found, before = [], False
-    source = media.frames(path, 0, end)
-    for time, image in media.at_rate(source, fps, 0.0, int(end * fps)):
+    source = read_frames(path, 0, end)
+    for time, image in resample_frames(source, fps, 0.0, int(end * fps)):
         light = float(image.mean()) > 128
         if light and not before:
             found.append(time)
@@ -77,7 +78,7 @@ def flashes(path: Path, end: float, fps: float) -> list[float]:
 
 def clicks(path: Path, end: float) -> list[float]:
     found, at = [], 0
-    for piece in media.audio(path, 0, end):
+    for piece in read_sound_span(path, 0, end):
         for loud in np.flatnonzero(np.abs(piece.astype(int)) > 8000):
             if not found or (at + loud) / 16000 - found[-1] > 0.5:
                 found.append((at + loud) / 16000)

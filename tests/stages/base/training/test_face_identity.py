@@ -43,10 +43,10 @@ def test_the_same_face_shifted_is_nearer_than_another_one(astronaut: Image, anot
 def test_another_person_is_far(astronaut: Image, shared_data: object) -> None:
     from pathlib import Path
 
-    from stages.base.io import media
+    from stages.base.io.video_frames import read_frames
 
     video = Path(str(shared_data)) / "newscaster" / "71s.mp4"
-    _, frame = next(iter(media.frames(video)))
+    _, frame = next(iter(read_frames(video)))
     assert face_identity.similarity(described(astronaut), described(frame)) < 0.9
 
 
