@@ -4,7 +4,8 @@
     python bench/generator_quality.py --model models/generator.safetensors --subjects sample_calm
 
 Without --model it trains the base on the subjects' training spans first, into a throw-away
-folder; params come from params.yaml, single ones from --set, e.g. --set lr=5e-4 losses.l1=50.
+folder; params come from params.yaml, single ones from --set, e.g.
+--set learning_rate=5e-4 losses.l1=50.
 PSNR of the face crop (landmark box enlarged by a fifth) and of the whole frame, mean over frames.
 """
 
@@ -97,7 +98,7 @@ def _train(
         sources,
         patterns,
         steps=params.steps,
-        rates=(params.lr, params.discriminator.lr),
+        rates=(params.learning_rate, params.discriminator.learning_rate),
         seed=1,
     )
     home = Path.cwd()

@@ -28,7 +28,7 @@ class DiscriminatorParams(Section):
 
     channels: Annotated[int, Field(gt=0)]
     layers: Annotated[int, Field(gt=0)]
-    lr: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
     begins: Share
 
 
@@ -53,7 +53,7 @@ class GeneratorParams(Section):
     channels: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
     steps: Annotated[int, Field(gt=0)]
     batch: Annotated[int, Field(gt=0)]
-    lr: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
     warmup: Annotated[int, Field(ge=0)]
     ema: Share
     clip: Annotated[float, Field(gt=0)]
@@ -83,7 +83,7 @@ class StyleGeneratorParams(Section):
     """Section `style_generator`: how long the second phase goes on, and how I_m is aligned."""
 
     steps: Annotated[int, Field(gt=0)]
-    lr: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
     alignment: Alignment
 
 

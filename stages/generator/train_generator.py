@@ -48,7 +48,7 @@ def run() -> None:
         [sources[name] for name in names],
         inputs.patterns,
         steps=phase.steps,
-        rates=(phase.lr, min(phase.lr, params.discriminator.lr)),
+        rates=(phase.learning_rate, min(phase.learning_rate, params.discriminator.learning_rate)),
         seed=inputs.training.seed,
         style=StyleTerm(matches, vector, factor),
     )

@@ -29,7 +29,7 @@ def run() -> None:
         sources,
         inputs.patterns,
         steps=params.steps,
-        rates=(params.lr, params.discriminator.lr),
+        rates=(params.learning_rate, params.discriminator.learning_rate),
         seed=inputs.training.seed,
     )
     weights = train(

@@ -28,12 +28,12 @@ generator:
   channels: [16, 16]
   steps: 6
   batch: 2
-  lr: 1.0e-3
+  learning_rate: 1.0e-3
   warmup: 2
   ema: 0.9
   clip: 50.0
   losses: {adversarial: 1.0, l1: 100.0, perceptual: 0.0, style: 0.0, feature_matching: 10.0}
-  discriminator: {channels: 16, layers: 2, lr: 1.0e-3, begins: 0.5}
+  discriminator: {channels: 16, layers: 2, learning_rate: 1.0e-3, begins: 0.5}
   perceptual: {network: mobilenet_v2, taps: [1], images: 0, close: 1.0, begins: 0.5}
   isp_dropout: 0.1
   isp_gap: 0.2
@@ -41,7 +41,7 @@ generator:
   one_shot: 0.2
   rare: 0.5
   focus: 4.0
-style_generator: {steps: 4, lr: 5.0e-4, alignment: similarity}
+style_generator: {steps: 4, learning_rate: 5.0e-4, alignment: similarity}
 """
 
 

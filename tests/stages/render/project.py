@@ -32,13 +32,13 @@ GENERATOR = GeneratorParams.model_validate(
         "channels": [4, 8],
         "steps": 1,
         "batch": 1,
-        "lr": 1e-3,
+        "learning_rate": 1e-3,
         "warmup": 0,
         "ema": 0.9,
         "losses": dict.fromkeys(
             ("adversarial", "l1", "perceptual", "style", "feature_matching"), 1.0
         ),
-        "discriminator": {"channels": 4, "layers": 2, "lr": 1e-3, "begins": 0.5},
+        "discriminator": {"channels": 4, "layers": 2, "learning_rate": 1e-3, "begins": 0.5},
         "perceptual": {
             "network": "mobilenet_v2",
             "taps": [1],
