@@ -25,10 +25,10 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from pipeline.execution.scheduler import environment
+from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion import judged, rules
 from pipeline.promotion.decision import Row, decide, value
 from pipeline.promotion.judged import Judged
-from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import PARAMS, read_params

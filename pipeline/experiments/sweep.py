@@ -24,6 +24,7 @@ import numpy as np
 from pipeline.execution.params_check import check_params
 from pipeline.execution.scheduler import environment
 from pipeline.project import git
+from pipeline.project.revision import Revision
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadParams, UserError
@@ -187,7 +188,7 @@ def _experiment(variant: Variant) -> str:
     try:
         with Repo() as repo:
             if added := [str(path) for path in sorted(Path("data").glob("*/*.dvc"))]:
-                repo.scm.add(added)  # an experiment's folder has only what git knows
+                git.git("add", "--", *added)  # an experiment's folder has only what git knows
             done = repo.experiments.run(params=variant.changed(), tmp_dir=True)
     except DvcException as error:
         raise UserError(variant.name, f"the experiment failed: {error}") from None
@@ -198,11 +199,5 @@ def _experiment(variant: Variant) -> str:
 
 def _frames(revision: str) -> dict[str, Any]:
     """Read an experiment's scores of every frame out of DVC's cache."""
-    import tempfile
-
-    from dvc.api import DVCFileSystem
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / FRAMES.name
-        DVCFileSystem(".", rev=revision).get_file(str(FRAMES), str(copy))
+    with Revision(f"experiment {revision[:7]}", revision).local(str(FRAMES)) as copy:
         return tables.read(copy, SCORES)

@@ -77,6 +77,11 @@ def commit_of(revision: str) -> str:
     return done.stdout.strip()
 
 
+def prefix() -> str:
+    """Return the working folder's path inside its git repository; empty at the top."""
+    return git("rev-parse", "--show-prefix").removesuffix("\n").rstrip("/")
+
+
 def has_commits() -> bool:
     """Tell whether there is any commit yet."""
     return not _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode
@@ -101,6 +106,12 @@ def changed(paths: Sequence[str]) -> list[str]:
 def in_commit(commit: str, paths: Sequence[str]) -> list[str]:
     """List the files at or below paths that a commit has."""
     return _names("ls-tree", "-r", "--name-only", "-z", commit, "--", *paths)
+
+
+def files_of_commit(commit: str, folder: str) -> list[str]:
+    """List the files below a folder that a commit adds or changes."""
+    options = ("--root", "--no-commit-id", "--name-only", "--relative", "-r", "-z")
+    return _names("diff-tree", *options, commit, "--", folder)
 
 
 def _names(*arguments: str) -> list[str]:

@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from pipeline.project.recorded_hashes import first_uncached
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
@@ -121,6 +122,7 @@ def remove(name: str) -> list[Path]:
     if not known and not any(path.exists() for path in _made_from(name)):
         names = ", ".join(people.all)
         raise BadParams(name, "no such subject", f"there are: {names}")
+    check_results_are_saved(name)
     with edited() as content:
         _forget(content, name)
     return delete_made(name)
@@ -187,8 +189,20 @@ def _track(path: Path, content: bytes) -> None:
         raise
 
 
+def check_portrait_is_saved() -> None:
+    """Raise UserError where DVC's cache does not have the portrait, which would be lost."""
+    if first_uncached([PORTRAIT]):
+        found = "is not in DVC's cache and would be lost; nothing was changed"
+        raise UserError(PORTRAIT, found, f"`dvc add {PORTRAIT}`, or move it away")
+
+
 def sample_neutral() -> bool:
-    """Go back to the sample's neutral face; tell whether a portrait was set."""
+    """Go back to the sample's neutral face; return whether a portrait was set.
+
+    Raises:
+        UserError: DVC's cache does not have the portrait.
+    """
+    check_portrait_is_saved()
     there = [
         path for path in (PORTRAIT, PORTRAIT.with_name(f"{PORTRAIT.name}.dvc")) if path.exists()
     ]
@@ -365,8 +379,24 @@ def _made_from(name: str) -> list[Path]:
     ]
 
 
+def check_results_are_saved(name: str) -> None:
+    """Raise UserError unless a subject's results can be made again or are in DVC's cache."""
+    videos = RAW / name
+    samples = _load_preset("laptop")["sample"]["subjects"]
+    if name in samples or any(path.is_file() for path in videos.rglob("*")):
+        return
+    if lost := first_uncached(path for path in _made_from(name) if path.exists()):
+        found = f"is not in DVC's cache, nor {videos} here to make it again; nothing was changed"
+        raise UserError(lost, found, f"`dvc checkout {videos}`, or move it away")
+
+
 def delete_made(name: str) -> list[Path]:
-    """Delete what stages made from a subject, so that no training reads it."""
+    """Delete what stages made from a subject, so that no training reads it.
+
+    Raises:
+        UserError: it could not be restored.
+    """
+    check_results_are_saved(name)
     there = [path for path in _made_from(name) if path.exists()]
     for path in there:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.project import git
+from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion import judged
 from pipeline.promotion.decision import Decision, decide
-from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.promotion.rules import RULES, Rules, load
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import UserError
@@ -53,15 +53,30 @@ class Champion:
 
 
 def champions() -> list[Champion]:
-    """List all champions, the present one last; raise UserError outside a git repository."""
+    """List this project's champions, the present one last.
+
+    In a folder of a larger repository, another project's champions may have tags too: only those
+    that hold a record of this folder count.
+
+    Raises:
+        UserError: this is no git repository.
+    """
+    below = bool(git.prefix())
     form = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
     lines = git.git("for-each-ref", f"--format={form}%09%(contents:subject)", "refs/tags/champion")
     found = []
     for line in lines.splitlines():
         name, own, peeled, since, why = line.split("\t", 4)
-        if number := _TAG.fullmatch(name):
-            found.append(Champion(int(number[1]), peeled or own, since, why))
+        number, commit = _TAG.fullmatch(name), peeled or own
+        if number and not (below and number[1] not in _recorded(commit)):
+            found.append(Champion(int(number[1]), commit, since, why))
     return sorted(found, key=lambda champion: champion.number)
+
+
+def _recorded(commit: str) -> set[str]:
+    """Return the numbers of the champions whose records a commit adds to reports/promotion."""
+    records = map(_NAMED.search, git.files_of_commit(commit, str(RECORDS)))
+    return {record[1] for record in records if record}
 
 
 def champion() -> Champion | None:
@@ -137,9 +152,10 @@ def keep(decision: Decision) -> str:
 
 def _next() -> int:
     """Return the next number: one whose tag was deleted is not given twice."""
-    told = (_NAMED.search(path.name) for path in RECORDS.glob("*.md"))
-    numbers = [int(name[1]) for name in told if name]
-    return max([0, *numbers, *(one.number for one in champions())]) + 1
+    tags = git.git("tag", "--list", "champion/*").splitlines()
+    records = [path.name for path in RECORDS.glob("*.md")]
+    named = [*map(_TAG.fullmatch, tags), *map(_NAMED.search, records)]
+    return max([0, *(int(name[1]) for name in named if name)]) + 1
 
 
 def _commit(what: str, title: str, decision: Decision) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.project.revision import Revision
 from pipeline.promotion import judged, page
 from pipeline.promotion.decision import Decision, decide
 from pipeline.promotion.judged import Judged
-from pipeline.promotion.revision import Revision
 from pipeline.promotion.rules import Rules
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput

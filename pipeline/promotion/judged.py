@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.project import git
+from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion.gains import Table, keys, of_answer
-from pipeline.promotion.revision import WORKSPACE, Revision
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import tables
 from stages.base.io.formats import Format

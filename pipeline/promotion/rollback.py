@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.project import git, project_edits
+from pipeline.project.recorded_hashes import first_uncached
+from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
-from pipeline.promotion.revision import Revision
 from pipeline.runtime.user_errors import UserError
 
 _LOST = ("modified", "not in cache", "new")
@@ -53,8 +54,9 @@ def rollback(number: int | None = None) -> Rolled:
             longer has all of its files. The workspace is then as it was.
     """
     target, present = _choose(number)
-    _refuse_unsaved(target)
     there = Revision(str(target), target.commit)
+    _refuse_incomplete(there)
+    _refuse_unsaved(target, there)
     if absent := there.absent():
         more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
         raise UserError(
@@ -62,9 +64,13 @@ def rollback(number: int | None = None) -> Rolled:
             "is not in DVC's cache; nothing was changed",
             "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
         )
-    left = _subjects() - _subjects(there)
+    left = Revision(WORKSPACE).subjects() - there.subjects()
     portrait = Path(f"{project_edits.PORTRAIT}.dvc")
     unset = portrait.exists() and not there.has(str(portrait))
+    for name in left:
+        project_edits.check_results_are_saved(name)
+    if unset:
+        project_edits.check_portrait_is_saved()
     try:
         _restore(target.commit)
     except UserError:
@@ -95,7 +101,16 @@ def _choose(number: int | None) -> tuple[Champion, Champion]:
     return targets[0], known[-1]
 
 
-def _refuse_unsaved(target: Champion) -> None:
+def _refuse_incomplete(there: Revision) -> None:
+    """Raise UserError where a champion's commit does not say who its people are."""
+    if not there.has("params.yaml"):
+        raise UserError(f"params.yaml of {there}", "is not in its commit; nothing was changed")
+    if not there.subjects():
+        found = "names no subjects, and going back would delete everyone's results"
+        raise UserError(f"params.yaml of {there}", f"{found}; nothing was changed")
+
+
+def _refuse_unsaved(target: Champion, there: Revision) -> None:
     """Raise UserError where going back would overwrite what neither git nor DVC's cache has."""
     from dvc.exceptions import DvcException
 
@@ -104,8 +119,8 @@ def _refuse_unsaved(target: Champion) -> None:
         todo = "commit it, or `git restore` it, first"
         raise UserError(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
     try:
-        with Revision("workspace").files.repo as repo:
-            status = repo.status()
+        here = Revision(WORKSPACE)
+        status = here.index.repo.status()
     except DvcException as error:
         raise UserError("dvc status", f"failed: {' '.join(str(error).split())}") from None
     for stage, entries in status.items():
@@ -114,18 +129,15 @@ def _refuse_unsaved(target: Champion) -> None:
                 save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
                 found = f"is not in DVC's cache as it lies here ({state})"
                 raise UserError(path, found, f"`{save}`, or `dvc checkout {path}`, first")
+    tracked = set(here.outs())
+    if lost := first_uncached(out for out in there.outs() if out not in tracked and out.exists()):
+        found = f"is not in DVC's cache, and {target} would overwrite it"
+        raise UserError(lost, found, "move it away, or `dvc add` its folder, first")
 
 
 def _outs(entries: Any) -> list[tuple[str, str]]:
     changed = (entry.get("changed outs", {}) for entry in entries if isinstance(entry, dict))
     return [(path, str(state)) for outs in changed for path, state in outs.items()]
-
-
-def _subjects(revision: Revision | None = None) -> set[str]:
-    params = (revision or Revision("workspace")).yaml("params.yaml")
-    subjects = params.get("subjects")
-    named = subjects.get("all") if isinstance(subjects, dict) else None
-    return set(named) if isinstance(named, dict) else set()
 
 
 def _restore(commit: str) -> None:
@@ -164,7 +176,7 @@ def _notes(there: Revision) -> list[str]:
     """Tell of code that has changed since, which the next run will run again."""
     from pipeline.promotion.comparing import changed_code
 
-    stages = changed_code(there, Revision("workspace"))
+    stages = changed_code(there, Revision(WORKSPACE))
     if not stages:
         return []
     named = ", ".join(stages)

@@ -191,6 +191,31 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
 
 
 @pytest.mark.slow
+def test_results_that_could_not_come_back_are_not_deleted(empty: Path, clip: Path) -> None:
+    project_edits.add([clip], "speaker", keep_sample=True)
+    scores = Path("reports/isp_scores/speaker.parquet")
+    scores.parent.mkdir(parents=True)
+    scores.write_text("scores")
+    shutil.rmtree("data/raw/speaker")
+    before = Path("params.yaml").read_text()
+    with pytest.raises(UserError, match=r"speaker\.parquet: is not in DVC's cache, nor data/raw"):
+        project_edits.remove("speaker")
+    assert scores.exists()
+    assert Path("params.yaml").read_text() == before
+    subprocess.run(["dvc", "checkout", "-q", "data/raw/speaker"], check=True)
+    assert project_edits.remove("speaker") == [scores]
+
+
+@pytest.mark.slow
+def test_a_portrait_that_dvc_does_not_have_is_not_deleted(empty: Path) -> None:
+    project_edits.PORTRAIT.parent.mkdir(parents=True)
+    project_edits.PORTRAIT.write_bytes(b"by hand")
+    with pytest.raises(UserError, match="would be lost"):
+        project_edits.sample_neutral()
+    assert project_edits.PORTRAIT.read_bytes() == b"by hand"
+
+
+@pytest.mark.slow
 def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
     before = read_params()
     project_edits.add([clip], "speaker")

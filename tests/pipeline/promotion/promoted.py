@@ -1,13 +1,16 @@
 """A small project that is really run: its one trained number decides how good its pictures are."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from dvc.cli import main
+from typer.testing import CliRunner
 
+from pipeline.cli.app import app
 from tests.conftest import REPO
 
 DVC_YAML = """
@@ -140,3 +143,18 @@ def edit(**params: object) -> None:
 def python_first(path: str) -> str:
     """Put this Python first on a PATH, as `python` of the stages."""
     return f"{Path(sys.executable).parent}:{path}"
+
+
+def run(*arguments: str) -> str:
+    """Run a command of idiolect; return what it prints."""
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def tags() -> list[str]:
+    return git("tag", "--list", "champion/*").split()
+
+
+def records() -> list[str]:
+    return sorted(re.sub(r"^\S+_", "", p.name) for p in Path("reports/promotion").glob("*.md"))

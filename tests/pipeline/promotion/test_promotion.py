@@ -1,8 +1,6 @@
 """Champions in real git and real DVC: promoted, kept, compared, taken back."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,49 +11,10 @@ from pipeline.cli.app import app
 from pipeline.promotion import champions
 from pipeline.promotion.rollback import rollback
 from pipeline.runtime.user_errors import MissingInput, UserError
-from tests.conftest import REPO
-from tests.pipeline.promotion import promoted
-from tests.pipeline.promotion.promoted import dvc, edit, git, python_first, retrain
+from tests.pipeline.promotion.promoted import dvc, edit, git, records, retrain, run, tags
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 MODEL = Path("models/generator.safetensors")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the project once and make what it holds champion 1."""
-    root = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.setenv("PATH", python_first(os.environ["PATH"]))
-        patch.setenv("PYTHONPATH", str(REPO))
-        promoted.new()
-        assert champions.judge().promote
-        run("promote")
-    return root
-
-
-@pytest.fixture
-def project(finished: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(finished, workdir, symlinks=True, dirs_exist_ok=True)
-    monkeypatch.setenv("PATH", python_first(os.environ["PATH"]))
-    monkeypatch.setenv("PYTHONPATH", str(REPO))
-    return workdir
-
-
-def run(*arguments: str) -> str:
-    """Run a command; return what it prints."""
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def tags() -> list[str]:
-    return git("tag", "--list", "champion/*").split()
-
-
-def records() -> list[str]:
-    return sorted(re.sub(r"^\S+_", "", p.name) for p in Path("reports/promotion").glob("*.md"))
 
 
 @pytest.mark.slow
@@ -294,6 +253,24 @@ def test_going_back_refuses_to_overwrite_what_is_saved_nowhere(project: Path) ->
     git("checkout", "-q", "HEAD~1", "--", "data")
     dvc("checkout")
     assert Path("data/raw/ann/two.mp4").read_text() == "a new video, not yet added"
+
+
+@pytest.mark.slow
+def test_going_back_keeps_files_where_a_folder_of_the_champion_lies_untracked(
+    project: Path,
+) -> None:
+    Path("data/raw/bob").mkdir()
+    Path("data/raw/bob/b.mp4").write_text("bob")
+    dvc("add", "data/raw/bob")
+    retrain(quality=1.0)
+    run("promote")
+    dvc("remove", "data/raw/bob.dvc")
+    Path("data/raw/bob/b.mp4").write_text("another take")
+    retrain(quality=2.0)
+    run("promote")
+    with pytest.raises(UserError, match=r"data/raw/bob/b\.mp4: is not in DVC's cache"):
+        rollback(2)
+    assert Path("data/raw/bob/b.mp4").read_text() == "another take"
 
 
 @pytest.mark.slow

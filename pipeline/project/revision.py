@@ -1,11 +1,17 @@
-"""A state of the project, a commit or the workspace: the files that git and DVC have of it."""
+"""One state of the project, a commit or the workspace: read its files from git and DVC's cache.
 
+The project may be the root of its git repository, a folder of it, a git worktree or a submodule.
+All paths are relative to the project's folder.
+"""
+
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.project import git
 from pipeline.runtime.user_errors import MissingInput, UserError
 
 WORKSPACE = "workspace"
@@ -15,22 +21,24 @@ class Revision:
     """Read files of a commit, from git or by hash from DVC's cache, without a checkout.
 
     Args:
-        name: what it is called in messages and tables.
+        name: the name in messages and tables.
         commit: full hash; empty for the workspace.
 
     Raises:
-        UserError: this is no project, or DVC cannot read it.
+        UserError: this is no project, the commit does not hold it, or DVC cannot read it.
     """
 
     def __init__(self, name: str, commit: str = "") -> None:
         from dvc.api import DVCFileSystem
+        from dvc.repo import Repo
 
         if not Path(".dvc").is_dir():
             raise MissingInput(".dvc", "not here", "run inside the project's folder")
         self.name, self.commit = name, commit
-        with _told(name):
-            self.files = DVCFileSystem(".", rev=commit or None)
-            self.index = self.files.repo.index
+        with _dvc_errors(name):
+            repo = _open_commit(name, commit) if commit else Repo()
+            self.files = DVCFileSystem(repo)
+            self.index = repo.index
 
     def __str__(self) -> str:
         return self.name
@@ -55,9 +63,15 @@ class Revision:
         with self.local(path) as copy:
             return read_params(copy)
 
+    def subjects(self) -> set[str]:
+        """Return the names of params.yaml's subjects."""
+        subjects = self.yaml("params.yaml").get("subjects")
+        named = subjects.get("all") if isinstance(subjects, Mapping) else None
+        return set(named) if isinstance(named, Mapping) else set()
+
     def has(self, path: str) -> bool:
-        """Tell whether git has a path here, or DVC a hash of it (its cache may have lost it)."""
-        with _told(self.name):
+        """Return whether git has a path, or DVC a hash of it (its cache may have lost it)."""
+        with _dvc_errors(self.name):
             try:
                 info = self.files.info(path)
             except FileNotFoundError:
@@ -76,12 +90,12 @@ class Revision:
 
     def names(self, folder: str) -> list[str]:
         """List the files below a folder."""
-        with _told(self.name):
+        with _dvc_errors(self.name):
             return sorted(self.files.find(folder)) if self.has(folder) else []
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
-        """Give a file as a temporary copy.
+        """Yield a temporary copy of a file.
 
         Raises:
             MissingInput: it is not in this revision, or no longer in DVC's cache.
@@ -98,21 +112,39 @@ class Revision:
         try:
             self.files.get_file(path, str(to))
         except FileNotFoundError:
-            raise self.lost(path) from None
+            fetch = (
+                "`dvc fetch --all-commits` brings it where a remote has it, `dvc pull` as always"
+            )
+            todo = fetch if self.commit else "`dvc pull`, or `dvc repro`"
+            raise MissingInput(f"{path} of {self.name}", "is not in DVC's cache", todo) from None
 
-    def lost(self, path: str) -> MissingInput:
-        """Return the error that tells of a file that DVC's cache does not have."""
-        if not self.commit:
-            todo = "`dvc pull`, or `dvc repro`"
-        else:
-            todo = "`dvc fetch --all-commits` brings it where a remote has it, `dvc pull` as always"
-        return MissingInput(f"{path} of {self.name}", "is not in DVC's cache", todo)
+    def outs(self) -> list[Path]:
+        """List the outs that have a recorded hash, relative to the project."""
+        root = self.index.repo.root_dir
+        return sorted(
+            Path(os.path.relpath(out.fs_path, root)) for out in self.index.outs if out.hash_info
+        )
 
     def absent(self) -> list[str]:
-        """List the outs that DVC's cache does not have, whole."""
-        with _told(self.name):
+        """List the outs that DVC's cache does not have, or not completely."""
+        with _dvc_errors(self.name):
             outs = [out for out in self.index.outs if out.use_cache and out.hash_info]
             return sorted(str(out.def_path) for out in outs if out.changed_cache())
+
+
+def _open_commit(name: str, commit: str) -> Any:
+    """Open the project's folder as a commit holds it; DVC alone would open the top folder."""
+    from dvc.fs import GitFileSystem
+    from dvc.repo import Repo
+    from dvc.scm import SCM
+
+    scm = SCM(".")
+    files = GitFileSystem(scm=scm, rev=commit)
+    root = f"/{git.prefix()}"
+    if not files.isdir(files.join(root, Repo.DVC_DIR)):
+        found = f"commit {commit[:10]} has no project in this folder ({root}) of its repository"
+        raise UserError(name, found)
+    return Repo(root, fs=files, scm=scm)
 
 
 def _md5(info: Mapping[str, Any]) -> str:
@@ -120,12 +152,12 @@ def _md5(info: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turn what DVC says of a revision into one line."""
+def _dvc_errors(name: str) -> Iterator[None]:
+    """Raise a one-line UserError for an error of DVC's."""
     from dvc.exceptions import DvcException
 
     try:
         yield
     except DvcException as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"dvc of {name}", f"failed: {told}", "mend what it names") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"dvc of {name}", f"failed: {reason}", "mend what it names") from None
