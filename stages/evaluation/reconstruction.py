@@ -17,6 +17,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.face import similarity
 from stages.base.io import tables
 from stages.base.io.image_io import decode_jpeg, resize
+from stages.base.io.pixels import opencv_transform
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout, Row, thinned
 from stages.evaluation.trivial import TrainingFrames, moved
@@ -168,9 +169,8 @@ def _covered(transform: Floats, size: int) -> NDArray[np.bool_]:
     import cv2
 
     full = np.full((size, size), 255, np.uint8)
-    shifted = transform.astype(np.float64).copy()
-    shifted[:, 2] += shifted[:, :2] @ np.array([0.5, 0.5]) - 0.5
-    covered: NDArray[np.bool_] = cv2.warpAffine(full, shifted, (size, size)) == 255
+    matrix = opencv_transform(transform)
+    covered: NDArray[np.bool_] = cv2.warpAffine(full, matrix, (size, size)) == 255
     return covered
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import similarity
+from stages.base.io.pixels import opencv_transform
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -38,10 +39,11 @@ class TrainingFrames:
 
 def moved(image: Image, transform: Floats, size: int) -> Image:
     """Warp a picture by a 2 × 3 similarity in continuous pixels; borders are replicated."""
-    centre = np.array([0.5, 0.5])
-    shifted = transform.astype(np.float64).copy()
-    shifted[:, 2] += shifted[:, :2] @ centre - centre  # cv2's pixel centres are whole numbers
     out: Image = cv2.warpAffine(
-        image, shifted, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image,
+        opencv_transform(transform),
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return out

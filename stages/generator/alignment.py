@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.io.pixels import opencv_transform
 from stages.generator import style_loss
 
 Alignment = Literal["none", "similarity", "mesh"]
@@ -30,9 +31,7 @@ def by_similarity(image: Images, regions: Images, transform: Floats) -> tuple[Im
         Both in the frame's place; regions are EMPTY where the reference has no pixel.
     """
     size = (image.shape[1], image.shape[0])
-    # cv2 counts from pixel centres, we from the image's edge.
-    matrix = np.array(transform, np.float64)
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    matrix = opencv_transform(transform)
     moved = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
     codes = cv2.warpAffine(
         regions,

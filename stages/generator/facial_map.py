@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import landmark_groups
+from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
 
 CHANNELS = ("contour", "brows", "eyes", "nose", "outer_lips", "inner_lips", "shoulders")
 _LINES = [
@@ -17,7 +18,6 @@ _LINES = [
     for group in CHANNELS[:-1]
 ]  # per channel: first landmark and end (exclusive) of a line, and whether it is closed
 _EYE_WIDTHS = ((36, 39), (42, 45))
-_SHIFT = 4  # cv2 takes fixed-point coordinates: 1/16 px
 _IRIS = 0.15  # radius over the eye's width
 
 
@@ -51,9 +51,9 @@ def draw(
     for iris, (left, right) in zip(irises, _EYE_WIDTHS, strict=True):
         if np.isfinite(iris).all():
             width = float(np.linalg.norm(points[right] - points[left]))
-            radius = round(min(max(_IRIS * width, 0.5), size) * 2**_SHIFT)
+            radius = round(min(max(_IRIS * width, 0.5), size) * 2**FRACTION_BITS)
             centre = tuple(int(v) for v in _fixed(iris, size))
-            cv2.circle(out[2], centre, radius, 255, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+            cv2.circle(out[2], centre, radius, 255, cv2.FILLED, cv2.LINE_AA, FRACTION_BITS)
     for shoulder in (shoulders[:9], shoulders[9:]):
         if np.isfinite(shoulder).all():
             _polyline(out[6], _fixed(shoulder, size), ring=False)
@@ -62,10 +62,9 @@ def draw(
 
 def _fixed(points: NDArray[np.floating[Any]], size: int) -> NDArray[np.int32]:
     """Convert continuous pixels to cv2's fixed point, in which pixel centres are whole."""
-    near = np.clip(points, -4 * size, 5 * size)  # far off the map, cv2's integers overflow
-    fixed: NDArray[np.int32] = np.round((near - 0.5) * 2**_SHIFT).astype(np.int32)
-    return fixed
+    # Far off the map, cv2's integers overflow.
+    return opencv_fixed_point(np.clip(points, -4 * size, 5 * size))
 
 
 def _polyline(channel: NDArray[np.uint8], run: NDArray[np.int32], *, ring: bool) -> None:
-    cv2.polylines(channel, [run], ring, 255, 1, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(channel, [run], ring, 255, 1, cv2.LINE_AA, FRACTION_BITS)

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from pipeline.runtime.user_errors import BadParams
 from stages.parsing.artifacts import LABELS, REGIONS
+from stages.parsing.regions import region_of_label
 
-# Regions as codes: 0 is other. Nose, brows and ears count as skin.
-OTHER, SKIN, EYES, MOUTH = 0, 1, 2, 3
-_OF_LABEL = {"skin": SKIN, "nose": SKIN, "brows": SKIN, "ears": SKIN, "eyes": EYES, "mouth": MOUTH}
+# Codes of regions in order of precedence: the reverse of REGIONS.
+OTHER, SKIN, EYES, MOUTH = range(len(REGIONS))
 _TABLE = np.zeros(256, np.uint8)
-_TABLE[: len(LABELS)] = [_OF_LABEL.get(name, OTHER) for name in LABELS]
+_TABLE[: len(LABELS)] = MOUTH - region_of_label()
 EMPTY = 255  # no pixel of the reference lies here
 
 

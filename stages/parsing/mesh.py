@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from stages.base.face.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
+from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
 from stages.parsing.artifacts import LABELS
 
 CODES = {label: code for code, label in enumerate(LABELS)}
 _BROW = 0.075  # how far a brow's hair reaches below its upper edge, face heights
 _LIDS = 0.012  # lids and lashes around the opening of the eye, face heights
-_SHIFT = 4  # OpenCV's polygons take sixteenths of a pixel
 
 
 def draw(
@@ -47,14 +47,16 @@ def draw(
 
 
 def _fill(labels: NDArray[np.uint8], polygon: Floats, code: int, rim: float = 0.0) -> None:
-    """Fill a polygon, with a rim of a width in pixels around it; pixel centres are at .5."""
+    """Fill a polygon, with a rim of a width in pixels around it."""
     import cv2
 
-    fixed = np.round((polygon - 0.5) * 2**_SHIFT).astype(np.int32)
-    cv2.fillPoly(labels, [fixed], code, shift=_SHIFT)
+    fixed = opencv_fixed_point(polygon)
+    cv2.fillPoly(labels, [fixed], code, shift=FRACTION_BITS)
     width = round(rim)
     if width >= 1:
-        cv2.polylines(labels, [fixed], isClosed=True, color=code, thickness=width, shift=_SHIFT)
+        cv2.polylines(
+            labels, [fixed], isClosed=True, color=code, thickness=width, shift=FRACTION_BITS
+        )
 
 
 def _hull(points: Floats) -> Floats:

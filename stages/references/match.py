@@ -24,6 +24,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import mean_face, similarity
 from stages.base.io import tables
 from stages.base.io.image_io import Image
+from stages.base.io.pixels import opencv_transform
 from stages.clips.frames import Frames
 from stages.landmarks.artifacts import LANDMARKS
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
@@ -176,20 +177,11 @@ def crops(images: list[Image], points: NDArray[Any], size: int) -> Image:
     low, high = face.min(0), face.max(0)
     layout = (face - (low + high) / 2) * 0.84 * size / (high - low).max() + size / 2
     transforms = similarity.fit_similarity(points, np.broadcast_to(layout, np.shape(points)))
-    transforms = _at_pixel_centres(transforms)
     cut = [
         cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR)
-        for image, A in zip(images, transforms, strict=True)
+        for image, A in zip(images, opencv_transform(transforms), strict=True)
     ]
     return np.asarray(cut, np.uint8).reshape(-1, size, size, 3)
-
-
-def _at_pixel_centres(transforms: Floats) -> Floats:
-    """Turn continuous pixel coordinates (`stages.base.io.formats`) into OpenCV's, half a px off."""
-    half = np.full(2, 0.5)
-    moved = transforms.copy()
-    moved[..., 2] += transforms[..., :2] @ half - half
-    return moved
 
 
 def embed(network: "Features", images: Image) -> Floats:

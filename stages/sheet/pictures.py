@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from stages.base.face.landmark_groups import GROUPS
 from stages.base.io.image_io import Image, resize
+from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
 from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_of_label
 from stages.sheet.found import Moment
@@ -12,7 +13,6 @@ from stages.sheet.found import Moment
 COLOURS = {"mouth": (230, 40, 60), "eyes": (40, 110, 255), "skin": (255, 200, 40)}
 _LINES, _DOTS, _SHOULDERS = (0, 255, 120), (255, 255, 255), (255, 120, 0)
 _STRENGTH = 0.45  # of a region's colour over the picture
-_SHIFT = 4  # OpenCV's lines take sixteenths of a pixel
 
 
 def strip(moments: list[Moment], side: int) -> Image:
@@ -54,8 +54,8 @@ def _draw(
 ) -> None:
     import cv2
 
-    fixed = np.round((points - 0.5) * 2**_SHIFT).astype(np.int32)
-    cv2.polylines(tile, [fixed], closed, colour, width, cv2.LINE_AA, _SHIFT)
+    fixed = opencv_fixed_point(points)
+    cv2.polylines(tile, [fixed], closed, colour, width, cv2.LINE_AA, FRACTION_BITS)
 
 
 def _coloured(moment: Moment, side: int) -> Image:

@@ -1,4 +1,4 @@
-"""Regions of a label map, W of equation (3), and polygons drawn by hand."""
+"""Regions of a label map, and polygons drawn by hand."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ import pytest
 from stages.base.face import mean_face, projection
 from stages.parsing.artifacts import LABELS, REGIONS
 from stages.parsing.mesh import CODES, draw
-from stages.parsing.regions import areas, region_masks, weight_map
+from stages.parsing.regions import areas, region_masks, region_of_label
 
-WEIGHTS = {"mouth": 5.0, "eyes": 3.0, "skin": 1.0, "other": 0.0}
 ALL = np.arange(len(LABELS), dtype=np.uint8)[None]
 
 
@@ -18,23 +17,13 @@ def test_every_label_is_in_exactly_one_region():
     assert (masks.sum(0) == 1).all()
 
 
-def test_the_weights_of_equation_3_fall_on_the_papers_regions():
-    expected = dict.fromkeys(LABELS, 0.0) | {
-        "mouth": 5.0,
-        "eyes": 3.0,
-        **dict.fromkeys(("skin", "nose", "brows", "ears"), 1.0),
+def test_nose_brows_and_ears_belong_to_the_skin():
+    expected = dict.fromkeys(LABELS, "other") | {
+        "mouth": "mouth",
+        "eyes": "eyes",
+        **dict.fromkeys(("skin", "nose", "brows", "ears"), "skin"),
     }
-    assert weight_map(ALL, WEIGHTS)[0].tolist() == [expected[name] for name in LABELS]
-
-
-def test_skin_can_be_told_to_leave_out_nose_brows_and_ears():
-    W = weight_map(ALL, WEIGHTS, skin_includes=())
-    assert [LABELS[i] for i in np.flatnonzero(W[0])] == ["skin", "eyes", "mouth"]
-
-
-def test_w_is_linear_in_its_weights():
-    doubled = {name: 2 * value for name, value in WEIGHTS.items()}
-    np.testing.assert_array_equal(weight_map(ALL, doubled), 2 * weight_map(ALL, WEIGHTS))
+    assert [REGIONS[i] for i in region_of_label()] == [expected[name] for name in LABELS]
 
 
 def test_areas_are_shares_of_the_frame():
@@ -84,4 +73,3 @@ def test_a_frame_without_a_face_is_person_and_background_only():
     labels = draw(person, None, None)
     assert (labels[:4] == CODES["background"]).all()
     assert (labels[4:] == CODES["body"]).all()
-    assert not weight_map(labels, WEIGHTS).any()

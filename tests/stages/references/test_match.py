@@ -13,6 +13,7 @@ from stages.base.face import head_pose, mean_face
 from stages.base.face import similarity as similarities
 from stages.base.io import tables
 from stages.base.io.image_io import Image
+from stages.base.io.pixels import opencv_transform
 from stages.base.training.perceptual import load_perceptual
 from stages.clips.frames import Frames
 from stages.references import match
@@ -40,7 +41,7 @@ def laid_over(image: Image, points: np.ndarray, A: np.ndarray) -> tuple[Image, n
     import cv2
 
     moved = cv2.warpAffine(
-        image, match._at_pixel_centres(A), (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
+        image, opencv_transform(A), (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
     )
     return moved, similarities.apply_similarity(A, points)
 
