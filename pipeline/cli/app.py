@@ -1,7 +1,13 @@
-"""The command line: a thin layer over modules of the running half of `pipeline`."""
+"""The command line: each command is a thin layer over one function of the rooms below.
 
+    idiolect --help
+
+Heavy imports stay inside the commands: `--help` must answer at once.
+"""
+
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,29 +17,52 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Learn how one person talks, from video, and give that style to a portrait and a voice. "
-    "`dvc repro` is the main job; these commands are what is around it.",
+    help="Learn how one person talks from video, and apply that style to a portrait and a voice.",
 )
 
-
-Inbox = Annotated[str, typer.Option(help="A folder of videos, or what fsspec reads: s3://…")]
-Whose = Annotated[str, typer.Option(help="Whose they are; a new person is added as seen.")]
-Jobs = Annotated[
-    Optional[int],  # noqa: UP045  # typer reads it
-    typer.Option("-j", "--jobs", min=1, help="Stages at once; as many as cores unless given."),
+Inbox = Annotated[str, typer.Option(help="A folder of videos, or an fsspec URL (s3://…).")]
+InboxSubject = Annotated[
+    str, typer.Option(help="The person in these videos; a new one is added as seen.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", min=1, help="Stages to run at once. Default: the number of cores."
+    ),
+]
+Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done, and do nothing.")]
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"idiolect {version('idiolect')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
 def add(
     videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
-    subject: Annotated[str, typer.Option(help="The person: a-z, 0-9 and _.")],
-    unseen: Annotated[bool, typer.Option("--unseen", help="Hold the person out.")] = False,
+    subject: Annotated[str, typer.Option(help="Name of the person: a-z, 0-9 and _.")],
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Hold the person out of every training.")
+    ] = False,
     keep_sample: Annotated[
-        bool, typer.Option("--keep-sample", help="Keep the sample subjects in.")
+        bool, typer.Option("--keep-sample", help="Keep the sample subjects in the project.")
     ] = False,
 ) -> None:
-    """Copy videos of one person into the project; yours stay as they are."""
+    """Copy videos of one person into the project; the originals are only read."""
     from pipeline.execution import stage_seconds
     from pipeline.project import project_edits
 
@@ -41,20 +70,21 @@ def add(
     added = project_edits.add(videos, subject, role=role, keep_sample=keep_sample)
     for warning in added.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{subject} ({role}): {len(added.copied)} copied, {len(added.present)} there before")
+    present = f"{len(added.present)} already present"
+    typer.echo(f"{subject} ({role}): {len(added.copied)} copied, {present}")
     if added.left:
-        typer.echo(f"left: {', '.join(added.left)} (back with `idiolect sample`)")
+        typer.echo(f"removed: {', '.join(added.left)} (add again with `idiolect sample`)")
     typer.echo(f"next: `dvc repro`, {stage_seconds.expectation()}")
     typer.echo(f"undo: `idiolect remove {subject}` (the copies stay in data/raw/{subject})")
 
 
 @app.command()
-def remove(subject: Annotated[str, typer.Argument(help="The person.")]) -> None:
-    """Take a person out of the project; the videos stay in data/raw."""
+def remove(subject: Annotated[str, typer.Argument(help="Name of the person.")]) -> None:
+    """Remove a person and all results from the project; the videos stay in data/raw."""
     from pipeline.project import project_edits
 
     deleted = project_edits.remove(subject)
-    typer.echo(f"{subject}: out of params.yaml, {len(deleted)} results deleted")
+    typer.echo(f"{subject}: removed from params.yaml, {len(deleted)} results deleted")
     if project_edits.no_one_seen():
         typer.echo("no seen subject is left: add one, or `idiolect sample`, before `dvc repro`")
         return
@@ -63,43 +93,41 @@ def remove(subject: Annotated[str, typer.Argument(help="The person.")]) -> None:
 
 @app.command()
 def sample() -> None:
-    """Bring the sample subjects back."""
+    """Add the sample subjects again."""
     from pipeline.project import project_edits
 
-    typer.echo(f"in: {', '.join(project_edits.add_sample())}; next: `dvc repro`")
+    typer.echo(f"added: {', '.join(project_edits.add_sample())}; next: `dvc repro`")
 
 
 @app.command()
 def neutral(
     image: Annotated[
-        Optional[Path],  # noqa: UP045  # typer reads it
-        typer.Argument(help="A portrait of one person, lips closed, facing ahead."),
+        Path | None, typer.Argument(help="A portrait of one person, facing ahead, lips closed.")
     ] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Go back to the sample's face.")] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Return to the face of the sample.")
+    ] = False,
 ) -> None:
-    """Set the neutral image, the face that style patterns are made with; yours stays as it is."""
+    """Set the neutral image: the face that all style patterns are made with."""
     from pipeline.project import project_edits
 
     if sample == (image is not None):
-        raise UserError("neutral", "expected either a picture or --sample")
+        raise UserError("neutral", "expected either an image or --sample")
     if image is None:
-        was = (
-            "back to the sample's face"
-            if project_edits.sample_neutral()
-            else "is the sample's face"
-        )
-        typer.echo(f"neutral image: {was}; next: `dvc repro`")
+        changed = project_edits.sample_neutral()
+        state = "set back to the sample's face" if changed else "is the sample's face already"
+        typer.echo(f"neutral image: {state}; next: `dvc repro`")
         return
     cut = project_edits.set_neutral(image)
     typer.echo(f"neutral image: {image}, a face of {cut.face:.0f} px, cut to {cut.side} px")
     typer.echo(
-        f"see it: {project_edits.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`"
+        f"copy: {project_edits.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`"
     )
 
 
 @app.command()
 def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) -> None:
-    """Write a preset's numbers into params.yaml; subjects stay."""
+    """Write the values of a preset into params.yaml; the subjects stay."""
     from pipeline.execution import stage_seconds
     from pipeline.project import project_edits
 
@@ -109,15 +137,14 @@ def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) 
 
 @app.command()
 def render(
-    identity: Annotated[str, typer.Option(help="Whose face: a trained subject.")],
+    identity: Annotated[str, typer.Option(help="The face: a trained subject.")],
     audio: Annotated[Path, typer.Option(help="The voice: any audio or video file.")],
     out: Annotated[Path, typer.Option(help="The video to write (.mp4).")],
     style: Annotated[
-        Optional[str],  # noqa: UP045  # typer reads it
-        typer.Option(help="Whose way of talking; the identity's own unless given."),
+        str | None, typer.Option(help="The style: a trained subject. Default: the identity.")
     ] = None,
 ) -> None:
-    """Make a talking video: a face, a style and a voice, chosen apart."""
+    """Render a talking video from a face, a style and a voice, each chosen on its own."""
     from stages.render.talk import render_talk
 
     render_talk(identity, style or identity, audio, out)
@@ -127,26 +154,28 @@ def render(
 @app.command()
 def repro(
     stages: Annotated[
-        Optional[list[str]],  # noqa: UP045  # typer reads it
-        typer.Argument(help="Stages, or groups (`render`), with all they need; all if none."),
+        list[str] | None,
+        typer.Argument(
+            help="Stages or groups of stages (`render`), with all that they need. Default: all."
+        ),
     ] = None,
     jobs: Jobs = None,
-    dry: Annotated[bool, typer.Option("--dry", help="Only tell what would run, and why.")] = False,
+    dry: Dry = False,
 ) -> None:
-    """Run what is stale, as `dvc repro` does, independent stages side by side."""
+    """Run the stale stages, as `dvc repro` does, with independent stages in parallel."""
     from pipeline.execution import console, reproduce
 
     code, works = reproduce.reproduce(stages or (), jobs, listener=console.listener, dry=dry)
     if dry:
         for work in works:
-            typer.echo(f"{work.name}: {', '.join(work.why) or 'if what it needs comes out new'}")
+            typer.echo(f"{work.name}: {', '.join(work.why) or 'if the results it needs change'}")
     reproduce.tell(works, typer.echo)
     raise typer.Exit(code)
 
 
 @app.command()
 def demo() -> None:
-    """Run the whole DAG on what params.yaml names and show where its results are."""
+    """Run the stale stages and list the results."""
     from pipeline.cli.demo import run
 
     raise typer.Exit(run())
@@ -154,31 +183,30 @@ def demo() -> None:
 
 @app.command()
 def sweep(
-    values: Annotated[list[str], typer.Argument(help="KEY=VALUE,VALUE… of params.yaml.")],
+    values: Annotated[list[str], typer.Argument(help="KEY=VALUE,VALUE… for keys of params.yaml.")],
 ) -> None:
     """Run every combination of params as a DVC experiment and compare them frame by frame."""
     from pipeline.experiments import sweep as sweeps
 
-    _tell(sweeps.run(sweeps.combinations(values)))
+    _show_comparison(sweeps.run(sweeps.combinations(values)))
 
 
 @app.command()
 def ablate() -> None:
-    """Leave out each part of the method in turn and compare: half an hour in the laptop preset."""
+    """Run the method without each of its parts in turn and compare (30 min, laptop preset)."""
     from pipeline.experiments import sweep as sweeps
 
-    _tell(sweeps.run(sweeps.ABLATION, sweeps.ABLATED))
+    _show_comparison(sweeps.run(sweeps.ABLATION, sweeps.ABLATED))
 
 
-def _tell(table: Path) -> None:
-    """Print a comparison of runs and where it lies."""
+def _show_comparison(table: Path) -> None:
     typer.echo(table.read_text())
     typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
 
 
 @app.command()
 def champion() -> None:
-    """Tell who is champion, since when, by which metrics, and who was before."""
+    """Show the champion, its metrics, and the champions before it."""
     from pipeline.promotion import showing
 
     typer.echo(showing.champion())
@@ -187,11 +215,11 @@ def champion() -> None:
 @app.command()
 def promote(
     anyway: Annotated[
-        str, typer.Option(metavar="WHY", help="Promote whatever the rules say, for this reason.")
+        str, typer.Option(metavar="WHY", help="Promote against the rules, for this reason.")
     ] = "",
-    dry: Annotated[bool, typer.Option("--dry", help="Only show the decision.")] = False,
+    dry: Dry = False,
 ) -> None:
-    """Judge what lies here by promotion.yaml: make it champion, or keep the present one."""
+    """Make the results in the workspace champion if they pass the rules of promotion.yaml."""
     from pipeline.promotion import champions
 
     decision = champions.judge()
@@ -206,12 +234,12 @@ def promote(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A revision of git, or `champion`.")],
+    first: Annotated[str, typer.Argument(help="A git revision, or `champion`.")],
     second: Annotated[
-        str, typer.Argument(help="Another; what lies here unless given.")
+        str, typer.Argument(help="Another one. Default: the workspace.")
     ] = "workspace",
 ) -> None:
-    """Lay two revisions side by side: params, metrics, pictures."""
+    """Compare params, metrics and images of two revisions."""
     from pipeline.promotion import champions, comparing, rules
 
     sides = (champions.resolve(first), champions.resolve(second))
@@ -221,52 +249,49 @@ def compare(
 @app.command()
 def rollback(
     to: Annotated[
-        Optional[int],  # noqa: UP045  # typer reads it
-        typer.Option(help="Number of the champion; the one before unless given."),
+        int | None, typer.Option(help="Number of the champion. Default: the one before.")
     ] = None,
 ) -> None:
-    """Go back to an earlier champion, its models and params; code stays."""
+    """Return to the models and params of an earlier champion; the code stays."""
     from pipeline.promotion.rollback import rollback as roll
 
     done = roll(to)
-    was = "" if done.champion == done.before else f" (was {done.before})"
-    typer.echo(f"here: {done.target}; the champion is {done.champion}{was}")
+    before = "" if done.champion == done.before else f" (was {done.before})"
+    typer.echo(f"workspace: {done.target}; the champion is {done.champion}{before}")
     for note in done.notes:
         typer.echo(note)
     typer.echo(f"undo: `{done.undo()}`")
 
 
 @app.command()
-def retrain(
-    inbox: Inbox,
-    subject: Whose,
-    jobs: Jobs = None,
-) -> None:
-    """Take in new videos, run what is stale, and promote the outcome or keep the champion."""
-    _flows()
+def retrain(inbox: Inbox, subject: InboxSubject, jobs: Jobs = None) -> None:
+    """Add new videos from an inbox, run the stale stages, and promote the results or keep."""
+    _require_prefect()
     from pipeline.flows.retrain import run
 
-    done, told = run(inbox, subject, jobs)
-    typer.echo(told)
-    raise typer.Exit(0 if done else 1)
+    completed, outcome = run(inbox, subject, jobs)
+    typer.echo(outcome)
+    raise typer.Exit(0 if completed else 1)
 
 
 @app.command()
 def serve(
     inbox: Inbox,
-    subject: Whose,
-    cron: Annotated[str, typer.Option(help="When, in this machine's zone.")] = "0 3 * * *",
+    subject: InboxSubject,
+    cron: Annotated[
+        str, typer.Option(help="Five cron fields, in the time zone of this machine.")
+    ] = "0 3 * * *",
     jobs: Jobs = None,
 ) -> None:
-    """Retrain on a schedule, one run at a time, until Ctrl-C."""
-    _flows()
-    from pipeline.flows.serving import serve as serving
+    """Run `retrain` on a schedule, one run at a time, until Ctrl-C."""
+    _require_prefect()
+    from pipeline.flows.serving import serve as serve_retrain
 
-    serving(inbox, subject, cron, jobs)
+    serve_retrain(inbox, subject, cron, jobs)
 
 
-def _flows() -> None:
-    """Say in one line that the extra is missing."""
+def _require_prefect() -> None:
+    """Raise UserError if the extra `flows` is not installed."""
     from importlib.util import find_spec
 
     if find_spec("prefect") is None:
@@ -277,7 +302,7 @@ def _flows() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Tell what this machine has and how many minutes to expect."""
+    """Check this machine and params.yaml, and estimate the minutes of a run."""
     from pipeline.project.doctor import report
 
     raise typer.Exit(report())
@@ -286,15 +311,15 @@ def doctor() -> None:
 @app.command()
 def verify(
     against: Annotated[
-        Optional[Path],  # noqa: UP045  # typer reads it
-        typer.Option(help="Instead: compare dvc.lock with another, stage by stage."),
+        Path | None,
+        typer.Option(help="Compare dvc.lock with another one, stage by stage, and hash nothing."),
     ] = None,
     write_lock: Annotated[
-        Optional[Path],  # noqa: UP045  # typer reads it
-        typer.Option(help="If nothing differs, write dvc.lock here with this CPU's flags."),
+        Path | None,
+        typer.Option(help="If nothing differs, write dvc.lock with this CPU's flags to a file."),
     ] = None,
 ) -> None:
-    """Hash the item store, the outs and DVC's cache again; name what differs."""
+    """Hash the item store, the outs and DVC's cache again, and name what differs."""
     from pipeline.project import compare_locks
     from pipeline.project import verify as verifying
 
@@ -304,6 +329,6 @@ def verify(
 
 
 def main() -> None:
-    """Run the command line; a problem is one line and exit code 1."""
+    """Run the command line; report a user error as one line with exit code 1."""
     with report_user_errors():
         app()

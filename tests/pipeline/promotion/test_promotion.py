@@ -48,7 +48,7 @@ def test_better_replaces_worse_and_tie_keep_and_going_back_can_be_undone(project
     params = Path("params.yaml").read_text()
 
     told = run("rollback")
-    assert "here: champion 1; the champion is champion 3 (was champion 2)" in told
+    assert "workspace: champion 1; the champion is champion 3 (was champion 2)" in told
     assert MODEL.read_bytes() == first
     assert "# what is trained" in Path("params.yaml").read_text()
     assert git("status", "--porcelain") == ""
@@ -229,7 +229,7 @@ def test_a_deleted_tag_is_no_champion_and_its_number_is_not_given_again(project:
     retrain(quality=2.0)
     run("promote")
     assert tags() == ["champion/1", "champion/3"]
-    assert "here: champion 1; the champion is champion 4" in run("rollback")
+    assert "workspace: champion 1; the champion is champion 4" in run("rollback")
 
 
 @pytest.mark.slow
