@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from pipeline.execution.renamed_params import renames_in
 from pipeline.runtime.user_errors import BadParams, report_user_errors
 from stages.base.config import params
 from stages.base.config.params import PARAMS
@@ -38,14 +39,24 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         content: sections by name; those of params.yaml unless given.
 
     Raises:
-        BadParams: a section is missing, unknown, or holds what its stage would refuse.
+        BadParams: a section is missing, unknown, or holds what its stage would refuse; or a key
+            has another name now.
         BadWeights: a perceptual network or its weights are not there.
     """
+    content = params.read_params() if content is None else content
+    try:
+        _check_sections(content)
+    except BadParams:
+        if renames := renames_in(content):
+            raise BadParams("renamed", f"{', '.join(renames)} in {PARAMS}") from None
+        raise
+
+
+def _check_sections(content: Mapping[str, Any]) -> None:
     from stages.base.training.perceptual import load_perceptual
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
-    content = params.read_params() if content is None else content
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.renamed_params import RENAMED
 from pipeline.project.revision import Revision
 from pipeline.promotion import judged, page
 from pipeline.promotion.decision import Decision, decide
@@ -96,7 +97,9 @@ def changed_code(first: Revision, second: Revision) -> list[str]:
 
 
 def _params(first: Revision, second: Revision) -> Pairs:
-    return _differing(*(_flat(side.yaml("params.yaml")) for side in (first, second)))
+    """Return the params that differ; a renamed key stands under its new name."""
+    flat = (_flat(side.yaml("params.yaml")) for side in (first, second))
+    return _differing(*({RENAMED.get(key, key): v for key, v in side.items()} for side in flat))
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Pairs:

@@ -4,16 +4,20 @@ Code stays as it is. Nothing is lost: what would be overwritten has to be in git
 before anything is touched, and the champion that one goes back from keeps its tag.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.renamed_params import renames_in, with_new_names
 from pipeline.project import git, project_edits
 from pipeline.project.recorded_hashes import first_uncached
 from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
+from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import UserError
+from stages.base.config.params import PARAMS, read_params
 
 _LOST = ("modified", "not in cache", "new")
 
@@ -80,7 +84,17 @@ def rollback(number: int | None = None) -> Rolled:
         project_edits.delete_made(name)
     if unset:
         project_edits.sample_neutral()
-    return _record(target, present, there)
+    return _record(target, present, [*_rename_params(), *_notes(there)])
+
+
+def _rename_params() -> list[str]:
+    """Give the keys of the restored params.yaml their present names; return a line for each."""
+    renames = renames_in(read_params())
+    if renames:
+        text = with_new_names(PARAMS.read_text())
+        with atomic_file(PARAMS) as part:
+            part.write_text(text)
+    return [f"renamed: {rename} in {PARAMS}" for rename in renames]
 
 
 def _choose(number: int | None) -> tuple[Champion, Champion]:
@@ -156,9 +170,8 @@ def _restore(commit: str) -> None:
         raise UserError("dvc checkout", f"failed: {' '.join(str(error).split())}") from None
 
 
-def _record(target: Champion, present: Champion, there: Revision) -> Rolled:
+def _record(target: Champion, present: Champion, notes: Sequence[str]) -> Rolled:
     left = git.commit_of("HEAD")
-    notes = tuple(_notes(there))
     if target.number == present.number:
         title, what, number = f"Restore {target}", f"restore-{target.number}", 0
     else:
@@ -169,7 +182,7 @@ def _record(target: Champion, present: Champion, there: Revision) -> Rolled:
     commit = champions.commit_with(page, STATE, title)
     if number:
         git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
-    return Rolled(target, champions.champions()[-1], present, left, notes)
+    return Rolled(target, champions.champions()[-1], present, left, tuple(notes))
 
 
 def _notes(there: Revision) -> list[str]:

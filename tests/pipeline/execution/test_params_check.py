@@ -56,6 +56,16 @@ def test_a_bad_section_is_named(written, old, new, named):
     assert named in str(caught.value)
 
 
+def test_a_key_with_an_old_name_is_reported_with_its_new_name(written):
+    written(
+        "style_generator:\n  steps: 200\n  learning_rate:", "style_generator:\n  steps: 200\n  lr:"
+    )
+    with pytest.raises(BadParams) as caught:
+        check_params()
+    told = "renamed: style_generator.lr → style_generator.learning_rate in params.yaml"
+    assert str(caught.value) == told
+
+
 def test_a_network_that_nobody_brought_is_named_before_its_training(written):
     absent = "vgg19:" + 64 * "0"
     written("  perceptual: mobilenet_v2\n", f"  perceptual: {absent}\n")

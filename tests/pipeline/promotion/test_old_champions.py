@@ -1,0 +1,72 @@
+"""Champions of an earlier version, whose params have other names."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.execution.renamed_params import RENAMED, renames_in, with_new_names
+from stages.base.config.params import read_params
+from tests.pipeline.promotion.promoted import dvc, git, retrain, run
+
+OLD = """
+motion:
+  mouth: {look_ahead_s: 0.3, rate: 1.0e-3}  # rate: of Adam
+  pose:
+    rate: 2.0e-3   # the rate of the pose network
+style_mapping: {rate: 0.0005}
+generator:
+  lr: 1.0e-3
+  discriminator: {channels: 16, lr: 5.0e-4}
+style_generator: {lr: 5.0e-4}
+"""
+NEW = """
+motion:
+  mouth: {look_ahead_s: 0.3, learning_rate: 1.0e-3}  # rate: of Adam
+  pose:
+    learning_rate: 2.0e-3   # the rate of the pose network
+style_mapping: {learning_rate: 0.0005}
+generator:
+  learning_rate: 1.0e-3
+  discriminator: {channels: 16, learning_rate: 5.0e-4}
+style_generator: {learning_rate: 5.0e-4}
+"""
+
+
+def test_a_renamed_key_keeps_its_value_place_and_comments(workdir: Path) -> None:
+    assert with_new_names(OLD) == NEW
+    assert with_new_names(NEW) == NEW
+    Path("params.yaml").write_text(OLD)
+    assert renames_in(read_params()) == [f"{old} → {new}" for old, new in RENAMED.items()]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
+def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project: Path) -> None:
+    dvc_yaml, params = Path("dvc.yaml"), Path("params.yaml")
+    sections = "params: [quality, generator, motion, style_mapping, style_generator]"
+    dvc_yaml.write_text(dvc_yaml.read_text().replace("params: [quality]", sections))
+    params.write_text(params.read_text() + OLD)
+    git("commit", "-qam", "an earlier version")
+    retrain(quality=1.0)
+    run("promote")
+    model = Path("models/generator.safetensors").read_bytes()
+
+    params.write_text(params.read_text().replace(OLD, NEW))
+    retrain(quality=3.0)
+    assert "better than champion 2" in run("promote")
+    assert "champion 2, since 20" in run("champion")
+    printed = run("compare", "champion/2", "champion")
+    assert "quality: 1.0 → 3.0" in printed
+    assert "learning_rate" not in printed
+
+    printed = run("rollback")
+    for old, new in RENAMED.items():
+        assert f"renamed: {old} → {new} in params.yaml\n" in printed
+    assert NEW in params.read_text()
+    assert "quality: 1.0" in params.read_text()
+    assert Path("models/generator.safetensors").read_bytes() == model
+    assert Path("data/clips/seen/ann").is_dir()
+    assert git("status", "--porcelain") == ""
+    assert "champion 4, since 20" in run("champion")
+    dvc("repro")
+    assert Path("data/raw/ann/one.mp4").read_text() == "a video"
