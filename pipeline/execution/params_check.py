@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.execution.renamed_params import renames_in
 from pipeline.runtime.user_errors import BadParams, report_user_errors
 from stages.base.config import params
-from stages.base.config.params import PARAMS
+from stages.base.config.params import PARAMS, Section
 
 # Section: the model that its stage reads it with.
 SECTIONS = {
@@ -43,20 +43,11 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
             has another name now.
         BadWeights: a perceptual network or its weights are not there.
     """
-    content = params.read_params() if content is None else content
-    try:
-        _check_sections(content)
-    except BadParams:
-        if renames := renames_in(content):
-            raise BadParams("renamed", f"{', '.join(renames)} in {PARAMS}") from None
-        raise
-
-
-def _check_sections(content: Mapping[str, Any]) -> None:
     from stages.base.training.perceptual import load_perceptual
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
+    content = params.read_params() if content is None else content
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])
@@ -64,11 +55,21 @@ def _check_sections(content: Mapping[str, Any]) -> None:
     check_lambda(content.get("lambda_sp"))
     for name, place in SECTIONS.items():
         module, _, model = place.partition(":")
-        found = params.parse_section(name, content, getattr(import_module(module), model))
+        found = _read_section(name, content, getattr(import_module(module), model))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
         if isinstance(found, GeneratorParams) and found.compares:
             load_perceptual(found.perceptual.network, found.perceptual.taps)
+
+
+def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -> Section:
+    """Read a section; raise BadParams with both names where a key has another name now."""
+    try:
+        return params.parse_section(name, content, model)
+    except BadParams:
+        if renames := renames_in({name: content.get(name)}):
+            raise BadParams("renamed", f"{', '.join(renames)} in {PARAMS}") from None
+        raise
 
 
 if __name__ == "__main__":
