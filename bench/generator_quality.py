@@ -114,8 +114,7 @@ def _train(
             inputs={},
             ema=params.ema,
             clip=params.clip,
-            rate=schedule(params.steps, params.warmup),
-            log_every=100,
+            schedule=schedule(params.steps, params.warmup),
         )
         seconds = time.monotonic() - began
         print(f"{params.steps} steps in {seconds:.0f} s, {seconds / params.steps:.3f} s a step")

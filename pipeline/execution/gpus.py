@@ -23,5 +23,5 @@ def visible_gpus() -> list[str]:
 
 
 def gpus_per_training() -> int:
-    """Return how many GPUs share a training, as `stages.base.training.loop.devices` does."""
+    """Return how many GPUs share a training, as `stages.base.training.state.device_count` does."""
     return int(os.environ.get("IDIOLECT_DEVICES", "1"))

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stages.base.training.loop import Batch, Update
 from stages.base.training.perceptual import load_perceptual
+from stages.base.training.state import Batch, Update
 from stages.generator import drawing, losses
 from stages.generator.footage import Footage
 from stages.generator.model import Source
@@ -31,7 +31,7 @@ class StyleTerm:
 
 
 class GeneratorTask:
-    """Networks, batches and the step; a `stages.base.training.loop.Task`.
+    """Networks, batches and the step; a `stages.base.training.state.Task`.
 
     Args:
         params: section `generator`.

@@ -71,7 +71,7 @@ def run() -> None:
         ),
         ema=params.ema,
         clip=params.clip,
-        rate=training_run.schedule(phase.steps, params.warmup),
+        schedule=training_run.schedule(phase.steps, params.warmup),
     )
     model.save(MODEL, {"unet": trained["unet"]}, sources, params)
     sheet = REPORT / "style_loss.png"

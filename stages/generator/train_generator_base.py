@@ -40,7 +40,7 @@ def run() -> None:
         inputs=training_run.fingerprint(inputs, STAGE),
         ema=params.ema,
         clip=params.clip,
-        rate=training_run.schedule(params.steps, params.warmup),
+        schedule=training_run.schedule(params.steps, params.warmup),
     )
     names = [subject.name for subject in inputs.subjects]
     model.save(BASE, weights, dict(zip(names, sources, strict=True)), params)

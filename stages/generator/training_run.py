@@ -1,16 +1,16 @@
 """What both phases of the generator's training do alike: read inputs, train, write the model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import MissingInput
-from stages.base.config.code_version import version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
+from stages.base.training import checkpoint
 from stages.base.training.loop import cosine
+from stages.base.training.state import Schedule
 from stages.generator.footage import Footage, read_footage
 from stages.generator.params import GeneratorParams, read_generator
 from stages.generator.patterns import Patterns, read_patterns
@@ -47,7 +47,7 @@ def _isps(subject: Subject) -> Path:
 
 
 def fingerprint(inputs: Inputs, stage: str, *kinds: str, **more: Any) -> Mapping[str, Any]:
-    """Name everything that a phase's result depends on, for its checkpoints.
+    """Return all that a phase's result depends on, for its checkpoints.
 
     Args:
         inputs: what was read.
@@ -59,18 +59,15 @@ def fingerprint(inputs: Inputs, stage: str, *kinds: str, **more: Any) -> Mapping
     names += [subject.name for subject in inputs.subjects]  # what only seen subjects have
     kinds = ("clips", "landmarks", "isp", *kinds)
     folders = [DATA / kind / name for kind in kinds for name in names]
-    files = sorted(
-        {path for folder in folders if folder.is_dir() for path in folder.rglob("*.parquet")}
-    )
-    return {
-        "code": version(stage),
-        "generator": inputs.params.model_dump(mode="json"),
-        "subjects": [str(subject) for subject in inputs.subjects],
-        "data": {str(path): item_store.file_hash(path) for path in files},
+    return checkpoint.fingerprint(
+        stage,
+        {path for folder in folders for path in folder.rglob("*.parquet")},
+        generator=inputs.params.model_dump(mode="json"),
+        subjects=[str(subject) for subject in inputs.subjects],
         **more,
-    }
+    )
 
 
-def schedule(steps: int, warmup: int) -> Callable[[int], float]:
+def schedule(steps: int, warmup: int) -> Schedule:
     """Return the learning rate's course: warm-up, then a cosine down to a hundredth."""
     return cosine(steps, min(warmup, steps // 4), floor=0.01)

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.config.code_version import version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
-from stages.base.training.loop import Batch, Update, cosine, train
+from stages.base.training.checkpoint import fingerprint
+from stages.base.training.loop import cosine, train
+from stages.base.training.state import Batch, Update
 from stages.motion.direct import offsets
 from stages.motion.features import APC, FEATURE
 from stages.motion.losses import displacement_loss, gaussian_nll
@@ -151,14 +151,14 @@ def run(
         name=NAME,
         steps=params.steps,
         training=training,
-        inputs={
-            "motion": params.model_dump(),
-            "code": version(NAME),
-            "subjects": [str(s) for s in subjects],
-            "data": _hashes(subjects, data),
-        },
+        inputs=fingerprint(
+            NAME,
+            _tables(subjects, data),
+            motion=params.model_dump(),
+            subjects=[str(s) for s in subjects],
+        ),
         clip=_CLIP,
-        rate=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
+        schedule=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
     )
     networks = build(params, len(people))
     for name, network in networks.items():
@@ -235,15 +235,15 @@ def _base(recordings: Sequence[Recording], rows: int) -> Tensor:
     return torch.from_numpy(steps[kept] if rows else steps[:0])
 
 
-def _hashes(subjects: Sequence[Subject], data: Path) -> dict[str, str]:
-    """Hash the tables that training reads."""
+def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
+    """List the tables that the training reads."""
     files: list[Path] = []
     for subject in subjects:
         files.append(data / "clips" / str(subject) / "clips.parquet")
         files.append(data / "speech" / str(subject) / "sync.parquet")
         for kind in ("landmarks", "features"):
-            files += sorted((data / kind / str(subject)).glob("*.parquet"))
-    return {str(path.relative_to(data)): item_store.file_hash(path) for path in files}
+            files += (data / kind / str(subject)).glob("*.parquet")
+    return files
 
 
 def main() -> None:

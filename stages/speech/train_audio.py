@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.code_version import version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io import tables
-from stages.base.training.loop import Batch, Update, train
+from stages.base.training.checkpoint import fingerprint
+from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
+from stages.base.training.state import Batch, Update
 from stages.clips.ledger import CLIPS, clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
 from stages.speech.artifacts import MEL, SYNC
@@ -127,17 +127,17 @@ def run(
     spans, fps = spans_of(subjects, params, clips, speech)
     torch.manual_seed(training.seed)
     task = AudioTask(spans, params, round(params.seconds * 2 * fps))
-    inputs = {
-        "version": version(NAME),
-        "params": params.model_dump(),
-        "spans": [[item_store.file_hash(s.path), s.first, s.last] for s in spans],
-    }
     weights = train(
         task,
         name=NAME,
         steps=params.steps,
         training=training,
-        inputs=inputs,
+        inputs=fingerprint(
+            NAME,
+            {span.path for span in spans},
+            params=params.model_dump(),
+            spans=[(str(span.path), span.first, span.last) for span in spans],
+        ),
         ema=params.ema,
         clip=params.clip,
     )

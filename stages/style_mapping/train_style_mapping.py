@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config import params as parameters
-from stages.base.config.code_version import version
 from stages.base.config.params import Training
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io.image_io import Image, encode_png
-from stages.base.training.loop import Update, cosine, devices, train
+from stages.base.training.checkpoint import fingerprint
+from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import flatten_modules, save_model
 from stages.base.training.perceptual import load_perceptual
+from stages.base.training.state import Update, device_count
 from stages.style_mapping import deformation, lent, losses
 from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.lent import Neutral, read_neutral
@@ -152,8 +152,10 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
     Raises:
         BadParams: several devices share the training, and some steps learn keypoints alone.
     """
-    if params.placing and devices() > 1:
-        many = f"{params.placing} with {devices()} devices: these steps leave networks untouched"
+    if params.placing and device_count() > 1:
+        many = (
+            f"{params.placing} with {device_count()} devices: these steps leave networks untouched"
+        )
         raise BadParams("style_mapping.placing", many, "set it to 0")
     found = shots(subjects, params.network.size, CLIPS, LANDMARKS)
     weights = train(
@@ -161,15 +163,14 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
         name=NAME,
         steps=params.placing + params.steps,
         training=training,
-        inputs={
-            "params": params.model_dump(),
-            "code": version(NAME),
-            "data": {str(subject): _hashes(subject) for subject in subjects},
-            "neutral": [file_hash(path) for path in (lent.IMAGE, lent.TABLE)],
-        },
+        inputs=fingerprint(
+            NAME,
+            [lent.IMAGE, lent.TABLE, *_tables(subjects)],
+            params=params.model_dump(),
+            subjects=[str(subject) for subject in subjects],
+        ),
         ema=params.ema,
-        rate=cosine(params.placing + params.steps, params.warmup, floor=0.05),
-        report=REPORT,
+        schedule=cosine(params.placing + params.steps, params.warmup, floor=0.05),
     )
     config = {"network": params.network.model_dump()}
     save_model(MODEL, flatten_modules({"mapping": weights["mapping"]}), config)
@@ -201,14 +202,10 @@ def _picture(image: Tensor) -> Image:
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 
-def _hashes(subject: Subject) -> dict[str, str]:
-    """Hash what the training reads of a subject."""
-    folders = (root / subject.role / subject.name for root in (CLIPS, LANDMARKS))
-    return {
-        str(path): file_hash(path)
-        for folder in folders
-        for path in sorted(folder.rglob("*.parquet"))
-    }
+def _tables(subjects: Sequence[Subject]) -> list[Path]:
+    """List the tables that the training reads."""
+    folders = [root / str(subject) for root in (CLIPS, LANDMARKS) for subject in subjects]
+    return [path for folder in folders for path in folder.rglob("*.parquet")]
 
 
 def main() -> None:

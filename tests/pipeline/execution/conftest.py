@@ -60,7 +60,7 @@ class Task:
 with report_user_errors():
     params = Training(seed=1, precision="fp32", threads=1)
     steps = 60
-    weights = train(Task(), name="training", steps=steps, training=params, inputs={}, report=pathlib.Path(".idiolect/curves"))
+    weights = train(Task(), name="training", steps=steps, training=params, inputs={})
     save_file(weights["net"], "model")
 """
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput
 from stages.base.config.params import Training, validate_section
-from stages.base.training.loop import Batch, Stopped, Update, cosine, train
+from stages.base.training.loop import Stopped, cosine, train
 from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
+from stages.base.training.state import Batch, Update
 
 SETTINGS = Training(seed=3, precision="fp32", threads=1)
 
@@ -57,7 +58,7 @@ def run(task: Doubling, steps: int = 40, **more: object) -> dict[str, Tensor]:
         steps=steps,
         training=SETTINGS,
         inputs={"a": 1},
-        rate=cosine(steps, 3),
+        schedule=cosine(steps, 3),
         **more,
     )
     return flatten_modules(weights)
@@ -100,13 +101,13 @@ def test_kill_9_and_run_again_gives_the_same_bytes(workdir: Path) -> None:
     script = (
         "import stages.base.training.loop as t, sys\n"
         "from pathlib import Path; from stages.base.training.model_files import save_model\n"
-        "sys.path.insert(0, sys.argv[1]); from test_training import Doubling, run\n"
+        "sys.path.insert(0, sys.argv[1]); from test_loop import Doubling, run\n"
         "pause = float(sys.argv[2])\n"
-        "if pause: t._SECONDS_BETWEEN_CHECKPOINTS = 0\n"
+        "if pause: t.SECONDS_BETWEEN_CHECKPOINTS = 0\n"
         "w = run(Doubling(pause=pause)); save_model(Path('m.safetensors'), w, {})"
     )
     here = Path(__file__).parent
-    env = os.environ | {"PYTHONPATH": str(here.parent.parent)}
+    env = os.environ | {"PYTHONPATH": str(here.parents[3])}
     command = [sys.executable, "-c", script, str(here)]
     process = subprocess.Popen([*command, "0.05"], env=env, stderr=subprocess.DEVNULL)
     checkpoints = workdir / ".idiolect/checkpoints"

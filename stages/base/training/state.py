@@ -1,0 +1,177 @@
+"""The state of a training: networks, their averages and optimizers, on their device."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.base.config.params import Training
+from stages.base.training.model_files import Weights, flatten_modules, module_tensors
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+Batch = dict[str, Tensor]
+Update = Callable[[str, Tensor], None]
+Schedule = Callable[[int], float]
+
+
+class Task(Protocol):
+    """What one training optimises.
+
+    Attributes:
+        modules: networks by name. `train` replaces them by their Fabric wrappers: a step calls
+            them through this mapping and by `forward` only.
+        optimizers: by name, over parameters of the modules.
+        averaged: names of the modules whose exponential moving average (EMA) is returned.
+    """
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    averaged: tuple[str, ...]
+
+    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+        """Draw the batch of a step; runs in a thread, some steps ahead."""
+        ...
+
+    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+        """Compute losses and call `update(optimizer name, loss)` for each optimizer.
+
+        `update` clears the gradients of that optimizer, runs backward, clips and steps. Returns
+        the values to log as curves.
+        """
+        ...
+
+
+class TrainingState:
+    """Runs steps of a task on its device; its tensors can be saved and restored.
+
+    Args:
+        task: networks, optimizers and the step.
+        training: seed, precision and threads.
+        ema: decay of the averaged weights.
+        clip: largest norm of an optimizer's gradients, or None.
+        schedule: factor on every learning rate at a step.
+    """
+
+    def __init__(
+        self, task: Task, training: Training, ema: float, clip: float | None, schedule: Schedule
+    ) -> None:
+        torch.set_num_threads(training.threads)
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        torch.manual_seed(training.seed)
+        self.task, self.seed, self.ema = task, training.seed, ema
+        self.clip, self.schedule = clip, schedule
+        self.fabric = _launch_fabric(training.precision)
+        self.modules = dict(task.modules)
+        for name, module in self.modules.items():
+            task.modules[name] = self.fabric.setup_module(module)
+        self.optimizers = dict(task.optimizers)
+        self.learning_rates = {
+            name: [group["lr"] for group in optimizer.param_groups]
+            for name, optimizer in self.optimizers.items()
+        }
+        self.averages: Weights = {
+            name: {key: t.detach().clone() for key, t in self.modules[name].state_dict().items()}
+            for name in task.averaged
+        }
+
+    def step(self, batch: Batch, step: int) -> Mapping[str, Tensor | float]:
+        """Run one step and update the averages; return the values to log."""
+        torch.manual_seed(self.seed * 1_000_003 + step)
+        factor = self.schedule(step)
+        for name, optimizer in self.optimizers.items():
+            for group, base in zip(optimizer.param_groups, self.learning_rates[name], strict=True):
+                group["lr"] = base * factor
+        values = self.task.step(self.fabric.to_device(batch), step, self._update)
+        self._update_averages(min(self.ema, (1 + step) / (10 + step)))
+        return values
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if self.clip is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
+        optimizer.step()
+
+    @torch.no_grad()
+    def _update_averages(self, decay: float) -> None:
+        for name, average in self.averages.items():
+            current = self.modules[name].state_dict()
+            floats = [key for key, tensor in average.items() if tensor.is_floating_point()]
+            torch._foreach_lerp_(
+                [average[k] for k in floats], [current[k] for k in floats], 1 - decay
+            )
+            for key in average.keys() - set(floats):
+                average[key].copy_(current[key])
+
+    def weights(self) -> Weights:
+        """Return the state dicts on the CPU: the averages of averaged modules."""
+        return {
+            name: {
+                key: tensor.detach().cpu()
+                for key, tensor in self.averages.get(name, module.state_dict()).items()
+            }
+            for name, module in self.modules.items()
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Flatten all that the next step depends on, on the CPU."""
+        current = {name: dict(module.state_dict()) for name, module in self.modules.items()}
+        optimizers: Weights = {
+            name: {
+                f"{index}.{key}": torch.as_tensor(value)
+                for index, values in optimizer.state_dict()["state"].items()
+                for key, value in values.items()
+            }
+            for name, optimizer in self.optimizers.items()
+        }
+        groups = {"module": current, "average": self.averages, "optimizer": optimizers}
+        return {
+            f"{group}.{key}": tensor.detach().cpu().contiguous().clone()
+            for group, weights in groups.items()
+            for key, tensor in flatten_modules(weights).items()
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Load what `tensors` returned."""
+        current, averages, optimizers = (
+            module_tensors(tensors, group) for group in ("module", "average", "optimizer")
+        )
+        for name, module in self.modules.items():
+            module.load_state_dict(module_tensors(current, name))
+        for name, average in self.averages.items():
+            for key, value in module_tensors(averages, name).items():
+                average[key].copy_(value)
+        for name, optimizer in self.optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in module_tensors(optimizers, name).items():
+                index, _, entry = key.partition(".")
+                state.setdefault(int(index), {})[entry] = value
+            optimizer.load_state_dict(
+                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+            )
+
+
+def _launch_fabric(precision: str) -> "Fabric":
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(
+        accelerator="auto",
+        devices=device_count(),
+        precision=_PRECISIONS[precision],  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def device_count() -> int:
+    """Return how many GPUs share a training (DDP); more than one makes larger batches."""
+    return int(os.environ.get("IDIOLECT_DEVICES", "1"))
