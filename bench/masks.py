@@ -40,7 +40,7 @@ from stages.landmarks.matte import Matte
 from stages.parsing.artifacts import LABELS, PARSING, REGIONS
 from stages.parsing.mesh import draw
 from stages.parsing.regions import region_of_label
-from stages.style_mapping.sheet import grid
+from stages.style_mapping.contact_sheet import grid
 
 SIZES = (128, 256, 512)
 COLOURS = {"mouth": (255, 60, 60), "eyes": (60, 160, 255), "skin": (80, 230, 80)}

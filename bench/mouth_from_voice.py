@@ -20,7 +20,7 @@ from stages.base.io import tables
 from stages.evaluation import metrics
 from stages.evaluation.motion_scores import best_lag
 from stages.landmarks.artifacts import LANDMARKS
-from stages.motion import direct, train_motion
+from stages.motion import ridge_regression, train_motion
 from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams
 from stages.render.heldout import spans, speak
@@ -33,7 +33,7 @@ def main() -> None:
     subjects = [Subject("seen", name) for name in seen_subjects()]
     alone = params.mouth.model_copy(update={"ridge": 0.0, "judged": 0.0})
     once = params.model_copy(update={"steps": SHORT})
-    weigh = direct._PHONES
+    weigh = ridge_regression._PHONE_WEIGHT
     variants = {
         "as params.yaml says": (params, weigh, False),
         "LSTM alone": (params.model_copy(update={"mouth": alone}), weigh, False),
@@ -43,13 +43,13 @@ def main() -> None:
     print("| subject | variant | frames | r | r at its best lag | lag, s | amplitude |")
     print("|---|---|---|---|---|---|---|")
     for title, (changed, phones, silenced) in variants.items():
-        direct._PHONES = phones
+        ridge_regression._PHONE_WEIGHT = phones
         model = _trained(changed, training, subjects)
         if silenced:
-            model.mouth.weigh(0.0)
+            model.mouth.scale_output(0.0)
         for subject in subjects:
             print(f"| {subject.name} | {title} | {_scores(model, subject)} |")
-        direct._PHONES = weigh
+        ridge_regression._PHONE_WEIGHT = weigh
 
 
 def _trained(params: MotionParams, training: Training, subjects: list[Subject]) -> MotionModel:

@@ -13,7 +13,7 @@ from stages.base.io.image_io import decode_png
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
-from stages.motion.lateness import audio_late
+from stages.motion.features import sync_offsets
 from stages.parsing.artifacts import PARSING
 from stages.references.artifacts import MATCH
 
@@ -71,7 +71,7 @@ class Heldout:
         return [(clip.id, frame) for clip in self._heard() for frame in range(*clip.test)]
 
     def _heard(self) -> list[Clip]:
-        heard = audio_late(self.subject, DATA)
+        heard = sync_offsets(self.subject, DATA)
         return [clip for clip in self.clips if clip.id in heard]
 
     def column(self, rows: list[Row], name: str) -> Floats:

@@ -17,7 +17,7 @@ from stages.generator.footage import Footage
 from stages.generator.references import Matches
 from stages.generator.style_loss import EMPTY
 from stages.references.artifacts import TEMPLATES
-from stages.style_mapping.sheet import grid
+from stages.style_mapping.contact_sheet import grid
 
 _ROWS = 4  # frames a person
 _GREY = 90  # where I_m has no pixel

@@ -1,6 +1,6 @@
-"""Blinks and gaze: a person's own statistics, and eyes drawn from them.
+"""Blinks and gaze: statistics of a person, and motion sampled from them.
 
-Ours: LSP replays the training video's blinks; drawn ones show no span of it.
+Ours: LSP replays the training video's blinks.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from stages.base.face.arrays import Floats
 
-_CLOSED = 0.7  # below this share of the usual opening an eye is blinking
-_LONGEST = 0.6  # half as wide as this at half depth; a longer one is a look down, s
-_AROUND = 2.0  # the usual opening is the median over so many seconds
+_BLINKING = 0.7  # share of the usual opening below which an eye blinks
+_LONGEST_BLINK = 0.6  # s; longer closures are downward glances
+_MEDIAN_S = 2.0  # window of the median that gives the usual opening, s
 _CLOSING = 0.4  # share of a blink in which the lids close; they open more slowly
-_FEWEST = 3  # blinks that a statistic needs
-_SETTLE = 0.04  # how long a saccade takes, s
-_SPREAD = 0.5  # saccades are so large against the measured spread: it has noise and reading in it
+_FEWEST_BLINKS = 3  # for statistics
+_SACCADE_S = 0.04  # duration of a saccade, s
+_SACCADE_SCALE = 0.5  # of the measured spread, which also contains noise and reading
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Blinks:
         rate: blinks a second.
         duration: mean and standard deviation, s.
         depth: mean and standard deviation of how far the lids close, 1 is shut.
-        count: blinks measured; 0 where these are the usual person's.
+        count: blinks measured; 0 for the defaults.
     """
 
     rate: float
@@ -37,13 +37,13 @@ class Blinks:
     count: int
 
 
-USUAL = Blinks(rate=0.3, duration=(0.28, 0.05), depth=(0.85, 0.05), count=0)
+DEFAULT_BLINKS = Blinks(rate=0.3, duration=(0.28, 0.05), depth=(0.85, 0.05), count=0)
 
 
 def blink_shape(phase: Floats) -> Floats:
-    """Return how far a blink has closed the lids, 0 to 1, at its phase from 0 to 1.
+    """Return how far a blink has closed the lids, 0 to 1, at phases from 0 to 1.
 
-    It is half closed or more for exactly half of its duration.
+    The full width at half maximum is half of the duration.
     """
     closing = 0.5 - 0.5 * np.cos(np.pi * phase / _CLOSING)
     opening = 0.5 + 0.5 * np.cos(np.pi * (phase - _CLOSING) / (1 - _CLOSING))
@@ -55,61 +55,61 @@ def measure_blinks(openings: Sequence[Floats], fps: float) -> Blinks:
     """Measure blinks in spans of a person's video.
 
     Args:
-        openings: per span the eyes' opening, (N,), any unit, NaN where no face was found.
+        openings: per span the eyes' opening, (N,), any unit, NaN without a face.
         fps: frames a second.
 
     Returns:
-        Statistics; those of the usual person where fewer than three blinks are found.
+        Statistics; `DEFAULT_BLINKS` with fewer than three blinks.
     """
-    found: list[tuple[float, float]] = []
+    blinks: list[tuple[float, float]] = []
     seconds = 0.0
     for opening in openings:
         seconds += float(np.isfinite(opening).sum()) / fps
-        found += _blinks_in(opening, fps)
-    if len(found) < _FEWEST:
-        return USUAL
-    widths, depths = np.array(found).T
+        blinks += _find_blinks(opening, fps)
+    if len(blinks) < _FEWEST_BLINKS:
+        return DEFAULT_BLINKS
+    widths, depths = np.array(blinks).T
     duration = 2 * widths / fps
     return Blinks(
-        rate=len(found) / seconds,
+        rate=len(blinks) / seconds,
         duration=(float(np.median(duration)), float(np.std(duration))),
         depth=(float(np.median(depths)), float(np.std(depths))),
-        count=len(found),
+        count=len(blinks),
     )
 
 
 def relative_opening(opening: Floats, fps: float) -> Floats:
-    """Divide an opening, (N,), by its median over the seconds around; NaN stays."""
+    """Divide an opening, (N,), by its running median; NaN stays NaN."""
     from scipy.ndimage import median_filter
 
     known = np.isfinite(opening)
     if not known.any():
         return opening
     filled = np.interp(np.arange(len(opening)), np.flatnonzero(known), opening[known])
-    usual = median_filter(filled, max(3, round(_AROUND * fps)), mode="nearest")
+    usual = median_filter(filled, max(3, round(_MEDIAN_S * fps)), mode="nearest")
     return np.where(known, filled / np.maximum(usual, 1e-6), np.nan)
 
 
-def _blinks_in(opening: Floats, fps: float) -> list[tuple[float, float]]:
-    """Find blinks that begin and end in view: (width at half depth in frames, depth)."""
+def _find_blinks(opening: Floats, fps: float) -> list[tuple[float, float]]:
+    """Find blinks that begin and end with a face: (width at half depth in frames, depth)."""
     relative = relative_opening(opening, fps)
     with np.errstate(invalid="ignore"):
-        low = np.concatenate([[False], relative < _CLOSED, [False]])
+        low = np.concatenate([[False], relative < _BLINKING, [False]])
     edges = np.flatnonzero(np.diff(low.astype(int)))
-    found = []
+    blinks = []
     for first, end in zip(edges[::2], edges[1::2], strict=True):
         deepest = first + int(np.argmin(relative[first:end]))
         depth = 1 - float(relative[deepest])
         width = _crossing(relative, deepest, 1, depth / 2) + _crossing(
             relative, deepest, -1, depth / 2
         )
-        if np.isfinite(width) and 2 * width / fps <= _LONGEST:
-            found.append((width, min(depth, 1.0)))
-    return found
+        if np.isfinite(width) and 2 * width / fps <= _LONGEST_BLINK:
+            blinks.append((width, min(depth, 1.0)))
+    return blinks
 
 
 def _crossing(relative: Floats, start: int, step: int, depth: float) -> float:
-    """Measure how many frames from `start` the opening is back at 1 - depth; NaN if never."""
+    """Return the frames from `start` until the opening is back at 1 - depth; NaN if never."""
     level, at = 1 - depth, start
     while 0 <= at + step < len(relative):
         before, after = relative[at], relative[at + step]
@@ -122,8 +122,8 @@ def _crossing(relative: Floats, start: int, step: int, depth: float) -> float:
     return float("nan")
 
 
-class BlinkDrawer:
-    """Blinks in time, drawn from statistics; the same for a seed however the frames are cut."""
+class BlinkSampler:
+    """Samples blinks frame by frame; the result does not depend on the size of the pieces."""
 
     def __init__(self, blinks: Blinks, fps: float, rng: np.random.Generator) -> None:
         self.blinks, self.fps, self.rng = blinks, fps, rng
@@ -131,7 +131,7 @@ class BlinkDrawer:
         self.start, self.duration, self.depth = 0.0, 0.0, 0.0
         self._next()
 
-    def draw(self, count: int) -> Floats:
+    def sample(self, count: int) -> Floats:
         """Return how far the lids are closed in the next frames, (count,), 0 to 1."""
         closed = np.zeros(count)
         for index in range(count):
@@ -144,7 +144,7 @@ class BlinkDrawer:
         return closed
 
     def _next(self) -> None:
-        """Draw the next blink: a pause of exponential length after the last one's end."""
+        """Sample the next blink after an exponential pause."""
         mean, spread = self.blinks.duration
         pause = max(1 / self.blinks.rate - mean, 0.1)
         self.start += self.duration + self.rng.exponential(pause)
@@ -157,10 +157,10 @@ def close_lids(head: Floats, closed: Floats) -> Floats:
 
     Args:
         head: 68 landmarks of open eyes, (N, 68, 3), face heights.
-        closed: how far, (N,): 0 leaves them, 1 puts the lids onto each other.
+        closed: how far, (N,), 0 (open) to 1 (shut).
 
     Returns:
-        Heads, (N, 68, 3): the upper lid comes down five sixths of the way.
+        Heads, (N, 68, 3); the upper lid moves five sixths of the gap.
     """
     out = head.copy()
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
@@ -170,14 +170,11 @@ def close_lids(head: Floats, closed: Floats) -> Floats:
     return out
 
 
-# Gaze
-
-
-def gaze_of(points: Floats, irises: Floats) -> Floats:
-    """Write irises, (N, 2, 2) px, in each eye's own frame, (N, 2, 2).
+def gaze_from_irises(points: Floats, irises: Floats) -> Floats:
+    """Convert irises, (N, 2, 2) px, to each eye's frame, (N, 2, 2), given landmarks (N, 68, 2) px.
 
     The origin is the middle of the eye's corners, the first axis runs along them, and the unit is
-    their distance, of the landmarks (N, 68, 2) in px.
+    their distance.
     """
     middle, along, across = _eye_frames(points)
     offset = irises - middle
@@ -186,8 +183,8 @@ def gaze_of(points: Floats, irises: Floats) -> Floats:
     return np.stack([x, y], axis=-1)
 
 
-def irises_at(points: Floats, gaze: Floats) -> Floats:
-    """Return the irises, (N, 2, 2) px, of gazes; the inverse of `gaze_of`."""
+def irises_from_gaze(points: Floats, gaze: Floats) -> Floats:
+    """Return the irises, (N, 2, 2) px, of gazes; the inverse of `gaze_from_irises`."""
     middle, along, across = _eye_frames(points)
     placed: Floats = middle + gaze[..., :1] * along + gaze[..., 1:] * across
     return placed
@@ -201,18 +198,18 @@ def _eye_frames(points: Floats) -> tuple[Floats, Floats, Floats]:
     return (left + right) / 2, along, across
 
 
-class GazeDrawer:
-    """Small saccades about the person's mean gaze, both eyes together."""
+class GazeSampler:
+    """Samples small saccades about the person's mean gaze, both eyes together."""
 
     def __init__(self, spread: NDArray[np.float64], fps: float, rng: np.random.Generator) -> None:
-        self.spread, self.fps, self.rng = spread * _SPREAD, fps, rng
+        self.spread, self.fps, self.rng = spread * _SACCADE_SCALE, fps, rng
         self.frame, self.until = 0, 0.0
         self.now = self.goal = np.zeros(2)
 
-    def draw(self, count: int) -> Floats:
+    def sample(self, count: int) -> Floats:
         """Return the gaze's offset in the next frames, (count, 2), in eye widths."""
         out = np.zeros((count, 2))
-        share = min(1.0, 1 / (_SETTLE * self.fps))
+        share = min(1.0, 1 / (_SACCADE_S * self.fps))
         for index in range(count):
             if (self.frame + index) / self.fps >= self.until:
                 self.until = (self.frame + index) / self.fps + 0.3 + self.rng.exponential(0.9)

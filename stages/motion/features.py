@@ -1,6 +1,7 @@
-"""Audio features of video frames: two a frame, joined to a pair.
+"""Sound of a clip's video frames: audio features, offset against the lips, silence.
 
-One is 551 numbers: 512 of the APC network, then how much of each of 39 phones sounds.
+A frame has two audio features of 551 numbers each: 512 of the APC network, then the posteriors of
+39 phones.
 """
 
 from pathlib import Path
@@ -10,45 +11,101 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
-from stages.clips.ledger import Clip
-from stages.speech.artifacts import FEATURES
+from stages.base.io.wav_files import AUDIO_RATE, read_wav
+from stages.clips.ledger import Clip, clips_of
+from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
 Features = NDArray[np.float32]
 APC = 512
 FEATURE = APC + len(PHONES)
+FRAME_FEATURE = 2 * FEATURE
+
+_QUIET_BELOW = 35.0  # dB between the loud moments of a sound and silence
+_QUIET_LEVEL = -60.0  # dB full scale; lower levels are always silence
+_LOUD_PERCENTILE = 95.0  # of the levels, taken as loud
+_SHORTEST_SILENCE = 0.25  # s
 
 
-def read_pairs(
-    subject: Subject, clip: Clip, first: int, end: int, late: int, data: Path
+def read_features(
+    subject: Subject, clip: Clip, first: int, end: int, offset: int, data: Path
 ) -> Features:
-    """Read the features of frames first to end (exclusive), two a frame, (N, 1102).
+    """Read the features of frames first to end (exclusive), two rows a frame, (2N, 551).
 
     Args:
-        subject: who.
-        clip: one of their clips.
+        subject: owner of the clip.
+        clip: the clip.
         first: first frame.
         end: end (exclusive).
-        late: audio frames by which the sound comes late; beyond the clip, its ends go on.
-        data: the folder of features.
+        offset: audio frames by which the sound lags behind the picture; the first and last
+            feature repeat beyond the clip.
+        data: folder of the project's data.
 
     Raises:
         BadFormat: the table does not have two rows a frame.
     """
     path = data / "features" / str(subject) / f"{clip.id}.parquet"
     total = 2 * clip.frames
-    found = tables.count(path, FEATURES)
-    if found != total:
-        raise BadFormat(path, f"expected {total} rows, two a frame, found {found}")
-    wanted = np.arange(2 * first + late, 2 * end + late)
-    inside = np.clip(wanted, 0, total - 1)
-    low, high = int(inside.min()), int(inside.max()) + 1
-    rows = tables.read(path, FEATURES, ["feature", "phones"], low, high)
-    steps = np.concatenate([rows["feature"], rows["phones"]], axis=1)
-    return pairs_of(steps[inside - low].astype(np.float32, copy=False))
+    count = tables.count(path, FEATURES)
+    if count != total:
+        raise BadFormat(path, f"expected {total} rows, two a frame, found {count}")
+    rows = np.clip(np.arange(2 * first + offset, 2 * end + offset), 0, total - 1)
+    low, high = int(rows.min()), int(rows.max()) + 1
+    columns = tables.read(path, FEATURES, ["feature", "phones"], low, high)
+    features = np.concatenate([columns["feature"], columns["phones"]], axis=1)
+    return np.asarray(features[rows - low], np.float32)
 
 
-def pairs_of(steps: Features) -> Features:
-    """Join the two features of each video frame: (2N, 551) to (N, 1102)."""
-    return np.ascontiguousarray(steps).reshape(len(steps) // 2, -1)
+def sync_offsets(subject: Subject, data: Path) -> dict[str, int]:
+    """Return by clip id how many audio frames (two a video frame) the sound lags, in ledger order.
+
+    Clips whose sound does not belong to their lips (rejected by the speech stage) are left out.
+
+    Raises:
+        BadFormat: the table lacks a clip.
+    """
+    path = data / "speech" / str(subject) / "sync.parquet"
+    table = tables.read(path, SYNC, ["clip", "status", "late"])
+    rows = {str(clip): row for row, clip in enumerate(table["clip"])}
+    offsets = {}
+    for clip in clips_of(subject, data / "clips"):
+        if clip.id not in rows:
+            raise BadFormat(path, f"no sync of clip {clip.id}", "run `dvc repro`")
+        if table["status"][rows[clip.id]] != "rejected":
+            offsets[clip.id] = round(float(table["late"][rows[clip.id]]) * 2 * clip.fps)
+    return offsets
+
+
+def sound_levels(path: Path, fps: float, first: int, end: int) -> Floats:
+    """Measure the sound level of frames first to end (exclusive), (N,), dB full scale.
+
+    Reads 16 kHz mono WAV one minute at a time; frames beyond its end are silent.
+    """
+    edges = np.round(np.arange(first, end + 1) * AUDIO_RATE / fps).astype(int)
+    minute = round(60 * fps)
+    parts = [np.zeros(0)]
+    for start in range(0, end - first, minute):
+        cuts = edges[start : start + minute + 1]
+        samples, _ = read_wav(path, int(cuts[0]), int(cuts[-1]))
+        squares = np.zeros(cuts[-1] - cuts[0])
+        squares[: len(samples)] = samples.astype(float) ** 2
+        sums = np.add.reduceat(squares, cuts[:-1] - cuts[0])
+        parts.append(10 * np.log10(sums / np.diff(cuts) + 1e-12))
+    return np.concatenate(parts)
+
+
+def silent_frames(level: Floats, fps: float) -> NDArray[np.bool_]:
+    """Return a mask, (N,), of frames inside silences of at least 0.25 s (ours)."""
+    from scipy.ndimage import binary_opening
+
+    if not len(level):
+        return np.zeros(0, bool)
+    loud = float(np.percentile(level, _LOUD_PERCENTILE))
+    quiet = level < max(loud - _QUIET_BELOW, _QUIET_LEVEL)
+    # Opening removes runs shorter than its structure; padding lets silence extend past both ends.
+    length = max(1, round(_SHORTEST_SILENCE * fps))
+    padded = np.pad(quiet, length, mode="edge")
+    silent: NDArray[np.bool_] = binary_opening(padded, np.ones(length))[length:-length]
+    return silent

@@ -1,4 +1,4 @@
-"""The motion model as a file: networks, what normalises their inputs, and every person."""
+"""The motion model: networks, feature normalisation and measured people, as one file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,26 +10,27 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, UserError
-from stages.base.training.model_files import load_model, module_tensors, save_model
-from stages.motion.direct import Direct, offsets
-from stages.motion.networks import PAIR, MouthNet, PoseNet
+from stages.base.config.paths import MODELS
+from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
+from stages.motion.networks import MouthNet, PoseNet
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
+from stages.motion.ridge_regression import RidgeRegression, context_offsets
 
-MODEL = Path("models/motion.safetensors")
+MODEL = MODELS / "motion.safetensors"
 
 
 class NotTrained(UserError):
     """An identity or style is not among the subjects that a model was trained on."""
 
 
-def build(params: MotionParams, subjects: int) -> dict[str, nn.Module]:
-    """Build untrained networks by name: mouth, pose and the style vectors of the subjects."""
-    return {
-        "mouth": MouthNet(params.mouth, params.style),
-        "pose": PoseNet(params.pose, params.style),
-        "style": nn.Embedding(subjects, params.style),
-    }
+def build(params: MotionParams, subjects: int) -> tuple[MouthNet, PoseNet, nn.Embedding]:
+    """Build untrained networks: mouth, pose and the subjects' style vectors."""
+    return (
+        MouthNet(params.mouth, params.style),
+        PoseNet(params.pose, params.style),
+        nn.Embedding(subjects, params.style),
+    )
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,21 @@ class MotionModel:
     """A trained motion model.
 
     Attributes:
-        params: section `motion` that it was trained with.
-        fps: frames a second that it was trained at.
-        direct: regression of the displacements.
-        mouth: network of what the regression leaves of them.
-        pose: network of the head pose.
+        params: section `motion` of the training.
+        fps: frames a second of the training clips.
+        regression: predicts displacements.
+        mouth: predicts the regression's residual.
+        pose: predicts the head pose.
         styles: style vectors, (subjects, S), in the order of `people`.
-        feature_mean: of the pairs of features, (1102,).
+        feature_mean: of the features of a frame, (1102,).
         feature_scale: their standard deviation, (1102,).
         people: the subjects by name, in the order of training.
-        bases: by name, features of a person's own for the manifold projection, (rows, 512).
+        bases: by name, a person's own features for the manifold projection, (rows, 512).
     """
 
     params: MotionParams
     fps: float
-    direct: Direct
+    regression: RidgeRegression
     mouth: MouthNet
     pose: PoseNet
     styles: Tensor
@@ -61,7 +62,7 @@ class MotionModel:
     bases: Mapping[str, Tensor]
 
     def person(self, name: str) -> Person:
-        """Return a person; raise NotTrained where the model knows none of that name."""
+        """Return a person by name; raise NotTrained for an unknown name."""
         if name not in self.people:
             known = ", ".join(self.people)
             raise NotTrained(
@@ -74,19 +75,23 @@ class MotionModel:
         self.person(name)
         return self.styles[list(self.people).index(name)]
 
+    def normalise(self, features: Tensor) -> Tensor:
+        """Normalise the features of frames, (…, 1102)."""
+        return (features - self.feature_mean) / self.feature_scale
+
     def save(self, path: Path = MODEL) -> None:
-        """Write the model whole, as safetensors."""
+        """Write the model as safetensors."""
         tensors: dict[str, Tensor] = {
-            **{f"mouth.{key}": value for key, value in self.mouth.state_dict().items()},
-            **{f"pose.{key}": value for key, value in self.pose.state_dict().items()},
-            "direct": torch.from_numpy(self.direct.weights),
+            **flatten_modules({"mouth": self.mouth.state_dict(), "pose": self.pose.state_dict()}),
+            **flatten_modules(
+                {f"person.{n}": person.tensors() for n, person in self.people.items()}
+            ),
+            **flatten_modules({"base": dict(self.bases)}),
+            "direct": torch.from_numpy(self.regression.weights),
             "styles": self.styles,
             "feature_mean": self.feature_mean,
             "feature_scale": self.feature_scale,
         }
-        for name, person in self.people.items():
-            tensors |= {f"person.{name}.{key}": v for key, v in person.tensors().items()}
-            tensors[f"base.{name}"] = self.bases[name]
         config = {
             "params": self.params.model_dump(),
             "fps": self.fps,
@@ -96,24 +101,18 @@ class MotionModel:
 
     @classmethod
     def load(cls, path: Path = MODEL) -> "MotionModel":
-        """Read a model; raise MissingInput or BadFormat."""
+        """Read a model; raise MissingInput, or BadFormat for a file of another version."""
         tensors, config = load_model(path)
-        return cls.restore(tensors, config)
-
-    @classmethod
-    def restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
-        """Build a model from its tensors and configuration; raise BadFormat for an older one."""
         try:
             return cls._restore(tensors, config)
         except (KeyError, RuntimeError, ValidationError) as error:
             first = str(error).splitlines()[0]
-            raise BadFormat(MODEL, f"is of another version: {first}", "run `dvc repro`") from None
+            raise BadFormat(path, f"is of another version: {first}", "run `dvc repro`") from None
 
     @classmethod
     def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
-        params = MotionParams.model_validate(config["params"])
-        mouth = MouthNet(params.mouth, params.style)
-        pose = PoseNet(params.pose, params.style)
+        params, fps = MotionParams.model_validate(config["params"]), config["fps"]
+        mouth, pose, _ = build(params, len(config["people"]))
         mouth.load_state_dict(module_tensors(tensors, "mouth"))
         pose.load_state_dict(module_tensors(tensors, "pose"))
         people = {
@@ -122,9 +121,9 @@ class MotionModel:
         }
         return cls(
             params=params,
-            fps=config["fps"],
-            direct=Direct(
-                tensors["direct"].numpy(), offsets(params.mouth.look_ahead_s, config["fps"])
+            fps=fps,
+            regression=RidgeRegression(
+                tensors["direct"].numpy(), context_offsets(params.mouth.look_ahead_s, fps)
             ),
             mouth=mouth.eval(),
             pose=pose.eval(),
@@ -134,9 +133,3 @@ class MotionModel:
             people=people,
             bases={name: tensors[f"base.{name}"] for name in people},
         )
-
-    def normalised(self, pairs: Tensor) -> Tensor:
-        """Normalise pairs of features, (…, 1102)."""
-        assert pairs.shape[-1] == PAIR
-        normal: Tensor = (pairs - self.feature_mean) / self.feature_scale
-        return normal

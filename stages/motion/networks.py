@@ -1,7 +1,7 @@
-"""The two networks of the motion model, both conditioned on a subject's style vector.
+"""Networks and losses of the motion model, conditioned on a subject's style vector.
 
-Source: Live Speech Portraits (mouth: LSTM; head pose: WaveNet with one Gaussian); the style vector
-is ours.
+Source: Live Speech Portraits, LSP (mouth: LSTM; head pose: WaveNet with one Gaussian); the style
+vector is ours. Losses are means over the frames of a mask.
 """
 
 import math
@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.motion.features import FEATURE
+from stages.motion.features import FRAME_FEATURE
 from stages.motion.params import MouthParams, PoseParams
 
-PAIR = 2 * FEATURE  # two audio features a video frame
-POSE = 6  # rotation vector and translation, each about its mean
+POSE = 6  # rotation vector and translation about the rest
 LANDMARKS = 68
 
 State = tuple[Tensor, Tensor]
@@ -24,12 +23,12 @@ Memory = list[deque[Tensor]]
 
 
 class MouthNet(nn.Module):
-    """Pairs of features to displacements from the mean face, `look ahead` frames later."""
+    """Audio features to displacements from the mean face, delayed by the look-ahead."""
 
     def __init__(self, params: MouthParams, style: int) -> None:
         super().__init__()
         self.down = nn.Sequential(
-            nn.Linear(PAIR, params.width),
+            nn.Linear(FRAME_FEATURE, params.width),
             nn.LeakyReLU(0.2),
             nn.Dropout(params.dropout),
             nn.Linear(params.width, params.width),
@@ -49,26 +48,25 @@ class MouthNet(nn.Module):
             nn.Linear(params.width, LANDMARKS * 3),
         )
 
-    def forward(self, pairs: Tensor, style: Tensor, state: State | None = None) -> Tensor:
+    def forward(self, features: Tensor, style: Tensor) -> Tensor:
         """Predict displacements, (B, T, 68, 3), in units of the person's `mouth_scale`.
 
         Args:
-            pairs: normalised pairs of features, (B, T, 1102).
+            features: normalised audio features of frames, (B, T, 1102).
             style: style vectors, (B, S).
-            state: the LSTM's, to go on from.
         """
-        return self.step(pairs, style, state)[0]
+        return self.step(features, style, None)[0]
 
-    def step(self, pairs: Tensor, style: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Predict as `forward`, and return the LSTM's state after the last pair."""
-        styles = style[:, None].expand(-1, pairs.shape[1], -1)
-        hidden, after = self.lstm(torch.cat([self.down(pairs), styles], dim=2), state)
+    def step(self, features: Tensor, style: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Predict as `forward`, continuing from an LSTM state, and return the final state."""
+        styles = style[:, None].expand(-1, features.shape[1], -1)
+        hidden, final = self.lstm(torch.cat([self.down(features), styles], dim=2), state)
         flat = self.out(torch.cat([hidden, styles], dim=2))
-        return flat.unflatten(2, (LANDMARKS, 3)), after
+        return flat.unflatten(2, (LANDMARKS, 3)), final
 
     @torch.no_grad()
-    def weigh(self, factor: float) -> None:
-        """Multiply all that the network says by a factor."""
+    def scale_output(self, factor: float) -> None:
+        """Multiply the network's output by a factor."""
         last = cast("nn.Linear", self.out[-1])
         last.weight.mul_(factor)
         last.bias.mul_(factor)
@@ -87,31 +85,31 @@ class GatedLayer(nn.Module):
         self.skip = nn.Conv1d(width, params.skip, 1)
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next layer's input and this one's part of the sum, of (B, C, T) each."""
+        """Return the next layer's input and the skip connection of (B, C, T) and its condition."""
         past = F.pad(x, (self.dilation, 0))
         value, gate = (self.dilated(past) + self.audio(condition)).chunk(2, dim=1)
         gated = torch.tanh(value) * torch.sigmoid(gate)
         return x + self.residual(gated), self.skip(gated)
 
-    def next(self, x: Tensor, heard: Tensor, past: deque[Tensor]) -> tuple[Tensor, Tensor]:
-        """Do the same for one frame, (C,) each; `past` holds the inputs still needed."""
+    def step(self, x: Tensor, audio: Tensor, past: deque[Tensor]) -> tuple[Tensor, Tensor]:
+        """Compute `forward` for one frame, (C,) each; `past` holds earlier inputs."""
         weight = self.dilated.weight
-        before = past.popleft()
+        previous = past.popleft()
         past.append(x)
-        mixed = F.linear(before, weight[:, :, 0], self.dilated.bias) + heard
+        mixed = F.linear(previous, weight[:, :, 0], self.dilated.bias) + audio
         value, gate = (mixed + F.linear(x, weight[:, :, 1])).chunk(2)
         gated = torch.tanh(value) * torch.sigmoid(gate)
         return x + _pointwise(self.residual, gated), _pointwise(self.skip, gated)
 
 
 class PoseNet(nn.Module):
-    """WaveNet: the Gaussian of the next pose and velocity, from those before and the audio."""
+    """WaveNet: the Gaussian of the next pose and velocity, given previous ones and the audio."""
 
     def __init__(self, params: PoseParams, style: int) -> None:
         super().__init__()
         self.floor = math.log(params.sigma)
         self.receptive = params.blocks * (2**params.layers - 1) + 1
-        self.condition = nn.Linear(PAIR + style, params.condition)
+        self.condition = nn.Linear(FRAME_FEATURE + style, params.condition)
         self.first = nn.Conv1d(2 * POSE, params.channels, 1)
         dilations = [2**i for _ in range(params.blocks) for i in range(params.layers)]
         self.layers = [GatedLayer(dilation, params) for dilation in dilations]
@@ -119,17 +117,17 @@ class PoseNet(nn.Module):
         self.hidden = nn.Conv1d(params.skip, params.skip, 1)
         self.last = nn.Conv1d(params.skip, 4 * POSE, 1)
 
-    def forward(self, history: Tensor, pairs: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, history: Tensor, features: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """Predict mean and log σ, (B, T, 12) each, of every frame.
 
         Args:
-            history: pose and velocity of the frame before, (B, T, 12), normalised.
-            pairs: the audio ahead of the frame, (B, T, 1102), normalised.
+            history: pose and velocity of the previous frame, (B, T, 12), normalised.
+            features: audio features, moved by the look-ahead, (B, T, 1102), normalised.
             style: style vectors, (B, S).
 
-        Frame t depends on history t - receptive + 1 to t and, in the same way, on the audio.
+        Frame t depends on rows t - receptive + 1 to t of history and features.
         """
-        condition = self._condition(pairs, style)
+        condition = self._condition(features, style)
         x = self.first(history.transpose(1, 2))
         total = x.new_zeros(())
         for layer in self.layers:
@@ -139,38 +137,38 @@ class PoseNet(nn.Module):
         mean, log_sigma = out.transpose(1, 2).chunk(2, dim=2)
         return mean, log_sigma.clamp(min=self.floor)
 
-    def _condition(self, pairs: Tensor, style: Tensor) -> Tensor:
-        styles = style[:, None].expand(-1, pairs.shape[1], -1)
-        condition: Tensor = self.condition(torch.cat([pairs, styles], dim=2)).transpose(1, 2)
+    def _condition(self, features: Tensor, style: Tensor) -> Tensor:
+        styles = style[:, None].expand(-1, features.shape[1], -1)
+        condition: Tensor = self.condition(torch.cat([features, styles], dim=2)).transpose(1, 2)
         return condition
 
-    def hear(self, pairs: Tensor, style: Tensor) -> Tensor:
-        """Return what every layer makes of the audio, (T, layers, 2 · channels), for `next`.
+    def layer_conditions(self, features: Tensor, style: Tensor) -> Tensor:
+        """Compute every layer's audio condition, (T, layers, 2 · channels), for `step`.
 
         Args:
-            pairs: (T, 1102), normalised.
+            features: (T, 1102), normalised.
             style: style vector, (S,).
         """
-        condition = self._condition(pairs[None], style[None])
+        condition = self._condition(features[None], style[None])
         return torch.stack([layer.audio(condition)[0].T for layer in self.layers], dim=1)
 
-    def begin(self) -> Memory:
-        """Return the memory of a network that has seen nothing."""
+    def initial_memory(self) -> Memory:
+        """Return each layer's earlier inputs before the first frame: zeros."""
         zero = self.first.weight.new_zeros(self.first.out_channels)
         return [deque([zero] * layer.dilation) for layer in self.layers]
 
-    def next(self, history: Tensor, heard: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Predict one frame as `forward` does, (12,) each, and keep what later ones need.
+    def step(self, history: Tensor, conditions: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Predict one frame as `forward` does, (12,) each, and update the memory.
 
         Args:
-            history: pose and velocity of the frame before, (12,), normalised.
-            heard: the frame's row of `hear`, (layers, 2 · channels).
-            memory: of `begin`, changed in place.
+            history: pose and velocity of the previous frame, (12,), normalised.
+            conditions: the frame's row of `layer_conditions`, (layers, 2 · channels).
+            memory: of `initial_memory`, changed in place.
         """
         x = _pointwise(self.first, history)
         total = x.new_zeros(())
-        for layer, audio, past in zip(self.layers, heard, memory, strict=True):
-            x, part = layer.next(x, audio, past)
+        for layer, audio, past in zip(self.layers, conditions, memory, strict=True):
+            x, part = layer.step(x, audio, past)
             total = total + part
         hidden = _pointwise(self.hidden, total.relu())
         mean, log_sigma = _pointwise(self.last, hidden.relu()).chunk(2)
@@ -178,5 +176,48 @@ class PoseNet(nn.Module):
 
 
 def _pointwise(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    """Apply a convolution of one frame's width to one frame, (C,)."""
+    """Apply a convolution of kernel size 1 to one frame, (C,)."""
     return F.linear(x, layer.weight[:, :, 0], layer.bias)
+
+
+def gaussian_nll(target: Tensor, mean: Tensor, log_sigma: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood of targets under Gaussians, nats a number.
+
+    Args:
+        target: (B, T, D).
+        mean: (B, T, D).
+        log_sigma: logarithms of the standard deviations, (B, T, D).
+        mask: 1 where a frame counts, (B, T).
+
+    Source: LSP's head pose loss, ½ ((y - μ) / σ)² + log σ + ½ log 2π.
+    """
+    error = (target - mean) * (-log_sigma).exp()
+    nll = 0.5 * error.square() + log_sigma + 0.5 * math.log(2 * math.pi)
+    return _masked_mean(nll.mean(2), mask)
+
+
+def displacement_loss(
+    predicted: Tensor, true: Tensor, weights: Tensor, mask: Tensor, velocity: float
+) -> Tensor:
+    """Return the weighted squared error of displacements and of their change.
+
+    Args:
+        predicted: (B, T, 68, 3).
+        true: (B, T, 68, 3).
+        weights: of the landmarks, (68,); normalised to mean 1.
+        mask: 1 where a frame counts, (B, T).
+        velocity: weight of the error of the change from frame to frame.
+
+    Source: LSP's MSE; the weights of the landmarks and the velocity are ours.
+    """
+    scale = weights[:, None] / weights.mean()
+    loss = _masked_mean(((predicted - true).square() * scale).mean((2, 3)), mask)
+    if velocity:
+        change = (predicted[:, 1:] - predicted[:, :-1]) - (true[:, 1:] - true[:, :-1])
+        both = mask[:, 1:] * mask[:, :-1]
+        loss = loss + velocity * _masked_mean((change.square() * scale).mean((2, 3)), both)
+    return loss
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum() / mask.sum().clamp(min=1)

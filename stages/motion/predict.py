@@ -1,14 +1,14 @@
-"""Predict motion from audio features, and put it onto an identity.
+"""Predict motion from audio features, and retarget it to an identity.
 
     model = MotionModel.load()
     motion = generate(model, features, style="sample_lively", seed=1)
     columns = retarget(motion, model.person("sample_lively"), model.person("sample_calm"))
 
-`MotionStream` does the same in pieces, so that memory does not grow with the audio's length.
+`MotionStream` does the same incrementally, in constant memory.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,21 @@ from numpy.typing import NDArray
 from stages.base.face.arrays import Floats
 from stages.base.face.face_measures import keep_lips_apart
 from stages.base.face.projection import project
-from stages.motion.eyes import BlinkDrawer, GazeDrawer, close_lids, irises_at
-from stages.motion.features import APC, Features, pairs_of
+from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_from_gaze
+from stages.motion.features import APC, FRAME_FEATURE, Features
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
 from stages.motion.person import JAW, LIPS, Person
-from stages.motion.pose import from_rest
+from stages.motion.pose import from_rest, head_shift, place_shoulders
 from stages.motion.recordings import Rest
-from stages.motion.streams import MouthStream, PoseStream, SilenceStream
-from stages.motion.torso import head_shift, place_shoulders
+from stages.motion.streaming import MouthStream, PoseStream, SilenceStream
+
+_MOUTH = [*JAW, *LIPS]
 
 
 @dataclass(frozen=True)
 class Motion:
-    """How a style moves, apart from any identity; N frames.
+    """Motion of a style, independent of the identity; N frames.
 
     Attributes:
         displacement: of the landmarks from the style's mean face, (N, 68, 3), face heights.
@@ -50,9 +51,7 @@ class Motion:
 
     def after(self, frame: int) -> "Motion":
         """Return the motion from a frame on."""
-        return Motion(
-            self.displacement[frame:], self.pose[frame:], self.closed[frame:], self.gaze[frame:]
-        )
+        return Motion(*(getattr(self, field.name)[frame:] for field in fields(self)))
 
 
 def generate(
@@ -60,7 +59,7 @@ def generate(
     features: Features,
     style: str,
     seed: int,
-    quiet: NDArray[np.bool_] | None = None,
+    silent: NDArray[np.bool_] | None = None,
 ) -> Motion:
     """Predict the motion of a style speaking.
 
@@ -69,82 +68,82 @@ def generate(
         features: audio features, two a frame, (2N, 551).
         style: name of a trained subject.
         seed: of head pose, blinks and gaze.
-        quiet: frames of silence, (N,), in which the mouth closes; none unless given.
+        silent: mask of frames, (N,), in which the mouth closes; default: none.
 
     Returns:
         N frames of motion.
 
     Raises:
-        NotTrained: no such style.
+        NotTrained: unknown style.
     """
     stream = MotionStream(model, style, seed)
-    return join([stream.push(features, quiet), stream.finish()])
+    return join([stream.push(features, silent), stream.finish()])
 
 
 def join(pieces: Sequence[Motion]) -> Motion:
-    """Put pieces of motion one after the other."""
-    return Motion(
-        displacement=np.concatenate([p.displacement for p in pieces]),
-        pose=np.concatenate([p.pose for p in pieces]),
-        closed=np.concatenate([p.closed for p in pieces]),
-        gaze=np.concatenate([p.gaze for p in pieces]),
-    )
+    """Concatenate pieces of motion."""
+    names = [field.name for field in fields(Motion)]
+    return Motion(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
 class MotionStream:
-    """Motion in pieces: the same frames however the features are cut."""
+    """Incremental prediction: the sizes of the pieces do not change the motion."""
 
     def __init__(self, model: MotionModel, style: str, seed: int) -> None:
         self.model, self.person = model, model.person(style)
-        fps = model.fps
         rngs = [np.random.default_rng([seed, part]) for part in range(3)]
-        self.project = _projection(model, style)
+        self.project = _manifold_projection(model, style)
         self.mouth = MouthStream(model, style)
         self.pose = PoseStream(model, style, rngs[0])
-        self.silence = SilenceStream(fps)
-        self.blinks = BlinkDrawer(self.person.blinks, fps, rngs[1])
-        self.gaze = GazeDrawer(self.person.gaze_spread, fps, rngs[2])
-        self.ready: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
+        self.silence = SilenceStream(model.fps)
+        self.blinks = BlinkSampler(self.person.blinks, model.fps, rngs[1])
+        self.gaze = GazeSampler(self.person.gaze_spread, model.fps, rngs[2])
+        self.started = False
+        # Displacements, poses and silences wait here for the slowest of the three.
+        self.waiting: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
 
-    def push(self, features: Features, quiet: NDArray[np.bool_] | None = None) -> Motion:
-        """Take the next features, (2n, 551), and silences, (n,); return the frames now ready."""
+    def push(self, features: Features, silent: NDArray[np.bool_] | None = None) -> Motion:
+        """Append features, (2n, 551), and a mask of silence, (n,); return the frames now ready."""
         count = len(features) // 2
         if not count:
-            return self._emit()
-        own = self.project(np.asarray(features[: 2 * count], np.float32))
-        pairs = self.model.normalised(torch.tensor(pairs_of(own)))
-        still = np.zeros(count, bool) if quiet is None else quiet
-        return self._emit(self.mouth.push(pairs), self.pose.push(pairs), self.silence.push(still))
+            return self._ready()
+        self.started = True
+        projected = self.project(np.asarray(features[: 2 * count], np.float32))
+        frames = torch.tensor(np.ascontiguousarray(projected).reshape(count, FRAME_FEATURE))
+        normal = self.model.normalise(frames)
+        mask = np.zeros(count, bool) if silent is None else silent
+        return self._ready(self.mouth.push(normal), self.pose.push(normal), self.silence.push(mask))
 
     def finish(self) -> Motion:
-        """Return the last frames, for which the audio ahead is the last heard."""
-        return self._emit(self.mouth.finish(), self.pose.finish(), self.silence.finish())
+        """Return the last frames; their look-ahead repeats the last features."""
+        if not self.started:
+            return self._ready()
+        return self._ready(self.mouth.finish(), self.pose.finish(), self.silence.finish())
 
-    def _emit(self, *new: Floats) -> Motion:
+    def _ready(self, *new: Floats) -> Motion:
         if new:
-            self.ready = [np.concatenate(both) for both in zip(self.ready, new, strict=True)]
-        count = min(len(part) for part in self.ready)
-        displacement, pose, silence = (part[:count] for part in self.ready)
-        self.ready = [part[count:] for part in self.ready]
+            self.waiting = [np.concatenate(both) for both in zip(self.waiting, new, strict=True)]
+        count = min(map(len, self.waiting))
+        displacement, pose, silence = (part[:count] for part in self.waiting)
+        self.waiting = [part[count:] for part in self.waiting]
         return Motion(
-            displacement=self._close(displacement, silence),
+            displacement=self._close_mouth(displacement, silence),
             pose=pose,
-            closed=self.blinks.draw(count),
-            gaze=self.gaze.draw(count),
+            closed=self.blinks.sample(count),
+            gaze=self.gaze.sample(count),
         )
 
-    def _close(self, displacement: Floats, silence: Floats) -> Floats:
+    def _close_mouth(self, displacement: Floats, silence: Floats) -> Floats:
         """Blend lips and jaw to the person's closed mouth in silence."""
-        moved = [*JAW, *LIPS]
-        closed = (self.person.closed_face - self.person.mean_face)[moved]
+        closed = (self.person.closed_face - self.person.mean_face)[_MOUTH]
         share = silence[:, None, None]
         out = displacement.copy()
-        out[:, moved] = (1 - share) * displacement[:, moved] + share * closed
+        out[:, _MOUTH] = (1 - share) * displacement[:, _MOUTH] + share * closed
         return out
 
 
-def _projection(model: MotionModel, style: str) -> Any:
-    """Return the projection onto the style's own features, or none."""
+def _manifold_projection(model: MotionModel, style: str) -> Callable[[Features], Features]:
+    """Return the projection onto the style's own features; the identity without any."""
     base = model.bases[style]
     if not len(base):
         return lambda features: features
@@ -152,10 +151,10 @@ def _projection(model: MotionModel, style: str) -> Any:
 
     manifold = Manifold(base.numpy(), neighbours=model.params.manifold.neighbours)
 
-    def projected(features: Features) -> Features:
+    def project(features: Features) -> Features:
         return np.concatenate([manifold.project(features[:, :APC]), features[:, APC:]], axis=1)
 
-    return projected
+    return project
 
 
 def retarget(
@@ -165,21 +164,21 @@ def retarget(
     rest: Rest | None = None,
     first: int = 0,
 ) -> dict[str, NDArray[Any]]:
-    """Put the motion of a style onto an identity's face, in its camera.
+    """Apply the motion of a style to an identity's face, in its camera.
 
     Args:
         motion: of the style.
-        style: whose motion it is.
-        identity: whose face moves.
-        rest: where the identity's head rests, unless that of its longest clip.
+        style: the person whose motion it is.
+        identity: the person whose face moves.
+        rest: rest pose of the identity's head; default: that of its longest clip.
         first: number of the first frame.
 
     Returns:
         Columns of the format MOTION.
 
-    Displacements are carried over in face heights from the closed mouth, not from the mean face,
-    whose mouth is open by another amount in everyone: so lips that close on one close on the
-    other. For the style's own face both are the same. Ours.
+    Displacements are transferred in face heights from the closed mouth, because mean faces open
+    their mouths by different amounts: lips that close on one face close on the other. Where style
+    and identity agree, this equals a displacement from the mean face. Ours.
     """
     rest = rest or identity.rest
     moved = style.mean_face - style.closed_face + motion.displacement
@@ -195,6 +194,6 @@ def retarget(
         "rotation": R,
         "translation": t,
         "points": points,
-        "irises": irises_at(points, gaze),
+        "irises": irises_from_gaze(points, gaze),
         "shoulders": place_shoulders(rest.shoulders, shifts, identity.torso),
     }

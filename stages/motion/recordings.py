@@ -1,4 +1,4 @@
-"""What the motion model learns from: the training span of each clip, with masks for bad frames."""
+"""Training data of the motion model: the training span of each clip, with masks for bad frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
-from stages.motion.eyes import gaze_of
-from stages.motion.features import Features, read_pairs
-from stages.motion.lateness import audio_late
+from stages.motion.eyes import gaze_from_irises
+from stages.motion.features import FRAME_FEATURE, Features, read_features, sync_offsets
 from stages.motion.pose import about_rest, mean_rotation, velocities
 
 _COLUMNS = (
@@ -29,17 +29,17 @@ _COLUMNS = (
     "shoulders_valid",
     "opening_eyes",
 )
-_FEWEST = 10  # valid frames of a span that a mean needs
+_FEWEST_FRAMES = 10  # valid ones of a span, to measure its rest
 
 
 @dataclass(frozen=True)
 class Rest:
-    """Where a head is at rest in one clip's camera.
+    """Rest pose of a head in one clip's camera.
 
     Attributes:
         rotation: mean R, (3, 3).
         translation: mean t, (3,), face heights.
-        shoulders: mean shoulders, (18, 2), px; NaN where none were seen.
+        shoulders: mean shoulders, (18, 2), px; NaN without any.
         focal: the clip's focal length, px.
         size: width and height of its stored frames, px.
     """
@@ -58,22 +58,22 @@ class Recording:
     Attributes:
         clip: its id.
         fps: frames a second.
-        pairs: audio features, two a frame, moved to where the lips are, (T + extra, 1102); the
-            extra frames are those of the gap before the held-out span, for the look-ahead.
+        features: audio features of each frame, synchronised with the lips, (T + extra, 1102); the
+            extra frames lie in the gap before the held-out span and serve the look-ahead.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.
-        pose: about the clip's rest, (T, 6); NaN where there is no face.
-        velocity: its change from the frame before, (T, 6); NaN where either is unknown.
-        eyes: how far the eyes are open, (T,); NaN where there is no face.
-        gaze: irises in eye widths, (T, 2, 2); NaN where there is no face.
+        pose: about the clip's rest, (T, 6); NaN without a face.
+        velocity: change of the pose from the previous frame, (T, 6); NaN where either is NaN.
+        eyes: opening of the eyes, (T,); NaN without a face.
+        gaze: irises in eye widths, (T, 2, 2); NaN without a face.
         translation: t of the head, (T, 3), face heights.
-        shoulders: (T, 18, 2), px; NaN where they were not seen.
-        rest: where the head is at rest.
+        shoulders: (T, 18, 2), px; NaN where not detected.
+        rest: the head's rest pose.
     """
 
     clip: str
     fps: float
-    pairs: Features
+    features: Features
     valid: NDArray[np.bool_]
     head: Floats
     pose: Floats
@@ -85,90 +85,67 @@ class Recording:
     rest: Rest
 
 
-def read_recordings(
-    subject: Subject, extra: float, data: Path = Path("data")
-) -> tuple[Recording, ...]:
+def read_recordings(subject: Subject, extra: float, data: Path = DATA) -> tuple[Recording, ...]:
     """Read the training spans of a subject, in ledger order.
 
     Args:
-        subject: who.
-        extra: audio to read beyond a span, where it lies in the gap, s.
-        data: the folder of clips, landmarks and features.
+        subject: the subject.
+        extra: audio to read beyond a span, as far as the gap reaches, s.
+        data: folder of clips, landmarks and features.
 
     Raises:
-        MissingInput: an artifact is missing, or not one clip has frames with a face to train on and
-            the sound of its lips.
+        MissingInput: an artifact is missing, or no clip has both frames with a face and a sound
+            that belongs to its lips.
     """
-    found = []
-    late = audio_late(subject, data)
+    offsets = sync_offsets(subject, data)
     clips = clips_of(subject, data / "clips")
-    for clip in clips:
-        recording = _read(subject, clip, extra, late[clip.id], data) if clip.id in late else None
-        if recording is not None:
-            found.append(recording)
-    if not found:
-        lost = len(clips) - len(late)
+    read = [_read(subject, c, extra, offsets[c.id], data) for c in clips if c.id in offsets]
+    recordings = tuple(recording for recording in read if recording is not None)
+    if not recordings:
+        lost = len(clips) - len(offsets)
         why = f" (the sound of {lost} is not its lips': sync.parquet)" if lost else ""
         raise MissingInput(
             subject, f"no clip has a training span with a face{why}", "add videos: `idiolect add`"
         )
-    return tuple(found)
+    return recordings
 
 
-def read_rest(subject: Subject, clip: Clip, data: Path = Path("data")) -> Rest | None:
-    """Measure a clip's rest on its training span; None where it has too few valid frames."""
-    if clip.train[1] - clip.train[0] < _FEWEST:
-        return None
+def read_rest(subject: Subject, clip: Clip, data: Path = DATA) -> Rest | None:
+    """Measure a clip's rest on its training span; None with fewer than ten valid frames."""
     rows = _landmarks(subject, clip, data)
-    if rows["valid"].sum() < _FEWEST:
+    return None if rows is None else _rest(subject, clip, rows, data)
+
+
+def _landmarks(subject: Subject, clip: Clip, data: Path) -> dict[str, NDArray[Any]] | None:
+    """Read the landmarks of the training span; None with fewer than ten valid frames."""
+    if clip.train[1] - clip.train[0] < _FEWEST_FRAMES:
         return None
-    return _rest(rows, focal_of(subject, clip, data), clip.size)
-
-
-def focal_of(subject: Subject, clip: Clip, data: Path = Path("data")) -> float:
-    """Read the focal length of a clip, px; raise BadFormat where it has none."""
-    path = data / "landmarks" / str(subject) / "cameras.parquet"
-    rows = tables.read(path, CAMERAS, ["clip", "focal"])
-    for name, focal in zip(rows["clip"], rows["focal"], strict=True):
-        if name == clip.id:
-            return float(focal)
-    raise BadFormat(path, f"no camera of clip {clip.id}")
-
-
-def _landmarks(subject: Subject, clip: Clip, data: Path) -> dict[str, NDArray[Any]]:
     path = data / "landmarks" / str(subject) / f"{clip.id}.parquet"
-    return tables.read(path, LANDMARKS, _COLUMNS, *clip.train)
+    rows = tables.read(path, LANDMARKS, _COLUMNS, *clip.train)
+    return rows if rows["valid"].sum() >= _FEWEST_FRAMES else None
 
 
-def _read(subject: Subject, clip: Clip, extra: float, late: int, data: Path) -> Recording | None:
-    first, end = clip.train
-    rows = _landmarks(subject, clip, data) if end > first else {}
-    if not rows or rows["valid"].sum() < _FEWEST:
+def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -> Recording | None:
+    rows = _landmarks(subject, clip, data)
+    if rows is None:
         return None
+    first, end = clip.train
     valid = rows["valid"].astype(bool)
-    rest = _rest(rows, focal_of(subject, clip, data), clip.size)
+    rest = _rest(subject, clip, rows, data)
     held_out = clip.test[0] if clip.test[1] > clip.test[0] else clip.frames
-    heard = min(end + round(extra * clip.fps), clip.frames, max(held_out, end))
+    last = min(end + round(extra * clip.fps), clip.frames, max(held_out, end))
+    features = read_features(subject, clip, first, last, offset, data)
+    head, R, t, irises = (rows[n][valid] for n in ("head", "rotation", "translation", "irises"))
     pose = np.full((len(valid), 6), np.nan)
-    pose[valid] = about_rest(
-        rows["rotation"][valid], rows["translation"][valid], rest.rotation, rest.translation
-    )
+    pose[valid] = about_rest(R, t, rest.rotation, rest.translation)
     gaze = np.full((len(valid), 2, 2), np.nan)
-    gaze[valid] = gaze_of(
-        project(
-            rows["head"][valid],
-            rows["rotation"][valid],
-            rows["translation"][valid],
-            rest.focal,
-            rest.size,
-        ),
-        rows["irises"][valid].astype(float),
-    )
-    seen = valid & rows["shoulders_valid"].astype(bool)
+    points = project(head, R, t, rest.focal, rest.size)
+    gaze[valid] = gaze_from_irises(points, irises.astype(float))
+    shoulders = np.where(_shoulders_valid(rows)[:, None, None], rows["shoulders"], np.nan)
     return Recording(
         clip=clip.id,
         fps=clip.fps,
-        pairs=read_pairs(subject, clip, first, heard, late, data),
+        features=features.reshape(-1, FRAME_FEATURE),
         valid=valid,
         head=np.where(valid[:, None, None], rows["head"], 0.0),
         pose=pose,
@@ -176,19 +153,28 @@ def _read(subject: Subject, clip: Clip, extra: float, late: int, data: Path) -> 
         eyes=np.where(valid, rows["opening_eyes"].mean(1), np.nan).astype(float),
         gaze=gaze,
         translation=rows["translation"].astype(float),
-        shoulders=np.where(seen[:, None, None], rows["shoulders"], np.nan).astype(float),
+        shoulders=shoulders.astype(float),
         rest=rest,
     )
 
 
-def _rest(rows: dict[str, NDArray[Any]], focal: float, size: int) -> Rest:
-    valid = rows["valid"].astype(bool)
-    seen = valid & rows["shoulders_valid"].astype(bool)
-    mean = rows["shoulders"][seen].mean(0) if seen.any() else np.full((18, 2), np.nan)
+def _rest(subject: Subject, clip: Clip, rows: dict[str, NDArray[Any]], data: Path) -> Rest:
+    """Measure the rest of a training span; raise BadFormat for a clip without a camera."""
+    path = data / "landmarks" / str(subject) / "cameras.parquet"
+    cameras = tables.read(path, CAMERAS, ["clip", "focal"])
+    focals = dict(zip(cameras["clip"], cameras["focal"], strict=True))
+    if clip.id not in focals:
+        raise BadFormat(path, f"no camera of clip {clip.id}")
+    valid, known = rows["valid"].astype(bool), _shoulders_valid(rows)
+    mean = rows["shoulders"][known].mean(0) if known.any() else np.full((18, 2), np.nan)
     return Rest(
         rotation=mean_rotation(rows["rotation"][valid]),
         translation=rows["translation"][valid].mean(0).astype(float),
         shoulders=mean.astype(float),
-        focal=focal,
-        size=size,
+        focal=float(focals[clip.id]),
+        size=clip.size,
     )
+
+
+def _shoulders_valid(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    return np.asarray(rows["valid"].astype(bool) & rows["shoulders_valid"].astype(bool))

@@ -1,6 +1,6 @@
-"""Train the motion model: one for all seen subjects, each with a style vector of their own.
+"""Train the motion model: one for all seen subjects, each with a style vector.
 
-    python -m stages train_motion
+    python -m stages train_motion     # laptop preset: two minutes on 2 cores
 
 Reads training spans of clips, features and landmarks of the seen subjects; writes
 models/motion.safetensors and curves to reports/training/train_motion. Method: section 3 of
@@ -9,7 +9,6 @@ docs/method.md.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -18,52 +17,42 @@ from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.base.training.state import Batch, Update
-from stages.motion.direct import offsets
 from stages.motion.features import APC, FEATURE
-from stages.motion.losses import displacement_loss, gaussian_nll
 from stages.motion.model import MODEL, MotionModel, build
-from stages.motion.networks import LANDMARKS, MouthNet
+from stages.motion.networks import LANDMARKS, MouthNet, displacement_loss, gaussian_nll
 from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import LIDS, LIPS, measure_person
 from stages.motion.recordings import Recording, read_recordings
+from stages.motion.ridge_regression import context_offsets
 from stages.motion.windows import Windows, feature_statistics
 
 NAME = "train_motion"
-_CLIP = 1.0  # largest norm of the gradients
+_LARGEST_GRADIENT = 1.0  # norm
 
 
 class MotionTask:
-    """Mouth and head pose, trained side by side on the same windows."""
+    """Mouth and head pose, trained together on the same windows."""
 
     def __init__(self, params: MotionParams, windows: Windows, fps: float, subjects: int) -> None:
         self.params, self.windows = params, windows
         self.mouth_ahead = frames_in(params.mouth.look_ahead_s, fps)
         self.pose_ahead = frames_in(params.pose.look_ahead_s, fps)
         self.weights = landmark_weights(params.mouth.lips)
-        self.modules: dict[str, nn.Module] = build(params, subjects)
+        networks = build(params, subjects)
+        self.averaged: tuple[str, ...] = ("mouth", "pose", "style")
+        self.modules: dict[str, nn.Module] = dict(zip(self.averaged, networks, strict=True))
+        mouth, decay = params.mouth.learning_rate, params.mouth.decay
+        settings = ((mouth, decay), (params.pose.learning_rate, decay), (mouth, 0.0))
         groups = [
-            {
-                "params": list(self.modules["mouth"].parameters()),
-                "lr": params.mouth.rate,
-                "weight_decay": params.mouth.decay,
-            },
-            {
-                "params": list(self.modules["pose"].parameters()),
-                "lr": params.pose.rate,
-                "weight_decay": params.mouth.decay,
-            },
-            {
-                "params": list(self.modules["style"].parameters()),
-                "lr": params.mouth.rate,
-                "weight_decay": 0.0,
-            },
+            {"params": list(network.parameters()), "lr": rate, "weight_decay": weight_decay}
+            for network, (rate, weight_decay) in zip(networks, settings, strict=True)
         ]
         self.optimizers: dict[str, torch.optim.Optimizer] = {"motion": torch.optim.AdamW(groups)}
-        self.averaged: tuple[str, ...] = ("mouth", "pose", "style")
 
     def batch(self, step: int, rng: np.random.Generator) -> Batch:
         """Draw windows."""
@@ -77,38 +66,36 @@ class MotionTask:
         return {"mouth": mouth.detach(), "pose": pose.detach()}
 
     def _mouth_loss(self, batch: Batch, style: Tensor) -> Tensor:
-        length, ahead = self.windows.length, self.mouth_ahead
-        pairs = batch["pairs"][:, : length + ahead]
-        heard = pairs + self.params.mouth.noise * torch.randn_like(pairs)
-        late = self.modules["mouth"](heard, style)[:, ahead:]
+        features = batch["features"][:, : self.windows.length + self.mouth_ahead]
+        noisy = features + self.params.mouth.noise * torch.randn_like(features)
+        residual = self.modules["mouth"](noisy, style)[:, self.mouth_ahead :]
         return displacement_loss(
-            late.float(),
-            batch["displacement"],
-            self.weights.to(late.device),
-            batch["face"],
+            residual.float(),
+            batch["residual"],
+            self.weights.to(residual.device),
+            batch["mouth_mask"],
             self.params.mouth.velocity,
         )
 
     def _pose_loss(self, batch: Batch, style: Tensor) -> Tensor:
-        length, ahead = self.windows.length, self.pose_ahead
         motion = batch["motion"]
         history = torch.cat([torch.zeros_like(motion[:, :1]), motion[:, :-1]], dim=1)
         history = hide_frames(history, self.params.pose.dropout)
-        pairs = batch["pairs"][:, ahead : ahead + length]
-        mean, log_sigma = self.modules["pose"](history, pairs, style)
-        return gaussian_nll(motion, mean.float(), log_sigma.float(), batch["posed"])
+        features = batch["features"][:, self.pose_ahead : self.pose_ahead + self.windows.length]
+        mean, log_sigma = self.modules["pose"](history, features, style)
+        return gaussian_nll(motion, mean.float(), log_sigma.float(), batch["pose_mask"])
 
 
 def hide_frames(history: Tensor, share: float) -> Tensor:
-    """Zero a share of the frames of a history, (B, T, 12); the others are scaled as by dropout."""
+    """Zero a random share of the frames of a history, (B, T, 12); scale the others as dropout."""
     if not share:
         return history
-    kept = torch.rand(history.shape[:2], device=history.device) >= share
-    return history * kept[..., None] / (1 - share)
+    shown = torch.rand(history.shape[:2], device=history.device) >= share
+    return history * shown[..., None] / (1 - share)
 
 
 def landmark_weights(lips: float) -> Tensor:
-    """Return the landmarks' weights, (68,): lips as told, lids 0 (blinks are drawn), others 1."""
+    """Return the landmarks' weights, (68,): `lips` for lips, 0 for lids (blinks are sampled), 1."""
     weights = torch.ones(LANDMARKS)
     weights[list(LIPS)] = lips
     weights[list(LIDS)] = 0.0
@@ -119,7 +106,7 @@ def run(
     params: MotionParams,
     training: Training,
     subjects: Sequence[Subject],
-    data: Path = Path("data"),
+    data: Path = DATA,
     model: Path = MODEL,
 ) -> MotionModel:
     """Train on the subjects and write the model.
@@ -129,25 +116,23 @@ def run(
     """
     ahead_s = max(params.mouth.look_ahead_s, params.pose.look_ahead_s)
     recordings = {s.name: read_recordings(s, ahead_s, data) for s in subjects}
-    fps = _one_rate(recordings)
-    people = {name: measure_person(name, of_one) for name, of_one in recordings.items()}
-    everything = [r for of_one in recordings.values() for r in of_one]
-    feature_mean, feature_scale = feature_statistics(everything)
+    fps = _frame_rate(recordings)
+    people = {name: measure_person(name, own) for name, own in recordings.items()}
+    mean, scale = feature_statistics([r for own in recordings.values() for r in own])
     windows = Windows(
         list(people.values()),
         list(recordings.values()),
         frames_in(params.window_s, fps),
         frames_in(ahead_s, fps),
-        feature_mean,
-        feature_scale,
+        mean,
+        scale,
         params.mouth.ridge,
-        offsets(params.mouth.look_ahead_s, fps),
+        context_offsets(params.mouth.look_ahead_s, fps),
         params.mouth.judged,
     )
     torch.manual_seed(training.seed)
-    task = MotionTask(params, windows, fps, len(people))
     weights = train(
-        task,
+        MotionTask(params, windows, fps, len(people)),
         name=NAME,
         steps=params.steps,
         training=training,
@@ -157,82 +142,83 @@ def run(
             motion=params.model_dump(),
             subjects=[str(s) for s in subjects],
         ),
-        clip=_CLIP,
+        clip=_LARGEST_GRADIENT,
         schedule=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
     )
-    networks = build(params, len(people))
-    for name, network in networks.items():
-        network.load_state_dict(weights[name])
-    mouth = cast("MouthNet", networks["mouth"].eval())
-    mouth.weigh(usefulness(mouth, weights["style"]["weight"], windows, params, fps))
+    mouth, pose, _ = build(params, len(people))
+    mouth.load_state_dict(weights["mouth"])
+    pose.load_state_dict(weights["pose"])
+    styles = weights["style"]["weight"]
+    mouth.eval()
+    mouth.scale_output(output_gain(mouth, styles, windows, params, fps))
     trained = MotionModel(
         params=params,
         fps=fps,
-        direct=windows.direct,
+        regression=windows.regression,
         mouth=mouth,
-        pose=networks["pose"].eval(),  # type: ignore[arg-type]
-        styles=weights["style"]["weight"],
-        feature_mean=torch.from_numpy(feature_mean),
-        feature_scale=torch.from_numpy(feature_scale),
+        pose=pose.eval(),
+        styles=styles,
+        feature_mean=torch.from_numpy(mean),
+        feature_scale=torch.from_numpy(scale),
         people=people,
-        bases={name: _base(of_one, params.manifold.rows) for name, of_one in recordings.items()},
+        bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
     )
     trained.save(model)
     return trained
 
 
 @torch.no_grad()
-def usefulness(
+def output_gain(
     mouth: MouthNet, styles: Tensor, windows: Windows, params: MotionParams, fps: float
 ) -> float:
-    """Return the factor, 0 to 1, by which the network's part surely helps where it did not learn.
+    """Estimate the factor on the mouth network's output, 0 to 1, from validation frames.
 
-    It is that of least squares over the judged ends of all recordings, every person alike, less
-    two of its standard errors, which are those of a ratio of means over pieces of a second; 1 where
-    there is nothing to judge by. Ours: an LSTM learns some minutes of speech by heart, and at full
-    strength it then makes the regression worse on any other speech; and a few seconds to judge it
-    by tell the factor badly.
+    The lower bound of the least-squares gain: its estimate, with equal weight for every person,
+    minus two standard errors of a ratio of means over pieces of one second; 1 without validation
+    frames. Ours: an LSTM memorises minutes of speech, and at full strength it then makes the
+    regression worse on other speech; a few seconds estimate the gain badly.
     """
     ahead, second = frames_in(params.mouth.look_ahead_s, fps), max(1, round(fps))
     weights = landmark_weights(params.mouth.lips)[:, None]
     pieces: dict[int, list[NDArray[np.float64]]] = {}
-    for batch in windows.judging():
-        frames = batch["displacement"].shape[1]
-        found = mouth(batch["pairs"][:, : frames + ahead], styles[batch["subject"]])[:, ahead:]
-        wanted, mask = batch["displacement"], batch["judged"][..., None, None] * weights
-        columns = ((mask * wanted * found), (mask * found * found), mask)
+    for batch in windows.validation():
+        true, valid = batch["residual"], batch["validation_mask"]
+        features = batch["features"][:, : true.shape[1] + ahead]
+        predicted = mouth(features, styles[batch["subject"]])[:, ahead:]
+        mask = valid[..., None, None] * weights
+        columns = (mask * true * predicted, mask * predicted * predicted, mask)
         sums = torch.stack([column.sum((0, 2, 3)) for column in columns], dim=1)
-        rows = sums[batch["judged"][0] > 0].double().numpy()
+        rows = sums[valid[0] > 0].double().numpy()
         if len(rows):
             seconds = np.add.reduceat(rows, np.arange(0, len(rows), second))
             pieces.setdefault(int(batch["subject"]), []).append(seconds)
-    told = [np.concatenate(of_one) for of_one in pieces.values()]
-    if not told:
+    people = [np.concatenate(own) for own in pieces.values()]
+    if not people:
         return 1.0
-    both, own = np.concatenate([rows[:, :2] / rows[:, 2].sum() for rows in told]).T
-    if not own.sum() > 0:
+    cross, power = np.concatenate([rows[:, :2] / rows[:, 2].sum() for rows in people]).T
+    if not power.sum() > 0:
         return 0.0
-    best = both.sum() / own.sum()
-    spread = np.square(both - best * own).sum() * len(own) / max(len(own) - 1, 1)
-    return float(np.clip(best - 2 * np.sqrt(spread) / own.sum(), 0.0, 1.0))
+    gain = cross.sum() / power.sum()
+    variance = np.square(cross - gain * power).sum() * len(power) / max(len(power) - 1, 1)
+    return float(np.clip(gain - 2 * np.sqrt(variance) / power.sum(), 0.0, 1.0))
 
 
-def _one_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
-    """Return the frames a second of all; raise BadFormat where two clips differ."""
-    rates = {r.fps: f"{name}/{r.clip}" for name, rs in recordings.items() for r in rs}
+def _frame_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
+    """Return the common frame rate; raise BadFormat where clips differ."""
+    rates = {r.fps: f"{name}/{r.clip}" for name, own in recordings.items() for r in own}
     if len(rates) > 1:
-        found = ", ".join(f"{where} {fps:g}" for fps, where in rates.items())
-        raise BadFormat("data/clips", f"expected one rate of frames, found {found}")
+        listed = ", ".join(f"{where} {fps:g}" for fps, where in rates.items())
+        raise BadFormat("data/clips", f"expected one rate of frames, found {listed}")
     return next(iter(rates))
 
 
 def _base(recordings: Sequence[Recording], rows: int) -> Tensor:
-    """Keep evenly spaced features of a person's training spans, (rows or fewer, 512)."""
+    """Select evenly spaced features of a person's training spans, (rows or fewer, 512)."""
     steps: NDArray[np.float32] = np.concatenate(
-        [r.pairs.reshape(-1, FEATURE)[:, :APC] for r in recordings]
+        [r.features.reshape(-1, FEATURE)[:, :APC] for r in recordings]
     )
-    kept = np.unique(np.linspace(0, len(steps) - 1, min(rows, len(steps))).round().astype(int))
-    return torch.from_numpy(steps[kept] if rows else steps[:0])
+    selected = np.unique(np.linspace(0, len(steps) - 1, min(rows, len(steps))).round().astype(int))
+    return torch.from_numpy(steps[selected] if rows else steps[:0])
 
 
 def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
@@ -248,5 +234,5 @@ def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
 
 def main() -> None:
     """Train as params.yaml says."""
-    subjects = training_subjects(seen_subjects(), Path("data/features/seen"))
+    subjects = training_subjects(seen_subjects(), DATA / "features/seen")
     run(read_section("motion", MotionParams), read_section("training", Training), subjects)

@@ -1,4 +1,4 @@
-"""Training batches: windows of recordings, padded on the left where a clip is short."""
+"""Training batches of the motion model: windows of recordings, padded on the left if short."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,32 +8,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.face.arrays import Floats
-from stages.motion.direct import Direct, fit
 from stages.motion.features import APC, FEATURE, Features
 from stages.motion.person import Person
 from stages.motion.recordings import Recording
+from stages.motion.ridge_regression import RidgeRegression, fit
 
 _PHONE_SCALE = 0.5
 Batch = dict[str, Tensor]
 
 
 class Windows:
-    """Draws windows: every subject as often, and every frame of a subject as often.
+    """Samples windows: every subject equally often, and every frame of a subject equally often.
 
     Args:
         people: the subjects in order.
         recordings: of each subject.
         length: of a window, frames.
-        ahead: frames of audio that a window has beyond its last frame.
-        feature_mean: (1102,), what normalises the features.
-        feature_scale: (1102,), their standard deviation.
-        ridge: of the regression whose rest the mouth network learns.
-        moments: of sound that it looks at, see `direct.offsets`.
-        judged: last share of each recording that the mouth network does not learn from, but is
-            judged by, see `judging`.
+        ahead: frames of audio in a window beyond its last frame.
+        feature_mean: of the features of a frame, (1102,).
+        feature_scale: their standard deviation, (1102,).
+        ridge: of the regression whose residual the mouth network learns.
+        offsets: context of the regression, see `ridge_regression.context_offsets`.
+        validation: last share of each recording that the mouth network does not learn from.
 
     Attributes:
-        direct: the regression, fitted to all recordings.
+        regression: fitted to all recordings.
     """
 
     def __init__(
@@ -45,24 +44,25 @@ class Windows:
         feature_mean: NDArray[np.float32],
         feature_scale: NDArray[np.float32],
         ridge: float,
-        moments: tuple[int, ...],
-        judged: float,
+        offsets: tuple[int, ...],
+        validation: float,
     ) -> None:
-        self.length, self.ahead = length, ahead
+        self.length = length
         normal = [
-            [_Normal(person, r, ahead, feature_mean, feature_scale) for r in of_one]
-            for person, of_one in zip(people, recordings, strict=True)
+            [_Normal(person, r, ahead, feature_mean, feature_scale, validation) for r in own]
+            for person, own in zip(people, recordings, strict=True)
         ]
-        parts = [[(n.pairs, n.displacement, n.counts) for n in of_one] for of_one in normal]
-        self.direct = fit(parts, ridge, moments)
-        # What the network learns and is judged by is left by a regression that has not seen the
-        # judged ends either: on what it has seen, it leaves less than on any other speech.
-        parts = [
-            [(n.pairs, n.displacement, n.counts & ~n.last(judged)) for n in of_one]
-            for of_one in normal
-        ]
-        known = fit(parts, ridge, moments) if judged else self.direct
-        self.spans = [[_Span(n, known, length, ahead, judged) for n in of_one] for of_one in normal]
+        samples = [[(n.features, n.displacement, n.mask) for n in own] for own in normal]
+        self.regression = train_only = fit(samples, ridge, offsets)
+        if validation:
+            # The residual on frames that the regression was fitted to is smaller than on others.
+            # So the network's residual comes from a second one, fitted without validation frames.
+            samples = [
+                [(n.features, n.displacement, n.mask & ~n.validation) for n in own]
+                for own in normal
+            ]
+            train_only = fit(samples, ridge, offsets)
+        self.spans = [[_Span(n, train_only, length, ahead) for n in own] for own in normal]
         counts = [np.array([span.starts for span in spans], float) for spans in self.spans]
         self.shares = [count / count.sum() for count in counts]
 
@@ -70,31 +70,35 @@ class Windows:
         """Draw a batch.
 
         Returns:
-            `subject` (B,); `pairs` (B, length + ahead, 1102); `displacement` (B, length, 68, 3),
-            what the regression leaves of it, in the person's `mouth_scale`; `face` (B, length), 1
-            where the displacement counts; `motion` (B, length, 12), pose and velocity; `posed`
-            (B, length), 1 where they count.
+            `subject` (B,); `features` (B, length + ahead, 1102); `residual` (B, length, 68, 3), the
+            displacement without the regression's part, in the person's `mouth_scale`;
+            `mouth_mask` (B, length), 1 where the residual counts; `motion` (B, length, 12), pose
+            and velocity; `pose_mask` (B, length), 1 where they count.
         """
         rows: list[dict[str, NDArray[np.float32]]] = []
         subjects = rng.integers(0, len(self.spans), count)
         for subject in subjects:
             spans = self.spans[subject]
             span = spans[int(rng.choice(len(spans), p=self.shares[subject]))]
-            rows.append(span.cut(int(rng.integers(0, span.starts))))
+            rows.append(span.window(int(rng.integers(0, span.starts))))
         batch = {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
         batch["subject"] = torch.from_numpy(subjects)
         return batch
 
-    def judging(self) -> Iterator[Batch]:
-        """Yield each recording whole: `subject` (1,), `pairs`, `displacement` and `judged`."""
+    def validation(self) -> Iterator[Batch]:
+        """Yield whole recordings: `subject` (1,), `features`, `residual`, `validation_mask`."""
         for subject, spans in enumerate(self.spans):
             for span in spans:
-                rows = (span.pairs, span.displacement, span.judged)
                 batch = {
-                    name: torch.from_numpy(np.asarray(row, np.float32))[None]
-                    for name, row in zip(("pairs", "displacement", "judged"), rows, strict=True)
+                    "features": span.features,
+                    "residual": span.residual,
+                    "validation_mask": span.validation_mask,
                 }
-                yield batch | {"subject": torch.tensor([subject])}
+                tensors = {
+                    name: torch.from_numpy(np.asarray(value, np.float32))[None]
+                    for name, value in batch.items()
+                }
+                yield tensors | {"subject": torch.tensor([subject])}
 
 
 class _Normal:
@@ -107,73 +111,61 @@ class _Normal:
         ahead: int,
         feature_mean: NDArray[np.float32],
         feature_scale: NDArray[np.float32],
+        validation: float,
     ) -> None:
-        self.pairs = (recording.pairs - feature_mean) / feature_scale
-        # Where the audio ahead of a frame was not read, nothing is learned from the frame.
+        self.features = (recording.features - feature_mean) / feature_scale
         frames = len(recording.valid)
-        heard = np.arange(frames) < len(recording.pairs) - ahead
-        whole = len(recording.pairs) <= frames
-        self.counts = recording.valid & (heard | whole)
+        # Frames without look-ahead audio are masked, unless the clip has no audio after its span.
+        audible = np.arange(frames) < len(recording.features) - ahead
+        audible |= len(recording.features) <= frames
+        self.mask = recording.valid & audible
         displacement = (recording.head - person.mean_face) / person.mouth_scale
-        self.displacement = np.where(self.counts[:, None, None], displacement, 0.0)
-        motion = normal_motion(person, recording.pose, recording.velocity)
-        self.posed = np.isfinite(motion).all(1) & (heard | whole)
+        self.displacement = np.where(self.mask[:, None, None], displacement, 0.0)
+        motion = np.concatenate(
+            [recording.pose / person.pose_scale, recording.velocity / person.velocity_scale],
+            axis=1,
+        )
+        self.pose_mask = np.isfinite(motion).all(1) & audible
         self.motion = np.where(np.isfinite(motion), motion, 0.0)
-
-    def last(self, share: float) -> NDArray[np.bool_]:
-        """Tell which frames are in the last share of the recording, (N,)."""
-        frames = len(self.counts)
-        return np.asarray(np.arange(frames) >= round((1 - share) * frames))
+        self.validation = np.arange(frames) >= round((1 - validation) * frames)
 
 
 class _Span:
-    """One recording, padded so that any start gives a whole window."""
+    """One recording, padded so that every start gives a whole window."""
 
     def __init__(
-        self, normal: _Normal, direct: Direct, length: int, ahead: int, judged: float
+        self, normal: _Normal, regression: RidgeRegression, length: int, ahead: int
     ) -> None:
         self.length, self.ahead = length, ahead
-        frames = len(normal.counts)
+        frames = len(normal.mask)
         left = max(0, length - frames)
         self.starts = frames + left - length + 1
-        right = max(0, frames + ahead - len(normal.pairs))
-        self.pairs = np.pad(normal.pairs, ((left, right), (0, 0)), mode="edge")
-        rest = normal.displacement - direct.at(normal.pairs, np.arange(frames))
-        self.displacement = _padded(np.where(normal.counts[:, None, None], rest, 0.0), left)
-        late = normal.last(judged)
-        self.face = _padded((normal.counts & ~late).astype(float), left)
-        self.judged = _padded((normal.counts & late).astype(float), left)
+        right = max(0, frames + ahead - len(normal.features))
+        self.features = np.pad(normal.features, ((left, right), (0, 0)), mode="edge")
+        residual = normal.displacement - regression.predict(normal.features, np.arange(frames))
+        self.residual = _padded(np.where(normal.mask[:, None, None], residual, 0.0), left)
+        self.mouth_mask = _padded((normal.mask & ~normal.validation).astype(float), left)
+        self.validation_mask = _padded((normal.mask & normal.validation).astype(float), left)
         self.motion = _padded(normal.motion, left)
-        self.posed = _padded(normal.posed.astype(float), left)
+        self.pose_mask = _padded(normal.pose_mask.astype(float), left)
 
-    def cut(self, start: int) -> dict[str, NDArray[np.float32]]:
+    def window(self, start: int) -> dict[str, NDArray[np.float32]]:
         end = start + self.length
-        return {
-            "pairs": self.pairs[start : end + self.ahead],
-            "displacement": self.displacement[start:end],
-            "face": self.face[start:end],
-            "motion": self.motion[start:end],
-            "posed": self.posed[start:end],
-        }
-
-
-def normal_motion(person: Person, pose: Floats, velocity: Floats) -> Floats:
-    """Normalise poses and velocities, (N, 6) each, by the person's own spread, (N, 12)."""
-    return np.concatenate([pose / person.pose_scale, velocity / person.velocity_scale], axis=1)
+        names = ("residual", "mouth_mask", "motion", "pose_mask")
+        window = {name: getattr(self, name)[start:end] for name in names}
+        return window | {"features": self.features[start : end + self.ahead]}
 
 
 def feature_statistics(recordings: Sequence[Recording]) -> tuple[Features, Features]:
-    """Return mean and standard deviation of the pairs of features, (1102,) each.
+    """Return mean and standard deviation of the features of a frame, (1102,) each.
 
-    Both halves of a pair are the same feature half a frame apart: they share theirs. Phones keep
-    one scale, or the seldom ones would outweigh all others.
+    The two features of a frame share their statistics. All phones share one scale; scaled one by
+    one, rare phones would dominate.
     """
-    count = sum(2 * len(r.pairs) for r in recordings)
-    total = sum(r.pairs.reshape(-1, FEATURE).sum(0, dtype=np.float64) for r in recordings)
-    mean = total / count
-    squares = sum(
-        ((r.pairs.reshape(-1, FEATURE) - mean) ** 2).sum(0, dtype=np.float64) for r in recordings
-    )
+    steps = [r.features.reshape(-1, FEATURE) for r in recordings]
+    count = sum(map(len, steps))
+    mean = sum(x.sum(0, dtype=np.float64) for x in steps) / count
+    squares = sum(((x - mean) ** 2).sum(0, dtype=np.float64) for x in steps)
     scale = np.maximum(np.sqrt(squares / count), 1e-3)
     mean[APC:], scale[APC:] = 0.0, _PHONE_SCALE
     return np.tile(mean, 2).astype(np.float32), np.tile(scale, 2).astype(np.float32)

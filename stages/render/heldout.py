@@ -14,12 +14,15 @@ from stages.base.io import tables
 from stages.base.io.wav_files import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
-from stages.motion.features import read_pairs
-from stages.motion.lateness import audio_late
+from stages.motion.features import (
+    read_features,
+    silent_frames,
+    sound_levels,
+    sync_offsets,
+)
 from stages.motion.model import MotionModel
 from stages.motion.predict import Motion, MotionStream, join, retarget
 from stages.motion.recordings import Rest, read_rest
-from stages.motion.silence import levels, quiet_frames
 
 DATA = Path("data")
 
@@ -54,7 +57,7 @@ def spans(subject: Subject, seconds: float) -> list[Span]:
         MissingInput: the subject has nothing held out.
     """
     found: list[Span] = []
-    late = audio_late(subject, DATA)
+    late = sync_offsets(subject, DATA)
     left = float("inf")
     for clip in clips_of(subject, DATA / "clips"):
         if clip.id not in late:
@@ -112,12 +115,12 @@ def _spoken(model: MotionModel, subject: Subject, span: Span, style: str, seed: 
     """Predict a span after a run-up of one training window, which only warms the networks."""
     clip = span.clip
     before = max(0, span.first - round(model.params.window_s * model.fps))
-    pairs = read_pairs(subject, clip, before, span.end, span.late, DATA)
+    features = read_features(subject, clip, before, span.end, span.late, DATA)
     heard = np.maximum(np.arange(before, span.end) + span.late // 2, 0)
-    level = levels(clip.audio, clip.fps, int(heard[0]), int(heard[-1]) + 1)
-    quiet = quiet_frames(level[heard - heard[0]], clip.fps)
+    level = sound_levels(clip.audio, clip.fps, int(heard[0]), int(heard[-1]) + 1)
+    quiet = silent_frames(level[heard - heard[0]], clip.fps)
     stream = MotionStream(model, style, seed)
-    whole = join([stream.push(pairs.reshape(2 * len(pairs), -1), quiet), stream.finish()])
+    whole = join([stream.push(features, quiet), stream.finish()])
     return whole.after(span.first - before)
 
 

@@ -20,8 +20,8 @@ from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
 from stages.base.io.sound import read_sound
 from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
+from stages.motion.features import silent_frames, sound_levels
 from stages.motion.predict import Motion, MotionStream, retarget
-from stages.motion.silence import levels, quiet_frames
 from stages.render.actor import Models, enlarged, load_models, pictures, style_patterns
 from stages.render.params import RenderParams
 
@@ -110,7 +110,7 @@ def _drawn(
 def motion_of(models: Models, style: str, wav: Path, frames: int, seed: int) -> Iterator[Motion]:
     """Yield the motion of a style saying a sound of 16 kHz, in pieces."""
     fps = models.motion.fps
-    quiet = quiet_frames(levels(wav, fps, 0, frames), fps)
+    quiet = silent_frames(sound_levels(wav, fps, 0, frames), fps)
     stream, at = MotionStream(models.motion, style, seed), 0
     for features in features_of(wav, frames, fps):
         count = len(features) // 2

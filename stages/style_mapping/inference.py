@@ -16,8 +16,8 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.params import validate_section
 from stages.base.io.image_io import Image, resize
 from stages.base.training.model_files import load_model, module_tensors
+from stages.style_mapping.frame_pairs import to_tensor
 from stages.style_mapping.networks import StyleMapping
-from stages.style_mapping.pairs import to_tensor
 from stages.style_mapping.params import Network
 
 

@@ -22,7 +22,7 @@ from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, encode_png, read_image
 from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.style_mapping.artifacts import ISP_SCORES, ISPS
-from stages.style_mapping.sheet import grid
+from stages.style_mapping.contact_sheet import grid
 
 NEUTRAL = Path("data/neutral.png")
 MODEL = Path("models/style_mapping.safetensors")
@@ -34,7 +34,7 @@ def run(subject: Subject) -> None:
     import torch
 
     from stages.style_mapping.inference import load
-    from stages.style_mapping.measure import measure
+    from stages.style_mapping.isp_scores import measure
 
     torch.set_num_threads(1)  # pixels depend on the number of threads
     neutral = read_neutral(NEUTRAL)
@@ -61,7 +61,7 @@ def run(subject: Subject) -> None:
 
 def report(name: str, rows: tables.Columns, scores: Mapping[str, Any]) -> None:
     """Write the scores of every ISP and their means."""
-    from stages.style_mapping.measure import summary
+    from stages.style_mapping.isp_scores import summary
 
     columns = {key: rows[key] for key in ("template", "rank", "chosen")} | dict(scores)
     tables.write(SCORES / f"{name}.parquet", ISP_SCORES, columns)
@@ -87,7 +87,7 @@ def sheet(
 ) -> Image:
     """Draw neutral | four style reference images over neutral | four ISPs with their scores."""
     from stages.style_mapping.inference import square
-    from stages.style_mapping.measure import caption
+    from stages.style_mapping.isp_scores import caption
 
     names = [name for name in TEMPLATES if name in chosen]
     face = square(neutral, isps[0].shape[0])

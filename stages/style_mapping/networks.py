@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.style_mapping import keypoints as kp
+from stages.style_mapping.decoder import IntermediateGenerator
+from stages.style_mapping.dense_motion import DenseMotion
 from stages.style_mapping.extractors import Appearance, KeypointExtractor, PoseExpression
-from stages.style_mapping.motion import DenseMotion
-from stages.style_mapping.painter import IntermediateGenerator
 from stages.style_mapping.params import Network
 
 Maps = dict[str, Tensor]

@@ -89,7 +89,7 @@ class StyleMappingParams(Section):
     steps: int = Field(ge=1)
     placing: int = Field(ge=0)  # steps before these that learn keypoints and poses alone; ours
     placing_batch: int = Field(ge=1)  # pairs in each of them
-    rate: float = Field(gt=0)  # Adam's learning rate
+    learning_rate: float = Field(gt=0)  # Adam's learning rate
     warmup: int = Field(ge=0)  # steps
     ema: float = Field(ge=0, lt=1)
     held_out_pairs: int = Field(ge=1)  # pairs of held-out frames that judge the result

@@ -26,15 +26,15 @@ from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import flatten_modules, save_model
 from stages.base.training.perceptual import load_perceptual
 from stages.base.training.state import Update, device_count
-from stages.style_mapping import deformation, lent, losses
+from stages.style_mapping import deformation, losses, retargeted_neutral
+from stages.style_mapping.augmentation import vary
+from stages.style_mapping.contact_sheet import grid
 from stages.style_mapping.discriminator import MultiScale
-from stages.style_mapping.lent import Neutral, read_neutral
+from stages.style_mapping.frame_pairs import Pairs, Shot, gather, held_out, shots
+from stages.style_mapping.held_out import Pair, evaluate, predict
 from stages.style_mapping.networks import StyleMapping
-from stages.style_mapping.pairs import Pairs, Shot, gather, held_out, shots
 from stages.style_mapping.params import StyleMappingParams
-from stages.style_mapping.quality import Pair, evaluate, predict
-from stages.style_mapping.sheet import grid
-from stages.style_mapping.variation import vary
+from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 
 NAME = "train_style_mapping"
 CLIPS, LANDMARKS = Path("data/clips"), Path("data/landmarks")
@@ -56,7 +56,7 @@ class Reconstruction:
                 params.discriminator_channels, params.discriminator_scales
             )
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(module.parameters(), params.rate, betas=(0.5, 0.999))
+            name: torch.optim.Adam(module.parameters(), params.learning_rate, betas=(0.5, 0.999))
             for name, module in self.modules.items()
         }
         self.averaged: tuple[str, ...] = ("mapping",)
@@ -165,7 +165,7 @@ def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subje
         training=training,
         inputs=fingerprint(
             NAME,
-            [lent.IMAGE, lent.TABLE, *_tables(subjects)],
+            [retargeted_neutral.IMAGE, retargeted_neutral.TABLE, *_tables(subjects)],
             params=params.model_dump(),
             subjects=[str(subject) for subject in subjects],
         ),

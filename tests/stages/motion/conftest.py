@@ -1,4 +1,4 @@
-"""Small networks run on one thread: two wait for each other longer than they work."""
+"""One thread for small networks: synchronisation would cost more than it saves."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Synthetic subjects whose mouths, heads and lids follow rules that tests know."""
+"""Synthetic subjects with known mouth, head and lid motion."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from stages.base.io import tables
 from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import LEDGER
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
-from stages.motion.direct import Direct
-from stages.motion.eyes import USUAL, BlinkDrawer, close_lids, irises_at
+from stages.motion.eyes import DEFAULT_BLINKS, BlinkSampler, close_lids, irises_from_gaze
 from stages.motion.features import APC, FEATURE
 from stages.motion.model import MotionModel, build
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
 from stages.motion.recordings import Rest
+from stages.motion.ridge_regression import RidgeRegression
 from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
@@ -29,7 +29,7 @@ LOWER = (*range(4, 13), *range(55, 60), 64, 65, 66, 67)
 
 
 def person(name: str, opening: float = 0.02) -> Person:
-    """Return a person with the mean face of all, whose mouth rests open by so much."""
+    """Return a person with the mean face of all, whose mouth is open by `opening` at rest."""
     mean = MEAN_FACE.copy()
     mean[list(LOWER), 1] += opening
     shoulders = np.stack([np.linspace(20, 108, 18), np.full(18, 118.0)], axis=1)
@@ -45,7 +45,7 @@ def person(name: str, opening: float = 0.02) -> Person:
         gaze=GAZE,
         gaze_spread=np.array([0.05, 0.03]),
         torso=0.4,
-        blinks=USUAL,
+        blinks=DEFAULT_BLINKS,
     )
 
 
@@ -53,16 +53,16 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
     """Return a model of two people with random networks."""
     torch.manual_seed(0)
     people = {name: person(name, opening) for name, opening in (("ann", 0.02), ("bob", 0.05))}
-    networks = build(params, len(people))
+    mouth, pose, styles = build(params, len(people))
     features = torch.randn(base, APC)
     weights = np.random.default_rng(0).normal(0, 0.02, (5 * FEATURE, 204)).astype(np.float32)
     return MotionModel(
         params=params,
         fps=fps,
-        direct=Direct(weights, (-2, -1, 0, 1, 2)),
-        mouth=networks["mouth"].eval(),
-        pose=networks["pose"].eval(),
-        styles=networks["style"].weight.detach(),
+        regression=RidgeRegression(weights, (-2, -1, 0, 1, 2)),
+        mouth=mouth.eval(),
+        pose=pose.eval(),
+        styles=styles.weight.detach(),
         feature_mean=torch.zeros(2 * FEATURE),
         feature_scale=torch.ones(2 * FEATURE),
         people=people,
@@ -91,7 +91,7 @@ def write_subject(
     opening = gain * drive
     head = np.repeat(MEAN_FACE[None], frames, axis=0)
     head[:, LOWER, 1] += opening[:, None]
-    closed = BlinkDrawer(USUAL, fps, rng).draw(frames)
+    closed = BlinkSampler(DEFAULT_BLINKS, fps, rng).sample(frames)
     head = close_lids(head, closed)
     sway = 0.05 * np.sin(2 * np.pi * 0.4 * time)[:, None]
     R = rotation_from_vector(sway * [0.5, 1.0, 0.2])
@@ -107,7 +107,7 @@ def write_subject(
         "score": np.ones(frames),
         "points": points,
         "oval": np.zeros((frames, 36, 2)),
-        "irises": irises_at(points, np.repeat(GAZE[None], frames, axis=0)),
+        "irises": irises_from_gaze(points, np.repeat(GAZE[None], frames, axis=0)),
         "shoulders": person("any").rest.shoulders + 0.4 * shift[:, None],
         "shoulders_valid": valid,
         "box": np.zeros((frames, 4)),

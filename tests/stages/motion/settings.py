@@ -18,7 +18,7 @@ TINY: dict[str, Any] = {
         "noise": 0.0,
         "lips": 3.0,
         "velocity": 0.5,
-        "rate": 3e-3,
+        "learning_rate": 3e-3,
         "decay": 0.0,
         "ridge": 1.0,
         "judged": 0.15,
@@ -34,7 +34,7 @@ TINY: dict[str, Any] = {
         "sigma": 0.03,
         "temperature": 0.3,
         "smooth_s": 0.08,
-        "rate": 3e-3,
+        "learning_rate": 3e-3,
     },
     "manifold": {"rows": 0, "neighbours": 10},
 }

@@ -1,4 +1,4 @@
-"""Blinks and gaze: statistics recovered from what was drawn, eyes that close and look."""
+"""Blinks and gaze: statistics of sampled blinks, lids and irises."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from stages.base.face.face_measures import eye_opening
 from stages.base.face.mean_face import MEAN_FACE
 from stages.motion.eyes import (
-    USUAL,
-    BlinkDrawer,
+    DEFAULT_BLINKS,
     Blinks,
-    GazeDrawer,
+    BlinkSampler,
+    GazeSampler,
     blink_shape,
     close_lids,
-    gaze_of,
-    irises_at,
+    gaze_from_irises,
+    irises_from_gaze,
     measure_blinks,
 )
 
 
 def drawn_opening(blinks: Blinks, fps: float, seconds: float, seed: int) -> np.ndarray:
-    closed = BlinkDrawer(blinks, fps, np.random.default_rng(seed)).draw(round(seconds * fps))
+    closed = BlinkSampler(blinks, fps, np.random.default_rng(seed)).sample(round(seconds * fps))
     noise = np.random.default_rng(seed + 1).normal(0, 0.01, len(closed))
     return 0.3 * (1 - closed) * (1 + noise)
 
@@ -33,7 +33,7 @@ def drawn_opening(blinks: Blinks, fps: float, seconds: float, seed: int) -> np.n
     fps=st.sampled_from([25.0, 30.0, 60.0]),
     seed=st.integers(0, 1000),
 )
-def test_blink_statistics_are_recovered_from_drawn_blinks(rate, duration, depth, fps, seed):
+def test_blink_statistics_are_recovered_from_sampled_blinks(rate, duration, depth, fps, seed):
     true = Blinks(rate, (duration, 0.02), (depth, 0.03), 9)
     found = measure_blinks([drawn_opening(true, fps, 200, seed)], fps)
     # Drawn in 200 s, blinks themselves scatter by about a fifth at the lowest rate.
@@ -42,7 +42,7 @@ def test_blink_statistics_are_recovered_from_drawn_blinks(rate, duration, depth,
     assert abs(found.depth[0] - depth) < 0.1
 
 
-def test_time_without_a_face_is_neither_blink_nor_open():
+def test_time_without_a_face_does_not_count():
     opening = drawn_opening(Blinks(0.5, (0.3, 0.02), (0.8, 0.02), 9), 25.0, 120, 3)
     holed = np.concatenate([opening, np.full(3000, np.nan)])
     whole, with_hole = measure_blinks([opening], 25.0), measure_blinks([holed], 25.0)
@@ -53,12 +53,12 @@ def test_time_without_a_face_is_neither_blink_nor_open():
 def test_a_long_look_down_is_no_blink():
     opening = np.full(500, 0.3)
     opening[100:160] = 0.1
-    assert measure_blinks([opening], 25.0) == USUAL
+    assert measure_blinks([opening], 25.0) == DEFAULT_BLINKS
 
 
-def test_too_few_blinks_give_the_usual_person():
-    assert measure_blinks([np.full(100, 0.3)], 25.0) == USUAL
-    assert measure_blinks([np.full(100, np.nan)], 25.0) == USUAL
+def test_too_few_blinks_give_the_defaults():
+    assert measure_blinks([np.full(100, 0.3)], 25.0) == DEFAULT_BLINKS
+    assert measure_blinks([np.full(100, np.nan)], 25.0) == DEFAULT_BLINKS
 
 
 def test_a_blink_is_half_closed_for_half_of_its_time():
@@ -69,23 +69,23 @@ def test_a_blink_is_half_closed_for_half_of_its_time():
 
 @settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.integers(0, 60), min_size=1, max_size=6), seed=st.integers(0, 99))
-def test_eyes_are_the_same_however_the_frames_are_cut(cuts, seed):
-    def blinks() -> BlinkDrawer:
-        return BlinkDrawer(USUAL, 25.0, np.random.default_rng(seed))
+def test_piece_sizes_do_not_change_blinks_and_gaze(cuts, seed):
+    def blinks() -> BlinkSampler:
+        return BlinkSampler(DEFAULT_BLINKS, 25.0, np.random.default_rng(seed))
 
-    def gaze() -> GazeDrawer:
-        return GazeDrawer(np.array([0.1, 0.05]), 25.0, np.random.default_rng(seed))
+    def gaze() -> GazeSampler:
+        return GazeSampler(np.array([0.1, 0.05]), 25.0, np.random.default_rng(seed))
 
     one, other = blinks(), gaze()
-    pieces = np.concatenate([one.draw(cut) for cut in cuts])
-    looks = np.concatenate([other.draw(cut) for cut in cuts])
-    assert np.array_equal(pieces, blinks().draw(sum(cuts)))
-    assert np.array_equal(looks, gaze().draw(sum(cuts)))
+    pieces = np.concatenate([one.sample(cut) for cut in cuts])
+    looks = np.concatenate([other.sample(cut) for cut in cuts])
+    assert np.array_equal(pieces, blinks().sample(sum(cuts)))
+    assert np.array_equal(looks, gaze().sample(sum(cuts)))
 
 
 @settings(max_examples=20, deadline=None)
 @given(closed=st.floats(0, 1))
-def test_lids_close_by_the_share_told(closed):
+def test_lids_close_by_the_given_share(closed):
     head = MEAN_FACE[None]
     shut = close_lids(head, np.array([closed]))
     assert np.allclose(eye_opening(shut), (1 - closed) * eye_opening(head), atol=1e-9)
@@ -103,10 +103,10 @@ def test_gaze_goes_to_irises_and_back(gaze, turn, scale):
     points = scale * MEAN_FACE[None, :, :2]
     turned = points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     look = np.array(gaze).reshape(1, 2, 2)
-    assert np.allclose(gaze_of(turned, irises_at(turned, look)), look, atol=1e-9)
+    assert np.allclose(gaze_from_irises(turned, irises_from_gaze(turned, look)), look, atol=1e-9)
 
 
 def test_a_gaze_of_half_a_width_is_the_eyes_corner():
     points = 100 * MEAN_FACE[None, :, :2]
     look = np.array([[[-0.5, 0.0], [0.5, 0.0]]])
-    assert np.allclose(irises_at(points, look), points[:, [36, 45]])
+    assert np.allclose(irises_from_gaze(points, look), points[:, [36, 45]])

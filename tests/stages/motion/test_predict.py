@@ -1,4 +1,4 @@
-"""Motion in time: look-ahead in seconds, the same however it is cut, and put onto others."""
+"""Prediction: look-ahead in seconds, independence of piece sizes, retargeting."""
 
 import numpy as np
 import pytest
@@ -54,14 +54,14 @@ def test_seconds_become_frames_by_the_rate():
 
 @settings(max_examples=10, deadline=None)
 @given(cuts=CUTS)
-def test_motion_is_the_same_however_the_audio_is_cut(cuts):
+def test_piece_sizes_do_not_change_the_motion(cuts):
     model = random_model(tiny())
     total = sum(cuts)
-    heard, quiet = features(total), np.arange(total) % 20 > 10
-    whole = generate(model, heard, "bob", 3, quiet)
+    audio, quiet = features(total), np.arange(total) % 20 > 10
+    whole = generate(model, audio, "bob", 3, quiet)
     stream, pieces, at = MotionStream(model, "bob", 3), [], 0
     for cut in cuts:
-        pieces.append(stream.push(heard[2 * at : 2 * (at + cut)], quiet[at : at + cut]))
+        pieces.append(stream.push(audio[2 * at : 2 * (at + cut)], quiet[at : at + cut]))
         at += cut
     cut_up = join([*pieces, stream.finish()])
     assert len(whole) == len(cut_up) == total
@@ -70,8 +70,8 @@ def test_motion_is_the_same_however_the_audio_is_cut(cuts):
 
 
 def test_a_seed_gives_one_motion_and_another_seed_another():
-    model, heard = random_model(tiny()), features(40)
-    one, again, other = (generate(model, heard, "ann", seed) for seed in (1, 1, 2))
+    model, audio = random_model(tiny()), features(40)
+    one, again, other = (generate(model, audio, "ann", seed) for seed in (1, 1, 2))
     assert np.array_equal(one.pose, again.pose)
     assert not np.array_equal(one.pose, other.pose)
     assert np.array_equal(one.displacement, other.displacement)
@@ -84,7 +84,7 @@ def test_poses_stay_near_the_training_range():
     assert np.abs(pose).max() > 0.05
 
 
-def test_the_network_leaves_the_lids_to_the_blinks():
+def test_the_network_does_not_move_the_lids():
     motion = generate(random_model(tiny()), features(40), "ann", 1)
     assert not motion.displacement[:, list(LIDS)].any()
 
@@ -101,7 +101,7 @@ def test_a_long_silence_closes_the_mouth_and_speech_keeps_its_own():
     assert np.allclose(mouth_opening(columns["head"])[66:], mouth_opening(bob.closed_face))
 
 
-def test_the_manifold_projection_puts_features_among_the_persons_own():
+def test_the_manifold_projection_moves_features_to_the_persons_own():
     model = random_model(tiny(manifold={"rows": 50, "neighbours": 10}), base=50)
     own = np.zeros((40, FEATURE), np.float32)
     own[:, :APC] = np.repeat(model.bases["ann"].numpy()[:20], 2, axis=0)
@@ -189,12 +189,12 @@ def test_crossed_lips_meet_in_the_middle():
     assert np.isclose(apart[0, 62, 1], head[0, 62, 1] - 0.01)
 
 
-def test_a_style_that_was_not_trained_is_a_problem_with_the_names_that_were():
+def test_an_untrained_style_raises_an_error_that_lists_the_trained_ones():
     with pytest.raises(NotTrained, match="ann, bob"):
         generate(random_model(tiny()), features(4), "carol", 1)
 
 
-def test_a_model_comes_back_from_its_file_and_moves_the_same(tmp_path):
+def test_a_model_survives_saving_and_loading(tmp_path):
     model = random_model(tiny())
     model.save(tmp_path / "motion.safetensors")
     again = MotionModel.load(tmp_path / "motion.safetensors")
@@ -204,7 +204,7 @@ def test_a_model_comes_back_from_its_file_and_moves_the_same(tmp_path):
     assert again.person("bob").rest.focal == model.person("bob").rest.focal
 
 
-def test_a_model_of_another_version_is_one_clear_line(workdir):
+def test_a_model_file_of_another_version_is_refused(workdir):
     model = random_model(tiny())
     model.save()
     tensors, config = load_model(MODEL)

@@ -1,4 +1,4 @@
-"""Training the motion model on synthetic people whose rules are known."""
+"""Training the motion model on synthetic people."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config import code_version
 from stages.base.config.params import Training
 from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import mouth_opening
@@ -20,7 +21,7 @@ from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, measure_person
 from stages.motion.predict import generate, retarget
 from stages.motion.recordings import read_recordings
-from stages.motion.train_motion import hide_frames, landmark_weights, run, usefulness
+from stages.motion.train_motion import hide_frames, landmark_weights, output_gain, run
 from stages.motion.windows import Windows, feature_statistics
 from stages.speech.artifacts import FEATURES
 from tests.stages.motion.people import GAZE, write_subject
@@ -34,9 +35,9 @@ def test_a_recording_ends_before_the_held_out_span(tmp_path):
     write_subject(tmp_path, "seen/ann", frames=300)
     (recording,) = read_recordings(ANN, extra=0.3, data=tmp_path)
     assert len(recording.valid) == 215  # 300 · 4/5 less the gap of a second
-    assert recording.pairs.shape == (215 + 8, 2 * FEATURE)  # the look-ahead is in the gap
+    assert recording.features.shape == (215 + 8, 2 * FEATURE)  # the look-ahead is in the gap
     (longer,) = read_recordings(ANN, extra=5.0, data=tmp_path)
-    assert len(longer.pairs) == 240  # but never in the held-out span
+    assert len(longer.features) == 240  # but never in the held-out span
 
 
 def test_nothing_of_the_held_out_span_reaches_a_person(tmp_path):
@@ -51,7 +52,7 @@ def test_nothing_of_the_held_out_span_reaches_a_person(tmp_path):
     assert np.array_equal(before.mean_face, after.mean_face)
 
 
-def test_frames_without_a_face_are_left_out_and_not_made_up(tmp_path):
+def test_frames_without_a_face_are_masked(tmp_path):
     write_subject(tmp_path, "seen/ann", holes=(50, 51))
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
@@ -59,10 +60,10 @@ def test_frames_without_a_face_are_left_out_and_not_made_up(tmp_path):
     mean, scale = feature_statistics(recordings)
     windows = Windows([person], [recordings], 215, 8, mean, scale, 0.0, (0,), 0.0)
     batch = windows.draw(1, np.random.default_rng(0))
-    lost = torch.nonzero(batch["face"][0] == 0).flatten().tolist()
+    lost = torch.nonzero(batch["mouth_mask"][0] == 0).flatten().tolist()
     assert lost == [50, 51]
     # A velocity needs the frame before as well; that of the first frame is unknown.
-    assert torch.nonzero(batch["posed"][0] == 0).flatten().tolist() == [0, 50, 51, 52]
+    assert torch.nonzero(batch["pose_mask"][0] == 0).flatten().tolist() == [0, 50, 51, 52]
     assert torch.isfinite(batch["motion"]).all()
 
 
@@ -73,12 +74,12 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     mean, scale = feature_statistics(recordings)
     windows = Windows([person], [recordings], 80, 8, mean, scale, 0.0, (0,), 0.0)
     batch = windows.draw(2, np.random.default_rng(0))
-    assert batch["pairs"].shape == (2, 88, 2 * FEATURE)
-    assert (batch["face"][:, :25] == 0).all()
-    assert (batch["face"][:, 25:] == 1).all()
+    assert batch["features"].shape == (2, 88, 2 * FEATURE)
+    assert (batch["mouth_mask"][:, :25] == 0).all()
+    assert (batch["mouth_mask"][:, 25:] == 1).all()
 
 
-def test_a_person_is_measured_as_made(tmp_path):
+def test_the_statistics_of_a_synthetic_person_are_recovered(tmp_path):
     opening = write_subject(tmp_path, "seen/ann", frames=900)
     person = measure_person("ann", read_recordings(ANN, 0.3, tmp_path))
     assert abs(person.torso - 0.4) < 0.01
@@ -92,7 +93,7 @@ def test_a_person_is_measured_as_made(tmp_path):
     assert np.allclose(person.mean_face[lids], MEAN_FACE[lids], atol=1e-3)
 
 
-def test_lids_are_left_out_of_the_loss_and_lips_count_more():
+def test_lids_have_weight_zero_and_lips_count_more():
     weights = landmark_weights(3.0)
     assert weights[list(LIDS)].sum() == 0
     assert (weights[48:] == 3).all()
@@ -130,13 +131,13 @@ def test_subjects_of_two_rates_are_refused(workdir):
         run(tiny(), TRAINING, [ANN, BOB])
 
 
-def heard(rows):
+def features_of(rows):
     return np.concatenate([rows["feature"], rows["phones"]], axis=1)
 
 
 @pytest.mark.slow
-def test_training_learns_each_persons_own_mouth(workdir, monkeypatch):
-    monkeypatch.setattr("stages.motion.train_motion.version", lambda _: "test")
+def test_training_learns_each_persons_own_mouth(workdir):
+    code_version.write(Path("versions.yaml"))
     true = {
         subject.name: write_subject(Path("data"), str(subject), frames=500, gain=gain)
         for subject, gain in ((ANN, 0.02), (BOB, 0.08))
@@ -147,69 +148,69 @@ def test_training_learns_each_persons_own_mouth(workdir, monkeypatch):
     for name, opening in true.items():
         rows = tables.read(Path(f"data/features/seen/{name}/one-001.parquet"), FEATURES)
         person = model.person(name)
-        columns = retarget(generate(model, heard(rows), name, 1), person, person)
+        columns = retarget(generate(model, features_of(rows), name, 1), person, person)
         found = mouth_opening(columns["head"])[400:490]
         assert np.corrcoef(found, opening[400:490])[0, 1] > 0.8
         assert 0.7 < found.std() / opening[400:490].std() < 1.2
     # The other's style on the same voice moves the mouth by the other's amplitude.
-    crossed = generate(model, heard(rows), "ann", 1)
+    crossed = generate(model, features_of(rows), "ann", 1)
     ann, bob = model.person("ann"), model.person("bob")
     assert mouth_opening(retarget(crossed, ann, bob)["head"]).std() < 0.5 * found.std()
 
 
-@pytest.mark.parametrize(("says", "factor"), [(2.0, 0.5), (0.5, 1.0), (-1.0, 0.0), (1.0, 1.0)])
-def test_the_network_is_trusted_as_far_as_it_helps_where_it_did_not_learn(tmp_path, says, factor):
+@pytest.mark.parametrize(("output", "factor"), [(2.0, 0.5), (0.5, 1.0), (-1.0, 0.0), (1.0, 1.0)])
+def test_the_output_gain_is_estimated_on_validation_frames(tmp_path, output, factor):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
     windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
-    (whole,) = windows.judging()
-    assert int(whole["judged"].sum()) == 43  # the last fifth of 215 frames
-    assert not (windows.draw(8, np.random.default_rng(0))["face"] == 0).all()
+    (whole,) = windows.validation()
+    assert int(whole["validation_mask"].sum()) == 43  # the last fifth of 215 frames
+    assert not (windows.draw(8, np.random.default_rng(0))["mouth_mask"] == 0).all()
 
-    def network(pairs, style):
-        known = torch.zeros(1, pairs.shape[1], 68, 3)
-        known[:, 8:] = says * whole["displacement"]
-        known[:, 8:180] = 9.0  # where it has learnt, nothing counts
-        return known
+    def network(features, style):
+        predicted = torch.zeros(1, features.shape[1], 68, 3)
+        predicted[:, 8:] = output * whole["residual"]
+        predicted[:, 8:180] = 9.0  # training frames must not count
+        return predicted
 
-    found = usefulness(network, torch.zeros(1, 4), windows, tiny(), 25.0)
+    found = output_gain(network, torch.zeros(1, 4), windows, tiny(), 25.0)
     assert found == pytest.approx(factor, abs=1e-6)
 
 
-def test_the_network_is_trusted_less_where_seconds_do_not_agree(tmp_path):
+def test_disagreement_between_seconds_lowers_the_output_gain(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
     windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
-    (whole,) = windows.judging()
-    says = torch.ones(215)
-    says[172 + 25 :] = 2.0  # of the 43 judged frames the first second is right
+    (whole,) = windows.validation()
+    output = torch.ones(215)
+    output[172 + 25 :] = 2.0  # of the 43 validation frames the first second is right
 
-    def network(pairs, style):
-        known = torch.zeros(1, pairs.shape[1], 68, 3)
-        known[:, 8:] = says[None, :, None, None] * whole["displacement"]
-        return known
+    def network(features, style):
+        predicted = torch.zeros(1, features.shape[1], 68, 3)
+        predicted[:, 8:] = output[None, :, None, None] * whole["residual"]
+        return predicted
 
     weights = landmark_weights(tiny().mouth.lips)[:, None]
-    energy = (weights * whole["displacement"].square()).sum((0, 2, 3))[172:]
+    energy = (weights * whole["residual"].square()).sum((0, 2, 3))[172:]
     first, second = float(energy[:25].sum()), float(energy[25:].sum())
     both, own = (first, 2 * second), (first, 4 * second)
     best = sum(both) / sum(own)
     spread = 2 * sum((b - best * o) ** 2 for b, o in zip(both, own, strict=True))
     expected = best - 2 * spread**0.5 / sum(own)
     assert 0.05 < expected < 0.9 * best
-    found = usefulness(network, torch.zeros(1, 4), windows, tiny(), 25.0)
+    found = output_gain(network, torch.zeros(1, 4), windows, tiny(), 25.0)
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_frames_that_judge_the_network_are_not_learnt(tmp_path):
+def test_validation_frames_are_masked_in_training(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
     windows = Windows([person], [recordings], 215, 8, mean, scale, 1.0, (0,), 0.2)
-    (face,) = windows.draw(1, np.random.default_rng(0))["face"]
-    assert face.nonzero().max() == 171
+    (mask,) = windows.draw(1, np.random.default_rng(0))["mouth_mask"]
+    assert mask.nonzero().max() == 171
 
 
 def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
@@ -218,7 +219,7 @@ def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
     opening = mouth_opening(recording.head)
     aside = recording.head.copy()
     closed = opening < np.quantile(opening, 0.3)
-    aside[closed, 48:68, 0] += 0.05  # the finder's error: lips to one side, the jaw to the other
+    aside[closed, 48:68, 0] += 0.05  # asymmetric landmark errors
     aside[closed, :17, 0] -= 0.02
     aside[closed, :8, 1] -= 0.01
     person = measure_person("ann", [replace(recording, head=aside)])
@@ -227,13 +228,13 @@ def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
     assert np.allclose(mouth_opening(person.closed_face), np.sort(opening)[:10].mean(), atol=2e-3)
 
 
-def test_what_judges_the_network_is_left_by_a_regression_that_has_not_seen_it(tmp_path):
+def test_validation_residuals_come_from_a_regression_fitted_without_them(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
-    ridge = 1e-9  # 551 numbers for 172 frames: what is seen is learnt by heart
+    ridge = 1e-9  # 551 numbers for 172 frames: training frames are memorised
     windows = Windows([person], [recordings], 20, 8, mean, scale, ridge, (0,), 0.2)
-    (whole,) = windows.judging()
-    left = whole["displacement"][0].square().mean((1, 2)).sqrt()
-    judged = whole["judged"][0].bool()
+    (whole,) = windows.validation()
+    left = whole["residual"][0].square().mean((1, 2)).sqrt()
+    judged = whole["validation_mask"][0].bool()
     assert left[judged].mean() > 5 * left[~judged].mean()

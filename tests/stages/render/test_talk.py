@@ -9,9 +9,9 @@ from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.io.sound import read_audio
 from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
+from stages.motion.features import silent_frames, sound_levels
 from stages.motion.model import MotionModel, NotTrained
 from stages.motion.predict import generate, join
-from stages.motion.silence import levels, quiet_frames
 from stages.render.actor import load_models
 from stages.render.talk import features_of, motion_of, render_talk
 from stages.speech import mel
@@ -50,7 +50,7 @@ def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
     pieces = join(list(motion_of(models, "ann", wav, frames, 1)))
     monkeypatch.setattr(mel, "_BLOCK", 2048)
     features = np.concatenate(list(features_of(wav, frames, 25.0)))
-    quiet = quiet_frames(levels(wav, 25.0, 0, frames), 25.0)
+    quiet = silent_frames(sound_levels(wav, 25.0, 0, frames), 25.0)
     whole = generate(MotionModel.load(), features, "ann", 1, quiet)
     assert len(pieces) == len(whole) == frames
     assert np.allclose(pieces.displacement, whole.displacement, atol=1e-5)

@@ -13,7 +13,7 @@ from stages.base.io.image_io import encode_jpeg, encode_png, resize
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS, NEUTRAL
 from stages.references.artifacts import REFERENCES, TEMPLATES
-from tests.stages.style_mapping.sizes import PARAMS
+from tests.stages.style_mapping.settings import PARAMS
 
 SIZE, COUNT, FOCAL = 64, 40, 250.0
 

@@ -10,7 +10,7 @@ from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.keypoints import row_rotation
 from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.params import Network
-from tests.stages.style_mapping.sizes import PAPER, TINY
+from tests.stages.style_mapping.settings import PAPER, TINY
 
 
 @pytest.fixture(scope="module")

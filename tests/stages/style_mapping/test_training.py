@@ -14,14 +14,15 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import decode_png
 from stages.base.training.model_files import save_model
-from stages.style_mapping import isp, quality, train_style_mapping
+from stages.style_mapping import held_out, isp, train_style_mapping
 from stages.style_mapping.artifacts import ISP_SCORES, ISPS
+from stages.style_mapping.frame_pairs import Pairs, shots, to_tensor
+from stages.style_mapping.frame_pairs import held_out as held_out_pairs
 from stages.style_mapping.inference import load, square
 from stages.style_mapping.keypoints import GUIDED
-from stages.style_mapping.lent import read_neutral
-from stages.style_mapping.pairs import Pairs, held_out, shots, to_tensor
+from stages.style_mapping.retargeted_neutral import read_neutral
 from stages.style_mapping.train_style_mapping import Reconstruction
-from tests.stages.style_mapping.sizes import PARAMS
+from tests.stages.style_mapping.settings import PARAMS
 
 SOMEONE = Subject("seen", "someone")
 TRAINING = Training(seed=1, precision="fp32", threads=1)
@@ -88,26 +89,26 @@ def test_placing_on_several_devices_is_one_clear_line(project, monkeypatch):
 
 def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):
     found = shots([SOMEONE], 32)
-    pairs = held_out(found, 5)
-    assert pairs == held_out(found, 5)
+    pairs = held_out_pairs(found, 5)
+    assert pairs == held_out_pairs(found, 5)
     assert len(pairs) == 5
     assert all(28 <= a < 40 and 28 <= b < 40 and a != b for _, a, b in pairs)
 
 
 def test_a_perfect_reconstruction_is_told_from_the_unmoved_source(project):
-    class Oracle(quality.StyleMapping):
+    class Oracle(held_out.StyleMapping):
         def forward(self, neutral, reference, also=None):
             return super().forward(neutral, reference, also) | {"image": reference}
 
-    pairs = held_out(shots([SOMEONE], 32), 4)
-    report = quality.evaluate(Oracle(PARAMS.network), pairs)
+    pairs = held_out_pairs(shots([SOMEONE], 32), 4)
+    report = held_out.evaluate(Oracle(PARAMS.network), pairs)
     assert report["mapping"] == {"l1": 0.0, "psnr": 60.0}
     assert report["unmoved"]["psnr"] < 40
     assert report["better"] == 1.0
 
 
 def test_lips_are_told_from_the_head_that_turns(project):
-    class Oracle(quality.StyleMapping):
+    class Oracle(held_out.StyleMapping):
         def forward(self, neutral, reference, also=None):
             out = super().forward(neutral, reference, also)
             out["driving"] = torch.zeros_like(out["driving"])
@@ -118,14 +119,14 @@ def test_lips_are_told_from_the_head_that_turns(project):
             return out
 
     found = shots([SOMEONE], 32)
-    pairs = held_out(found, 4)
+    pairs = held_out_pairs(found, 4)
     rng = np.random.default_rng(0)
     for shot, _, frame in pairs:
         shot.points[frame, GUIDED.index(57), 1] = rng.uniform(0.1, 0.3)
     upper = np.array([shot.points[b, GUIDED.index(51), 1] for shot, _, b in pairs])
     lower = np.array([shot.points[b, GUIDED.index(57), 1] for shot, _, b in pairs])
     gaps = iter([torch.from_numpy(lower - upper)])
-    report = quality.evaluate(Oracle(PARAMS.network), pairs)
+    report = held_out.evaluate(Oracle(PARAMS.network), pairs)
     assert report["lips"] == {"r": 1.0, "slope": 0.5}
     assert report["lips_by_pose"] == {"r": 0.0, "slope": 0.0}
 
@@ -133,8 +134,8 @@ def test_lips_are_told_from_the_head_that_turns(project):
 def test_lips_are_followed_about_each_clips_own_mean():
     true = np.array([1.0, 3.0, 11.0, 13.0])
     found = np.array([5.0, 6.0, 2.0, 3.0])
-    assert quality.followed(found, true, [1, 1, 2, 2]) == {"r": 1.0, "slope": 0.5}
-    assert quality.followed(found[[0, 0, 2, 2]], true, [1, 1, 2, 2]) == {"r": 0.0, "slope": 0.0}
+    assert held_out.followed(found, true, [1, 1, 2, 2]) == {"r": 1.0, "slope": 0.5}
+    assert held_out.followed(found[[0, 0, 2, 2]], true, [1, 1, 2, 2]) == {"r": 0.0, "slope": 0.0}
 
 
 def test_two_trainings_write_the_same_bytes(project):

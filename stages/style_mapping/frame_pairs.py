@@ -18,7 +18,7 @@ from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.style_mapping.keypoints import GUIDED
-from stages.style_mapping.lent import Neutral
+from stages.style_mapping.retargeted_neutral import Neutral
 
 FloatArray = NDArray[np.floating[Any]]
 _CACHE_BYTES = 32 << 20

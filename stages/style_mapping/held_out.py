@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.style_mapping.frame_pairs import Shot, gather
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.networks import StyleMapping
-from stages.style_mapping.pairs import Shot, gather
 
 _BATCH = 8
 _MARGIN = 0.15  # of the box's sides, around the landmarks: forehead and jaw

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from stages.base.face import head_pose, mean_face, projection
+from stages.style_mapping.augmentation import vary
 from stages.style_mapping.keypoints import GUIDED
-from stages.style_mapping.variation import vary
-from tests.stages.style_mapping.sizes import PARAMS
+from tests.stages.style_mapping.settings import PARAMS
 
 SIZE = 64
 

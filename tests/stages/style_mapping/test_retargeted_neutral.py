@@ -6,7 +6,7 @@ import pytest
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.face import head_pose, mean_face, projection
 from stages.style_mapping import isp
-from stages.style_mapping.lent import Neutral, read_neutral
+from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 
 SIZE, FOCAL = 128, 400.0
 AHEAD, PLACE = np.eye(3), np.array([0.0, 0.0, 8.0])

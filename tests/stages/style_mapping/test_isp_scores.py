@@ -7,8 +7,8 @@ import pytest
 
 from stages.base.face import head_pose, mean_face, projection
 from stages.base.io.image_io import Image
-from stages.style_mapping import measure
-from stages.style_mapping.sheet import grid
+from stages.style_mapping import isp_scores
+from stages.style_mapping.contact_sheet import grid
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +29,22 @@ def drawn() -> dict[str, Image]:
 def test_the_angle_of_two_rotations_agrees_with_a_case_by_hand():
     a = head_pose.rotation_from_angles(np.radians([[30.0, 0.0, 0.0], [0.0, 0.0, -5.0]]))
     b = head_pose.rotation_from_angles(np.radians([[10.0, 0.0, 0.0], [0.0, 0.0, -5.0]]))
-    assert measure.angle(a, b) == pytest.approx([20.0, 0.0], abs=1e-5)
+    assert isp_scores.angle(a, b) == pytest.approx([20.0, 0.0], abs=1e-5)
 
 
 def test_the_pose_of_projected_landmarks_is_found_at_the_assumed_distance():
     R = head_pose.rotation_from_angles(np.radians([[0.0, 0.0, 0.0], [15.0, -6.0, 4.0]]))
     t, focal = np.array([0.1, 0.2, 8.0]), 900.0
     points = projection.project(mean_face.MEAN_FACE, R, t, focal, 256)
-    (still, _), (turned, head) = (measure._fitted(p, np.full(68, np.nan), 256) for p in points)
-    assert measure.angle(turned, still) == pytest.approx(measure.angle(R[1], R[0]), abs=0.2)
+    (still, _), (turned, head) = (isp_scores._fitted(p, np.full(68, np.nan), 256) for p in points)
+    assert isp_scores.angle(turned, still) == pytest.approx(isp_scores.angle(R[1], R[0]), abs=0.2)
     assert head == pytest.approx(mean_face.MEAN_FACE, abs=0.01)
 
 
 @pytest.mark.slow
 def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
     rest, turned = drawn["rest"], drawn["turned"]
-    scores = measure.measure(rest, [turned, turned], [turned, rest], ["M", "M"])
+    scores = isp_scores.measure(rest, [turned, turned], [turned, rest], ["M", "M"])
     assert scores["pose_error"][0] == pytest.approx(0, abs=1e-3)  # arccos rounds
     assert 8 < scores["pose_error"][1] < 13  # MediaPipe sees 0.7 of this turn of a drawn head
     assert scores["pose_error"][1] == scores["pose_unmoved"][1]
@@ -57,12 +57,12 @@ def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
 def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expression(drawn):
     rest, open_ = drawn["rest"], drawn["open"]
     references = [rest, open_, open_]
-    scores = measure.measure(rest, references, [rest, open_, rest], ["M", "R", "R"])
+    scores = isp_scores.measure(rest, references, [rest, open_, rest], ["M", "R", "R"])
     assert scores["expression_error"][:2] == pytest.approx([0, 0], abs=1e-9)
     assert scores["expression_error"][2] == scores["expression_unmoved"][2] > 0.02
     assert scores["lips_moved"] == pytest.approx([0, scores["expression_unmoved"][1], 0], abs=1e-9)
     # A model that opens every mouth alike moves none from its rest, and is told by `lips_moved`.
-    alike = measure.measure(rest, references, [open_] * 3, ["M", "R", "R"])
+    alike = isp_scores.measure(rest, references, [open_] * 3, ["M", "R", "R"])
     assert alike["expression_error"][1] == pytest.approx(alike["expression_unmoved"][1])
     assert (alike["lips_moved"] > 0.02).all()
 
@@ -70,22 +70,22 @@ def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expres
 @pytest.mark.slow
 def test_where_no_face_is_found_nothing_is_measured_and_the_counts_tell(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = measure.measure(rest, [rest, rest], [rest, none], ["M", "M"])
+    scores = isp_scores.measure(rest, [rest, rest], [rest, none], ["M", "M"])
     measured = ("identity_neutral", "identity_reference", "pose_error", "expression_error")
     assert all(np.isnan(scores[name]).tolist() == [False, True] for name in measured)
-    assert measure.caption(scores, 1) == ["no face found"]
-    means = measure.summary(scores, np.array([True, False]))
+    assert isp_scores.caption(scores, 1) == ["no face found"]
+    means = isp_scores.summary(scores, np.array([True, False]))
     assert (means["all"]["isps"], means["all"]["measured"]) == (2, 1)
     assert (means["chosen"]["isps"], means["chosen"]["measured"]) == (1, 1)
     assert means["judges"]["identity"].startswith("dlib ")
-    unseen = measure.summary(scores, np.array([False, True]))["chosen"]
+    unseen = isp_scores.summary(scores, np.array([False, True]))["chosen"]
     assert unseen == {"isps": 1, "measured": 0}
 
 
 @pytest.mark.slow
 def test_a_reference_without_a_face_leaves_its_own_row_empty_alone(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = measure.measure(rest, [rest, none], [rest, rest], ["M", "R"])
+    scores = isp_scores.measure(rest, [rest, none], [rest, rest], ["M", "R"])
     assert np.isfinite(scores["pose_error"]).tolist() == [True, False]
     assert np.isfinite(scores["expression_error"]).tolist() == [True, False]
     assert np.isfinite(scores["identity_neutral"]).all()
