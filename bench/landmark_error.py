@@ -29,8 +29,9 @@ from stages.base.face import face_measures, head_pose, landmark_groups
 from stages.base.io import tables
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.ledger import Clip
-from stages.landmarks import extract, mesh, pose
+from stages.landmarks import backend, mesh, pose
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.landmarks.landmarks import LandmarksStage
 from stages.landmarks.params import LandmarksParams
 from stages.sample.artifacts import TRUTH
 from stages.sample.points import IBUG_68
@@ -125,7 +126,8 @@ def _again(clip: Clip) -> dict[float, Floats]:
         mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]
     with tempfile.TemporaryDirectory() as folder:
         piece = Path(folder) / "piece.npz"
-        extract.see(clip, (0, clip.frames), params, piece)
+        stage = LandmarksStage(params, backend.weights_id(params.backend))
+        stage.compute(clip, (0, clip.frames), piece)
         seen = dict(np.load(piece))
     mesh._TO_68[:] = ours
     points, depth = seen["points"], seen["depth"]

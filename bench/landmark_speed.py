@@ -20,7 +20,7 @@ import torch
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.clips.frames import Frames
 from stages.landmarks import fan
-from stages.landmarks.backend import opened
+from stages.landmarks.backend import open_backend
 
 WARM = 3  # frames that are not counted
 
@@ -34,7 +34,10 @@ def main() -> None:
     with report_user_errors(), people.own_folder(), tempfile.TemporaryDirectory() as folder:
         (clip, *_), _ = people.sample(people.samples()[0])
         weights = _weights(Path(folder))
-        backends = {"mediapipe": opened("mediapipe"), "face-alignment": opened("face-alignment")}
+        backends = {
+            "mediapipe": open_backend("mediapipe"),
+            "face-alignment": open_backend("face-alignment"),
+        }
         spent: dict[str, list[float]] = {name: [] for name in backends}
         frames = Frames(clip.video)
         for i in range(WARM + args.frames):

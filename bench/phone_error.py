@@ -107,7 +107,7 @@ def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bo
     """Recognise all sounds and print what is wrong."""
     phones.word_decoder(), phones._phone_decoder()
     began = time.process_time()
-    found = [phones.phones_of(partial(_part, s), len(s), words=words) for s in sounds]
+    found = [phones.recognise_phones(partial(_part, s), len(s), words=words) for s in sounds]
     cost = 1000 * (time.process_time() - began) / sum(one.seconds for one in spoken)
     pairs = [(one.phones, heard) for one, heard in zip(spoken, found, strict=True)]
     count = sum(len(names(truth)) for truth, _ in pairs)

@@ -30,8 +30,7 @@ from stages.base.io.wav_files import AUDIO_RATE, read_wav
 from stages.clips.ledger import Clip
 from stages.landmarks.artifacts import LANDMARKS
 from stages.speech.mel import log_mel
-from stages.speech.sync import LEAD, LONGEST_LAG, Sync, measure, stretch
-from stages.speech.verdict import judge
+from stages.speech.sync import LEAD, LONGEST_LAG, Sync, assess_sync, measure_sync, measured_span
 
 README = {
     "newscaster": -20,
@@ -82,7 +81,7 @@ def main() -> None:
     told = [_told(one, one.sound) for one in recorded]
     _as_they_are(recorded, told)
     _shifted(recorded, told)
-    long = [(one, sync) for one, sync in zip(recorded, told, strict=True) if sync.sure]
+    long = [(one, sync) for one, sync in zip(recorded, told, strict=True) if sync.is_reliable]
     _pieces(long, recorded)
 
 
@@ -96,13 +95,13 @@ def _read(name: str, clip: Clip) -> Recorded:
 
 def _told(one: Recorded, sound: NDArray[np.float32]) -> Sync:
     frames = len(one.opening)
-    first, end = stretch(0, frames, one.fps)
+    first, end = measured_span(0, frames, one.fps)
     mel, _ = log_mel(sound, one.fps, frames)
-    return measure(mel[2 * first : 2 * end], one.opening[first:end], one.fps)
+    return measure_sync(mel[2 * first : 2 * end], one.opening[first:end], one.fps)
 
 
 def _status(sync: Sync) -> str:
-    return judge({"-": sync})["-"].status
+    return assess_sync({"-": sync})["-"].status
 
 
 def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
@@ -110,7 +109,7 @@ def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for one, sync in zip(recorded, told, strict=True):
         readme = README.get(one.clip.rpartition("-")[0])
-        verdict = judge({one.clip: sync})[one.clip]
+        verdict = assess_sync({one.clip: sync})[one.clip]
         apart = f"{1000 * verdict.late - readme:+.0f}" if readme is not None else ""
         print(
             f"| {one.person} {one.clip} | {sync.seconds:.1f} | {1000 * sync.offset:+.0f} |"
@@ -131,7 +130,7 @@ def _shifted(recorded: list[Recorded], told: list[Sync]) -> None:
             continue
         statuses = Counter(_status(sync) for _, _, sync in trials)
         change = np.array([sync.offset - own.offset - shift for shift, own, sync in trials])
-        sure = np.array([own.sure and sync.sure for _, own, sync in trials])
+        sure = np.array([own.is_reliable and sync.is_reliable for _, own, sync in trials])
         print(
             f"| {name} | {len(group)} | {len(trials)} | {statuses['ok']} |"
             f" {statuses['assumed']} | {statuses['rejected']} | {_errors(change[sure])} |"
@@ -180,11 +179,11 @@ def _pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None
                     if abs(whole.offset + shift) > LONGEST_LAG - 0.04:
                         continue
                     at = 2 * first - round(shift * 2 * one.fps)
-                    sync = measure(mels[one.clip][at : at + 2 * count], lips, one.fps)
+                    sync = measure_sync(mels[one.clip][at : at + 2 * count], lips, one.fps)
                     own.append((sync.offset - whole.offset - shift, sync))
                 others = _others(one, recorded, mels, 2 * count, rng)
-                foreign += [measure(sound, lips, one.fps) for sound in others]
-        sure = np.array([error for error, sync in own if sync.sure])
+                foreign += [measure_sync(sound, lips, one.fps) for sound in others]
+        sure = np.array([error for error, sync in own if sync.is_reliable])
         print(
             f"| {seconds} s | {len(own)} | {_shares([sync for _, sync in own])} |"
             f" {_errors(sure)} | {len(foreign)} | {_shares(foreign)} |"

@@ -1,6 +1,10 @@
-"""Tables of `clips`, column by column; pipeline/report/columns.yaml describes them."""
+"""Paths and tables of `clips`; pipeline/report/columns.yaml describes the columns."""
 
+from stages.base.config.paths import DATA
 from stages.base.io.formats import FRAME, Column, Format
+
+RAW_DIR = DATA / "raw"
+CLIPS_DIR = DATA / "clips"
 
 LEDGER = Format(
     "ledger",

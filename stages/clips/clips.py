@@ -16,19 +16,19 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.clips.artifacts import LEDGER
+from stages.clips.artifacts import CLIPS_DIR, LEDGER, RAW_DIR
 from stages.clips.judge import Row
-from stages.clips.ledger import CLIPS
 from stages.clips.params import ClipsParams
 from stages.clips.sources import clip_names, videos
 from stages.clips.split import Piece, assign, read_kept
 from stages.clips.work import plan, rows_of
 
-RAW = Path("data/raw")
 _STATES = ("ok", "rejected", "failed")
 
 
-def run(subject: Subject, params: ClipsParams, raw: Path = RAW, clips: Path = CLIPS) -> list[Row]:
+def run(
+    subject: Subject, params: ClipsParams, raw: Path = RAW_DIR, clips: Path = CLIPS_DIR
+) -> list[Row]:
     """Turn a subject's videos into clips; return the ledger's rows, which it has written.
 
     Raises:

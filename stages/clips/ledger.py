@@ -5,9 +5,7 @@ from pathlib import Path
 
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.clips.artifacts import LEDGER
-
-CLIPS = Path("data/clips")
+from stages.clips.artifacts import CLIPS_DIR, LEDGER
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Clip:
         return self.path / "audio.wav"
 
 
-def clips_of(subject: Subject, root: Path = CLIPS) -> list[Clip]:
+def clips_of(subject: Subject, root: Path = CLIPS_DIR) -> list[Clip]:
     """List a subject's usable clips in ledger order; raise MissingInput or BadFormat."""
     return read_ledger(root / subject.role / subject.name)
 

@@ -28,7 +28,7 @@ def landmarks_of(pictures: Iterable[Image]) -> tuple[Floats, NDArray[np.bool_]]:
         was, (N,).
 
     """
-    finder = backend.opened("mediapipe")
+    finder = backend.open_backend("mediapipe")
     found = []
     for image in pictures:
         face = finder(resize(image, _SIZE))

@@ -1,6 +1,10 @@
-"""Tables of `landmarks`, column by column; pipeline/report/columns.yaml describes them."""
+"""Paths and tables of `landmarks`; pipeline/report/columns.yaml describes the columns."""
 
+from stages.base.config.paths import DATA
 from stages.base.io.formats import CLIP, FRAME, Column, Format
+
+LANDMARKS_DIR = DATA / "landmarks"
+NEUTRAL_TABLE = DATA / "neutral.parquet"
 
 LANDMARKS = Format(
     "landmarks",

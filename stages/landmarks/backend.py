@@ -1,4 +1,4 @@
-"""What a landmark backend gives, and how one is chosen by name."""
+"""Interface of a landmark backend, and the choice of one by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Face:
 
     Args:
         points: 68 landmarks in dlib's order, (68, 2).
-        depth: how far each lies behind the others, (68,), in pixels of x and y; None if unknown.
+        depth: relative distance from the camera, (68,), in the same pixels; None if unknown.
         oval: 36 points around the face, clockwise from the forehead, (36, 2); None if unknown.
         irises: centres, image left first, (2, 2).
         score: confidence, 0 to 1.
@@ -32,29 +32,29 @@ class Face:
 
 
 class Backend(Protocol):
-    """Finds the face in one frame after the other of one clip.
+    """Detects the face in successive frames of one clip.
 
     Attributes:
-        batch: how many frames it likes to be given at once.
+        batch: preferred number of frames for `detect_batch`.
     """
 
     batch: int
 
     def __call__(self, image: Image) -> Face | None:
-        """Find the face in an RGB frame, (size, size, 3)."""
+        """Detect the face in an RGB frame, (size, size, 3)."""
 
-    def several(self, images: Sequence[Image]) -> list[Face | None]:
-        """Find the face in each of the next frames."""
+    def detect_batch(self, images: Sequence[Image]) -> list[Face | None]:
+        """Detect the face in each of the next frames."""
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Free the networks."""
 
 
-def opened(name: str) -> Backend:
-    """Start the backend of that name with no memory of other clips.
+def open_backend(name: str) -> Backend:
+    """Load the backend of that name; it tracks no face yet.
 
     Raises:
-        MissingInput: its weights are not here.
+        MissingInput: its weights are missing.
     """
     if name == "face-alignment":
         from stages.landmarks.fan import FaceAlignmentBackend
@@ -65,11 +65,11 @@ def opened(name: str) -> Backend:
     return MeshBackend()
 
 
-def identity(name: str) -> str:
-    """Name the backend's weights for keys: MediaPipe's version, or the sha256 of FAN's file.
+def weights_id(name: str) -> str:
+    """Return MediaPipe's version, or the sha256 of FAN's weights, for the keys of the item store.
 
     Raises:
-        MissingInput: the weights are not here.
+        MissingInput: the weights are missing.
     """
     if name == "face-alignment":
         from pipeline.runtime.item_store import file_hash

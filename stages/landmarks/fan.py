@@ -1,9 +1,9 @@
 """The second backend: the face-alignment package's 2D FAN (extra `face-alignment`).
 
-Its weights are in no package: 2DFAN4-11f355bf06.pth.tar must lie in $TORCH_HOME/hub/checkpoints.
-The face's box comes from MediaPipe's detector, so that the package's own, and its weights, are not
-needed. FAN gives neither depth, oval nor irises: these follow from the posed mean face and the
-eyes' centres.
+Its weights are in no package: 2DFAN4-11f355bf06.pth.tar must be in $TORCH_HOME/hub/checkpoints.
+The face's box comes from MediaPipe's detector: the package's own detector would need weights of its
+own. FAN gives neither depth, oval nor irises: these follow from the posed mean face and the eyes'
+centres.
 """
 
 import os
@@ -24,7 +24,7 @@ _URL = "https://www.adrianbulat.com/downloads/python-fan/"
 
 
 def weights_path() -> Path:
-    """Return where torch.hub keeps the network's weights; raise MissingInput where they are not."""
+    """Return the path of the weights in torch.hub's cache; raise MissingInput if there are none."""
     home = os.environ.get("TORCH_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "torch"
     )
@@ -39,10 +39,10 @@ def weights_path() -> Path:
 
 
 class FaceAlignmentBackend:
-    """FAN on the box that MediaPipe's detector finds, every frame on its own, frames in batches.
+    """FAN on the box of MediaPipe's detector, on batches of independent frames.
 
-    On a GPU where torch finds one. The package itself gives its network one frame at a time; crops,
-    heatmaps and what they say are the package's.
+    Runs on a GPU if torch has one. Crops, heatmaps and their decoding are the package's, whose own
+    interface takes one frame at a time.
     """
 
     def __init__(self) -> None:
@@ -73,11 +73,11 @@ class FaceAlignmentBackend:
         )
 
     def __call__(self, image: Image) -> Face | None:
-        """Find the face in an RGB frame; the score is the mean of the heatmaps' peaks."""
-        return self.several([image])[0]
+        """Detect the face in an RGB frame; the score is the mean of the heatmaps' peaks."""
+        return self.detect_batch([image])[0]
 
-    def several(self, images: Sequence[Image]) -> list[Face | None]:
-        """Find the face in each of several RGB frames; the network sees all of them at once."""
+    def detect_batch(self, images: Sequence[Image]) -> list[Face | None]:
+        """Detect the face in each of several RGB frames in one pass of the network."""
         found: list[Face | None] = [None] * len(images)
         boxes = {i: box for i, image in enumerate(images) if (box := self._box(image)) is not None}
         if boxes:
@@ -87,7 +87,7 @@ class FaceAlignmentBackend:
         return found
 
     def _box(self, image: Image) -> Floats | None:
-        """Find left, top, right and bottom of a face, (4,), in pixels."""
+        """Return left, top, right and bottom of the face, (4,), in pixels."""
         found = self.detector.process(image).detections
         if not found:
             return None
@@ -126,12 +126,12 @@ class FaceAlignmentBackend:
             return np.asarray(seen.float().cpu().numpy())
 
     def close(self) -> None:
-        """Let go of the detector."""
+        """Free the detector."""
         self.detector.close()
 
 
 def _last(out: Any) -> Any:
-    """Return what the last of the network's stages says, in training mode one of several."""
+    """Return the output of the last stage; in training mode the network returns all of them."""
     return out[-1] if isinstance(out, list) else out
 
 

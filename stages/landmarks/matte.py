@@ -1,4 +1,4 @@
-"""The person matte: which pixels are the person's, by MediaPipe's selfie segmentation."""
+"""The person matte: the pixels that show the person, by MediaPipe's selfie segmentation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,13 @@ class Matte:
             self.network.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image) -> NDArray[np.bool_]:
-        """Tell for each pixel of an RGB frame, (H, W, 3), whether it is the person, (H, W)."""
+        """Return the mask of the person, (H, W), in an RGB frame, (H, W, 3)."""
         return self.soft(image) > PERSON
 
     def soft(self, image: Image) -> NDArray[np.float32]:
-        """Tell how sure it is that a pixel is the person, 0 to 1, (H, W); above PERSON it is."""
+        """Return each pixel's probability of showing the person, (H, W); above PERSON it does."""
         return np.array(self.network.process(image).segmentation_mask, np.float32)
 
     def close(self) -> None:
-        """Let go of the network."""
+        """Free the network."""
         self.network.close()

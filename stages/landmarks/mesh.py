@@ -1,22 +1,20 @@
 """The default backend: MediaPipe's face mesh with attention, 478 points in three dimensions.
 
-It follows the face from frame to frame, so that a clip always starts with a fresh one; no output
-is smoothed over time, so that lips do not lag. Apache-2.0, weights in the wheel.
+It tracks the face from frame to frame: every chunk of a clip needs a fresh instance. No output is
+smoothed over time, which would make lips lag. Apache-2.0, weights in the wheel.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from pipeline.runtime.native_output import quiet
-from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face
 
-# For each of the 68 landmarks the vertices of the mesh whose mean it is, symmetric in left and
-# right; chosen by eye on overlays. The jaw's lie on the mesh, not on the silhouette: they stay on
-# the same skin when the head turns.
+# Each of the 68 landmarks is the mean of these vertices of the mesh; they are symmetric in left and
+# right, and chosen by eye on overlays. Those of the jaw lie on the mesh, not on the silhouette:
+# they stay on the same skin when the head turns.
 VERTICES: tuple[tuple[int, ...], ...] = (
     *((127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,)),
     *((400,), (379,), (365,), (288, 397), (361, 288), (323,), (454,), (356,)),
@@ -39,28 +37,8 @@ for _row, _vertices in enumerate(VERTICES):
     _TO_68[_row, list(_vertices)] = 1 / len(_vertices)
 
 
-# Protocol Buffers' wire format: a vertex is a tag and its length, then x, y and z, each a tag and a
-# float, then what may follow.
-_TAGS = {0: 0x0A, 2: 0x0D, 7: 0x15, 12: 0x1D}
-_FLOATS = [*range(3, 7), *range(8, 12), *range(13, 17)]
-
-
-def _read(message: Any) -> Floats:
-    """Read a mesh out of its message's bytes, which takes a sixth of the time of its attributes.
-
-    Returns:
-        (V, 3), as shares of the picture's width, height and width.
-    """
-    count, whole = len(message.landmark), np.frombuffer(message.SerializeToString(), np.uint8)
-    if len(whole) % count == 0:
-        rows = whole.reshape(count, -1)
-        if all((rows[:, at] == tag).all() for at, tag in _TAGS.items()):
-            return np.ascontiguousarray(rows[:, _FLOATS]).view("<f4").astype(float)
-    return np.array([(v.x, v.y, v.z) for v in message.landmark])
-
-
 class MeshBackend:
-    """MediaPipe's face mesh, following one face through a clip."""
+    """MediaPipe's face mesh, tracking one face through a clip."""
 
     batch = 1
 
@@ -72,12 +50,13 @@ class MeshBackend:
             self.mesh.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image) -> Face | None:
-        """Find the face in an RGB frame; the score is 1, as MediaPipe only says found or not."""
+        """Detect the face in an RGB frame; the score is 1, as MediaPipe gives none."""
         found = self.mesh.process(image).multi_face_landmarks
         if not found:
             return None
         height, width = image.shape[:2]
-        vertices = _read(found[0]) * (width, height, width)
+        mesh = np.array([(v.x, v.y, v.z) for v in found[0].landmark])
+        vertices = mesh * (width, height, width)
         points = _TO_68 @ vertices
         return Face(
             points=points[:, :2],
@@ -87,10 +66,10 @@ class MeshBackend:
             score=1.0,
         )
 
-    def several(self, images: Sequence[Image]) -> list[Face | None]:
-        """Find the face in each of the next frames, one after the other."""
+    def detect_batch(self, images: Sequence[Image]) -> list[Face | None]:
+        """Detect the face in each of the next frames, in order."""
         return [self(image) for image in images]
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Free the networks."""
         self.mesh.close()

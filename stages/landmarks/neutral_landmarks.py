@@ -1,7 +1,9 @@
-"""Landmarks of the neutral image: `python -m stages neutral_landmarks`.
+"""Landmarks and pose of the face in the neutral image.
 
-Reads data/neutral.png; writes data/neutral.parquet (format NEUTRAL), for the style mapping, whose
-training lends others' motion to the neutral face.
+    python -m stages neutral_landmarks
+
+Reads data/neutral.png; writes data/neutral.parquet (docs/formats.md: neutral). The training of the
+style mapping transfers motion to this face.
 """
 
 from pathlib import Path
@@ -10,18 +12,19 @@ import numpy as np
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.params import read_section
+from stages.base.config.paths import DATA
 from stages.base.face import face_measures
 from stages.base.io import tables
 from stages.base.io.image_io import read_image
 from stages.landmarks import backend, pose
-from stages.landmarks.artifacts import NEUTRAL
+from stages.landmarks.artifacts import NEUTRAL, NEUTRAL_TABLE
 from stages.landmarks.params import LandmarksParams
 
-IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
+IMAGE = DATA / "neutral.png"
 
 
-def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None:
-    """Find the face of the neutral image and write its landmarks and pose.
+def run(params: LandmarksParams, image: Path = IMAGE, out: Path = NEUTRAL_TABLE) -> None:
+    """Detect the face of the neutral image and write its landmarks and pose.
 
     Raises:
         MissingInput: there is no neutral image.
@@ -32,7 +35,7 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None
     picture = read_image(image, todo="run `dvc repro neutral`")
     if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
         raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
-    finder = backend.opened(params.backend)
+    finder = backend.open_backend(params.backend)
     face = finder(picture)
     finder.close()
     if face is None:
@@ -52,5 +55,5 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = TABLE) -> None
 
 
 def main() -> None:
-    """Find the neutral face as params.yaml says."""
+    """Detect the face of the project's neutral image."""
     run(read_section("landmarks", LandmarksParams))

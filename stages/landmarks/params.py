@@ -1,4 +1,4 @@
-"""Params of this stage: the section `landmarks` of params.yaml."""
+"""The section `landmarks` of params.yaml."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from stages.base.config.params import Section
 
 
 class LandmarksParams(Section):
-    """What finds the landmarks, and how pose and shoulders are fitted to them."""
+    """The landmark backend, and how pose and shoulders are fitted."""
 
     backend: Literal["mediapipe", "face-alignment"]
-    distance: float = Field(gt=1.5)
-    """Distance of the head from the camera where the clip does not show it, face heights."""
-    max_reprojection: float = Field(gt=0)
-    """A frame is invalid where the posed face is further off, RMS, face heights."""
-    pose_window: float = Field(ge=0)
-    """Length of the zero-phase quadratic filter of the pose, s; 0 leaves it raw."""
-    shoulder_interval: float = Field(gt=0)
-    """The shoulders are traced anew after this time and followed by optical flow between, s."""
+    distance: float = Field(gt=1.5, le=100)
+    """Distance of the head from the camera where landmarks do not determine it, face heights."""
+    max_reprojection: float = Field(gt=0, le=10)
+    """Largest RMS reprojection error of a valid frame, face heights."""
+    pose_window: float = Field(ge=0, le=60)
+    """Length of the Savitzky-Golay filter of the pose, s; 0 for none."""
+    shoulder_interval: float = Field(gt=0, le=60)
+    """Time between two tracings of the shoulders, s; optical flow tracks them in between."""

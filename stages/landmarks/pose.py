@@ -1,10 +1,10 @@
 """One camera a clip and one pose a frame, from landmarks: x = K (R X + t).
 
-The rigid landmarks of a mean face are fitted to those seen; the mean face is then made the
-person's own (the mean of the clip's faces) and fitted again. From talking heads the focal length
-can hardly be told (measured on two clips of 16 s: between 1.2 and 12 times the picture's width the
-reprojection error changes by less than 1 %), so that a clip that does not show it gets the one
-that puts its head at a usual distance.
+The rigid landmarks of a mean face are fitted to the detected ones; then the mean face is replaced
+by the person's own (the mean of the clip's faces) and fitted again. Talking heads hardly determine
+the focal length (on two clips of 16 s the reprojection error changes by less than 1 % between 1.2
+and 12 times the image's width): where it is not determined, it is set such that the head is at the
+usual distance.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from stages.base.face import head_pose, landmark_groups, mean_face, projection
 from stages.base.face.arrays import Floats
 
 _DISTANCES = (2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
-_SAMPLES = 100  # frames that the focal length is searched on
-_GAIN = 0.97  # a focal length must lower the error to this to be taken for seen
-_ENOUGH = 10  # frames that make a person's own mean face
+_FOCAL_FRAMES = 100  # frames that the focal length is searched on
+_DETERMINED = 0.97  # share of the error at the usual distance that determines a focal length
+_FEWEST = 10  # frames for a person's own mean face
 _MOST = 1000  # frames that it is the mean of; more only take time and memory
 
 
@@ -37,7 +37,7 @@ class Poses:
 
 @dataclass(frozen=True)
 class Camera:
-    """What a clip's frames share: the focal length, their size, and the person's own mean face."""
+    """Focal length and size of a clip's frames, px, and the person's own mean face, (68, 3)."""
 
     focal: float
     size: int
@@ -58,30 +58,30 @@ def fit(
         points: landmarks, (N, 68, 2), pixels, NaN where there is no face.
         depth: their depth in pixels, (N, 68), NaN where unknown.
         size: width and height of the frames, pixels.
-        distance: of the head, where the clip does not tell, face heights.
-        train: frames that the camera and the person's mean face may come from, (N,).
-        window: frames of the filter that takes the jitter out of the poses; 0 or 1 for none.
+        distance: of the head, where landmarks do not determine it, face heights.
+        train: mask of the frames that camera and mean face are fitted on, (N,).
+        window: length of the filter of the poses in frames; 0 or 1 for none.
 
     Returns:
         The poses; `project(head, rotation, translation, focal, size)` is `points` exactly, after
         the filter, which moves all landmarks of a frame as one rigid head.
     """
-    usable = samples(train & np.isfinite(points).all((1, 2)))
-    camera = camera_of(points[usable], depth[usable], size, distance)
+    usable = camera_frames(train & np.isfinite(points).all((1, 2)))
+    camera = fit_camera(points[usable], depth[usable], size, distance)
     R, t = head_pose.fit_pose(points, camera.model, camera.focal, size)
-    return place(points, depth, camera, (R, t), steady(R, t, window))
+    return place(points, depth, camera, (R, t), smooth_poses(R, t, window))
 
 
-def samples(usable: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Choose the frames that a clip's camera is found on: those usable, or 1000, evenly spread."""
-    found = np.flatnonzero(usable)
-    some: NDArray[np.int64] = np.linspace(0, len(found) - 1, min(_MOST, len(found))).astype(int)
-    return np.asarray(found[some])
+def camera_frames(usable: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Choose the frames that a clip's camera is fitted on: all usable, or 1000 evenly spread."""
+    frames = np.flatnonzero(usable)
+    chosen = np.linspace(0, len(frames) - 1, min(_MOST, len(frames))).astype(int)
+    return np.asarray(frames[chosen])
 
 
-def camera_of(points: Floats, depth: Floats, size: int, distance: float) -> Camera:
-    """Find the camera and the person's mean face in landmarks, (N, 68, 2), and depth, (N, 68)."""
-    some = np.linspace(0, len(points) - 1, min(_SAMPLES, len(points))).astype(int)
+def fit_camera(points: Floats, depth: Floats, size: int, distance: float) -> Camera:
+    """Fit the camera and the person's mean face to landmarks, (N, 68, 2), and depth, (N, 68)."""
+    some = np.linspace(0, len(points) - 1, min(_FOCAL_FRAMES, len(points))).astype(int)
     focal = _focal(points[some], depth[some], size, distance)
     return Camera(focal, size, _own_face(points, depth, focal, size))
 
@@ -90,27 +90,27 @@ def place(
     points: Floats,
     depth: Floats,
     camera: Camera,
-    seen: tuple[Floats, Floats],
-    kept: tuple[Floats, Floats],
+    fitted: tuple[Floats, Floats],
+    filtered: tuple[Floats, Floats],
 ) -> Poses:
-    """Put frames' landmarks where their filtered poses have them.
+    """Move the landmarks of frames from their fitted to their filtered poses.
 
     Args:
         points: landmarks, (N, 68, 2), pixels.
         depth: their depth in pixels, (N, 68), NaN where unknown.
         camera: of the clip.
-        seen: R, (N, 3, 3), and t, (N, 3), as fitted to each frame.
-        kept: the same after the filter.
+        fitted: R, (N, 3, 3), and t, (N, 3), of each frame.
+        filtered: the same after the filter.
     """
     focal, size, model = camera.focal, camera.size, camera.model
-    error = projection.reprojection_error(points, model, *seen, focal, size)
-    head = lift(points, depth, model, *seen, focal, size)
-    R, t = (values.astype(np.float32).astype(float) for values in kept)
+    error = projection.reprojection_error(points, model, *fitted, focal, size)
+    head = lift(points, depth, model, *fitted, focal, size)
+    R, t = (values.astype(np.float32).astype(float) for values in filtered)
     return Poses(focal, size, R, t, head, projection.project(head, R, t, focal, size), error)
 
 
 def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
-    """Find the focal length with the least reprojection error, or the one for `distance`."""
+    """Return the focal length of the least reprojection error, or that of `distance`."""
     if not len(points):
         return float(np.float32(2.5 * size))
     scale = _pixels_per_face(points, size)
@@ -123,21 +123,21 @@ def _focal(points: Floats, depth: Floats, size: int, distance: float) -> float:
             np.median(projection.reprojection_error(points, model, R, t, focal, size))
         )
     best = min(errors, key=lambda tried: errors[tried])
-    seen = errors[best] < _GAIN * errors[distance]
-    return float(np.float32(scale * (best if seen else distance)))
+    determined = errors[best] < _DETERMINED * errors[distance]
+    return float(np.float32(scale * (best if determined else distance)))
 
 
 def _pixels_per_face(points: Floats, size: int) -> float:
-    """Measure the median size of a face height in the picture."""
+    """Return the median size of a face height in the image."""
     far = 1000.0 * size
     _, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, far, size)
     return float(np.median(far / t[:, 2]))
 
 
 def _own_face(points: Floats, depth: Floats, focal: float, size: int) -> Floats:
-    """Average the faces seen, in the pose and scale of the mean face of all people."""
+    """Average the detected faces, in the pose and scale of the mean face of all people."""
     model = mean_face.MEAN_FACE
-    if len(points) < _ENOUGH:
+    if len(points) < _FEWEST:
         return model
     for _ in range(2):
         R, t = head_pose.fit_pose(points, model, focal, size)
@@ -146,7 +146,7 @@ def _own_face(points: Floats, depth: Floats, focal: float, size: int) -> Floats:
 
 
 def _aligned(face: Floats) -> Floats:
-    """Lay a face onto the mean face by its rigid landmarks: scale, rotation, shift (Umeyama)."""
+    """Align a face with the mean face by its rigid landmarks: scale, rotation, shift (Umeyama)."""
     rigid = list(landmark_groups.RIGID)
     source, target = face[rigid], mean_face.MEAN_FACE[rigid]
     ms, mt = source.mean(0), target.mean(0)
@@ -154,17 +154,17 @@ def _aligned(face: Floats) -> Floats:
     sign = np.array([1, 1, np.sign(np.linalg.det(U @ Vt))])
     R = (U * sign) @ Vt
     scale = (w * sign).sum() / ((source - ms) ** 2).sum()
-    laid: Floats = scale * (face - ms) @ R.T + mt
-    return laid
+    aligned: Floats = scale * (face - ms) @ R.T + mt
+    return aligned
 
 
 def lift(
     points: Floats, depth: Floats, model: Floats, R: Floats, t: Floats, focal: float, size: int
 ) -> Floats:
-    """Give landmarks their depth and take them to the head's frame, (N, 68, 3).
+    """Lift landmarks to three dimensions, in the head's coordinates, (N, 68, 3).
 
-    Depth in pixels counts from the mean of the rigid landmarks of the posed model; where it is
-    unknown, the posed model's own depth stands.
+    Depth in pixels is relative to the mean of the posed model's rigid landmarks; where it is
+    unknown, the posed model's depth is used.
     """
     posed = projection.to_camera(model, R, t)[..., 2]
     rigid = list(landmark_groups.RIGID)
@@ -174,8 +174,8 @@ def lift(
     return projection.to_head(projection.unproject(points, z, focal, size), R, t)
 
 
-def steady(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
-    """Filter poses by a quadratic Savitzky-Golay filter, which has no lag, between gaps."""
+def smooth_poses(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
+    """Filter poses between gaps by a quadratic Savitzky-Golay filter, which has no lag."""
     width = window | 1
     R, t = R.copy(), t.copy()
     for run in runs(np.asarray(np.isfinite(t).all(1))):
@@ -206,6 +206,6 @@ def _smooth(values: Floats, width: int) -> Floats:
 
 
 def runs(flags: NDArray[np.bool_]) -> list[slice]:
-    """List the stretches of consecutive True."""
+    """Return the slices of consecutive True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

@@ -1,15 +1,16 @@
-"""Nine points along each shoulder: where they are by the person matte, how they move by flow.
+"""Nine points along each shoulder, traced on the person matte and tracked by optical flow. Ours.
 
-Optical flow (Lucas-Kanade) tells how the points move from frame to frame, tracings on the matte,
-one a second, where they are. The matte's edge wavers by pixels from one second to the next where
-cloth does not move at all, so that what tracings add to the flow is smoothed over seconds, ahead
-as well as back: nothing lags (docs/accuracy.md).
+Lucas-Kanade flow gives the motion from frame to frame; a tracing on the matte, about one a second,
+gives the position. The matte's edge jitters by pixels between tracings where cloth does not move
+at all. The difference between tracing and flow is therefore smoothed over seconds, with a
+symmetric kernel, which has no lag (docs/accuracy.md).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +19,11 @@ from stages.base.face.landmark_groups import CHIN, NASION
 from stages.base.io.image_io import Image
 
 PER_SIDE = 9
-_LEAST_SPAN = 0.25  # a shoulder shorter than this, in face heights, is not seen
+_LEAST_SPAN = 0.25  # the shortest shoulder that counts as visible, face heights
 _MARGIN = 0.06  # from the neck's edge to the first point, face heights
-_STEADY = 4.0  # deviation of the Gaussian over tracings, intervals
-_REACH = 3.0  # deviations after which the Gaussian is cut off
-_FARTHEST = 0.1  # of the picture: no shoulder moves so far in one frame
+_SMOOTHING = 4.0  # standard deviation of the Gaussian over tracings, intervals
+_CUTOFF = 3.0  # standard deviations after which the Gaussian is cut off
+_LARGEST_STEP = 0.1  # share of the image that a shoulder can move in one frame
 
 
 def trace(person: NDArray[np.bool_], points: Floats) -> Floats | None:
@@ -34,7 +35,7 @@ def trace(person: NDArray[np.bool_], points: Floats) -> Floats | None:
 
     Returns:
         Points, (18, 2), pixels, image left first, each side from the neck out; None where a
-        shoulder is out of sight.
+        shoulder is not visible.
     """
     height = float(np.linalg.norm(points[CHIN] - points[NASION]))
     neck = _neck(person, points, height)
@@ -64,7 +65,7 @@ def _neck(person: NDArray[np.bool_], points: Floats, height: float) -> tuple[int
 
 
 def _side(person: NDArray[np.bool_], row: int, edge: int, step: int, height: float) -> Floats:
-    """Sample one shoulder's edge from the neck out; empty where it is not seen."""
+    """Sample one shoulder's edge from the neck out, (9, 2); (0, 2) where it is not visible."""
     size = person.shape[1]
     columns = np.arange(
         edge + step * max(1, round(_MARGIN * height)), size if step > 0 else -1, step
@@ -84,31 +85,32 @@ def _side(person: NDArray[np.bool_], row: int, edge: int, step: int, height: flo
 
 
 def _median(values: Floats, reach: int) -> Floats:
-    """Replace each value by the median of its neighbourhood."""
+    """Filter by a running median over `reach` values to either side."""
     padded = np.pad(values, reach, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     return np.asarray(np.median(windows, axis=-1))
 
 
 @dataclass(frozen=True)
-class Trail:
-    """How the points of a clip, or of a chunk of it, were followed.
+class ShoulderTrack:
+    """Flow and tracings of the shoulder points of a clip, or of a chunk of it.
 
     Attributes:
-        path: how far flow has moved the points in all, (N, 18, 2), px; NaN where they are lost.
-        begun: frames at which points were found anew.
-        frames: those that were traced.
-        added: the tracings less the path there, (len(frames), 18, 2), px.
+        flow: the points' displacement by flow since the first frame, (N, 18, 2), px; NaN where the
+            points are lost.
+        starts: frames where tracking starts anew, (S,).
+        traced: frames that were traced, (T,).
+        residuals: the tracings less the flow at these frames, (T, 18, 2), px.
     """
 
-    path: Floats
-    begun: NDArray[np.int_]
-    frames: NDArray[np.int_]
-    added: Floats
+    flow: Floats
+    starts: NDArray[np.int_]
+    traced: NDArray[np.int_]
+    residuals: Floats
 
 
-class Follower:
-    """Collects shoulder points frame by frame; `finish` gives the whole clip's.
+class ShoulderTracker:
+    """Tracks shoulder points from frame to frame.
 
     Args:
         interval: frames between two tracings.
@@ -116,112 +118,113 @@ class Follower:
 
     def __init__(self, interval: int) -> None:
         self.interval = max(1, interval)
-        self.waited = self.interval
-        self.previous: Image | None = None
-        self.at: Floats | None = None  # where flow looks for the points, (18, 2)
-        self.moved = np.zeros((2 * PER_SIDE, 2))  # by flow, in all
-        self.begun: list[int] = []  # frames at which points were found anew
-        self.path: list[Floats] = []  # that, a frame; NaN where the points are lost
-        self.tracings: dict[int, Floats] = {}  # frame to points, less that
+        self._since_traced = self.interval
+        self._previous: Image | None = None
+        self._points: Floats | None = None  # present position, (18, 2); None where lost
+        self._displacement = np.zeros((2 * PER_SIDE, 2))  # by flow since the first frame
+        self._starts: list[int] = []
+        self._flow: list[Floats] = []
+        self._residuals: dict[int, Floats] = {}  # by traced frame
 
-    def due(self) -> bool:
-        """Tell whether the next frame shall be traced."""
-        return self.waited >= self.interval
+    def is_due(self) -> bool:
+        """Return whether the next frame is to be traced."""
+        return self._since_traced >= self.interval
 
     def add(self, image: Image, traced: Floats | None) -> None:
-        """Take the next frame, RGB (H, W, 3), with its tracing where one was due and seen."""
-        import cv2
-
+        """Track the points to the next frame, RGB (H, W, 3); `traced` is its tracing, if any."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        self._follow(grey)
-        self.previous = grey
-        self.waited += 1
+        self._move(grey)
+        self._previous = grey
+        self._since_traced += 1
+        frame = len(self._flow)
         if traced is not None:
-            if self.at is None:
-                self.begun.append(len(self.path))
-            self.at, self.waited = traced, 1
-            self.tracings[len(self.path)] = traced - self.moved
-        self.path.append(self.moved if self.at is not None else np.full_like(self.moved, np.nan))
+            if self._points is None:
+                self._starts.append(frame)
+            self._points, self._since_traced = traced, 1
+            self._residuals[frame] = traced - self._displacement
+        lost = np.full_like(self._displacement, np.nan)
+        self._flow.append(lost if self._points is None else self._displacement)
 
-    def _follow(self, grey: Image) -> None:
-        """Move the points by optical flow; lose them where most cannot be followed."""
-        import cv2
-
-        if self.previous is None or self.at is None:
+    def _move(self, grey: Image) -> None:
+        """Move the points by optical flow; lose them all where flow loses most of them."""
+        if self._previous is None or self._points is None:
             return
         # A pixel's centre is at .5 here and at whole numbers in OpenCV.
-        before = (self.at - 0.5).astype(np.float32)[:, None]
+        before = (self._points - 0.5).astype(np.float32)[:, None]
         after, found, _ = cv2.calcOpticalFlowPyrLK(
-            self.previous, grey, before, None, winSize=(15, 15), maxLevel=2
+            self._previous, grey, before, None, winSize=(15, 15), maxLevel=2
         )
         step = np.asarray(after - before, float)[:, 0]
-        lost = ~found[:, 0].astype(bool) | (np.abs(step).max(1) > _FARTHEST * grey.shape[0])
+        lost = ~found[:, 0].astype(bool) | (np.abs(step).max(1) > _LARGEST_STEP * grey.shape[0])
         if lost.mean() > 0.5:
-            self.at, self.waited = None, self.interval
+            self._points, self._since_traced = None, self.interval
             return
         step[lost] = np.median(step[~lost], axis=0)
-        self.at, self.moved = self.at + step, self.moved + step
+        self._points, self._displacement = self._points + step, self._displacement + step
 
-    def trail(self) -> Trail:
-        """Return what was followed so far."""
-        frames = np.array(list(self.tracings), int)
-        added = np.array(list(self.tracings.values())).reshape(-1, 2 * PER_SIDE, 2)
-        path = np.array(self.path).reshape(-1, 2 * PER_SIDE, 2)
-        return Trail(path, np.array(self.begun, int), frames, added)
+    def track(self) -> ShoulderTrack:
+        """Return the track of all frames added."""
+        shape = (-1, 2 * PER_SIDE, 2)
+        return ShoulderTrack(
+            flow=np.array(self._flow).reshape(shape),
+            starts=np.array(self._starts, int),
+            traced=np.array(list(self._residuals), int),
+            residuals=np.array(list(self._residuals.values())).reshape(shape),
+        )
 
-    def finish(self) -> Floats:
-        """Return the points of all frames, (N, 18, 2), NaN where they were not seen."""
-        return placed(self.trail(), self.interval)
 
+def join_tracks(tracks: Iterable[ShoulderTrack]) -> ShoulderTrack:
+    """Join tracks of a clip's chunks, each of which ends with the first frame of the next.
 
-def joined(trails: Iterable[Trail]) -> Trail:
-    """Join trails of a clip's chunks, each of which ends with the first frame of the next.
-
-    Where that frame was seen by both, flow goes on from chunk to chunk as within one.
+    Where both chunks have the points in that frame, the flow continues across the boundary.
     """
-    path, begun, frames, added = [], [], [], []
-    first, moved = 0, np.full((2 * PER_SIDE, 2), np.nan)
-    parts = list(trails)
+    flow, starts, traced, residuals = [], [], [], []
+    first, displacement = 0, np.full((2 * PER_SIDE, 2), np.nan)
+    parts = list(tracks)
     for part in parts:
-        goes_on = bool(np.isfinite(moved).all()) and 0 in part.begun
-        offset = moved if goes_on else np.zeros_like(moved)
-        count = len(part.path) - (part is not parts[-1])
-        path.append(part.path[:count] + offset)
-        begun.append(first + part.begun[(part.begun < count) & ((part.begun > 0) | (not goes_on))])
-        frames.append(first + part.frames[part.frames < count])
-        added.append(part.added[part.frames < count] - offset)
-        if count < len(part.path):
-            moved = part.path[count] + offset
+        continues = bool(np.isfinite(displacement).all()) and 0 in part.starts
+        offset = displacement if continues else np.zeros_like(displacement)
+        count = len(part.flow) - (part is not parts[-1])
+        flow.append(part.flow[:count] + offset)
+        kept = (part.starts < count) & ((part.starts > 0) | (not continues))
+        starts.append(first + part.starts[kept])
+        traced.append(first + part.traced[part.traced < count])
+        residuals.append(part.residuals[part.traced < count] - offset)
+        if count < len(part.flow):
+            displacement = part.flow[count] + offset
         first += count
-    return Trail(
-        np.concatenate(path), np.concatenate(begun), np.concatenate(frames), np.concatenate(added)
+    return ShoulderTrack(
+        flow=np.concatenate(flow),
+        starts=np.concatenate(starts),
+        traced=np.concatenate(traced),
+        residuals=np.concatenate(residuals),
     )
 
 
-def placed(trail: Trail, interval: int) -> Floats:
-    """Put tracings and flow together, (N, 18, 2), NaN where nothing was seen.
+def locate(track: ShoulderTrack, interval: int) -> Floats:
+    """Return the points of each frame, (N, 18, 2), px; NaN where they are lost.
 
     Args:
-        trail: of a whole clip.
+        track: of a whole clip.
         interval: frames between two tracings.
     """
-    rows = trail.path.copy()
-    for begin, end in pairwise([*trail.begun, len(rows)]):
-        stretch = slice(begin, begin + int(np.isfinite(rows[begin:end]).all((1, 2)).sum()))
-        rows[stretch] += _smooth(trail, stretch, interval)
-    return rows
+    points = track.flow.copy()
+    for begin, end in pairwise([*track.starts, len(points)]):
+        stretch = slice(begin, begin + int(np.isfinite(points[begin:end]).all((1, 2)).sum()))
+        points[stretch] += _smooth_residuals(track, stretch, interval)
+    return points
 
 
-def _smooth(trail: Trail, stretch: slice, interval: int) -> Floats:
-    """Smooth what the tracings of a stretch add to the flow, a row a frame of it."""
-    inside = (trail.frames >= stretch.start) & (trail.frames < stretch.stop)
-    at, added = trail.frames[inside], trail.added[inside]
-    smooth = np.empty_like(added)
-    for i, frame in enumerate(at):
-        apart = (at - frame) / (_STEADY * interval)
-        near = np.abs(apart) < _REACH
-        weights = np.exp(-(apart[near] ** 2) / 2)
-        smooth[i] = np.tensordot(weights / weights.sum(), added[near], axes=1)
-    flat, wanted = smooth.reshape(len(at), -1).T, np.arange(stretch.start, stretch.stop)
-    between = np.stack([np.interp(wanted, at, values) for values in flat], axis=-1)
-    return between.reshape(-1, *added.shape[1:])
+def _smooth_residuals(track: ShoulderTrack, stretch: slice, interval: int) -> Floats:
+    """Smooth the residuals in a stretch of frames and interpolate them to its frames."""
+    inside = (track.traced >= stretch.start) & (track.traced < stretch.stop)
+    traced, residuals = track.traced[inside], track.residuals[inside]
+    smooth = np.empty_like(residuals)
+    for i, frame in enumerate(traced):
+        distance = (traced - frame) / (_SMOOTHING * interval)
+        near = np.abs(distance) < _CUTOFF
+        weights = np.exp(-(distance[near] ** 2) / 2)
+        smooth[i] = np.tensordot(weights / weights.sum(), residuals[near], axes=1)
+    flat, frames = smooth.reshape(len(traced), -1).T, np.arange(stretch.start, stretch.stop)
+    between = np.stack([np.interp(frames, traced, values) for values in flat], axis=-1)
+    return between.reshape(-1, *residuals.shape[1:])

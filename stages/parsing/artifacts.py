@@ -1,7 +1,9 @@
-"""Tables of `parsing`, column by column; pipeline/report/columns.yaml describes them."""
+"""Paths, labels and tables of `parsing`; pipeline/report/columns.yaml describes the columns."""
 
+from stages.base.config.paths import DATA
 from stages.base.io.formats import FRAME, Column, Format
 
+PARSING_DIR = DATA / "parsing"
 REGIONS = ("mouth", "eyes", "skin", "other")
 
 # Label maps hold these codes. What is nobody's region is "other".

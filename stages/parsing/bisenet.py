@@ -1,12 +1,13 @@
-"""The second backend: BiSeNet, 19 classes of CelebAMask-HQ, on the head's crop.
+"""The second backend: BiSeNet, 19 classes of CelebAMask-HQ, on a crop of the head.
 
 Bilateral Segmentation Network (Yu et al. 2018) with a ResNet-18 context path; the spatial path is
-replaced by the context path's features at an eighth of the size, as the published weights have it.
+replaced by the context path's features at an eighth of the size, as in the published weights.
 Modules are named as in those weights. The weights are for non-commercial use (see
 `stages.base.training.pretrained`), and the network is some 30 times slower than the default
 backend.
 """
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ CLASSES = (
 )
 _CODES = np.array([CODES[name] for name in CLASSES], np.uint8)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What the weights were trained at; tried on real faces at 256: eyes, nose and mouth are not found.
+# The size of the weights' training; at 256, eyes, nose and mouth of real faces are not found.
 _SIZE = 512
 _SIDE = 2.9  # side of the head's crop, face heights
 _RISE = 0.45  # its centre lies so far above the nose's base, face heights
@@ -46,7 +47,7 @@ class ConvBNReLU(nn.Module):
 
 
 class Output(nn.Module):
-    """Class scores of a feature map."""
+    """The head: class scores from a feature map."""
 
     def __init__(self, channels: int, middle: int) -> None:
         super().__init__()
@@ -101,7 +102,7 @@ class ResNet18(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention refinement: weighs channels by their mean over the picture."""
+    """Attention refinement: weighs channels by their mean over the image."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
@@ -117,7 +118,7 @@ class Attention(nn.Module):
 
 
 class ContextPath(nn.Module):
-    """Features with the whole picture in view."""
+    """Features of the whole image's receptive field."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +139,7 @@ class ContextPath(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Joins detail and context."""
+    """Feature fusion: joins detail and context."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,7 +156,7 @@ class Fusion(nn.Module):
 
 
 class BiSeNet(nn.Module):
-    """Scores of 19 classes for every pixel."""
+    """The network: scores of 19 classes for every pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +174,7 @@ class BiSeNet(nn.Module):
 
 
 class Parser:
-    """Parses one frame after the other with the pinned weights.
+    """BiSeNet with the pinned weights.
 
     Raises:
         BadWeights: the weights cannot be fetched.
@@ -188,8 +189,6 @@ class Parser:
         self, image: Image, person: NDArray[np.bool_], points: Floats
     ) -> NDArray[np.uint8]:
         """Parse an RGB frame, (H, W, 3), around its landmarks; codes of LABELS, (H, W)."""
-        import cv2
-
         to_crop = crop_of(points, _SIZE)
         crop = cv2.warpAffine(
             image,
@@ -218,7 +217,7 @@ class Parser:
 
 
 def with_eyes_behind_glasses(labels: NDArray[np.uint8], points: Floats) -> NDArray[np.uint8]:
-    """Label as eyes, by the landmarks, what the network sees as glasses: codes (H, W)."""
+    """Relabel glasses as eyes within the landmarks' eyes: codes (H, W)."""
     eyes = draw(np.zeros(labels.shape, bool), points, points[:0]) == CODES["eyes"]
     return np.where(eyes & (labels == CODES["glasses"]), CODES["eyes"], labels).astype(np.uint8)
 

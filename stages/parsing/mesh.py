@@ -1,9 +1,10 @@
 """The default backend: polygons of the landmarks over the person matte.
 
-Fast, and its weights are free to use. It cannot tell neck, hair and clothes apart (all are
-"body"), nor ears and glasses (they stay "body" and "skin").
+Fast, and its weights are free to use. Neck, hair, clothes and ears are all labelled "body", glasses
+"skin".
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +14,8 @@ from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
 from stages.parsing.artifacts import LABELS
 
 CODES = {label: code for code, label in enumerate(LABELS)}
-_BROW = 0.075  # how far a brow's hair reaches below its upper edge, face heights
-_LIDS = 0.012  # lids and lashes around the opening of the eye, face heights
+_BROW = 0.075  # height of a brow below its upper edge, face heights
+_LIDS = 0.012  # width of lids and lashes around the eye's opening, face heights
 
 
 def draw(
@@ -25,7 +26,7 @@ def draw(
     Args:
         person: the matte, (H, W).
         points: landmarks, (68, 2), pixels; None where there is no face.
-        oval: 36 points around the face, (36, 2), pixels; none of them leave the skin out.
+        oval: outline of the face, (36, 2), pixels; with (0, 2) no skin is drawn.
 
     Returns:
         Codes of LABELS, (H, W).
@@ -48,8 +49,6 @@ def draw(
 
 def _fill(labels: NDArray[np.uint8], polygon: Floats, code: int, rim: float = 0.0) -> None:
     """Fill a polygon, with a rim of a width in pixels around it."""
-    import cv2
-
     fixed = opencv_fixed_point(polygon)
     cv2.fillPoly(labels, [fixed], code, shift=FRACTION_BITS)
     width = round(rim)
@@ -60,6 +59,4 @@ def _fill(labels: NDArray[np.uint8], polygon: Floats, code: int, rim: float = 0.
 
 
 def _hull(points: Floats) -> Floats:
-    import cv2
-
     return np.asarray(cv2.convexHull(points.astype(np.float32))[:, 0], float)

@@ -1,4 +1,4 @@
-"""Params of this stage: the section `parsing` of params.yaml."""
+"""The section `parsing` of params.yaml."""
 
 from typing import Literal
 
@@ -6,6 +6,6 @@ from stages.base.config.params import Section
 
 
 class ParsingParams(Section):
-    """What parses the face."""
+    """Which backend parses the face."""
 
     backend: Literal["mesh", "bisenet"]

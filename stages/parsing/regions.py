@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,9 +33,7 @@ def region_masks(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def areas(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Measure the share of a label map, (H, W), that each region takes, (4,), as in REGIONS."""
-    import cv2
-
+    """Return each region's share of a label map, (H, W): (4,), in the order of REGIONS."""
     codes = len(LABELS)
     histogram = cv2.calcHist([labels], [0], None, [codes], [0, codes])  # a third of bincount's time
     counts = np.bincount(region_of_label(), histogram.reshape(-1), len(REGIONS))

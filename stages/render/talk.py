@@ -126,14 +126,15 @@ def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float
     """
     from stages.speech import mel
     from stages.speech.apc import gain
-    from stages.speech.features import MODEL, Representer
+    from stages.speech.artifacts import AUDIO_MODEL
+    from stages.speech.features import Representer
     from stages.speech.params import SpeechParams
     from stages.speech.phone_track import PhoneTrack
-    from stages.speech.phones import phones_of
+    from stages.speech.phones import recognise_phones
 
     representer = Representer()
     if abs(representer.fps - fps) > 1e-6:
-        raise BadFormat(MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
+        raise BadFormat(AUDIO_MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
 
     def read(first: int, last: int) -> NDArray[np.float32]:
         return read_wav(wav, first, last)[0]
@@ -141,7 +142,7 @@ def features_of(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float
     energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
     blocks = (m for m, _ in mel.in_blocks(read, fps, frames))
     words = read_section("speech", SpeechParams).recogniser == "words"
-    phones = phones_of(read, _samples(wav), words=words)
+    phones = recognise_phones(read, _samples(wav), words=words)
     track = PhoneTrack([p.name for p in phones], [p.start for p in phones], [p.end for p in phones])
     step = 0
     for found in representer.features(blocks, gain(energy, representer.level)):

@@ -18,7 +18,7 @@ from stages.clips.ledger import Clip, read_ledger
 from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.speech.artifacts import MEL, PHONES, SYNC
-from stages.speech.sync import curve, stretch
+from stages.speech.sync import correlation_by_lag, measured_span
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -140,11 +140,11 @@ def _curve(
     clip: Clip, marks: tables.Columns, folders: Folders, *, seen: bool
 ) -> tuple[Floats, Floats]:
     """Measure again how well the sound predicts the lips at each lag, as the speech stage did."""
-    first, last = stretch(*(clip.train if seen else (0, clip.frames)), clip.fps)
+    first, last = measured_span(*(clip.train if seen else (0, clip.frames)), clip.fps)
     mel = tables.read(folders.speech / f"{clip.id}.parquet", MEL, ["mel"], 2 * first, 2 * last)
     opening = np.full(clip.frames, np.nan)
     opening[marks["valid"]] = mouth_opening(marks["head"][marks["valid"]])
-    return curve(mel["mel"], opening[first:last], clip.fps)
+    return correlation_by_lag(mel["mel"], opening[first:last], clip.fps)
 
 
 def _kinds(clip: Clip, folders: Folders) -> dict[str, int]:

@@ -1,6 +1,11 @@
-"""Tables of `speech`, column by column; pipeline/report/columns.yaml describes them."""
+"""Paths and tables of `speech`; pipeline/report/columns.yaml describes the columns."""
 
+from stages.base.config.paths import DATA, MODELS
 from stages.base.io.formats import CLIP, Column, Format
+
+SPEECH_DIR = DATA / "speech"
+FEATURES_DIR = DATA / "features"
+AUDIO_MODEL = MODELS / "audio.safetensors"
 
 MEL = Format(
     "mel",

@@ -1,7 +1,7 @@
 """Phones of speech by pocketsphinx: words are recognised, then aligned to their phones.
 
 Where no word is found (singing, another language), a phone recogniser takes over. Both models
-are in pocketsphinx's wheel. Every piece of sound is recognised for itself, so that the same
+are in pocketsphinx's wheel. Every piece of sound is recognised independently, so that the same
 sound gives the same phones.
 """
 
@@ -17,14 +17,14 @@ from stages.speech.mel import RATE, Floats, Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
-# Fewer states at once, fewer words that a second pass looks at, and last phones given up sooner
-# than pocketsphinx has it: two thirds of the time, and as many errors (bench/phone_error.py).
+# Fewer states at once, fewer words in the second pass, and a narrower beam of last phones than
+# pocketsphinx's defaults: two thirds of the time, the same errors (bench/phone_error.py).
 SEARCH: Mapping[str, float] = {"maxhmmpf": 1500, "fwdflatsfwin": 5, "lponlybeam": 1e-24}
 _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
 _MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
-_QUIET_DB = -65.0  # a piece that is nowhere louder holds no speech
-_BLOCK = round(0.02 * RATE)  # samples, the grid on which quiet places are looked for
+_QUIET_DB = -65.0  # a piece whose loudest block is below this holds no speech
+_BLOCK = round(0.02 * RATE)  # samples, the grid of the search for pauses
 
 
 @dataclass(frozen=True)
@@ -41,60 +41,42 @@ class Phone:
 Word = list[Phone]
 
 
-def phones_of(read: Read, samples: int, *, words: bool = True) -> list[Phone]:
-    """Find the phones of a sound and the syllables that they make.
+def recognise_phones(read: Read, samples: int, *, words: bool = True) -> list[Phone]:
+    """Recognise the phones of a sound and their syllables.
 
     Args:
-        read: gives samples from, to (exclusive); 16 kHz, mono, within -1 to 1.
+        read: returns samples from, to (exclusive); 16 kHz, mono, within -1 to 1.
         samples: length of the sound.
-        words: recognise English words first; without, only phones, as for other languages.
+        words: recognise English words; else only phones, for other languages.
 
     Returns:
         Phones in order of time, without gaps.
     """
-    cuts = pieces(read, samples)
-    return grouped([heard(read(first, last), first, words=words) for first, last in cuts])
+    spans = split_at_pauses(read, samples)
+    return join_pieces(
+        recognise_piece(read(first, last), first, words=words) for first, last in spans
+    )
 
 
-def heard(sound: Floats, first: int, *, words: bool) -> list[Word]:
-    """Find the words of one piece of a sound, as phones without syllables.
+def recognise_piece(sound: Floats, first: int, *, words: bool) -> list[Word]:
+    """Recognise the words of one piece of a sound, as phones without syllables.
 
     Args:
         sound: the piece, 16 kHz, (S,) within -1 to 1.
-        first: the sample of the whole sound where it begins.
-        words: as in `phones_of`.
+        first: its first sample in the whole sound.
+        words: as in `recognise_phones`.
     """
     recognised = _recognise(np.asarray(sound), words=words)
-    return _placed(recognised, first / RATE, (first + len(sound)) / RATE)
+    return _fill_silence(recognised, first / RATE, (first + len(sound)) / RATE)
 
 
-def grouped(found: Iterable[list[Word]]) -> list[Phone]:
-    """Join the words of a sound's pieces, in their order, to its phones with their syllables."""
-    return _grouped(_joined([word for piece in found for word in piece]))
+def join_pieces(pieces: Iterable[list[Word]]) -> list[Phone]:
+    """Join the words of a sound's pieces, in their order, to phones with their syllables."""
+    return _number_syllables(_join_silences([word for piece in pieces for word in piece]))
 
 
-def known_words(sound: NDArray[np.float32], text: str) -> list[Phone]:
-    """Align words that are known to a short sound; raise ValueError where they do not fit.
-
-    Args:
-        sound: 16 kHz, mono, (S,) within -1 to 1, some seconds.
-        text: the words, lower case, all of the dictionary.
-    """
-    decoder = word_decoder()
-    try:
-        decoder.set_align_text(text)
-        aligned = _words_found(decoder, sound) and _aligned(decoder, sound)
-    except RuntimeError as error:
-        raise ValueError(f"{text!r} does not fit the sound: {error}") from None
-    finally:
-        decoder.activate_search()
-    if not aligned:
-        raise ValueError(f"{text!r} does not fit the sound")
-    return _grouped(_joined(_placed(aligned, 0.0, len(sound) / RATE)))
-
-
-def pieces(read: Read, samples: int) -> Iterator[tuple[int, int]]:
-    """Cut a sound at its quietest places, every 6 to 12 s; yield first sample and end."""
+def split_at_pauses(read: Read, samples: int) -> Iterator[tuple[int, int]]:
+    """Split a sound at its quietest places, every 6 to 12 s; yield first sample and end."""
     first = 0
     while samples - first > _LONGEST * RATE:
         begin = first + round(_SHORTEST * RATE)
@@ -109,17 +91,17 @@ def pieces(read: Read, samples: int) -> Iterator[tuple[int, int]]:
 
 
 def _recognise(sound: NDArray[np.float32], *, words: bool) -> list[Word]:
-    """Return words of phones; silence is a word of one phone. Times count from the sound's."""
+    """Return words of phones; silence is a word of one phone. Time 0 is the start of the sound."""
     if len(sound) < 0.1 * RATE or not _audible(sound):
         return []
     try:
-        if words and _words_found(word_decoder(), sound):
-            return _aligned(word_decoder(), sound)
+        if words and _recognise_words(word_decoder(), sound):
+            return _align(word_decoder(), sound)
     except RuntimeError:
-        pass  # words that cannot be aligned: phones are what is left
+        pass  # words that cannot be aligned: recognise phones instead
     finally:
         word_decoder().activate_search()
-    return _phones_alone(sound)
+    return _recognise_phones_only(sound)
 
 
 def _audible(sound: NDArray[np.float32]) -> bool:
@@ -129,22 +111,22 @@ def _audible(sound: NDArray[np.float32]) -> bool:
 
 def _decode(decoder: Any, sound: NDArray[np.float32]) -> None:
     data = np.clip(np.round(sound * 32768.0), -32768, 32767).astype(np.int16).tobytes()
-    decoder.reinit_feat()  # else the mean of the sound before goes into this one
+    decoder.reinit_feat()  # else the previous sound's mean is used
     decoder.start_utt()
     decoder.process_raw(data, full_utt=True)
     decoder.end_utt()
 
 
-def _words_found(decoder: Any, sound: NDArray[np.float32]) -> bool:
+def _recognise_words(decoder: Any, sound: NDArray[np.float32]) -> bool:
     _decode(decoder, sound)
     found = decoder.hyp()
     return found is not None and bool(found.hypstr.strip())
 
 
-def _aligned(decoder: Any, sound: NDArray[np.float32]) -> list[Word]:
-    """Align the words just found to their phones."""
+def _align(decoder: Any, sound: NDArray[np.float32]) -> list[Word]:
+    """Align the words of the last recognition to their phones."""
     decoder.set_alignment()
-    _decode(decoder, sound)  # `hyp` crashes here: the alignment is all that there is
+    _decode(decoder, sound)  # `hyp` would crash here
     alignment = decoder.get_alignment()
     if alignment is None:
         raise RuntimeError("no alignment")
@@ -153,8 +135,8 @@ def _aligned(decoder: Any, sound: NDArray[np.float32]) -> list[Word]:
     ]
 
 
-def _phones_alone(sound: NDArray[np.float32]) -> list[Word]:
-    """Recognise phones without words; what stands between silences counts as one word."""
+def _recognise_phones_only(sound: NDArray[np.float32]) -> list[Word]:
+    """Recognise phones without words; all between two silences counts as one word."""
     decoder = _phone_decoder()
     try:
         _decode(decoder, sound)
@@ -176,12 +158,12 @@ def _phone(name: str, start: int, end: int) -> Phone:
 
 
 def _edge(frame: int) -> float:
-    """Return the time half-way between the middles of a frame's window and the one before."""
+    """Return the time half-way between the middles of a frame's window and the previous one."""
     return (frame - 0.5) * _FRAME + _MIDDLE if frame else 0.0
 
 
-def _placed(words: list[Word], start: float, end: float) -> list[Word]:
-    """Move a piece's words to its place; silence fills what they leave."""
+def _fill_silence(words: list[Word], start: float, end: float) -> list[Word]:
+    """Shift a piece's words to its start in the whole sound; fill its end with silence."""
     moved = [
         [Phone(p.name, min(p.start + start, end), min(p.end + start, end)) for p in word]
         for word in words
@@ -193,10 +175,10 @@ def _placed(words: list[Word], start: float, end: float) -> list[Word]:
             moved[-1][-1] = Phone(tail.name, tail.start, end)
         else:
             moved.append([Phone(SILENCE, last, end)])
-    return [kept for word in moved if (kept := [p for p in word if p.end > p.start])]
+    return [phones for word in moved if (phones := [p for p in word if p.end > p.start])]
 
 
-def _joined(words: list[Word]) -> list[Word]:
+def _join_silences(words: list[Word]) -> list[Word]:
     """Join silences that follow each other."""
     joined: list[Word] = []
     for word in words:
@@ -208,9 +190,9 @@ def _joined(words: list[Word]) -> list[Word]:
     return joined
 
 
-def _grouped(words: list[Word]) -> list[Phone]:
-    """Give every phone its syllable, counted over the whole sound."""
-    grouped: list[Phone] = []
+def _number_syllables(words: list[Word]) -> list[Phone]:
+    """Give every phone the number of its syllable in the whole sound, and its kind."""
+    phones: list[Phone] = []
     count = 0
     for word in words:
         names = [phone.name for phone in word]
@@ -219,9 +201,8 @@ def _grouped(words: list[Word]) -> list[Phone]:
             place |= dict.fromkeys(range(first, end), (count, kind(names[first:end])))
             count += 1
         for i, phone in enumerate(word):
-            syllable, what = place.get(i, (-1, ""))
-            grouped.append(Phone(phone.name, phone.start, phone.end, syllable, what))
-    return grouped
+            phones.append(Phone(phone.name, phone.start, phone.end, *place.get(i, (-1, ""))))
+    return phones
 
 
 @cache

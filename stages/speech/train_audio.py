@@ -22,14 +22,13 @@ from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
 from stages.base.training.state import Batch, Update
-from stages.clips.ledger import CLIPS, clips_of
+from stages.clips.artifacts import CLIPS_DIR
+from stages.clips.ledger import clips_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
-from stages.speech.artifacts import MEL, SYNC
+from stages.speech.artifacts import AUDIO_MODEL, MEL, SPEECH_DIR, SYNC
 from stages.speech.mel import BANDS
 from stages.speech.params import AudioParams
 
-SPEECH = Path("data/speech")
-MODEL = Path("models/audio.safetensors")
 NAME = "train_audio"
 
 
@@ -117,9 +116,9 @@ def run(
     names: Sequence[str],
     params: AudioParams,
     training: Training,
-    clips: Path = CLIPS,
-    speech: Path = SPEECH,
-    model: Path = MODEL,
+    clips: Path = CLIPS_DIR,
+    speech: Path = SPEECH_DIR,
+    model: Path = AUDIO_MODEL,
 ) -> None:
     """Train on the seen subjects and write the model."""
     subjects = training_subjects(list(names), clips / "seen")

@@ -60,7 +60,7 @@ class Look:
 def look(image: Image, size: int) -> Look:
     """Find the face in an RGB picture, cut square and scaled to `size` before."""
     shown = resize(square(image, size), max(size, _SIZE))
-    finder = backend.opened(BACKEND)  # one that remembers no other picture
+    finder = backend.open_backend(BACKEND)  # one that remembers no other picture
     face = finder(shown)
     finder.close()
     if face is None:

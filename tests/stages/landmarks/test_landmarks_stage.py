@@ -163,7 +163,7 @@ def test_face_alignment_finds_in_a_batch_what_the_package_finds_frame_by_frame(r
 
     images = [*moving()[:3:2], EMPTY, astronaut(right=9)]
     backend = FaceAlignmentBackend()
-    found = backend.several(images)
+    found = backend.detect_batch(images)
     assert [face is None for face in found] == [False, False, True, False]
     for image, face in zip(images, found, strict=True):
         if face is None:

@@ -1,12 +1,9 @@
 """The correspondence of mesh vertices and landmarks, and the mean face made with it."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
-from mediapipe.framework.formats import landmark_pb2
 
 from stages.base.face import landmark_groups, mean_face
-from stages.landmarks.mesh import OVAL, VERTICES, _read
+from stages.landmarks.mesh import OVAL, VERTICES
 
 
 def test_every_landmark_has_its_vertices_and_none_is_taken_twice_alone():
@@ -26,23 +23,3 @@ def test_the_oval_has_36_points_and_goes_clockwise():
     doubled = (x * np.roll(y, -1) - y * np.roll(x, -1)).sum()
     assert doubled > 0  # clockwise where y goes down
     assert y[0] == y.min()
-
-
-@given(
-    st.lists(st.tuples(*[st.floats(-2, 2, width=32)] * 3), min_size=1, max_size=9),
-    st.sampled_from([(), ("visibility",), ("visibility", "presence")]),
-    st.booleans(),
-)
-def test_a_mesh_is_read_from_its_bytes_as_from_its_attributes(
-    points: list[tuple[float, float, float]], more: tuple[str, ...], lacking: bool
-) -> None:
-    message = landmark_pb2.NormalizedLandmarkList()
-    for point in points:
-        vertex = message.landmark.add(x=point[0], y=point[1], z=point[2])
-        for name in more:
-            setattr(vertex, name, 0.5)
-    if lacking:
-        message.landmark[0].ClearField("y")
-    found = _read(message)
-    assert found.dtype == float
-    assert np.array_equal(found, np.array([(v.x, v.y, v.z) for v in message.landmark]))

@@ -10,7 +10,7 @@ from stages.base.face import face_measures, projection
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_png
 from stages.landmarks import neutral_landmarks
-from stages.landmarks.artifacts import NEUTRAL
+from stages.landmarks.artifacts import NEUTRAL, NEUTRAL_TABLE
 from stages.landmarks.params import LandmarksParams
 
 PARAMS = LandmarksParams(
@@ -28,9 +28,7 @@ def test_the_face_is_found_and_its_pose_projects_to_its_points(workdir):
 
     write(np.ascontiguousarray(astronaut()[:300, 80:380]))
     neutral_landmarks.run(PARAMS)
-    row = {
-        name: values[0] for name, values in tables.read(neutral_landmarks.TABLE, NEUTRAL).items()
-    }
+    row = {name: values[0] for name, values in tables.read(NEUTRAL_TABLE, NEUTRAL).items()}
     assert row["size"] == 300
     parts = (row["head"][None], row["rotation"][None], row["translation"][None])
     seen = projection.project(*parts, float(row["focal"]), 300)[0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stages.base.face import mean_face, projection
-from stages.landmarks.shoulders import Follower, joined, placed, trace
+from stages.landmarks.shoulders import ShoulderTracker, join_tracks, locate, trace
 
 SIZE = 256
 POINTS = projection.project(mean_face.MEAN_FACE, np.eye(3), [0, -0.3, 8.0], 700.0, SIZE)
@@ -53,14 +53,14 @@ def test_a_shoulder_out_of_sight_is_not_traced():
 
 
 def test_points_follow_a_moving_person_between_tracings_without_jumps():
-    follower = Follower(interval=8)
+    tracker = ShoulderTracker(interval=8)
     shifts = np.linspace(0, 12, 25)
     for shift in shifts:
         mask = person(shift)
-        due = follower.due()
+        due = tracker.is_due()
         traced = trace(mask, POINTS + np.array([shift, 0])) if due else None
-        follower.add(textured(mask, shift), traced)
-    rows = follower.finish()
+        tracker.add(textured(mask, shift), traced)
+    rows = locate(tracker.track(), tracker.interval)
     assert np.isfinite(rows).all()
     for found, shift in zip(rows, shifts, strict=True):
         line = NECK_ROW + (np.abs(found[:, 0] - 128 - shift) - 28) / 4
@@ -73,24 +73,24 @@ def test_points_follow_a_moving_person_between_tracings_without_jumps():
 def test_tracings_that_waver_hardly_move_a_person_who_keeps_still():
     rng = np.random.default_rng(1)
     still = trace(person(), POINTS)
-    follower = Follower(interval=5)
+    tracker = ShoulderTracker(interval=5)
     for _ in range(100):
-        wavering = still + rng.normal(0, 5, still.shape) if follower.due() else None
-        follower.add(textured(person(), 0), wavering)
-    rows = follower.finish()
+        wavering = still + rng.normal(0, 5, still.shape) if tracker.is_due() else None
+        tracker.add(textured(person(), 0), wavering)
+    rows = locate(tracker.track(), tracker.interval)
     assert np.linalg.norm(rows - still, axis=-1).mean() < 3.5  # one tracing alone is 6 off
     assert np.abs(np.diff(rows, axis=0)).max() < 0.4
 
 
 def test_points_are_lost_where_nothing_can_be_followed_and_found_again_at_once():
-    follower = Follower(interval=10)
+    tracker = ShoulderTracker(interval=10)
     for frame in range(20):
         seen = frame not in (7, 8)
         mask = person(shift=20.0 if frame > 8 else 0.0)
         traced = trace(mask, POINTS + np.array([20.0 * (frame > 8), 0])) if seen else None
         image = textured(mask, 0) if seen else np.full((SIZE, SIZE, 3), 20, np.uint8)
-        follower.add(image, traced if follower.due() else None)
-    rows = follower.finish()
+        tracker.add(image, traced if tracker.is_due() else None)
+    rows = locate(tracker.track(), tracker.interval)
     lost = np.isnan(rows).all((1, 2))
     assert np.flatnonzero(lost).tolist() == [7, 8]
     # Nothing is carried over the gap: each side is where its own tracings were.
@@ -100,42 +100,42 @@ def test_points_are_lost_where_nothing_can_be_followed_and_found_again_at_once()
 
 
 def test_a_jump_that_is_traced_at_once_is_not_smeared():
-    follower = Follower(interval=10)
+    tracker = ShoulderTracker(interval=10)
     for frame in range(20):
         shift = 60.0 * (frame >= 10)
         image = textured(person(), 0) if frame < 10 else np.full((SIZE, SIZE, 3), 20, np.uint8)
-        traced = trace(person(), POINTS) + np.array([shift, 0]) if follower.due() else None
-        follower.add(image, traced)
-    rows = follower.finish()
+        traced = trace(person(), POINTS) + np.array([shift, 0]) if tracker.is_due() else None
+        tracker.add(image, traced)
+    rows = locate(tracker.track(), tracker.interval)
     np.testing.assert_allclose(rows[10] - rows[9], [[60, 0]] * 18, atol=0.5)
 
 
 def test_a_person_never_seen_has_no_shoulders():
-    follower = Follower(interval=3)
+    tracker = ShoulderTracker(interval=3)
     for _ in range(5):
-        follower.add(np.zeros((SIZE, SIZE, 3), np.uint8), None)
-    rows = follower.finish()
+        tracker.add(np.zeros((SIZE, SIZE, 3), np.uint8), None)
+    rows = locate(tracker.track(), tracker.interval)
     assert rows.shape == (5, 18, 2)
     assert np.isnan(rows).all()
 
 
 def followed(frames, lost=()):
     """Follow a swaying person over some frames, traced where due, unseen where lost."""
-    follower = Follower(interval=5)
+    tracker = ShoulderTracker(interval=5)
     for frame in frames:
         shift = 6 * np.sin(frame / 7)
         seen = frame not in lost
         image = textured(person(shift), shift) if seen else np.full((SIZE, SIZE, 3), 20, np.uint8)
         traced = trace(person(shift), POINTS + np.array([shift, 0])) if seen else None
-        follower.add(image, traced if follower.due() else None)
-    return follower.trail()
+        tracker.add(image, traced if tracker.is_due() else None)
+    return tracker.track()
 
 
 @pytest.mark.parametrize("lost", [(), (19, 20, 21), (12,), (40, 41)])
 def test_chunks_are_joined_to_what_one_look_at_the_clip_gives(lost):
-    whole = placed(followed(range(60), lost), 5)
+    whole = locate(followed(range(60), lost), 5)
     chunks = [followed(range(first, min(first + 21, 60)), lost) for first in (0, 20, 40)]
-    parts = placed(joined(chunks), 5)
+    parts = locate(join_tracks(chunks), 5)
     assert np.isfinite(whole).all((1, 2)).tolist() == [f not in lost for f in range(60)]
     if not lost:
         np.testing.assert_allclose(parts, whole, atol=1e-6)

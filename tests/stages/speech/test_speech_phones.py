@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stages.base.io.sound import read_audio
 from stages.speech.mel import RATE
-from stages.speech.phones import known_words, phones_of, pieces
+from stages.speech.phones import recognise_phones, split_at_pauses
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 CONSONANTS = [
@@ -90,12 +90,14 @@ def test_syllables_cover_a_word_and_hold_one_vowel_each(word):
 
 
 def test_silence_is_one_silent_phone():
-    (phone,) = phones_of(lambda first, last: np.zeros(last - first, np.float32), 3 * RATE)
+    (phone,) = recognise_phones(lambda first, last: np.zeros(last - first, np.float32), 3 * RATE)
     assert (phone.name, phone.start, phone.end, phone.syllable) == ("SIL", 0.0, 3.0, -1)
 
 
 def test_a_sound_shorter_than_a_window_is_silence():
-    assert [p.name for p in phones_of(lambda a, b: np.ones(b - a, np.float32), 100)] == ["SIL"]
+    assert [p.name for p in recognise_phones(lambda a, b: np.ones(b - a, np.float32), 100)] == [
+        "SIL"
+    ]
 
 
 def test_long_sound_is_cut_where_it_is_quiet():
@@ -103,7 +105,7 @@ def test_long_sound_is_cut_where_it_is_quiet():
     sound = rng.normal(0, 0.1, 30 * RATE).astype(np.float32)
     for quiet in (8.0, 17.0):
         sound[round(quiet * RATE) : round((quiet + 0.3) * RATE)] = 0
-    found = list(pieces(lambda a, b: sound[a:b], len(sound)))
+    found = list(split_at_pauses(lambda a, b: sound[a:b], len(sound)))
     assert [first for first, _ in found[1:]] == [last for _, last in found[:-1]]
     assert found[0][0] == 0
     assert found[-1][1] == len(sound)
@@ -112,50 +114,16 @@ def test_long_sound_is_cut_where_it_is_quiet():
     assert all(last - first <= 12 * RATE for first, last in found)
 
 
-WORDS = {
-    "bbaf2n": ("bin blue at f two now", "B IH N B L UW AE T EH F T UW N AW"),
-    "sbwe5n": ("set blue with e five now", "S EH T B L UW W IH * IY F AY V N AW"),
-}
-
-
-@pytest.mark.parametrize("name", WORDS)
-def test_known_words_are_aligned_to_their_phones(shared_data: Path, name: str):
-    text, expected = WORDS[name]
-    sound = read_audio(shared_data / "grid" / f"{name}.mpg")
-    phones = known_words(sound, text)
+def test_the_words_of_a_sentence_are_recognised_as_phones_without_gaps(shared_data: Path):
+    sound = read_audio(shared_data / "grid" / "sbwe5n.mpg")  # set blue with e five now
+    phones = recognise_phones(lambda a, b: sound[a:b], len(sound))
     spoken = [p for p in phones if p.name != "SIL"]
-    assert len(spoken) == len(expected.split())
-    assert all(e in ("*", p.name) for p, e in zip(spoken, expected.split(), strict=True))
     assert phones[0].start == 0
     assert phones[-1].end == pytest.approx(len(sound) / RATE)
     assert all(b.start == pytest.approx(a.end) for a, b in pairwise(phones))
     assert 0.3 < spoken[0].start < 1.3  # the speaker waits at first
-    blue = next(p for p in phones if p.name == "UW")
-    assert blue.kind == "O"
-
-
-def test_words_that_are_not_in_the_dictionary_are_refused():
-    with pytest.raises(ValueError, match="does not fit"):
-        known_words(np.zeros(RATE, np.float32), "qzxv")
-
-
-def test_recognised_phones_share_most_of_the_time_with_the_known_ones(shared_data: Path):
-    sound = read_audio(shared_data / "grid" / "sbwe5n.mpg")
-    known = known_words(sound, WORDS["sbwe5n"][0])
-    found = phones_of(lambda a, b: sound[a:b], len(sound))
-    assert agreement(known, found) > 0.6
-
-
-def agreement(known, found) -> float:
-    """Share of 10 ms steps where speech (or silence) is heard by both."""
-    steps = np.arange(0, known[-1].end, 0.01)
-
-    def silent(phones):
-        return np.array(
-            [next((p.name for p in phones if p.end > t), "SIL") == "SIL" for t in steps]
-        )
-
-    return float((silent(known) == silent(found)).mean())
+    assert [p.name for p in spoken[-5:]] == ["F", "AY", "V", "N", "AW"]
+    assert spoken[-1].kind == "O"
 
 
 @pytest.mark.slow
@@ -164,7 +132,7 @@ def test_the_same_sound_gives_the_same_phones_after_another(shared_data: Path):
     other = read_audio(shared_data / "grid" / "sbwe5n.mpg")
 
     def hear(sound):
-        return phones_of(lambda a, b: sound[a:b], len(sound))
+        return recognise_phones(lambda a, b: sound[a:b], len(sound))
 
     first = hear(one)
     hear(other)
@@ -173,6 +141,6 @@ def test_the_same_sound_gives_the_same_phones_after_another(shared_data: Path):
 
 def test_without_words_phones_are_recognised_alone(shared_data: Path):
     sound = read_audio(shared_data / "audio" / "chinese.wav")
-    phones = phones_of(lambda a, b: sound[a:b], len(sound), words=False)
+    phones = recognise_phones(lambda a, b: sound[a:b], len(sound), words=False)
     assert sum(p.name != "SIL" for p in phones) > 15
     assert {p.kind for p in phones if p.syllable >= 0} >= {"R", "None"}

@@ -19,7 +19,7 @@ from stages.base.training import model_files
 from stages.clips.artifacts import LEDGER
 from stages.landmarks.artifacts import LANDMARKS
 from stages.speech import apc, features, mel, speech, train_audio
-from stages.speech.artifacts import FEATURES, MEL, PHONES, SYNC
+from stages.speech.artifacts import AUDIO_MODEL, FEATURES, MEL, PHONES, SYNC
 from stages.speech.params import AudioParams, SpeechParams
 from stages.speech.sync import LEAD
 
@@ -71,8 +71,8 @@ def project(workdir: Path, shared_data: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_subject_goes_from_sound_to_features(project: Path):
-    verdicts = speech.run(CALM, SpeechParams(recogniser="words"))
-    assert [verdicts[clip].status for clip in ("one-001", "two-001")] == ["assumed"] * 2
+    statuses = speech.run(CALM, SpeechParams(recogniser="words"))
+    assert [statuses[clip].status for clip in ("one-001", "two-001")] == ["assumed"] * 2
     folder = Path("data/speech/seen/calm")
     assert sorted(p.name for p in folder.iterdir()) == [
         "one-001.parquet", "phones.parquet", "sync.parquet", "two-001.parquet",
@@ -106,10 +106,10 @@ def test_a_clip_with_anothers_sound_is_rejected_with_its_reason_and_trains_nothi
     make_subject({"own-001": sound, "other-001": sound})
     write_wav(Path("data/clips/seen/calm/other-001/audio.wav"), sound[::-1].copy())
     code_version.write(Path("versions.yaml"))
-    verdicts = speech.run(CALM, SpeechParams(recogniser="phones"))
-    assert verdicts["own-001"].status == "ok"
-    assert verdicts["own-001"].late == pytest.approx(0.08 - LEAD, abs=0.02)
-    assert verdicts["other-001"].status == "rejected"
+    statuses = speech.run(CALM, SpeechParams(recogniser="phones"))
+    assert statuses["own-001"].status == "ok"
+    assert statuses["own-001"].late == pytest.approx(0.08 - LEAD, abs=0.02)
+    assert statuses["other-001"].status == "rejected"
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["status"].tolist() == ["ok", "rejected"]
     assert "the sound is not these lips'" in sync["reason"][1]
@@ -138,7 +138,7 @@ def test_landmarks_of_another_length_are_refused_by_name(project: Path):
     rows = tables.read(path, LANDMARKS)
     tables.write(path, LANDMARKS, {name: column[:-1] for name, column in rows.items()})
     with pytest.raises(BadFormat, match=r"one-001.parquet: expected 74 frames, found 73"):
-        speech._opening(path, speech.clips_of(CALM)[0], 0, 74)
+        speech.read_mouth_opening(path, speech.clips_of(CALM)[0], 0, 74)
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_a_clip_without_landmarks_is_named(project: Path):
         speech.run(CALM, SpeechParams(recogniser="phones"))
 
 
-def make_model(path: Path = features.MODEL) -> apc.APC:
+def make_model(path: Path = AUDIO_MODEL) -> apc.APC:
     torch.manual_seed(0)
     network = apc.APC(512, 3).eval()
     config = TINY.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
@@ -165,38 +165,24 @@ def test_chunks_give_the_features_of_the_whole(workdir: Path):
     assert np.concatenate(list(representer.features(chunks, 3.0))) == pytest.approx(whole, abs=1e-5)
 
 
-def test_any_sound_gives_two_features_a_frame(workdir: Path):
-    make_model()
-    rate = 44100
-    sound = 0.1 * np.sin(2 * np.pi * 300 * np.arange(rate) / rate)
-    found = features.features_of_audio(sound, rate, FPS)
-    assert found.shape == (50, 512)
-    assert found.dtype == np.float32
-
-
 def test_a_quiet_recording_gives_the_features_of_a_loud_one(workdir: Path):
     make_model()
+    representer = features.Representer()
     sound = np.random.default_rng(2).normal(0, 0.1, 32000)
-    loud = features.features_of_audio(sound, 16000, FPS)
-    quiet = features.features_of_audio(0.05 * sound, 16000, FPS)
+
+    def represent(samples):
+        blocks, energy = mel.log_mel(samples.astype(np.float32), FPS, 50)
+        (found,) = representer.features([blocks], apc.gain(energy, representer.level))
+        return found
+
+    loud, quiet = represent(sound), represent(0.05 * sound)
+    assert loud.shape == (100, 512)
     assert np.abs(loud - quiet).max() < 0.02 * np.abs(loud).max()
 
 
-def test_another_frame_rate_than_the_models_is_refused(workdir: Path):
-    make_model()
-    with pytest.raises(BadFormat, match="trained at 25 fps, asked for 60"):
-        features.features_of_audio(np.zeros(16000), 16000, 60.0)
-
-
-@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros((100, 2))])
-def test_what_is_no_mono_sound_is_refused(workdir: Path, sound):
-    with pytest.raises(BadFormat, match="expected mono sound"):
-        features.features_of_audio(sound, 16000, FPS)
-
-
 def test_a_model_of_another_kind_is_refused(workdir: Path):
-    model_files.save_model(features.MODEL, {"x": torch.zeros(1)}, {"hidden": 512})
-    with pytest.raises(BadFormat, match="no audio model"):
+    model_files.save_model(AUDIO_MODEL, {"x": torch.zeros(1)}, {"hidden": 512})
+    with pytest.raises(BadFormat, match="not an audio model"):
         features.Representer()
 
 

@@ -1,4 +1,4 @@
-"""How late the audio is: found where it is known."""
+"""The offset between sound and lips, where it is known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy.signal import resample_poly
 
 from stages.speech import sync
 from stages.speech.mel import log_mel
-from stages.speech.verdict import Verdict, judge
+from stages.speech.sync import SyncStatus, assess_sync
 
 
 def talk(late: float, seconds: float = 20.0, fps: float = 25.0, noise: float = 0.3):
@@ -25,20 +25,20 @@ def talk(late: float, seconds: float = 20.0, fps: float = 25.0, noise: float = 0
 @pytest.mark.parametrize("fps", [25.0, 60.0])
 @pytest.mark.slow
 def test_a_known_offset_is_found(late, fps):
-    found = sync.measure(*talk(late, fps=fps), fps)
+    found = sync.measure_sync(*talk(late, fps=fps), fps)
     assert found.offset == pytest.approx(late, abs=0.012)
     assert found.correlation > 0.9
-    assert found.sure
+    assert found.is_reliable
 
 
 def test_an_offset_beyond_what_is_looked_at_is_not_told_as_another():
-    assert not sync.measure(*talk(0.55), 25.0).sure
+    assert not sync.measure_sync(*talk(0.55), 25.0).is_reliable
 
 
 def test_frames_without_a_face_do_not_count():
     mel, opening = talk(0.1)
     opening[50:200] = np.nan
-    assert sync.measure(mel, opening, 25.0).offset == pytest.approx(0.1, abs=0.012)
+    assert sync.measure_sync(mel, opening, 25.0).offset == pytest.approx(0.1, abs=0.012)
 
 
 @pytest.mark.parametrize("slow", [1, 60])
@@ -46,30 +46,30 @@ def test_sound_that_is_not_the_faces_is_told_where_there_is_enough_of_it(slow):
     mel, _ = talk(0.0)
     noise = np.random.default_rng(9).normal(size=len(mel) // 2 + slow - 1)
     other = np.convolve(noise, np.hanning(slow + 2)[1:-1], "valid")
-    found = sync.measure(mel, other, 25.0)
-    assert found.foreign
-    assert not found.sure
-    few = sync.measure(mel[:300], other[:150], 25.0)
-    assert not few.sure
-    assert not few.foreign
+    found = sync.measure_sync(mel, other, 25.0)
+    assert found.is_foreign
+    assert not found.is_reliable
+    few = sync.measure_sync(mel[:300], other[:150], 25.0)
+    assert not few.is_reliable
+    assert not few.is_foreign
 
 
 @pytest.mark.parametrize("frames", [0, 5, 30])
 def test_too_few_frames_tell_nothing(frames):
-    found = sync.measure(np.zeros((2 * frames, 80), np.float32), np.zeros(frames), 25.0)
+    found = sync.measure_sync(np.zeros((2 * frames, 80), np.float32), np.zeros(frames), 25.0)
     assert np.isnan(found.offset)
-    assert not found.sure
-    assert not found.foreign
+    assert not found.is_reliable
+    assert not found.is_foreign
 
 
 def test_a_mouth_that_never_moves_tells_nothing():
     mel, opening = talk(0.0)
-    assert np.isnan(sync.measure(mel, np.zeros_like(opening), 25.0).offset)
+    assert np.isnan(sync.measure_sync(mel, np.zeros_like(opening), 25.0).offset)
 
 
 def test_of_a_long_clip_two_minutes_in_its_middle_are_looked_at():
-    assert sync.stretch(0, 10000, 25.0) == (3500, 6500)
-    assert sync.stretch(100, 600, 25.0) == (100, 600)
+    assert sync.measured_span(0, 10000, 25.0) == (3500, 6500)
+    assert sync.measured_span(100, 600, 25.0) == (100, 600)
 
 
 SURE = sync.Sync(0.1, 0.6, 16.0)
@@ -79,19 +79,19 @@ LONGER = sync.Sync(-0.1, 0.31, 5.1)
 
 
 def test_what_is_sure_is_corrected_by_what_was_measured():
-    assert judge({"a-001": SURE}) == {"a-001": Verdict("ok", 0.1, "")}
+    assert assess_sync({"a-001": SURE}) == {"a-001": SyncStatus("ok", 0.1, "")}
 
 
 def test_foreign_sound_is_rejected_with_what_was_found_and_expected():
-    verdict = judge({"a-001": FOREIGN, "a-002": SURE})["a-001"]
-    assert verdict.status == "rejected"
-    assert np.isnan(verdict.late)
-    assert "r 0.02 in 16.0 s (at least 0.23)" in verdict.reason
+    status = assess_sync({"a-001": FOREIGN, "a-002": SURE})["a-001"]
+    assert status.status == "rejected"
+    assert np.isnan(status.late)
+    assert "r 0.02 in 16.0 s (at least 0.23)" in status.reason
 
 
 def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so():
     other = sync.Sync(0.2, 0.7, 20.0)
-    found = judge({"a-b-001": SURE, "a-b-002": other, "a-b-003": UNSURE, "a-c-001": UNSURE})
+    found = assess_sync({"a-b-001": SURE, "a-b-002": other, "a-b-003": UNSURE, "a-c-001": UNSURE})
     assert [found[clip].status for clip in ("a-b-003", "a-c-001")] == ["assumed"] * 2
     assert found["a-b-003"].late == pytest.approx(0.15)
     assert "its video's other clips give +0.15 s" in found["a-b-003"].reason
@@ -100,18 +100,18 @@ def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so
 
 
 def test_what_some_frames_tell_is_better_than_nothing_and_said_to_be_weak():
-    verdict = judge({"a-001": LONGER})["a-001"]
-    assert (verdict.status, verdict.late) == ("assumed", -0.1)
-    assert "r 0.31 in 5.1 s (at least 0.58); that gives -0.10 s" in verdict.reason
+    status = assess_sync({"a-001": LONGER})["a-001"]
+    assert (status.status, status.late) == ("assumed", -0.1)
+    assert "r 0.31 in 5.1 s (at least 0.58); that gives -0.10 s" in status.reason
 
 
 def test_a_long_clip_needs_more_than_a_correlation_that_is_not_chance():
-    assert sync.Sync(0.1, 0.15, 120.0).foreign
-    assert sync.Sync(0.1, 0.25, 120.0).sure
+    assert sync.Sync(0.1, 0.15, 120.0).is_foreign
+    assert sync.Sync(0.1, 0.25, 120.0).is_reliable
 
 
 def test_a_clip_held_out_whole_says_that_it_has_no_frames():
-    found = judge({"a-001": sync.Sync(float("nan"), float("nan"), 0.0)})["a-001"]
+    found = assess_sync({"a-001": sync.Sync(float("nan"), float("nan"), 0.0)})["a-001"]
     assert found.status == "assumed"
     assert "0.0 s of moving lips" in found.reason
 
@@ -132,6 +132,6 @@ def test_the_samples_song_passes_as_its_speech_does():
     sung = np.any([(p.start <= time) & (time < p.end) for p in speech.phones if p.sung], axis=0)
     # Held vowels tell their timing less well than speech does.
     for part, close in ((sung, 0.08), (~sung, 0.03)):
-        found = sync.measure(mel, np.where(part, opening, np.nan), 25.0)
-        assert found.sure
+        found = sync.measure_sync(mel, np.where(part, opening, np.nan), 25.0)
+        assert found.is_reliable
         assert found.offset == pytest.approx(-sync.LEAD, abs=close)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 def described(image: Image) -> np.ndarray:
-    finder = backend.opened("mediapipe")
+    finder = backend.open_backend("mediapipe")
     face = finder(image)
     finder.close()
     assert face is not None
