@@ -165,11 +165,11 @@ def repro(
     """Run the stale stages, as `dvc repro` does, with independent stages in parallel."""
     from pipeline.execution import console, reproduce
 
-    code, works = reproduce.reproduce(stages or (), jobs, listener=console.listener, dry=dry)
+    code, runs = reproduce.reproduce(stages or (), jobs, callbacks=console.console, dry=dry)
     if dry:
-        for work in works:
-            typer.echo(f"{work.name}: {', '.join(work.why) or 'if the results it needs change'}")
-    reproduce.tell(works, typer.echo)
+        for run in runs:
+            typer.echo(f"{run.name}: {', '.join(run.changes) or 'if the results it needs change'}")
+    reproduce.print_summary(runs, typer.echo)
     raise typer.Exit(code)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import typer
 
 from pipeline.execution import console
-from pipeline.execution.reproduce import reproduce, tell
-from pipeline.execution.scheduler import State
+from pipeline.execution.reproduce import print_summary, reproduce
+from pipeline.execution.stage_run import State
 from pipeline.runtime.atomic_files import atomic_file
 
 _SECONDS = Path("reports/seconds.json")
@@ -25,11 +25,11 @@ _RESULTS = (
 def run() -> int:
     """Run the stale stages and list the results; return the exit code."""
     began = time.monotonic()
-    code, works = reproduce(listener=console.listener)
-    tell(works, typer.echo)
+    code, stages = reproduce(callbacks=console.console)
+    print_summary(stages, typer.echo)
     if code:
         return code
-    seconds = {work.name: round(work.seconds, 1) for work in works if work.state is State.RAN}
+    seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}
     if seconds:
         with atomic_file(_SECONDS) as part:
             part.write_text(json.dumps(seconds, indent=1))

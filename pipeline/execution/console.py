@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a table in a terminal, lines in a log."""
+"""What a run prints: a live table in a terminal, otherwise lines."""
 
 import sys
 import time
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from pipeline.execution import stage_seconds
-from pipeline.execution.scheduler import DONE, Listener, Runner, StageRun, State
+from pipeline.execution.scheduler import Scheduler
+from pipeline.execution.stage_run import DONE, RunCallbacks, StageRun, State
 
 _COLOURS = {
     State.RUNNING: "cyan",
@@ -18,138 +19,131 @@ _COLOURS = {
     State.STOPPED: "yellow",
     State.WAITING: "dim",
 }
-_FRAMES_SECONDS = 0.25
-_TRUSTED = 20.0  # seconds for which the reference machine's speed is taken for this one's
+_REDRAW_SECONDS = 0.25
+_PRIOR_SECONDS = 20.0  # weight of the reference machine's speed in the estimate of this one's
 
 
-def listener(runner: Runner) -> Listener:
-    """Return what shows a run: a table where standard output is a terminal."""
-    return Table(runner) if sys.stdout.isatty() else Lines(runner)
+def console(scheduler: Scheduler) -> RunCallbacks:
+    """Return a live table if standard output is a terminal, otherwise lines."""
+    return LiveTable(scheduler) if sys.stdout.isatty() else LogLines(scheduler)
 
 
-class Lines(Listener):
-    """A line where a stage starts and ends, and all that it says."""
+class LogLines(RunCallbacks):
+    """Prints a line at the start and end of each stage, and its output."""
 
-    def __init__(self, runner: Runner) -> None:
-        self.works = list(runner.works.values())
-        self.left = Left(self.works)
-        self.several = runner.jobs > 1
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.stages = list(scheduler.stages.values())
+        self.remaining = RemainingTime(self.stages)
+        self.prefixed = scheduler.jobs > 1
 
-    def changed(self, work: StageRun) -> None:
-        """Tell of a start or an end."""
-        place = f"[{sum(w.state is not State.WAITING for w in self.works)}/{len(self.works)}]"
-        if work.state is State.RUNNING:
-            why = f" ({', '.join(work.why)})" if work.why else ""
-            print(f"{place} {work.name}: starts{why}; {self.left.told()} left", flush=True)
-        elif work.state in DONE:
-            print(f"{place} {work.name}: {work.state}, {work.seconds:.1f} s", flush=True)
+    def stage_changed(self, stage: StageRun) -> None:
+        """Print a start or an end."""
+        begun = sum(other.state is not State.WAITING for other in self.stages)
+        line = f"[{begun}/{len(self.stages)}] {stage.name}: "
+        if stage.state is State.RUNNING:
+            changes = f" ({', '.join(stage.changes)})" if stage.changes else ""
+            line += f"starts{changes}; {minutes(self.remaining.seconds())} left"
+        elif stage.state in DONE:
+            line += f"{stage.state}, {stage.seconds:.1f} s"
         else:
-            note = f": {work.note}" if work.note else ""
-            print(f"{place} {work.name}: {work.state}{note}", flush=True)
+            line += f"{stage.state}: {stage.note}" if stage.note else stage.state
+        print(line, flush=True)
 
-    def said(self, work: StageRun, line: str) -> None:
-        """Tell a line, and of which stage where several may run."""
-        print(f"{work.name} | {line}" if self.several else line, flush=True)
+    def stage_output(self, stage: StageRun, line: str) -> None:
+        """Print a line, after the stage's name if several may run."""
+        print(f"{stage.name} | {line}" if self.prefixed else line, flush=True)
 
-    def progressed(self, work: StageRun) -> None:
-        """Tell how far a stage is."""
-        self.said(work, work.note)
+    def stage_progress(self, stage: StageRun) -> None:
+        """Print the progress."""
+        self.stage_output(stage, stage.note)
 
 
-class Table(Listener):
-    """A table of all stages that fits the terminal, and above it what they say."""
+class LiveTable(RunCallbacks):
+    """Draws a table of all stages that fits the terminal, and prints their output above it."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         from rich.live import Live
 
-        self.works = list(runner.works.values())
-        self.left = Left(self.works)
+        self.stages = list(scheduler.stages.values())
+        self.remaining = RemainingTime(self.stages)
         self.live = Live(auto_refresh=False, transient=False)
-        self.shown = 0.0
+        self.drawn = 0.0
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start to draw."""
         self.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw the end."""
-        self.live.update(self.drawn(), refresh=True)
+        """Draw the last state."""
+        self.live.update(self._table(), refresh=True)
         self.live.stop()
 
-    def said(self, work: StageRun, line: str) -> None:
-        """Put a line above the table."""
-        self.live.console.print(f"{work.name} | {line}", markup=False, highlight=False)
+    def stage_output(self, stage: StageRun, line: str) -> None:
+        """Print a line above the table."""
+        self.live.console.print(f"{stage.name} | {line}", markup=False, highlight=False)
 
     def tick(self) -> None:
-        """Draw again, several times a second."""
+        """Draw again, about four times a second."""
         now = time.monotonic()
-        if now - self.shown > _FRAMES_SECONDS:
-            self.live.update(self.drawn(), refresh=True)
-            self.shown = now
+        if now - self.drawn > _REDRAW_SECONDS:
+            self.live.update(self._table(), refresh=True)
+            self.drawn = now
 
-    def drawn(self) -> Any:
-        """Draw the stages as they are."""
-        from rich.table import Table as Grid
+    def _table(self) -> Any:
+        from rich.table import Table
 
-        rows = self.live.console.height - 4
-        grid = Grid(box=None, pad_edge=False, caption=self._caption(), caption_justify="left")
-        for title in ("stage", "state", "seconds", "what changed, or how far"):
-            grid.add_column(title, justify="right" if title == "seconds" else "left", no_wrap=True)
-        for work in _fitting(self.works, max(5, rows)):
-            running = work.state is State.RUNNING
-            seconds = time.monotonic() - work.began if running else work.seconds
-            state = f"[{_COLOURS[work.state]}]{work.state}[/]"
-            note = (work.note or ", ".join(work.why)).replace("[", r"\[")
-            grid.add_row(work.name, state, f"{seconds:.1f}" if seconds else "", note)
-        return grid
-
-    def _caption(self) -> str:
-        ended = sum(work.state not in {State.WAITING, State.RUNNING} for work in self.works)
-        return f"{ended} of {len(self.works)} stages, {self.left.told()} left"
+        ended = sum(s.state not in {State.WAITING, State.RUNNING} for s in self.stages)
+        left = minutes(self.remaining.seconds())
+        caption = f"{ended} of {len(self.stages)} stages, {left} left"
+        table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+        for title in ("stage", "state", "seconds", "changes or progress"):
+            table.add_column(title, justify="right" if title == "seconds" else "left", no_wrap=True)
+        for stage in fit_rows(self.stages, max(5, self.live.console.height - 4)):
+            running = stage.state is State.RUNNING
+            seconds = time.monotonic() - stage.started if running else stage.seconds
+            state = f"[{_COLOURS[stage.state]}]{stage.state}[/]"
+            note = (stage.note or ", ".join(stage.changes)).replace("[", r"\[")
+            table.add_row(stage.name, state, f"{seconds:.1f}" if seconds else "", note)
+        return table
 
 
-def _fitting(works: Sequence[StageRun], rows: int) -> list[StageRun]:
-    """Choose what is shown where not all fits: what runs, failed, ended last or starts next."""
-    if len(works) <= rows:
-        return list(works)
-    first = [w for w in works if w.state in {State.RUNNING, State.FAILED}]
-    waiting = [w for w in works if w.state is State.WAITING]
-    ended = [w for w in works if w not in first and w.state is not State.WAITING]
-    ended.sort(key=lambda w: w.began + w.seconds)
-    room = max(0, rows - len(first))
-    after = waiting[: max(room // 2, room - len(ended))]
-    before = ended[len(ended) - (room - len(after)) :] if room > len(after) else []
-    kept = {w.name for w in [*first[:rows], *after, *before]}
-    return [w for w in works if w.name in kept]
+def fit_rows(stages: Sequence[StageRun], rows: int) -> list[StageRun]:
+    """Choose the stages to show in few rows: running, failed, ended last, or started next."""
+    if len(stages) <= rows:
+        return list(stages)
+    first = [s for s in stages if s.state in {State.RUNNING, State.FAILED}][:rows]
+    waiting = [s for s in stages if s.state is State.WAITING]
+    ended = [s for s in stages if s not in first and s.state is not State.WAITING]
+    ended.sort(key=lambda s: s.started + s.seconds, reverse=True)
+    free = rows - len(first)
+    following = waiting[: max(free // 2, free - len(ended))]
+    shown = {s.name for s in [*first, *following, *ended[: free - len(following)]]}
+    return [s for s in stages if s.name in shown]
 
 
-class Left:
-    """The time that remains, by how long stages take on the reference machine."""
+class RemainingTime:
+    """Estimates the time left from the stages' seconds on the reference machine."""
 
     def __init__(
-        self, works: Sequence[StageRun], now: Callable[[], float] = time.monotonic
+        self, stages: Sequence[StageRun], now: Callable[[], float] = time.monotonic
     ) -> None:
-        self.works, self.now, self.began = works, now, now()
+        self.stages, self.now, self.started = stages, now, now()
 
     def seconds(self) -> float:
-        """Estimate the seconds that remain: those expected, at the speed so far."""
-        expected = passed = 0.0
-        for work in self.works:
-            usual = stage_seconds.seconds(work.name)
-            if work.state is State.RUNNING:
-                passed += min(self.now() - work.began, 0.9 * usual)
-            elif work.state is not State.WAITING:
-                passed += usual
-            expected += usual
-        speed = (self.now() - self.began + _TRUSTED) / (passed + _TRUSTED)
-        return speed * (expected - passed)
-
-    def told(self) -> str:
-        """Say it in words: `about 3 min`."""
-        return minutes(self.seconds())
+        """Return the seconds left: the expected seconds over the speed so far."""
+        total = done = 0.0
+        for stage in self.stages:
+            expected = stage_seconds.seconds(stage.name)
+            if stage.state is State.RUNNING:
+                done += min(self.now() - stage.started, 0.9 * expected)
+            elif stage.state is not State.WAITING:
+                done += expected
+            total += expected
+        slowness = (self.now() - self.started + _PRIOR_SECONDS) / (done + _PRIOR_SECONDS)
+        return slowness * (total - done)
 
 
 def minutes(seconds: float) -> str:
-    """Put seconds into words: `about 40 s`, `about 3 min`."""
+    """Format a duration: `about 40 s`, `about 3 min`."""
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

@@ -1,38 +1,36 @@
-"""Helper processes that may be stopped, and never outlive who started them."""
+"""Helper processes that can be stopped and end with their parent."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event
 
+from pipeline.execution.stage_process import kill_session
 from pipeline.runtime.user_errors import UserError
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class Stopped(UserError):
-    """A helper was told to stop."""
+    """A helper process was stopped."""
 
 
 def run(module: str, arguments: Sequence[str], stop: Event | None = None) -> tuple[int, list[str]]:
-    """Run a module as a process of its own session; return its exit code and all that it said.
+    """Run a module in a session of its own; return its exit code and its lines of output.
 
     Args:
-        module: its `main` calls `pipeline.runtime.parent_death.end_with_parent`.
-        arguments: of its command line.
+        module: a module whose `main` calls `pipeline.runtime.parent_death.end_with_parent`.
+        arguments: its command line.
         stop: ends it when set.
 
     Raises:
         Stopped: `stop` was set.
 
-    However this ends, by Ctrl-C or a cancelled run too, the process and its children are gone.
+    After an exception too, Ctrl-C for instance, the process and its children have ended.
     """
-    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -41,17 +39,16 @@ def run(module: str, arguments: Sequence[str], stop: Event | None = None) -> tup
         start_new_session=True,
     ) as process:
         try:
-            said = _wait(process, module, stop)
+            output = _wait(process, module, stop)
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_session(process.pid)
             raise
-    return process.returncode, [line for line in said.splitlines() if line.strip()]
+    return process.returncode, [line for line in output.splitlines() if line.strip()]
 
 
-def _wait(process: "subprocess.Popen[str]", name: str, stop: Event | None) -> str:
+def _wait(process: "subprocess.Popen[str]", module: str, stop: Event | None) -> str:
     while True:
         with suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=_LOOK_SECONDS)[0]
+            return process.communicate(timeout=_POLL_SECONDS)[0]
         if stop and stop.is_set():
-            raise Stopped(name, "stopped")
+            raise Stopped(module, "stopped")

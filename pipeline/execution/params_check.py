@@ -1,15 +1,23 @@
-"""All of params.yaml checked at once: before the first stage, not when the last one starts."""
+"""Check all of params.yaml before the first stage starts."""
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from pipeline.execution import helper_process
 from pipeline.execution.renamed_params import renames_in
-from pipeline.runtime.user_errors import BadParams, report_user_errors
-from stages.base.config import params
+from pipeline.runtime import item_store
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.parent_death import end_with_parent
+from pipeline.runtime.user_errors import BadParams, UserError, report_user_errors
+from stages.base.config import code_version, params
 from stages.base.config.params import PARAMS, Section
+from stages.base.training import pretrained
 
-# Section: the model that its stage reads it with.
+CHECKED = Path(".idiolect/params.checked")
+
+# Section: the model that validates it.
 SECTIONS = {
     "subjects": "stages.base.config.params:Subjects",
     "sample": "stages.sample.params:SampleParams",
@@ -33,15 +41,15 @@ _NUMBERS = {"lambda_sp"}
 
 
 def check_params(content: Mapping[str, Any] | None = None) -> None:
-    """Read every section, and load the perceptual networks that trainings will ask for.
+    """Read every section, and load the perceptual networks that trainings need.
 
     Args:
         content: sections by name; those of params.yaml unless given.
 
     Raises:
-        BadParams: a section is missing, unknown, or holds what its stage would refuse; or a key
-            has another name now.
-        BadWeights: a perceptual network or its weights are not there.
+        BadParams: a section is missing, unknown, or invalid for its stage; or a key has another
+            name now.
+        BadWeights: a perceptual network or its weights are missing.
     """
     from stages.base.training.perceptual import load_perceptual
     from stages.generator.params import GeneratorParams, check_lambda
@@ -72,6 +80,26 @@ def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -
         raise
 
 
+def check_in_helper() -> None:
+    """Check params.yaml in a helper process, which loads torch, unless nothing has changed since.
+
+    Raises:
+        UserError: as `check_params`.
+    """
+    files = [item_store.file_hash(p) for p in (PARAMS, code_version.VERSIONS) if p.is_file()]
+    weights = sorted(path.name for path in pretrained.folder().glob("[!.]*"))
+    key = item_store.key(files=files, weights=weights)
+    if CHECKED.is_file() and CHECKED.read_text() == key:
+        return
+    code, lines = helper_process.run("pipeline.execution.params_check", [])
+    if code:
+        last = lines[-1] if lines else f"the check ended with code {code}"
+        raise UserError(PARAMS, last.removeprefix("error: ").removeprefix(f"{PARAMS}: "))
+    with atomic_file(CHECKED) as part:
+        part.write_text(key)
+
+
 if __name__ == "__main__":
+    end_with_parent()
     with report_user_errors():
         check_params()

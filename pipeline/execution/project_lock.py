@@ -1,4 +1,4 @@
-"""One run at a time in a work tree, told by a lock that ends with its holder."""
+"""One run at a time in a work tree, by a file lock that ends with its holder."""
 
 import fcntl
 import json
@@ -16,11 +16,11 @@ RUN = Path(".idiolect/run.lock")
 
 
 @contextmanager
-def claimed(path: Path = RUN) -> Iterator[None]:
-    """Hold the work tree's lock while the block runs; a holder that has died holds nothing.
+def hold(path: Path = RUN) -> Iterator[None]:
+    """Hold the work tree's lock while the block runs.
 
     Raises:
-        UserError: another run holds it; says which, and since when.
+        UserError: another run holds it; names that run and its start.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -30,8 +30,9 @@ def claimed(path: Path = RUN) -> Iterator[None]:
             raise UserError(
                 "this project", f"is run by {_holder(path)}", "wait or stop it"
             ) from None
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "command": _command(), "start": time.time()}))
+        file.write(json.dumps({"pid": os.getpid(), "command": command, "start": time.time()}))
         file.flush()
         try:
             yield
@@ -39,15 +40,11 @@ def claimed(path: Path = RUN) -> Iterator[None]:
             file.truncate(0)
 
 
-def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-
-
 def _holder(path: Path) -> str:
-    """Name the holder; another one while it has not written its name yet."""
+    """Describe the holder; "another one" if it has not written its entry yet."""
     try:
-        told = json.loads(path.read_text())
-        since = time.strftime("%H:%M:%S", time.localtime(told["start"]))
-        return f"`{told['command']}` (process {told['pid']}, since {since})"
+        entry = json.loads(path.read_text())
+        since = time.strftime("%H:%M:%S", time.localtime(entry["start"]))
+        return f"`{entry['command']}` (process {entry['pid']}, since {since})"
     except (ValueError, KeyError, TypeError):
         return "another one"

@@ -1,9 +1,9 @@
-"""DVC's remote, where there is one: what others have made comes from it, what is made goes to it.
+"""Fetch from DVC's default remote before a run, and push to it after each stage.
 
     python -m pipeline.execution.remote fetch        # files and the run cache, before a run
     python -m pipeline.execution.remote push STAGE   # after each stage that ran
 
-A machine that has fetched restores a stage that another has run in place of running it.
+After a fetch, a machine restores the stages that another machine has run.
 """
 
 import sys
@@ -14,7 +14,7 @@ from pipeline.runtime.user_errors import UserError, report_user_errors
 
 
 def name() -> str:
-    """Return the name of the default remote; empty where there is none."""
+    """Return the name of the default remote, or ""."""
     from dvc.repo import Repo
 
     with Repo() as repo:
@@ -22,7 +22,7 @@ def name() -> str:
 
 
 def fetch() -> int:
-    """Fetch files and the run cache, and put videos that are not here in their place."""
+    """Fetch files and the run cache; check out the videos that are missing here."""
     from dvc.cli import main
 
     code = int(main(["--wait-for-lock", "fetch", "--run-cache"]))
@@ -32,14 +32,14 @@ def fetch() -> int:
 
 
 def push(stage: str) -> int:
-    """Push what a stage has made, and its entry of the run cache."""
+    """Push a stage's outs and its entry of the run cache."""
     from dvc.cli import main
 
     return int(main(["--wait-for-lock", "push", "--run-cache", stage]))
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line says."""
+    """Run the command line; return its exit code."""
     with report_user_errors():
         end_with_parent()
         match arguments:

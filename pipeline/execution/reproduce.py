@@ -1,165 +1,130 @@
-"""Run what is stale, independent stages side by side: what `idiolect repro` does.
+"""Run what is stale, independent stages side by side: the command `idiolect repro`.
 
     idiolect repro                 # all of dvc.yaml
     idiolect repro render -j 1     # every render@… and what it needs, one stage at a time
-    idiolect repro --dry           # only tell
+    idiolect repro --dry           # only list what would run
 
 One run at a time in a work tree; DVC alone decides what is stale.
 """
 
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from pipeline.execution import dvc_lock_copy, dvc_rwlock, leftovers, project_lock, stage_graph
-from pipeline.execution.scheduler import DONE, Listener, Runner, StageRun, State
-from pipeline.runtime import item_store
-from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.user_errors import UserError
+from pipeline.execution import dvc_project, project_lock, repair
+from pipeline.execution.params_check import check_in_helper
+from pipeline.execution.scheduler import Scheduler
+from pipeline.execution.stage_graph import Dag
+from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from stages.base.config import code_version
-from stages.base.config.params import PARAMS
-from stages.base.training import pretrained
 
-CHECKED = Path(".idiolect/params.checked")
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+_EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 def reproduce(
     targets: Sequence[str] = (),
     jobs: int | None = None,
     *,
-    listener: Callable[[Runner], Listener],
-    planned: Callable[[stage_graph.Dag, Sequence[str]], None] | None = None,
+    callbacks: Callable[[Scheduler], RunCallbacks],
+    on_plan: Callable[[Dag, Sequence[str]], None] | None = None,
+    on_stage_end: Callable[[StageRun], None] | None = None,
     dry: bool = False,
-    ours: bool = True,
+    check_project: bool = True,
 ) -> tuple[int, list[StageRun]]:
     """Run the stale ones of some stages and of all that they need.
 
     Args:
         targets: stages as DVC names them, or groups such as `clips`; all of dvc.yaml if none.
-        jobs: how many may run at once; as many as there are cores unless given.
-        listener: makes what hears of the run.
-        planned: hears of the graph and of all stages meant, stale or not, before any starts.
-        dry: run nothing; what would run is returned, waiting.
-        ours: look after versions.yaml and params.yaml first; a project of other stages has neither.
+        jobs: how many may run at once; as many as cores unless given.
+        callbacks: makes the callbacks of the run.
+        on_plan: called with the graph and the names of all stages meant, stale or not, before
+            any starts.
+        on_stage_end: called after each stage whose process has ended; an exception in it is
+            one line of warning.
+        dry: run nothing; the stages that would run are returned, waiting.
+        check_project: write versions.yaml and check params.yaml first; a project of other stages
+            has neither.
 
     Returns:
         The exit code (0 only if all is done, 130 after Ctrl-C, 143 after SIGTERM, 129 after
             SIGHUP), and the stages.
 
     Raises:
-        UserError: another run is at work, or params.yaml or the project cannot be read.
+        UserError: another run holds the project, or params.yaml or the project cannot be read.
     """
-    with project_lock.claimed():
-        dvc_rwlock.mend()
-        if told := dvc_lock_copy.mend():
-            print(told, file=sys.stderr)
-        if ours:
+    with project_lock.hold():
+        repair.repair_rwlock()
+        if message := repair.repair_lock():
+            print(message, file=sys.stderr)
+        if check_project:
             code_version.write()
-        graph = stage_graph.load()
-        names = graph.resolve(targets)
-        if planned:
-            planned(graph, names)
-        runner = Runner(graph, graph.stale(names), jobs)
-        works = list(runner.works.values())
-        if dry or not works:
-            return 0, works
-        if ours:
-            _check()
-        leftovers.remove()
-        dvc_lock_copy.keep()
-        heard = listener(runner)
-        runner.listener = heard
-        with _stopped_by_signals(runner) as signals:
-            runner.run()
-    if runner.ok:
-        return 0, works
-    return (_CODES[signals[0]] if signals else 1), works
+        dag = dvc_project.load_dag()
+        names = dag.resolve(targets)
+        if on_plan:
+            on_plan(dag, names)
+        scheduler = Scheduler(dag, dag.stale(names), jobs, on_stage_end=on_stage_end)
+        stages = list(scheduler.stages.values())
+        if dry or not stages:
+            return 0, stages
+        if check_project:
+            check_in_helper()
+        repair.remove_partial_files()
+        repair.copy_lock()
+        scheduler.callbacks = callbacks(scheduler)
+        with _stop_on_signals(scheduler) as signals:
+            scheduler.run()
+    if scheduler.ok:
+        return 0, stages
+    return (_EXIT_CODES[signals[0]] if signals else 1), stages
 
 
-def tell(works: Sequence[StageRun], out: Callable[[str], None]) -> None:
-    """Say what became of the stages: counts, and of those that failed the last lines."""
-    for work in works:
-        if work.state is State.FAILED:
-            out(f"\nfailed: {work.name}: {work.note}")
-            for line in work.last:
+def print_summary(stages: Sequence[StageRun], out: Callable[[str], None]) -> None:
+    """Print the counts of stages by state, and the last lines of those that failed."""
+    for stage in stages:
+        if stage.state is State.FAILED:
+            out(f"\nfailed: {stage.name}: {stage.note}")
+            for line in stage.last_lines:
                 out(f"    {line}")
-            out(f"    all of it: {work.log}")
-    for work in works:
-        if work.state is State.BLOCKED:
-            out(f"blocked: {work.name} {work.note}")
-    out(counts(works))
-    if any(work.state is State.STOPPED for work in works):
+            out(f"    full log: {stage.log}")
+    for stage in stages:
+        if stage.state is State.BLOCKED:
+            out(f"blocked: {stage.name} {stage.note}")
+    out(counts(stages))
+    if any(stage.state is State.STOPPED for stage in stages):
         out("stopped: run it again to go on; trainings go on from their checkpoints")
 
 
-def counts(works: Sequence[StageRun]) -> str:
+def counts(stages: Sequence[StageRun]) -> str:
     """Count stages by state: `9 ran, 2 restored, 1 unchanged`."""
-    if not works:
+    if not stages:
         return "nothing to do: no stage has changed"
-    found = [(state, sum(work.state is state for work in works)) for state in State]
-    return ", ".join(f"{number} {state}" for state, number in found if number)
-
-
-def finished(works: Sequence[StageRun]) -> list[StageRun]:
-    """List those that are done."""
-    return [work for work in works if work.state in DONE]
+    numbers = [(state, sum(stage.state is state for stage in stages)) for state in State]
+    return ", ".join(f"{number} {state}" for state, number in numbers if number)
 
 
 @contextmanager
-def _stopped_by_signals(runner: Runner) -> Iterator[list[signal.Signals]]:
-    """Have Ctrl-C and SIGTERM stop a run; yield which came, in order.
+def _stop_on_signals(scheduler: Scheduler) -> Iterator[list[signal.Signals]]:
+    """Stop the run on Ctrl-C, SIGTERM and SIGHUP; yield the list of those received.
 
-    In another thread than the main one, which alone hears signals, it is for the caller to stop it.
+    Only the main thread can handle signals: a caller in another thread stops the run itself.
     """
-    came: list[signal.Signals] = []
+    received: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield received
         return
 
     def stop(number: int, _: object) -> None:
-        came.append(signal.Signals(number))
-        runner.stop()
+        received.append(signal.Signals(number))
+        scheduler.stop()
 
-    heard = set(_CODES)
+    handled = set(_EXIT_CODES)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
-        heard.remove(signal.SIGHUP)
-    kept = {number: signal.signal(number, stop) for number in heard}
+        handled.remove(signal.SIGHUP)
+    previous = {number: signal.signal(number, stop) for number in handled}
     try:
-        yield came
+        yield received
     finally:
-        for number, handler in kept.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _check() -> None:
-    """Check all of params.yaml, in a process of its own: it loads torch.
-
-    Once for the same text and the same weights in their folder.
-    """
-    key = _checked()
-    if CHECKED.is_file() and CHECKED.read_text() == key:
-        return
-    command = [sys.executable, "-m", "pipeline.execution.params_check"]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [
-            "pipeline.execution.params_check ended without a word"
-        ]
-        raise UserError(PARAMS, lines[-1].removeprefix("error: ").removeprefix(f"{PARAMS}: "))
-    with atomic_file(CHECKED) as part:
-        part.write_text(key)
-
-
-def _checked() -> str:
-    """Hash what the check reads: params.yaml, the code, and which weights are there."""
-    texts = [
-        item_store.file_hash(path) for path in (PARAMS, code_version.VERSIONS) if path.is_file()
-    ]
-    return item_store.key(
-        files=texts, weights=sorted(p.name for p in pretrained.folder().glob("[!.]*"))
-    )

@@ -1,125 +1,55 @@
-"""Runs stale stages side by side, within the cores of this machine.
+"""Run stale stages side by side, within the cores and GPUs of this machine.
 
-DVC decides what a stage is and whether it has to run; the runner decides when, and sees to it that
-nothing goes on when it stops. It is one thread around a selector; `stop` may be called from any.
+DVC decides whether a stage has to run; the scheduler decides when, and ends all processes when it
+stops. It is one thread around a selector; `stop` may be called from any thread.
 """
 
 import os
-import re
 import selectors
-import socket
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, Signals
-from typing import IO, Self
+from signal import Signals
 
 from pipeline.execution import stage_seconds
+from pipeline.execution.dvc_project import Result
 from pipeline.execution.gpus import gpus_per_training, visible_gpus
 from pipeline.execution.stage_graph import Dag
-from pipeline.execution.stage_process import RAN, RESTORED, UNCHANGED, Server
+from pipeline.execution.stage_output import StageOutput
+from pipeline.execution.stage_process import StageProcess
+from pipeline.execution.stage_run import DONE, LOGS, NOT_DONE, RunCallbacks, StageRun, State
 from pipeline.runtime.cpu_count import cpu_count
-from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Training, read_section
 
-LOGS = Path(".idiolect/logs")
-_PATIENCE_SECONDS = 8.0  # between SIGTERM and SIGKILL
-_AGAIN_SECONDS = 1.0  # a stage that was just starting has not heard the first SIGTERM
-_TICK_SECONDS = 0.25
-_LAST = 20  # lines of a stage that are kept for a summary
-_BITE, _PIPE = 4096, 65536  # bytes: of what a stage says taken in at once; what a pipe holds
-_PROGRESS = re.compile(r".+: (\d+/\d+ [\d.]+/s \d+ s left.*)")
+_KILL_SECONDS = 8.0  # from SIGTERM to SIGKILL
+_TERMINATE_SECONDS = 1.0  # between SIGTERMs: a process that has just started may miss the first
+_POLL_SECONDS = 0.05
+_STATES: dict[int, State] = {
+    Result.RAN: State.RAN,
+    Result.RESTORED: State.RESTORED,
+    Result.UNCHANGED: State.UNCHANGED,
+}
 
 
-class State(StrEnum):
-    """What has become of a stage."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    RAN = "ran"
-    RESTORED = "restored"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-    STOPPED = "stopped"
+@dataclass(frozen=True)
+class _Running:
+    stage: StageRun
+    process: StageProcess
+    output: StageOutput
 
 
-DONE = frozenset({State.RAN, State.RESTORED, State.UNCHANGED})
-_STATES = {RAN: State.RAN, RESTORED: State.RESTORED, UNCHANGED: State.UNCHANGED}
-
-
-@dataclass
-class StageRun:
-    """One stage of a run.
-
-    Attributes:
-        name: as DVC calls it.
-        needs: those of the run that it waits for.
-        trains: it uses the threads of the section `training`, or a GPU.
-        why: what has changed, in words; empty where it follows from what it needs.
-        state: see `State`.
-        began: when it started, `time.monotonic`; 0 before.
-        seconds: how long it took.
-        note: its progress, or why it failed or is blocked.
-        cores: how many it has.
-        gpus: the GPUs that it has.
-        last: the last lines that it said.
-    """
-
-    name: str
-    needs: frozenset[str]
-    trains: bool
-    why: Sequence[str]
-    state: State = State.WAITING
-    began: float = 0.0
-    seconds: float = 0.0
-    note: str = ""
-    cores: int = 0
-    gpus: list[str] = field(default_factory=list)
-    last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
-
-    @property
-    def log(self) -> Path:
-        """Where all that it says is kept."""
-        return LOGS / f"{self.name.replace('/', '_')}.log"
-
-
-class Listener:
-    """Hears of a run what it wants to; every call comes from the thread that runs."""
-
-    def changed(self, work: StageRun) -> None:
-        """Hear that a stage has another state."""
-
-    def said(self, work: StageRun, line: str) -> None:
-        """Hear a line of a stage that is no progress."""
-
-    def progressed(self, work: StageRun) -> None:
-        """Hear that a stage has told how far it is, which is its note now."""
-
-    def tick(self) -> None:
-        """Hear that time has passed, several times a second."""
-
-    def __enter__(self) -> Self:
-        """Hear that the run begins."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Hear that it has ended."""
-
-
-class Runner:
+class Scheduler:
     """One run of some stages.
 
     Args:
         dag: the graph.
-        names: the stages to run; those among them that they need are waited for.
-        jobs: how many may run at once.
-        listener: hears what happens.
-        threads: how many a training uses; params.yaml tells unless given.
+        names: the stages to run, each after those of them that it needs.
+        jobs: how many may run at once; as many as cores unless given.
+        callbacks: called during the run.
+        on_stage_end: called after each stage whose process has ended; an exception in it is
+            a warning in the stage's output.
     """
 
     def __init__(
@@ -127,11 +57,11 @@ class Runner:
         dag: Dag,
         names: Iterable[str],
         jobs: int | None = None,
-        listener: Listener | None = None,
-        threads: int | None = None,
+        callbacks: RunCallbacks | None = None,
+        on_stage_end: Callable[[StageRun], None] | None = None,
     ) -> None:
         wanted = dag.order(names)
-        self.works = {
+        self.stages = {
             name: StageRun(
                 name,
                 dag.nodes[name].needs & frozenset(wanted),
@@ -140,227 +70,168 @@ class Runner:
             )
             for name in wanted
         }
-        self.total = cpu_count()
-        self.jobs = max(1, jobs or self.total)
-        self.listener = listener or Listener()
+        self.cores = cpu_count()
+        self.jobs = max(1, jobs or self.cores)
+        self.callbacks = callbacks or RunCallbacks()
+        self.on_stage_end = on_stage_end
         self.gpus = visible_gpus()
-        trains = any(work.trains for work in self.works.values())
-        self.threads = threads or (read_section("training", Training).threads if trains else 1)
-        self._rank = _ranks(self.works)
-        self._outputs: dict[str, _Output] = {}
-        self._heard, self._said = socket.socketpair()
-        self._said.setblocking(False)
+        trains = any(stage.trains for stage in self.stages.values())
+        self.threads = read_section("training", Training).threads if trains else 1
+        self._seconds_to_end = _seconds_to_end(self.stages)
+        self._running: dict[str, _Running] = {}
         self._stops = 0
-        self._stopped, self._reminded = 0.0, 0.0
+        self._stopped = self._terminated = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether all is done."""
-        return all(work.state in DONE for work in self.works.values())
+        """Whether all stages are done."""
+        return all(stage.state in DONE for stage in self.stages.values())
 
     def stop(self) -> None:
-        """Start no more, and end what runs: SIGTERM, after 8 s SIGKILL; at once if called again."""
+        """Start no more stages and end the running ones.
+
+        They receive SIGTERM, and SIGKILL after 8 s or at a second call.
+        """
         self._stops += 1
-        self._said.send(b"!")
 
     def run(self) -> None:
-        """Run the stages; return when all is done, failed, blocked or stopped and none is left."""
+        """Run the stages; return when no more can run and no process of them is left."""
         LOGS.mkdir(parents=True, exist_ok=True)
-        with (
-            Server(environment()) as self._server,
-            selectors.DefaultSelector() as self._ready,
-            self.listener,
-        ):
-            self._ready.register(self._heard, selectors.EVENT_READ)
-            self._ready.register(self._server.socket, selectors.EVENT_READ)
+        with selectors.DefaultSelector() as self._selector, self.callbacks:
             try:
-                while self._go_on():
+                while self._advance():
                     self._wait()
             finally:
-                for output in self._outputs.values():
-                    output.close()
+                for running in self._running.values():
+                    running.process.kill()
+                    running.output.close()
 
-    def _go_on(self) -> bool:
-        """Start what can start; return whether anything runs."""
+    def _advance(self) -> bool:
+        """Start the stages that can start, or stop; return whether any runs."""
         if self._stops:
             self._end()
         else:
-            for work in self._startable():
-                self._start(work)
-        return any(work.state is State.RUNNING for work in self.works.values())
+            for stage in self._startable():
+                self._start(stage)
+        return bool(self._running)
 
     def _startable(self) -> Iterator[StageRun]:
-        """Yield what may start now, the beginning of the longest way first."""
-        for work in sorted(self.works.values(), key=lambda work: -self._rank[work.name]):
-            if work.state is not State.WAITING:
+        """Yield the stages that may start now, those with the longest path to the end first."""
+        for stage in sorted(self.stages.values(), key=lambda s: -self._seconds_to_end[s.name]):
+            if stage.state is not State.WAITING:
                 continue
-            bad = [n for n in sorted(work.needs) if self.works[n].state in _BAD]
-            if bad:
-                work.note = f"needs {bad[0]}"
-                self._change(work, State.BLOCKED)
-            elif self._is_ready(work) and self._give(work):
-                yield work
+            not_done = [n for n in sorted(stage.needs) if self.stages[n].state in NOT_DONE]
+            if not_done:
+                stage.note = f"needs {not_done[0]}"
+                self._change(stage, State.BLOCKED)
+            elif self._is_ready(stage) and self._allot(stage):
+                yield stage
 
-    def _is_ready(self, work: StageRun) -> bool:
-        return work.state is State.WAITING and all(
-            self.works[name].state in DONE for name in work.needs
-        )
+    def _is_ready(self, stage: StageRun) -> bool:
+        needed = (self.stages[name] for name in stage.needs)
+        return stage.state is State.WAITING and all(other.state in DONE for other in needed)
 
-    def _give(self, work: StageRun) -> bool:
-        """Give a stage the cores and cards that it needs, if they are free."""
-        running = [other for other in self.works.values() if other.state is State.RUNNING]
-        free = self.total - sum(other.cores for other in running)
+    def _allot(self, stage: StageRun) -> bool:
+        """Allot cores and GPUs to a stage; return whether enough are free."""
+        running = [other.stage for other in self._running.values()]
+        free = self.cores - sum(other.cores for other in running)
         if len(running) >= self.jobs or not free:
             return False
-        if work.trains and self.gpus:
-            taken = {card for other in running for card in other.gpus}
-            left = [card for card in self.gpus if card not in taken]
-            needed = min(gpus_per_training(), len(self.gpus))
-            work.cores, work.gpus = 1, left[:needed]
-            return len(left) >= needed
-        if work.trains:
-            work.cores = min(self.threads, self.total)
-            return work.cores <= free
-        light = [o for o in self.works.values() if not o.trains]
-        beside = sum(o.state is State.RUNNING or self._is_ready(o) for o in light)
-        work.cores = min(free, max(1, self.total // min(self.jobs, beside)))
+        if stage.trains and self.gpus:
+            used = {gpu for other in running for gpu in other.gpus}
+            unused = [gpu for gpu in self.gpus if gpu not in used]
+            count = min(gpus_per_training(), len(self.gpus))
+            stage.cores, stage.gpus = 1, unused[:count]
+            return len(unused) >= count
+        if stage.trains:
+            stage.cores = min(self.threads, self.cores)
+            return stage.cores <= free
+        light = [other for other in self.stages.values() if not other.trains]
+        side_by_side = sum(s.state is State.RUNNING or self._is_ready(s) for s in light)
+        stage.cores = min(free, max(1, self.cores // min(self.jobs, side_by_side)))
         return True
 
-    def _start(self, work: StageRun) -> None:
-        reads, writes = os.pipe()
-        env = {"IDIOLECT_CORES": str(work.cores)}
-        if work.gpus:
-            env["CUDA_VISIBLE_DEVICES"] = ",".join(work.gpus)
-        self._outputs[work.name] = _Output(work, reads, self.listener)
-        self._ready.register(reads, selectors.EVENT_READ, self._outputs[work.name])
-        work.began = time.monotonic()
-        self._change(work, State.RUNNING)
-        self._server.start(work.name, env, writes)
-        os.close(writes)
+    def _start(self, stage: StageRun) -> None:
+        env = environment() | {"IDIOLECT_CORES": str(stage.cores)}
+        if stage.gpus:
+            env["CUDA_VISIBLE_DEVICES"] = ",".join(stage.gpus)
+        process = StageProcess(stage.name, env)
+        output = StageOutput(stage, process.output, self.callbacks)
+        self._selector.register(process.output, selectors.EVENT_READ, output)
+        self._running[stage.name] = _Running(stage, process, output)
+        stage.started = time.monotonic()
+        self._change(stage, State.RUNNING)
 
     def _wait(self) -> None:
-        """Take in what happens next."""
-        ready = [key for key, _ in self._ready.select(_TICK_SECONDS)]
-        for key in ready:
-            if isinstance(key.data, _Output) and not key.data.read():
-                self._ready.unregister(key.fileobj)
-        files = [key.fileobj for key in ready]
-        if self._heard in files:
-            self._heard.recv(1024)
-        if self._server.socket in files:  # last: `_finish` closes outputs
-            for name, code in self._server.ended():
-                self._finish(self.works[name], code)
-        self.listener.tick()
+        """Read output, and detect the stages that have ended."""
+        for key, _ in self._selector.select(_POLL_SECONDS):
+            if not key.data.read():
+                self._selector.unregister(key.fileobj)
+        for running in list(self._running.values()):
+            code = running.process.exit_code()
+            if code is not None:
+                self._finish(running, code)
+        self.callbacks.tick()
 
-    def _finish(self, work: StageRun, code: int) -> None:
-        output = self._outputs.pop(work.name)
-        for _ in range(_PIPE // _BITE):  # no more: what it has started may talk on
-            output.read()
-        if output.fd in self._ready.get_map():
-            self._ready.unregister(output.fd)
+    def _finish(self, running: _Running, code: int) -> None:
+        stage, output = running.stage, running.output
+        output.read_rest()
+        if output.pipe in self._selector.get_map():
+            self._selector.unregister(output.pipe)
         output.close()
-        work.seconds, work.note = time.monotonic() - work.began, ""
-        state = _STATES.get(code, State.STOPPED if self._stops else State.FAILED)
-        if state is State.FAILED:
-            work.note = _reason(code, work.last)
-        self._change(work, state)
+        del self._running[stage.name]
+        stage.seconds, stage.note = time.monotonic() - stage.started, ""
+        stage.state = _STATES.get(code, State.STOPPED if self._stops else State.FAILED)
+        if stage.state is State.FAILED:
+            stage.note = _reason(code, stage.last_lines)
+        self._report_end(stage)
+        self.callbacks.stage_changed(stage)
+
+    def _report_end(self, stage: StageRun) -> None:
+        if self.on_stage_end is None:
+            return
+        try:
+            self.on_stage_end(stage)
+        except Exception as error:  # noqa: BLE001 - a report that fails must not fail a run
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            self.callbacks.stage_output(stage, f"warning: no report of its end: {text}")
 
     def _end(self) -> None:
-        """Have what runs stop, in words and then by force."""
+        """End all running stages, at first with SIGTERM, later with SIGKILL."""
         now = time.monotonic()
-        for work in self.works.values():
-            if work.state is State.WAITING:
-                self._change(work, State.STOPPED)
+        for stage in self.stages.values():
+            if stage.state is State.WAITING:
+                self._change(stage, State.STOPPED)
         self._stopped = self._stopped or now
-        if self._stops > 1 or now - self._stopped > _PATIENCE_SECONDS:
-            self._server.signal(SIGKILL)
-        elif now - self._reminded > _AGAIN_SECONDS:
-            self._server.signal(SIGTERM)
-            self._reminded = now
+        processes = [running.process for running in self._running.values()]
+        if self._stops > 1 or now - self._stopped > _KILL_SECONDS:
+            for process in processes:
+                process.kill()
+        elif now - self._terminated > _TERMINATE_SECONDS:
+            self._terminated = now
+            for process in processes:
+                process.terminate()
 
-    def _change(self, work: StageRun, state: State) -> None:
-        work.state = state
-        self.listener.changed(work)
-
-
-_BAD = frozenset({State.FAILED, State.BLOCKED, State.STOPPED})
-
-
-class _Output:
-    """What a stage says, line by line."""
-
-    def __init__(self, work: StageRun, fd: int, listener: Listener) -> None:
-        os.set_blocking(fd, False)
-        self.work, self.fd, self.listener = work, fd, listener
-        self.log: IO[bytes] = work.log.open("wb", buffering=0)
-        self.rest = b""
-
-    def read(self) -> bool:
-        """Take in a bite of what has been said; return False where nothing more can come.
-
-        Raises:
-            UserError: the log cannot be written.
-        """
-        try:
-            data = os.read(self.fd, _BITE)
-        except BlockingIOError:
-            return True
-        try:
-            self.log.write(data)
-        except OSError as error:
-            found = f"cannot be written: {str(error.strerror).lower()}"
-            raise UserError(self.work.log, found, "make room and run again") from None
-        *lines, self.rest = re.split(rb"[\r\n]+", self.rest + data)
-        if len(self.rest) > _PIPE:
-            lines, self.rest = [*lines, self.rest], b""
-        for line in lines:
-            self._line(line)
-        return bool(data)
-
-    def close(self) -> None:
-        """Leave the pipe and the log."""
-        self._line(self.rest)
-        os.close(self.fd)
-        self.log.close()
-
-    def _line(self, said: bytes) -> None:
-        line = said.decode(errors="replace").rstrip()
-        if not line:
-            return
-        if progress := _PROGRESS.fullmatch(line):
-            self.work.note = progress[1]
-            self.listener.progressed(self.work)
-        elif not line.startswith(_DVC_SAYS):
-            self.work.last.append(line)
-            self.listener.said(self.work, line)
+    def _change(self, stage: StageRun, state: State) -> None:
+        stage.state = state
+        self.callbacks.stage_changed(stage)
 
 
-# What DVC tells of each stage and the table tells better.
-_DVC_SAYS = (
-    "> ",
-    "Running stage '",
-    "Updating lock file",
-    "Generating lock file",
-    "Use `dvc push`",
-    "To track the",
-    "Stage '",
-)
-
-
-def _reason(code: int, last: Iterable[str]) -> str:
+def _reason(code: int, last_lines: Iterable[str]) -> str:
+    """Describe why a stage failed, by its exit code and output."""
     if code < 0:
         names = {number.value: number.name for number in Signals}
         return f"killed ({names.get(-code, f'signal {-code}')})"
-    told = [line for line in last if line.startswith("error: ")]
-    return told[0].removeprefix("error: ") if told else f"ended with code {code}"
+    errors = [line for line in last_lines if line.startswith("error: ")]
+    return errors[0].removeprefix("error: ") if errors else f"ended with code {code}"
 
 
-def _ranks(works: dict[str, StageRun]) -> dict[str, float]:
-    """Return the seconds from the start of each stage to the end of the longest way from it."""
-    after: dict[str, float] = dict.fromkeys(works, 0.0)
-    for name, work in reversed(works.items()):
+def _seconds_to_end(stages: dict[str, StageRun]) -> dict[str, float]:
+    """Return the expected seconds from the start of each stage to the end of the longest path."""
+    after: dict[str, float] = dict.fromkeys(stages, 0.0)
+    for name, stage in reversed(stages.items()):
         after[name] += stage_seconds.seconds(name)
-        for needed in work.needs:
+        for needed in stage.needs:
             after[needed] = max(after[needed], after[name])
     return after
 

@@ -1,4 +1,4 @@
-"""How long stages take: seconds measured on one machine, for the time that remains.
+"""Expected seconds of each stage, measured on one machine.
 
 `SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of an AMD
 EPYC with AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). Estimates only: no
@@ -36,7 +36,7 @@ SAMPLE_SECONDS = 40.0
 
 
 def instances(dvc: dict[str, Any], params: dict[str, Any]) -> list[str]:
-    """List the stages of dvc.yaml as DVC names them: `clips@NAME`, `train_audio`."""
+    """Return the names of all stages of dvc.yaml in DVC: `clips@NAME`, `train_audio`."""
     names: list[str] = []
     for stage, entry in dvc["stages"].items():
         if "foreach" not in entry:
@@ -55,10 +55,10 @@ def seconds(instance: str) -> float:
 
 
 def expectation(slower: float | None = None) -> str:
-    """Say how long the whole DAG takes with the subjects of params.yaml.
+    """Describe how long the whole DAG takes with the subjects of params.yaml.
 
     Args:
-        slower: this machine's time over that of the reference machine; None speaks of the latter.
+        slower: this machine's seconds over the reference machine's; None describes the latter.
     """
     from pathlib import Path
 

@@ -13,8 +13,9 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from pipeline.execution.scheduler import StageRun
-from pipeline.execution.stage_graph import Dag, reasons
+from pipeline.execution.dvc_project import error_text
+from pipeline.execution.stage_graph import Dag
+from pipeline.execution.stage_run import StageRun
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io.image_io import decode_png, encode_jpeg, resize
 
@@ -43,7 +44,7 @@ def _row(name: str, work: StageRun | None) -> dict[str, Any]:
     if work is None:
         return {"stage": name, "state": "unchanged", "seconds": "", "changed": "", "note": ""}
     seconds = f"{work.seconds:.1f}" if work.seconds else ""
-    why = ", ".join(work.why)
+    why = ", ".join(work.changes)
     return {
         "stage": name,
         "state": str(work.state),
@@ -63,7 +64,7 @@ def metrics() -> None:
         with Repo() as repo:
             told = repo.metrics.diff("HEAD", all=True)
     except (DvcException, SCMError, OSError) as error:
-        get_run_logger().warning("no metrics: %s", reasons(error))
+        get_run_logger().warning("no metrics: %s", error_text(error))
         return
     rows = [
         {

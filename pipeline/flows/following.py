@@ -11,8 +11,9 @@ from threading import Event, Thread, current_thread
 from typing import Self
 
 from pipeline.execution.reproduce import reproduce
-from pipeline.execution.scheduler import DONE, Listener, Runner, StageRun, State
+from pipeline.execution.scheduler import Scheduler
 from pipeline.execution.stage_graph import Dag
+from pipeline.execution.stage_run import DONE, RunCallbacks, StageRun, State
 
 _ENDED = frozenset({*DONE, State.FAILED, State.BLOCKED, State.STOPPED})
 
@@ -55,7 +56,7 @@ class _Over:
     error: BaseException | None = None
 
 
-class Following(Listener):
+class Following(RunCallbacks):
     """One run, followed.
 
     Args:
@@ -74,7 +75,7 @@ class Following(Listener):
         self.stopping = Event()
         self._events: SimpleQueue[Plan | Voice | _Over] = SimpleQueue()
         self._voices: dict[str, Voice] = {}
-        self._runner: Runner | None = None
+        self._runner: Scheduler | None = None
         self._thread = Thread(target=self._run, args=(targets, jobs, ours), daemon=True)
 
     def events(self) -> Iterator[Plan | Voice]:
@@ -84,7 +85,7 @@ class Following(Listener):
         if event.error:
             raise event.error
 
-    def changed(self, work: StageRun) -> None:
+    def stage_changed(self, work: StageRun) -> None:
         """Hear of a start or an end."""
         voice = self._voices.get(work.name)
         if voice is None:
@@ -93,11 +94,11 @@ class Following(Listener):
         if work.state in _ENDED:
             voice.heard.put(Ended(work.state, work.note, work.seconds))
 
-    def said(self, work: StageRun, line: str) -> None:
+    def stage_output(self, work: StageRun, line: str) -> None:
         """Hear a line."""
         self._voices[work.name].heard.put(line)
 
-    def progressed(self, work: StageRun) -> None:
+    def stage_progress(self, work: StageRun) -> None:
         """Hear how far a stage is."""
         self._voices[work.name].heard.put(work.note)
 
@@ -120,7 +121,7 @@ class Following(Listener):
         over = _Over()
         try:
             _, self.works = reproduce(
-                targets, jobs, listener=self._listen, planned=self._planned, ours=ours
+                targets, jobs, callbacks=self._listen, on_plan=self._planned, check_project=ours
             )
         except BaseException as error:  # noqa: BLE001 - raised again where the events are read
             over.error = error
@@ -130,7 +131,7 @@ class Following(Listener):
     def _planned(self, dag: Dag, names: Sequence[str]) -> None:
         self._events.put(Plan(dag, names))
 
-    def _listen(self, runner: Runner) -> Listener:
+    def _listen(self, runner: Scheduler) -> RunCallbacks:
         self._runner = runner
         if self.stopping.is_set():
             runner.stop()

@@ -24,8 +24,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline.execution import helper_process, remote
 from pipeline.execution.reproduce import counts
-from pipeline.execution.scheduler import State
 from pipeline.execution.stage_process import PULL
+from pipeline.execution.stage_run import State
 from pipeline.flows import artifacts, server
 from pipeline.flows.following import Ended, Following, Plan, Voice
 from pipeline.runtime.user_errors import UserError

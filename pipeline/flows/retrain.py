@@ -18,7 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as Told
 from prefect.states import Completed, Failed
 
-from pipeline.execution import project_lock, stage_graph
+from pipeline.execution import dvc_project, project_lock
 from pipeline.flows import inbox, overdue, server
 from pipeline.flows.reproduce import reproduce
 from pipeline.project import git, project_edits
@@ -74,7 +74,7 @@ def retrain(
 
 
 def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "Told[Any]":
-    with project_lock.claimed():
+    with project_lock.hold():
         if ours:
             code_version.write()
     told = take_in(inbox_path, check_name(subject), return_state=True)
@@ -105,7 +105,7 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     for reason in refused:
         logger.warning(reason)
     if good:
-        with project_lock.claimed():
+        with project_lock.hold():
             added = project_edits.add(good, subject, role=role)
         for warning in added.warnings:
             logger.warning(warning)
@@ -122,7 +122,7 @@ def _table(good: Sequence[Path], refused: Sequence[str]) -> None:
 
 def _unfinished() -> bool:
     """Tell whether an earlier run is still to be ended, or to be judged."""
-    graph = stage_graph.load()
+    graph = dvc_project.load_dag()
     return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
 
 

@@ -51,7 +51,7 @@ def serve(
         "jobs": jobs,
         "ours": ours,
     }
-    with project_lock.claimed(SERVED), server.running() as api, server.watched():
+    with project_lock.hold(SERVED), server.running() as api, server.watched():
         print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
         _mend(subject, parameters)
         os.environ[SERVED_BY] = str(os.getpid())

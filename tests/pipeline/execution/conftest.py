@@ -18,25 +18,15 @@ from ruamel.yaml import YAML
 
 from tests.conftest import REPO
 
-# The engine on a project of other stages, as `idiolect repro` runs it: JOBS STAGE…
-MAIN = """
-import sys
-from pipeline.execution import console
-from pipeline.runtime.user_errors import report_user_errors
-from pipeline.execution.reproduce import reproduce, tell
-with report_user_errors():
-    jobs, *stages = sys.argv[1:]
-    code, works = reproduce(stages, int(jobs), listener=console.listener, ours=False)
-    tell(works, print)
-    raise SystemExit(code)
-"""
+# `idiolect repro` for a project of other stages: JOBS STAGE…
+MAIN = [sys.executable, str(Path(__file__).with_name("repro_small.py"))]
 
 # A training that notes each step that it takes; slow ones, until there is a file `quick`.
 TRAINING = """
 import pathlib, time
-import stages
 import torch
 from stages.base.config.params import Training
+from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import report_user_errors
 from stages.base.training.loop import train
 from safetensors.torch import save_file
@@ -57,6 +47,7 @@ class Task:
         update("net", loss)
         return {"loss": loss}
 
+end_with_parent()
 with report_user_errors():
     params = Training(seed=1, precision="fp32", threads=1)
     steps = 60
@@ -73,7 +64,7 @@ class Small:
 
     def start(self, *stages: str, jobs: int = 2, **env: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-c", MAIN, str(jobs), *stages],
+            [*MAIN, str(jobs), *stages],
             cwd=self.root,
             env=os.environ | {"PYTHONPATH": str(REPO)} | env,
             text=True,

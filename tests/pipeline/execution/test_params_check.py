@@ -1,4 +1,4 @@
-"""params.yaml is judged whole, before anything runs."""
+"""params.yaml is checked as a whole before the first stage."""
 
 import hashlib
 import shutil
@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from pipeline.execution import reproduce
-from pipeline.execution.params_check import SECTIONS, check_params
+from pipeline.execution.params_check import SECTIONS, check_in_helper, check_params
 from pipeline.project import doctor
 from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config.params import read_params
@@ -66,7 +65,7 @@ def test_a_key_with_an_old_name_is_reported_with_its_new_name(written):
     assert str(caught.value) == told
 
 
-def test_a_network_that_nobody_brought_is_named_before_its_training(written):
+def test_a_missing_network_is_named_before_its_training(written):
     absent = "vgg19:" + 64 * "0"
     written("  perceptual: mobilenet_v2\n", f"  perceptual: {absent}\n")
     with pytest.raises(BadWeights) as caught:
@@ -75,7 +74,7 @@ def test_a_network_that_nobody_brought_is_named_before_its_training(written):
 
 
 @pytest.mark.slow
-def test_a_network_that_is_gone_since_the_last_run_is_named_at_once(written, monkeypatch):
+def test_a_network_deleted_since_the_last_run_is_named_at_once(written, monkeypatch):
     kept = Path("cache/idiolect/weights")
     kept.mkdir(parents=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent.parent.resolve()))
@@ -89,13 +88,13 @@ def test_a_network_that_is_gone_since_the_last_run_is_named_at_once(written, mon
     )
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("13], images: 2", "13], images: 0"))
-    reproduce._check()
+    check_in_helper()
     brought.unlink()
     with pytest.raises(UserError, match=rf"^params\.yaml: .*{brought.name}: not here"):
-        reproduce._check()
+        check_in_helper()
 
 
-def test_a_section_at_odds_with_itself_is_told_in_its_own_words(written):
+def test_a_section_that_contradicts_itself_is_reported(written):
     written("seen: [sample_calm, sample_lively]", "seen: [sample_calm]")
     with pytest.raises(BadParams) as caught:
         check_params()
@@ -105,11 +104,11 @@ def test_a_section_at_odds_with_itself_is_told_in_its_own_words(written):
 
 
 @pytest.mark.slow
-def test_the_doctor_says_what_is_wrong_with_params_in_one_line(written, capsys):
+def test_the_doctor_reports_bad_params_in_one_line(written, capsys):
     written("lambda_sp: 1.0", "lambda_sp: -1.0")
     assert doctor.report() == 1
-    told = capsys.readouterr().out.splitlines()[-1]
-    assert told == "error    params.yaml: lambda_sp: expected a number ≥ 0, found -1.0"
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == "error    params.yaml: lambda_sp: expected a number ≥ 0, found -1.0"
 
 
 def test_presets_are_checked_by_their_use(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What the engine runs, in which order and with what, on DVC's own verdict."""
+"""Which stages a run starts, in which order and with which resources."""
 
 import json
 import os
@@ -9,8 +9,10 @@ from threading import Thread
 
 import pytest
 
-from pipeline.execution import stage_graph
-from pipeline.execution.scheduler import Runner, State
+from pipeline.execution import dvc_project
+from pipeline.execution.scheduler import Scheduler
+from pipeline.execution.stage_run import State
+from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, until
 
 Make = Callable[..., Small]
@@ -47,7 +49,7 @@ def states(output: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_side_by_side_gives_the_lock_of_dvc_repro(chains: Small) -> None:
+def test_a_parallel_run_writes_the_lock_of_dvc_repro(chains: Small) -> None:
     output = chains.run()
     assert states(output) == dict.fromkeys(["a1", "a2", "b1", "b2", "end"], "ran")
     assert "a1 | a1 says words" in output
@@ -84,7 +86,7 @@ def test_a_change_runs_what_follows_and_going_back_restores_it(chains: Small) ->
 
 
 @pytest.mark.slow
-def test_what_follows_from_the_same_bytes_is_left_unchanged(chains: Small) -> None:
+def test_a_stage_downstream_of_the_same_bytes_is_unchanged(chains: Small) -> None:
     chains.run()
     work = chains.root / "work.py"
     work.write_text(work.read_text().replace("own = [", "own = ['same' for line in "))
@@ -98,14 +100,14 @@ def test_what_follows_from_the_same_bytes_is_left_unchanged(chains: Small) -> No
 
 
 @pytest.mark.slow
-def test_targets_run_with_what_they_need_and_a_wrong_one_names_near_ones(chains: Small) -> None:
+def test_targets_run_with_what_they_need_and_an_unknown_one_suggests_names(chains: Small) -> None:
     assert list(states(chains.run("b2", jobs=1))) == ["b1", "b2"]
     output = chains.run("ends", code=1)
     assert output == "error: ends: no such stage; did you mean end?\n"
 
 
 @pytest.mark.slow
-def test_a_failure_blocks_what_needs_it_and_the_rest_is_done(chains: Small) -> None:
+def test_a_failure_blocks_what_needs_it_and_the_rest_runs(chains: Small) -> None:
     (chains.root / "dvc.yaml").write_text(
         CHAINS.replace("python work.py a1,", "echo reasons && false,")
     )
@@ -161,7 +163,7 @@ with open("times", "a") as file:
 
 
 @pytest.mark.slow
-def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
+def test_no_more_than_the_cores_are_allotted(small: Make) -> None:
     params = "training: {seed: 1, precision: fp32, threads: 3}\n"
     project = small(THREADS, show_py=SHOW, params_yaml=params)
     total = 4
@@ -181,16 +183,16 @@ def test_no_more_than_the_cores_are_ever_given_away(small: Make) -> None:
 
 
 @pytest.mark.slow
-def test_a_second_run_is_told_who_runs(small: Make) -> None:
+def test_a_second_run_names_the_first(small: Make) -> None:
     project = small(
         "stages: {long: {cmd: touch begun && sleep 30, outs: [begun]}}",
     )
     first = project.start()
     try:
-        until(lambda: (project.root / "begun").exists())
-        told = project.run(code=1)
-        assert told.startswith("error: this project: is run by `")
-        assert f"process {first.pid}" in told
+        until((project.root / "begun").exists)
+        output = project.run(code=1)
+        assert output.startswith("error: this project: is run by `")
+        assert f"process {first.pid}" in output
     finally:
         first.terminate()
         first.communicate()
@@ -198,7 +200,7 @@ def test_a_second_run_is_told_who_runs(small: Make) -> None:
 
 
 @pytest.mark.slow
-def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
+def test_a_torn_dvc_lock_is_restored(chains: Small) -> None:
     chains.run()
     whole = (chains.root / "dvc.lock").read_bytes()
     for torn in (b"", whole[: len(whole) // 2], b"\x00" * 40, b"- a\n"):
@@ -212,7 +214,7 @@ def test_a_torn_dvc_lock_is_put_back(chains: Small) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_killed_process_was_writing_counts_for_nothing_and_goes(small: Make) -> None:
+def test_partial_files_of_killed_processes_are_deleted_and_change_nothing(small: Make) -> None:
     project = small(
         "stages: {count: {cmd: ls -A data/raw | wc -l > count, deps: [data/raw], outs: [count]}}",
         data__raw__one="1",
@@ -245,7 +247,7 @@ def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
 
 
 @pytest.mark.slow
-def test_a_torn_table_of_files_in_use_and_a_stranger_in_it_stop_no_run(chains: Small) -> None:
+def test_a_torn_rwlock_or_an_entry_of_another_program_stops_no_run(chains: Small) -> None:
     table = chains.root / ".dvc/tmp/rwlock"
     table.parent.mkdir(parents=True, exist_ok=True)
     table.write_text('{"write": {"/a')
@@ -261,13 +263,14 @@ def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPa
         "stages: {long: {cmd: touch begun && sleep 60, outs: [begun]}, next: {cmd: 'true', deps: [begun]}}"
     )
     monkeypatch.chdir(project.root)
-    graph = stage_graph.load()
-    runner = Runner(graph, graph.resolve([]), 2)
-    thread = Thread(target=runner.run)
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    dag = dvc_project.load_dag()
+    scheduler = Scheduler(dag, dag.resolve([]), 2)
+    thread = Thread(target=scheduler.run)
     thread.start()
-    until(lambda: (project.root / "begun").exists())
-    runner.stop()
+    until((project.root / "begun").exists)
+    scheduler.stop()
     thread.join(20)
     assert not thread.is_alive()
-    assert {work.state for work in runner.works.values()} == {State.STOPPED}
+    assert {stage.state for stage in scheduler.stages.values()} == {State.STOPPED}
     assert [process.pid for process in project.processes()] == [os.getpid()]

@@ -1,4 +1,4 @@
-"""The graph is DVC's, and what is said of it."""
+"""The graph of stages: what DVC reads, what is stale, what targets name."""
 
 import re
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution import stage_graph
+from pipeline.execution import dvc_project
 from pipeline.execution.stage_graph import Dag, Node, UnknownStage
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, make
@@ -41,9 +41,9 @@ def _made(folder: str, names: list[str]) -> set[str]:
 
 def test_the_graph_is_that_of_dvc_dag(house: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(house.root)
-    found = stage_graph.load()
-    told = house.dvc("dag", "--dot")
-    edges = {(b, a) for a, b in re.findall(r'"([^"]+)" -> "([^"]+)"', told)}
+    found = dvc_project.load_dag()
+    output = house.dvc("dag", "--dot")
+    edges = {(b, a) for a, b in re.findall(r'"([^"]+)" -> "([^"]+)"', output)}
     assert len(edges) > 50
     assert {(name, need) for name, node in found.nodes.items() for need in node.needs} == edges
     assert set(found.stale(found.resolve([]))) == set(found.nodes)
@@ -52,29 +52,29 @@ def test_the_graph_is_that_of_dvc_dag(house: Small, monkeypatch: pytest.MonkeyPa
     assert trains.isdisjoint({"clips", "landmarks", "isp", "match", "render"})
 
 
-def test_each_stage_stands_after_what_it_needs(
+def test_each_stage_comes_after_what_it_needs(
     house: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(house.root)
-    nodes = stage_graph.load().nodes
+    nodes = dvc_project.load_dag().nodes
     seen: set[str] = set()
     for name, node in nodes.items():
         assert node.needs <= seen
         seen.add(name)
 
 
-def test_stale_is_what_changed_and_what_follows() -> None:
+def test_stale_are_changed_stages_and_those_downstream() -> None:
     assert DIAMOND.stale(DIAMOND.resolve([])) == ["x@1", "end"]
     assert DIAMOND.stale(DIAMOND.resolve(["x@2"])) == []
 
 
-def test_a_target_brings_what_it_needs_and_a_group_all_of_its_stages() -> None:
+def test_a_target_includes_what_it_needs_and_a_group_all_of_its_stages() -> None:
     assert DIAMOND.resolve(["x@2"]) == ["a", "x@2"]
     assert DIAMOND.resolve(["x"]) == ["a", "x@1", "x@2"]
     assert DIAMOND.resolve(["other", "end"]) == ["a", "x@1", "x@2", "end", "other"]
 
 
-def test_a_stage_that_is_not_there_names_near_ones() -> None:
+def test_an_unknown_stage_suggests_similar_names() -> None:
     with pytest.raises(UnknownStage, match=r"othr: no such stage; did you mean other\?"):
         DIAMOND.resolve(["othr"])
     with pytest.raises(UnknownStage, match="there are: a, end, other, x"):

@@ -1,7 +1,7 @@
-"""No two trainings share a card. No GPU is needed: what is given to each is seen in what it runs with.
+"""No two trainings share a GPU. The tests need none: they read each stage's environment.
 
 A folder named torch with the library of a CUDA build, first on the path, stands for such a build;
-CUDA_VISIBLE_DEVICES names the cards, as it does for a user who has more.
+CUDA_VISIBLE_DEVICES names the GPUs.
 """
 
 from collections.abc import Callable
@@ -42,12 +42,12 @@ def cuda(tmp_path: Path) -> str:
     return f"{torch.parent}:{REPO}"
 
 
-def spans(make: Make, cuda: str, cards: str, **env: str) -> Spans:
-    """Run the stages, three at once if there is room; tell when each ran, and on which cards."""
+def spans(make: Make, cuda: str, gpus: str, **env: str) -> Spans:
+    """Run the stages, three at once if there is room; return when each ran, and on which GPUs."""
     project = make(STAGES, show_py=SHOW, params_yaml=PARAMS)
-    project.run(jobs=3, PYTHONPATH=cuda, CUDA_VISIBLE_DEVICES=cards, **env)
+    project.run(jobs=3, PYTHONPATH=cuda, CUDA_VISIBLE_DEVICES=gpus, **env)
     rows = [line.split(" ") for line in (project.root / "times").read_text().splitlines()]
-    return {name: (float(begin), float(end), card) for name, begin, end, card in rows}
+    return {name: (float(begin), float(end), gpu) for name, begin, end, gpu in rows}
 
 
 def beside(one: tuple[float, float, str], other: tuple[float, float, str]) -> bool:
@@ -55,24 +55,24 @@ def beside(one: tuple[float, float, str], other: tuple[float, float, str]) -> bo
 
 
 @pytest.mark.slow
-def test_each_training_has_a_card_of_its_own(small: Make, cuda: str) -> None:
+def test_each_training_has_a_gpu_of_its_own(small: Make, cuda: str) -> None:
     found = spans(small, cuda, "0,3")
     assert {found["t1"][2], found["t2"][2]} == {"0", "3"}
     assert beside(found["t1"], found["t2"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cards", "devices"), [("5", "1"), ("0,3", "2")])
-def test_where_cards_are_too_few_a_training_waits_and_data_stages_do_not(
-    small: Make, cuda: str, cards: str, devices: str
+@pytest.mark.parametrize(("gpus", "devices"), [("5", "1"), ("0,3", "2")])
+def test_without_a_free_gpu_a_training_waits_and_data_stages_do_not(
+    small: Make, cuda: str, gpus: str, devices: str
 ) -> None:
-    found = spans(small, cuda, cards, IDIOLECT_DEVICES=devices)
-    assert found["t1"][2] == found["t2"][2] == cards
+    found = spans(small, cuda, gpus, IDIOLECT_DEVICES=devices)
+    assert found["t1"][2] == found["t2"][2] == gpus
     assert not beside(found["t1"], found["t2"])
     assert beside(found["data"], found["t1"]) or beside(found["data"], found["t2"])
 
 
 @pytest.mark.slow
-def test_no_card_leaves_trainings_to_the_threads(small: Make, cuda: str) -> None:
+def test_without_gpus_trainings_share_the_cores(small: Make, cuda: str) -> None:
     found = spans(small, cuda, "")
     assert not beside(found["t1"], found["t2"])  # each takes all cores

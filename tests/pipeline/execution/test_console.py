@@ -1,16 +1,15 @@
-"""What a run shows: a table in a terminal, and how much time it takes to remain."""
+"""The console: a table in a terminal, and the time left."""
 
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from pipeline.execution import stage_seconds
-from pipeline.execution.console import Left, _fitting
-from pipeline.execution.scheduler import StageRun, State
+from pipeline.execution.console import RemainingTime, fit_rows
+from pipeline.execution.stage_run import StageRun, State
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import MAIN, Small
 
@@ -23,11 +22,11 @@ stages:
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_a_table_and_what_stages_say_above_it(small: Make) -> None:
+def test_a_terminal_shows_a_table_and_the_output_of_stages_above_it(small: Make) -> None:
     project = small(TWO)
     ours, theirs = pty.openpty()
     run = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "2"],
+        [*MAIN, "2"],
         cwd=project.root,
         env=os.environ | {"PYTHONPATH": str(REPO), "TERM": "xterm", "COLUMNS": "120"},
         stdout=theirs,
@@ -48,34 +47,34 @@ def test_a_terminal_gets_a_table_and_what_stages_say_above_it(small: Make) -> No
     assert run.wait(30) == 1
     text = shown.decode()
     assert "first | [words]" in text
-    assert "what changed, or how far" in text
+    assert "changes or progress" in text
     assert "never run" in text
     assert "failed: second: " in text
     assert "2 of 2 stages" in text
 
 
-def work(name: str, state: State, began: float = 0.0, seconds: float = 0.0) -> StageRun:
-    return StageRun(name, frozenset(), False, (), state, began=began, seconds=seconds)
+def stage(name: str, state: State, started: float = 0.0, seconds: float = 0.0) -> StageRun:
+    return StageRun(name, frozenset(), False, (), state, started=started, seconds=seconds)
 
 
-def test_what_does_not_fit_is_what_ended_first_and_starts_last() -> None:
+def test_a_small_terminal_leaves_out_what_ended_first_and_starts_last() -> None:
     works = [
-        *(work(f"ended{i}", State.RAN, began=i, seconds=1) for i in range(20)),
-        work("failed", State.FAILED),
-        work("runs", State.RUNNING),
-        *(work(f"waits{i}", State.WAITING) for i in range(20)),
+        *(stage(f"ended{i}", State.RAN, started=i, seconds=1) for i in range(20)),
+        stage("failed", State.FAILED),
+        stage("runs", State.RUNNING),
+        *(stage(f"waits{i}", State.WAITING) for i in range(20)),
     ]
-    names = [one.name for one in _fitting(works, 8)]
+    names = [s.name for s in fit_rows(works, 8)]
     assert len(names) == 8
     assert {"failed", "runs", "ended19", "waits0"} <= set(names)
     assert {"ended0", "waits19"}.isdisjoint(names)
-    assert len(_fitting(works, 50)) == len(works)
+    assert len(fit_rows(works, 50)) == len(works)
 
 
 def test_the_time_left_follows_the_speed_so_far() -> None:
     clock = 0.0
-    works = [work("train_audio", State.WAITING), work("evaluate", State.WAITING)]
-    left = Left(works, lambda: clock)
+    works = [stage("train_audio", State.WAITING), stage("evaluate", State.WAITING)]
+    left = RemainingTime(works, lambda: clock)
     total = stage_seconds.seconds("train_audio") + stage_seconds.seconds("evaluate")
     assert abs(left.seconds() - total) < 1e-6
     works[0].state, clock = State.RAN, 10 * stage_seconds.seconds("train_audio")

@@ -1,0 +1,157 @@
+"""What `execution` uses of DVC: the graph and its state, the run of a stage, dvc.lock's schema.
+
+No other module of `execution` imports DVC, apart from `remote`, which calls its command line.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from enum import IntEnum
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from pipeline.execution.stage_graph import Dag, Node
+from pipeline.runtime.user_errors import UserError
+
+_CODE, _PARAMS = "versions.yaml", "params.yaml"
+
+
+class Result(IntEnum):
+    """The result of a stage's run, as the exit code of its process."""
+
+    RAN = 0
+    FAILED = 1
+    RESTORED = 100  # from DVC's run cache
+    UNCHANGED = 101
+
+
+def load_dag() -> Dag:
+    """Read the graph and its state.
+
+    Raises:
+        UserError: DVC cannot read the project, or another DVC process holds its lock.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo, lock_repo
+
+    try:
+        with Repo() as repo, lock_repo(repo):  # DVC reads the graph once as long as it is locked
+            return _read(repo)
+    except (DvcException, OSError) as error:
+        raise UserError("dvc", error_text(error), "repair what it names and run again") from None
+
+
+def _read(repo: Any) -> Dag:
+    from dvc.repo.reproduce import get_active_graph
+
+    graph = get_active_graph(repo.index.graph)
+    stages = [stage for stage in repo.index.stages if stage in graph]
+    position = {stage.addressing: i for i, stage in enumerate(stages)}
+    nodes: dict[str, Node] = {}
+    for stage in stages:
+        needs = frozenset(other.addressing for other in graph.successors(stage))
+        nodes[stage.addressing] = Node(stage.addressing, needs, _trains(stage))
+    sources = {stage.addressing for stage in stages if not stage.cmd}
+    read = set().union(*(node.needs for node in nodes.values()))
+    sorter = TopologicalSorter(
+        {
+            name: sorted(node.needs, key=position.__getitem__)
+            for name, node in nodes.items()
+            if name not in sources or name in read
+        }
+    )
+    ordered = {name: nodes[name] for name in sorter.static_order()}
+    never_run = {s.addressing for s in stages if s.cmd and not any(o.hash_info for o in s.outs)}
+    changes = {
+        name: ["never run"] if name in never_run else _changes(entries)
+        for name, entries in repo.status().items()
+        if name in ordered
+    }
+    return Dag(ordered, changes)
+
+
+def _trains(stage: Any) -> bool:
+    params = [dep for dep in stage.deps if getattr(dep, "params", None)]
+    return any(dep.def_path == _PARAMS and "training" in dep.params for dep in params)
+
+
+def _changes(entries: Iterable[Any]) -> list[str]:
+    """Describe a stage's status: `params lambda_sp`, `data/raw/x modified`, `code`."""
+    texts: list[str] = []
+    for entry in entries:
+        if not isinstance(entry, Mapping):
+            texts.append(str(entry).removeprefix("changed "))
+            continue
+        for path, change in [pair for kind in entry.values() for pair in kind.items()]:
+            if path == _CODE:
+                texts.append("code")
+            elif isinstance(change, Mapping):
+                texts.append(f"params {', '.join(change)}")
+            else:
+                texts.append(f"{path} {change}")
+    return texts
+
+
+def run_stage(stage: str, *, pull: bool, after: Callable[[], None]) -> Result:
+    """Run one stage as `dvc --wait-for-lock repro -s STAGE` does.
+
+    Args:
+        stage: the stage's name in DVC.
+        pull: whether DVC may download from its remote what it restores.
+        after: called after a success, while DVC's lock is held.
+
+    An error is printed on standard error.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo, lock_repo
+
+    log = _DvcLog()
+    logging.getLogger("dvc").handlers = [log]
+    try:
+        with Repo(_wait_for_lock=True) as repo:
+            repo.scm_context.quiet = True
+            if not repo.reproduce(stage, single_item=True, pull=pull):
+                return Result.UNCHANGED
+            with lock_repo(repo):
+                after()
+    except (DvcException, OSError) as error:
+        print(f"error: {error_text(error)}", file=sys.stderr)
+        return Result.FAILED
+    return Result.RESTORED if log.restored else Result.RAN
+
+
+class _DvcLog(logging.Handler):
+    """Prints DVC's warnings, and detects in its messages that it has restored a stage."""
+
+    restored = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+        elif "is cached - skipping run" in str(record.msg):
+            self.restored = True
+
+
+def error_text(error: BaseException | None) -> str:
+    """Join the messages of an error and its causes to one line."""
+    texts: list[str] = []
+    while error is not None:
+        texts.append(" ".join(str(error).split()))
+        error = error.__cause__
+    return ": ".join(dict.fromkeys(filter(None, texts)))
+
+
+def is_lock(path: Path) -> bool:
+    """Return whether a file is a whole dvc.lock with at least one stage."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from voluptuous import Invalid
+
+    try:
+        text = path.read_text()
+        content = YAML(typ="safe").load(text)
+        return text.endswith("\n") and bool(content) and bool(COMPILED_LOCKFILE_SCHEMA(content))
+    except (YAMLError, UnicodeDecodeError, Invalid):
+        return False

@@ -1,0 +1,110 @@
+"""Repair of what killed processes and full disks leave: dvc.lock, DVC's rwlock, partial files.
+
+DVC writes dvc.lock and `.dvc/tmp/rwlock` in place, so that both can be left torn. A copy of
+dvc.lock is made before a run and after each successful stage, while DVC's lock is held.
+"""
+
+import filecmp
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline.execution.dvc_project import is_lock
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadFormat
+
+LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+SAVED, TORN = Path(".idiolect/dvc.lock.saved"), Path(".idiolect/dvc.lock.torn")
+_PARTIAL_FILES = (
+    "data/*/.*.part*",
+    "data/*/*/.*.part*",
+    "models/.*.part*",
+    "reports/**/.*.part*",
+    ".idiolect/items/*/.*.part",
+    ".idiolect/checkpoints/*/*/.*.part*",
+)
+_PARTIAL_NAME = re.compile(r"\..+\.(\d+)\.part(\..+)?")
+
+
+def copy_lock() -> None:
+    """Copy dvc.lock, if there is one; the caller holds DVC's lock."""
+    if LOCK.is_file():
+        with atomic_file(SAVED) as part:
+            shutil.copyfile(LOCK, part)
+
+
+def repair_lock() -> str:
+    """Restore a torn dvc.lock from its copy; return a message about it, or "".
+
+    Raises:
+        BadFormat: it is torn and there is no copy, or it holds the conflict marks of a git merge.
+    """
+    unchanged = SAVED.is_file() and LOCK.is_file() and filecmp.cmp(LOCK, SAVED, shallow=False)
+    if unchanged or not LOCK.is_file() or is_lock(LOCK):  # parsing it takes longer than comparing
+        return ""
+    if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
+        raise BadFormat(LOCK, "holds a git conflict", "settle it, or delete dvc.lock")
+    if not (SAVED.is_file() and is_lock(SAVED)):
+        todo = "take it from git (`git checkout dvc.lock`), or delete it"
+        raise BadFormat(LOCK, "is no dvc.lock, as after a full disk, and has no copy here", todo)
+    shutil.copyfile(LOCK, TORN)
+    with atomic_file(LOCK) as part:
+        shutil.copyfile(SAVED, part)
+    return f"dvc.lock was torn, as after a full disk: restored from its copy {SAVED}"
+
+
+def repair_rwlock(path: Path = RWLOCK) -> None:
+    """Delete a torn rwlock, and its entries of processes that have ended.
+
+    DVC itself frees what a killed process held by its id alone, which another program may have
+    by now.
+    """
+    try:
+        table = json.loads(path.read_text())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        path.unlink()
+        return
+    write = {name: entry for name, entry in table.get("write", {}).items() if _is_running(entry)}
+    read = {
+        name: [entry for entry in entries if _is_running(entry)]
+        for name, entries in table.get("read", {}).items()
+    }
+    read = {name: entries for name, entries in read.items() if entries}
+    repaired = {"write": write, "read": read}
+    if repaired != table:
+        with atomic_file(path) as part:
+            part.write_text(json.dumps(repaired))
+
+
+def _is_running(entry: dict[str, Any]) -> bool:
+    """Return whether an entry's process exists and is one that uses DVC."""
+    try:
+        command = psutil.Process(entry["pid"]).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+    return any(
+        Path(word).name in {"dvc", "idiolect"} or word.startswith("pipeline.") for word in command
+    )
+
+
+def remove_partial_files(root: Path = Path()) -> None:
+    """Delete what `pipeline.runtime.atomic_files` was writing in processes that have ended.
+
+    No stage reads such files, and .dvcignore hides them from DVC; they only fill the disk.
+    """
+    for path in {path for pattern in _PARTIAL_FILES for path in root.glob(pattern)}:
+        name = _PARTIAL_NAME.fullmatch(path.name)
+        if name is None or psutil.pid_exists(int(name[1])):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
