@@ -1,1 +1,1 @@
-"""Params, subjects, code versions, paths."""
+"""Params, subjects, code versions and paths."""

@@ -1,6 +1,6 @@
-"""params.yaml: every number that changes a result, one section a stage, checked when read.
+"""Read and validate params.yaml: every number that changes a result, one section a stage.
 
-Each stage package defines its own section as a subclass of `Section`; this module only reads.
+Each stage package defines its own section as a subclass of `Section`.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ PARAMS = Path("params.yaml")
 
 
 class Section(BaseModel):
-    """One section of params.yaml: frozen, and unknown keys are refused."""
+    """One section of params.yaml: frozen; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Training(Section):
-    """What every training shares, since it changes bytes."""
+    """Section `training`: what all trainings share."""
 
     seed: int = Field(ge=0)
     precision: Literal["fp32", "bf16"]
@@ -30,22 +30,22 @@ class Training(Section):
 
 
 class Role(Section):
-    """What a subject is for."""
+    """Whether trainings read a subject."""
 
     role: Literal["seen", "unseen"]
 
 
 class Subjects(Section):
-    """Who there is, and whom trainings read: `seen` lists those of `all` whose role it is."""
+    """Section `subjects`: all of them; `seen` lists those with that role, which trainings read."""
 
     all: dict[str, Role]
     seen: list[str]
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_seen(self) -> Self:
         for name in self.all:
             check_name(name)
-        listed = {name for name, one in self.all.items() if one.role == "seen"}
+        listed = {name for name, subject in self.all.items() if subject.role == "seen"}
         if listed != set(self.seen) or len(set(self.seen)) != len(self.seen):
             raise ValueError(f"subjects.seen must list exactly {sorted(listed)}")
         return self
@@ -55,7 +55,7 @@ S = TypeVar("S", bound=Section)
 
 
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
-    """Read params.yaml whole; raise MissingInput or BadParams."""
+    """Read all sections of params.yaml; raise MissingInput or BadParams."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -73,28 +73,33 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
 
 
 def read_section(name: str, model: type[S], path: Path = PARAMS) -> S:
-    """Read one section; raise BadParams naming the key, what was expected and found."""
+    """Read one section of params.yaml; raise BadParams as `validate_section` does."""
     return parse_section(name, read_params(path), model, path)
 
 
 def parse_section(name: str, content: Mapping[str, Any], model: type[S], path: Path = PARAMS) -> S:
-    """Take one section out of all of them; raise BadParams as `read_section` does."""
+    """Validate one of several sections; raise BadParams as `validate_section` does."""
     if name not in content:
         raise BadParams(f"{path}: {name}", "section missing", "run `idiolect preset laptop`")
     return validate_section(name, content[name], model)
 
 
 def validate_section(name: str, content: object, model: type[S]) -> S:
-    """Validate one section's content; raise BadParams naming the key, expected and found."""
+    """Validate one section's content.
+
+    Raises:
+        BadParams: one line with the key, what was expected and what was found.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([name, *(str(part) for part in first["loc"])])
-        said = first["msg"].removeprefix("Value error, ")
-        # These are about a whole mapping, which would hide what is said of it.
-        whole = first["type"] in ("missing", "value_error")
-        raise BadParams(where, said if whole else f"{said}, found {first['input']!r}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        # The input of these errors is a whole mapping: too long for the line.
+        if first["type"] not in ("missing", "value_error"):
+            message += f", found {first['input']!r}"
+        raise BadParams(where, message) from None
 
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:

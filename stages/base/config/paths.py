@@ -1,4 +1,4 @@
-"""Roots of what a project holds; each stage package names its own artifacts below them."""
+"""Root folders of a project; each stage package defines its own output paths below them."""
 
 from pathlib import Path
 

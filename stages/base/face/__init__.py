@@ -1,1 +1,1 @@
-"""Geometry of faces: landmarks, projection, head pose, warping."""
+"""Geometry of faces: landmarks, camera, head pose and warping."""

@@ -1,1 +1,1 @@
-"""Files of a project: tables, video, audio, images."""
+"""Tables, video, sound and images."""

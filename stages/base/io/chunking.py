@@ -1,10 +1,10 @@
-"""Chunk a clip for workers: the edges depend on the clip alone."""
+"""Split a clip into chunks for workers."""
 
 from itertools import pairwise
 
 
 def chunk_spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int]]:
-    """Split a clip into chunks of about so many seconds, at whole seconds.
+    """Split a clip into chunks of about `seconds`, at whole seconds.
 
     Args:
         frames: of the clip.
@@ -12,8 +12,8 @@ def chunk_spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[in
         seconds: of a chunk.
 
     Returns:
-        First frame and end (exclusive) of each chunk; they depend on nothing else, so that a
-        clip's bytes do not tell how many workers made them.
+        First frame and end (exclusive) of each chunk. They depend on the clip alone, never on the
+        number of workers: results made in chunks depend on the edges.
     """
     second = max(1, round(fps))
     count = max(1, round(frames / (seconds * second)))

@@ -1,4 +1,4 @@
-"""Video out: H.264 and AAC as MP4, the same bytes for the same input."""
+"""Write video as MP4 (H.264 and AAC): the same input gives the same bytes."""
 
 import platform
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import UserError
 from stages.base.io.image_io import Image
-from stages.base.io.wav_files import int16
+from stages.base.io.wav_files import to_int16
 
 _ITU709 = 1
 
-# x264's AVX-512 code gives other bytes now and then (bench/encoding.py); its SSE4.2 code, which
-# every x86 that numpy runs on has, does not.
+# x264's AVX-512 code sometimes writes other bytes (bench/encoding.py). Its SSE4.2 code does not,
+# and every x86 that runs numpy has it.
 X264 = {"preset": "medium"} | (
     {"x264-params": "asm=sse4.2"} if platform.machine().lower() in ("x86_64", "amd64") else {}
 )
@@ -30,7 +30,7 @@ def encode_video(
     sound: tuple[NDArray[Any], int] | None = None,
     crf: int = 18,
 ) -> None:
-    """Write H.264 (and AAC) as MP4, whole or not at all, with the same bytes for the same input.
+    """Write H.264 (and AAC) as MP4, whole or not at all.
 
     Args:
         path: the file, ending in .mp4.
@@ -48,28 +48,28 @@ def encode_video(
         out.metadata.clear()
         rate = Fraction(fps).limit_denominator(1001)
         stream = out.add_stream("libx264", rate=rate, options={"crf": str(crf), **X264})
-        voice = _voice_stream(out, sound[1]) if sound is not None else None
-        _prepare(stream)
+        audio = _audio_stream(out, sound[1]) if sound is not None else None
+        _set_format(stream)
         for index, picture in enumerate(pictures):
             if index == 0:
                 stream.height, stream.width = picture.shape[:2]
                 if picture.shape[0] % 2 or picture.shape[1] % 2:
                     raise UserError(path.name, f"H.264 needs even sizes, found {picture.shape[:2]}")
-            out.mux(stream.encode(_yuv(picture, index)))
+            out.mux(stream.encode(_yuv_frame(picture, index)))
         out.mux(stream.encode(None))
         if sound is not None:
-            _encode_sound(out, voice, *sound)
+            _encode_sound(out, audio, *sound)
 
 
-def _prepare(stream: Any) -> None:
+def _set_format(stream: Any) -> None:
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    context.thread_count = 1  # other numbers give other bytes
+    context.thread_count = 1  # the bytes depend on it
     context.colorspace = context.color_primaries = context.color_trc = _ITU709
     context.color_range = 1
 
 
-def _yuv(picture: Image, index: int) -> Any:
+def _yuv_frame(picture: Image, index: int) -> Any:
     from av import VideoFrame
 
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -80,7 +80,7 @@ def _yuv(picture: Image, index: int) -> Any:
     return frame
 
 
-def _voice_stream(out: Any, rate: int) -> Any:
+def _audio_stream(out: Any, rate: int) -> Any:
     stream = out.add_stream("aac", rate=rate, layout="mono")
     stream.bit_rate = 128_000 if rate >= 32000 else 64_000
     return stream
@@ -89,9 +89,9 @@ def _voice_stream(out: Any, rate: int) -> Any:
 def _encode_sound(out: Any, stream: Any, samples: NDArray[Any], rate: int) -> None:
     from av import AudioFrame
 
-    whole = int16(np.asarray(samples)).reshape(1, -1)
-    for first in range(0, whole.shape[1], 1024):
-        frame = AudioFrame.from_ndarray(whole[:, first : first + 1024].copy(), "s16", "mono")
+    mono = to_int16(np.asarray(samples)).reshape(1, -1)
+    for first in range(0, mono.shape[1], 1024):
+        frame = AudioFrame.from_ndarray(mono[:, first : first + 1024].copy(), "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))

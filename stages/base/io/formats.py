@@ -1,10 +1,10 @@
-"""What a table of the pipeline is: named columns with dtype and shape.
+"""The type of a table's format: named columns with dtype and shape.
 
-Each stage package names its own tables in `artifacts.py`; `stages.base.io.tables` writes, reads and
-validates by them; pipeline/report/columns.yaml describes every column, with its unit.
+Each stage package defines its tables in `artifacts.py`; `stages.base.io.tables` writes, reads and
+validates them; pipeline/report/columns.yaml describes every column, with its unit.
 
 Coordinates. Pixels are continuous: 0 is the left (top) edge of the first pixel, `size` the right
-(bottom) edge of the last, so that scaling an image scales its coordinates. Three-dimensional
+(bottom) edge of the last; scaling an image scales its coordinates. Three-dimensional
 points follow `x = K (R X + t)` with column vectors: X in the head's own frame (x to the image's
 right, y down, z away from the camera; the mean face's distance from nasion, point 27, to chin,
 point 8, is 1 "face height"), R and t the pose, K the clip's pin-hole camera with one focal length

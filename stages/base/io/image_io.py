@@ -1,4 +1,4 @@
-"""Images as JPEG and PNG bytes, and resizing, by OpenCV.
+"""Encode, decode and resize images with OpenCV.
 
 Colours are RGB everywhere outside this module (OpenCV's own order is BGR).
 """
@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 
 def encode_jpeg(image: Image, quality: int = 95) -> bytes:
-    """Encode an RGB (H, W, 3) or grey (H, W) picture as JPEG, colours at full resolution."""
+    """Encode an RGB (H, W, 3) or grey (H, W) image as JPEG without chroma subsampling."""
     import cv2
 
     settings = [
@@ -29,23 +29,23 @@ def encode_jpeg(image: Image, quality: int = 95) -> bytes:
 
 
 def encode_png(image: Image) -> bytes:
-    """Encode an RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W) picture as PNG."""
+    """Encode an RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W) image as PNG."""
     return _encode(".png", image, [])
 
 
 def _encode(suffix: str, image: Image, settings: list[int]) -> bytes:
     import cv2
 
-    turned = np.ascontiguousarray(image)
+    bgr = np.ascontiguousarray(image)
     if image.ndim == 3:
         how = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        turned = cv2.cvtColor(turned, how)  # numpy takes forty times as long
-    _, data = cv2.imencode(suffix, turned, settings)
+        bgr = cv2.cvtColor(bgr, how)  # forty times as fast as numpy
+    _, data = cv2.imencode(suffix, bgr, settings)
     return bytes(data)
 
 
 def decode_jpeg(data: bytes) -> Image:
-    """Decode a picture to RGB (H, W, 3); raise BadFormat where the bytes are none."""
+    """Decode an image to RGB (H, W, 3); raise BadFormat where the bytes are none."""
     import cv2
 
     return _decode(data, cv2.IMREAD_COLOR_RGB)
@@ -62,12 +62,12 @@ def decode_png(data: bytes) -> Image:
 
 
 def read_image(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
-    """Read a picture's file, a PNG unless told otherwise; raise BadFormat naming it."""
+    """Read an image file, a PNG unless `decode` is another; raise BadFormat with its path."""
     try:
-        with silent():  # libpng says the same in words of its own
+        with silent():  # libpng prints its own error
             return decode(path.read_bytes())
-    except BadFormat as problem:
-        raise BadFormat(path, problem.found, todo) from None
+    except BadFormat as error:
+        raise BadFormat(path, error.found, todo) from None
 
 
 def _decode(data: bytes, how: int) -> Image:

@@ -1,4 +1,4 @@
-"""Words that a picture can show, whatever is in them, in lines of a length."""
+"""Text for plots: any characters, in lines of limited length."""
 
 import textwrap
 from functools import cache
@@ -15,16 +15,16 @@ def _font() -> Any:
 
 
 def escape_missing(text: str) -> str:
-    r"""Write what a picture's font lacks as \u4e2d, so that no name becomes a row of boxes."""
-    return "".join(c if _shown(c) else c.encode("unicode_escape").decode() for c in text)
+    r"""Write characters that matplotlib's font lacks as \u4e2d: it would draw boxes."""
+    return "".join(c if _has_glyph(c) else c.encode("unicode_escape").decode() for c in text)
 
 
-def _shown(character: str) -> bool:
+def _has_glyph(character: str) -> bool:
     return character.isprintable() and bool(_font().get_char_index(ord(character)))
 
 
 def wrap_text(text: str, width: int, most: int) -> list[str]:
-    """Break text into lines of at most `width` characters; … ends what has more than `most`."""
+    """Break text into at most `most` lines of `width` characters; … marks what is cut."""
     lines = textwrap.wrap(escape_missing(text), width) or [""]
     if len(lines) <= most:
         return lines

@@ -1,9 +1,9 @@
 """Read, write and validate the tables of `stages.base.io.formats` as Parquet.
 
-Cells with a shape are stored flat, as fixed-size lists, and come back in their shape.
+Cells with a shape are stored flat, as fixed-size lists, and read back in their shape.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,9 @@ def _to_array(fmt: Format, column: Column, values: Any) -> pa.Array:
     if column.type in ("string", "binary"):
         return pa.array(list(values), type=_TYPES[column.type])
     array = np.asarray(values, dtype=column.type)
-    rows = len(array)
-    if array.shape != (rows, *column.shape) and not (rows == 0 and column.shape):
-        raise BadFormat(
-            f"{fmt.name}.{column.name}", f"expected (N, *{column.shape}), found {array.shape}"
-        )
+    if len(array) and array.shape[1:] != column.shape:
+        expected = f"expected (N, *{column.shape}), found {array.shape}"
+        raise BadFormat(f"{fmt.name}.{column.name}", expected)
     flat = pa.array(array.reshape(-1), type=_TYPES[column.type])
     if not column.shape:
         return flat
@@ -64,51 +62,41 @@ def _to_array(fmt: Format, column: Column, values: Any) -> pa.Array:
 
 
 def write(path: Path, fmt: Format, columns: Mapping[str, Any], rows_per_group: int = 65536) -> None:
-    """Write a table whole or not at all, with the same bytes for the same rows."""
+    """Write a table whole or not at all: the same rows give the same bytes."""
     with writer(path, fmt, rows_per_group) as add:
         add(columns)
 
 
-class _Writer:
-    """Collects rows and writes a row group whenever enough are there."""
-
-    def __init__(self, file: pq.ParquetWriter, fmt: Format, rows_per_group: int) -> None:
-        self.file, self.fmt, self.size = file, fmt, rows_per_group
-        self.held: pa.Table = arrow_schema(fmt).empty_table()
-
-    def __call__(self, columns: Mapping[str, Any]) -> None:
-        """Append rows."""
-        self.held = pa.concat_tables([self.held, to_arrow(self.fmt, columns)])
-        while self.held.num_rows >= self.size:
-            self._group(self.size)
-
-    def close(self) -> None:
-        """Write what is held."""
-        if self.held.num_rows:
-            self._group(self.held.num_rows)
-
-    def _group(self, rows: int) -> None:
-        group = self.held.slice(0, rows).combine_chunks()
-        self.file.write_table(group, row_group_size=rows)
-        self.held = self.held.slice(rows)
-
-
 @contextmanager
-def writer(path: Path, fmt: Format, rows_per_group: int) -> Iterator[_Writer]:
-    """Open a table for rows in pieces: memory stays at one row group; the file appears whole."""
-    with atomic_file(path) as part:
-        schema = arrow_schema(fmt)
-        images = [c.name for c in fmt.columns if c.type == "binary"]
-        plain = {c.name: "NONE" if c.name in images else "ZSTD" for c in fmt.columns}
-        with pq.ParquetWriter(
-            part,
-            schema,
-            compression={_leaf(c): plain[c.name] for c in fmt.columns},
-            write_statistics=False,
-        ) as file:
-            rows = _Writer(file, fmt, rows_per_group)
-            yield rows
-            rows.close()
+def writer(
+    path: Path, fmt: Format, rows_per_group: int
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Open a table and yield a function that appends rows; the file appears whole or not at all.
+
+    At most one row group is in memory, besides the rows of one call.
+    """
+    schema = arrow_schema(fmt)
+    compression = {_leaf(c): "NONE" if c.type == "binary" else "ZSTD" for c in fmt.columns}
+    with (
+        atomic_file(path) as part,
+        pq.ParquetWriter(part, schema, compression=compression, write_statistics=False) as file,
+    ):
+        pending: pa.Table = schema.empty_table()
+
+        def write_group(rows: int) -> None:
+            nonlocal pending
+            file.write_table(pending.slice(0, rows).combine_chunks(), row_group_size=rows)
+            pending = pending.slice(rows)
+
+        def add(columns: Mapping[str, Any]) -> None:
+            nonlocal pending
+            pending = pa.concat_tables([pending, to_arrow(fmt, columns)])
+            while pending.num_rows >= rows_per_group:
+                write_group(rows_per_group)
+
+        yield add
+        if pending.num_rows:
+            write_group(pending.num_rows)
 
 
 def _leaf(column: Column) -> str:
@@ -131,22 +119,20 @@ def read(
         MissingInput: no such file.
         BadFormat: not a table of this format.
     """
+    columns = {c.name: c for c in fmt.columns if names is None or c.name in names}
     with _open(path, fmt) as file:
-        wanted = list(names if names is not None else fmt.names)
         groups, first = _groups(file, start, stop)
         try:
-            table = file.read_row_groups(groups, columns=wanted)
+            table = file.read_row_groups(groups, columns=list(columns))
         except (pa.ArrowException, OSError) as error:
-            told = " ".join(str(error).split())
-            raise BadFormat(path, f"is damaged: {told}", "delete it and run `dvc repro`") from None
-    end = None if stop is None else stop - start
-    table = table.slice(start - first, end)
-    shapes = {column.name: column for column in fmt.columns}
-    return {name: _from_array(shapes[name], table.column(name)) for name in wanted}
+            damage = f"is damaged: {' '.join(str(error).split())}"
+            raise BadFormat(path, damage, "delete it and run `dvc repro`") from None
+    table = table.slice(start - first, None if stop is None else stop - start)
+    return {name: _from_array(columns[name], table.column(name)) for name in names or fmt.names}
 
 
 def _groups(file: pq.ParquetFile, start: int, stop: int | None) -> tuple[list[int], int]:
-    """Which row groups hold the rows, and the first row that they hold."""
+    """Return the row groups that hold rows [start, stop), and the first row in them."""
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     ends = np.cumsum([0, *sizes])
     last = int(ends[-1]) if stop is None else stop
@@ -158,14 +144,8 @@ def _from_array(column: Column, chunks: pa.ChunkedArray) -> NDArray[Any]:
     array = chunks.combine_chunks()
     if column.type in ("string", "binary"):
         return np.array(array.to_pylist(), dtype=object)
-    if column.shape:
-        # `flatten` says the same, by a module that takes as long to import as arrow itself.
-        size = int(np.prod(column.shape))
-        flat = array.values.slice(array.offset * size, len(array) * size)
-        found: NDArray[Any] = flat.to_numpy(zero_copy_only=False)
-        return found.reshape(-1, *column.shape)
-    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    return values
+    values = array.flatten() if column.shape else array
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, *column.shape)
 
 
 def count(path: Path, fmt: Format) -> int:

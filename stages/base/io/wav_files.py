@@ -1,4 +1,4 @@
-"""Sound as mono 16-bit WAV, the form in which clips keep it."""
+"""Read and write mono 16-bit WAV, the format of the clips' sound."""
 
 import wave
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def write_wav(
 
     Args:
         path: the file.
-        samples: (N,) int16, or floats within -1 to 1; or pieces of it.
+        samples: (N,) int16 or floats within -1 to 1, at once or in pieces.
         rate: samples a second.
     """
     pieces = [samples] if isinstance(samples, np.ndarray) else samples
@@ -29,11 +29,11 @@ def write_wav(
         file.setsampwidth(2)
         file.setframerate(rate)
         for piece in pieces:
-            file.writeframesraw(int16(piece).tobytes())
+            file.writeframesraw(to_int16(piece).tobytes())
 
 
-def int16(samples: NDArray[Any]) -> NDArray[np.int16]:
-    """Return samples, int16 or floats within -1 to 1, as int16."""
+def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
+    """Convert samples, int16 or floats within -1 to 1, to int16."""
     if samples.dtype == np.int16:
         return samples
     return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
@@ -42,11 +42,9 @@ def int16(samples: NDArray[Any]) -> NDArray[np.int16]:
 def read_wav(
     path: Path, start: int = 0, stop: int | None = None
 ) -> tuple[NDArray[np.float32], int]:
-    """Read mono 16-bit WAV (or samples start to stop of it): (N,) within -1 to 1, and its rate."""
+    """Read samples [start, stop) of mono 16-bit WAV: (N,) within -1 to 1, and the rate."""
     with wave.open(str(path), "rb") as file:
         end = file.getnframes() if stop is None else min(stop, file.getnframes())
         file.setpos(min(start, file.getnframes()))
-        data = file.readframes(max(end - start, 0))
-        return np.frombuffer(data, np.int16).astype(np.float32) / np.float32(
-            32768
-        ), file.getframerate()
+        samples = np.frombuffer(file.readframes(max(end - start, 0)), np.int16)
+        return samples.astype(np.float32) / np.float32(32768), file.getframerate()
