@@ -46,8 +46,8 @@ from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
 from stages.render.actor import Models, load_models, pictures, style_patterns
 from stages.render.talk import motion_of
-from stages.sample import make_sample
 from stages.sample.params import SampleParams
+from stages.sample.sample import make_sample
 from stages.sample.script import SCRIPTS, Line
 from stages.speech.sync import LEAD
 

@@ -34,7 +34,7 @@ from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.landmarks import LandmarksStage
 from stages.landmarks.params import LandmarksParams
 from stages.sample.artifacts import TRUTH
-from stages.sample.points import IBUG_68
+from stages.sample.contours import IBUG_68
 
 Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]

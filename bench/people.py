@@ -19,7 +19,7 @@ from stages.clips.params import ClipsParams
 from stages.landmarks import landmarks
 from stages.landmarks.params import LandmarksParams
 from stages.sample.params import SampleParams
-from stages.sample.subject import make_sample
+from stages.sample.sample import make_sample
 
 FOLDER = Path(".idiolect/bench")
 SHARED = Path("../shared/data")  # real clips, beside the project

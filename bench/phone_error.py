@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from stages.sample.spoken import speak
+from stages.sample.script import speak
 from stages.sample.voice import RATE as VOICE_RATE
-from stages.sample.voice import Phone, Utterance, say
+from stages.sample.voice import Phone, Utterance, synthesize
 from stages.speech import phones
 from stages.speech.mel import Floats
 from stages.speech.phone_track import PhoneTrack
@@ -89,8 +89,8 @@ def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
     phones_of: list[Phone] = []
     sounds, clock = [], 0.0
     for sentence in sentences:
-        one = say(sentence, pace, pitch)
-        phones_of += [phone.moved(clock) for phone in one.phones]
+        one = synthesize(sentence, pace, pitch)
+        phones_of += [phone.shifted(clock) for phone in one.phones]
         sounds += [one.sound, np.zeros(round(PAUSE * VOICE_RATE))]
         phones_of.append(Phone(phones.SILENCE, clock + one.seconds, clock + one.seconds + PAUSE))
         clock += one.seconds + PAUSE

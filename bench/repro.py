@@ -27,7 +27,7 @@ from pipeline.execution.scheduler import environment
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import report_user_errors
 from stages.base.config.params import read_params
-from stages.sample import make_sample
+from stages.sample.sample import make_sample
 
 HOME = Path.cwd()
 FOLDER = HOME / ".idiolect/bench/repro"

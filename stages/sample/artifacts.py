@@ -1,6 +1,9 @@
-"""Tables of the truth beside a sample video, which only tests read."""
+"""Where the sample goes, and the tables of its truth, which only tests and benches read."""
 
+from stages.base.config.paths import DATA
 from stages.base.io.formats import Column, Format
+
+RAW, TRUTHS = DATA / "raw", DATA / "truth"
 
 TRUTH = Format(
     "sample_truth",

@@ -12,7 +12,7 @@ from pipeline.runtime.atomic_files import atomic_file
 from stages.base.io.image_io import Image, encode_png
 from stages.sample.face import load_face
 from stages.sample.motion import at_rest
-from stages.sample.picture import Painter
+from stages.sample.painter import Painter
 
 
 def draw(identity: str = "a") -> Image:

@@ -8,7 +8,7 @@ from stages.base.config.params import Section
 
 
 class SampleSubject(Section):
-    """Whose face and voice, and how it moves."""
+    """Identity (face and voice) and style of motion."""
 
     identity: Literal["a", "b"]
     style: Literal["calm", "lively"]
@@ -19,5 +19,5 @@ class SampleParams(Section):
 
     size: int = Field(ge=64, le=2048)
     fps: int = Field(ge=5, le=120)
-    seconds: float = Field(ge=2)
+    seconds: float = Field(ge=2, le=3600)
     subjects: dict[str, SampleSubject]

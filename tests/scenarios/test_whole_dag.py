@@ -273,7 +273,7 @@ def test_timing_names_every_stage(made: Project) -> None:
 def test_a_folder_of_good_and_bad_videos_gives_the_good_one_and_reasons_for_the_rest(
     made: Project, tmp_path: Path
 ) -> None:
-    from stages.sample import make_sample
+    from stages.sample.sample import make_sample
 
     folder = tmp_path / "videos"
     folder.mkdir()

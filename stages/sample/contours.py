@@ -1,23 +1,22 @@
-"""Indices into the 478 points of the face mesh: contours that the sample moves, and the 68."""
+"""Contours as indices into the 478 points of the face mesh, from left to right in the image."""
 
 UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 LIPS = tuple(sorted({*UPPER_OUTER, *LOWER_OUTER, *UPPER_INNER, *LOWER_INNER}))
+LIP_OUTLINE = (*UPPER_OUTER, *LOWER_OUTER[::-1])
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-# From the eye's corner at the image's left to that at its right.
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133),
               (362, 398, 384, 385, 386, 387, 388, 466, 263))  # fmt: skip
 LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133),
               (362, 382, 381, 380, 374, 373, 390, 249, 263))  # fmt: skip
 BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
-NASION, CHIN = 168, 152
+NASION, CHIN, NOSE_TIP, FOREHEAD = 168, 152, 4, 10
 IRISES = (468, 473)
-
 IBUG_68 = (
     127, 234, 93, 132, 58, 172, 136, 150, 152, 379, 365, 397, 288, 361, 323, 454, 356,
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
