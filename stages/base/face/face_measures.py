@@ -1,4 +1,4 @@
-"""What a face does, from its landmarks: openings, widths, heights, in face heights.
+"""Measures of a face from its landmarks: openings, widths and heights, in face heights.
 
 Functions take leading batch axes, written as `…`.
 """
@@ -37,7 +37,7 @@ def mouth_width(points: ArrayLike) -> Floats:
 
 
 def lip_press(points: ArrayLike) -> Floats:
-    """Measure how thin the lips are, (…): minus their mean thickness, so that pressed is high."""
+    """Return minus the mean thickness of the lips, (…): high where they are pressed together."""
     p = np.asarray(points, float)
     pairs = ((50, 61), (51, 62), (52, 63), (56, 65), (57, 66), (58, 67))
     thick = sum(_length(p, i, j) for i, j in pairs)
@@ -45,14 +45,14 @@ def lip_press(points: ArrayLike) -> Floats:
 
 
 def protrusion(head: ArrayLike) -> Floats:
-    """Measure how far the middle of the lips stands before the nose's base, (…), of heads."""
+    """Measure how far the middle of the lips protrudes beyond the nose's base, (…), of heads."""
     z = np.asarray(head, float)[..., 2]
     lips: Floats = z[..., [50, 51, 52, 56, 57, 58]].mean(-1)
     return z[..., 33] - lips
 
 
 def mouth_area(points: ArrayLike) -> Floats:
-    """Measure the area inside the inner lips, (…), in face heights squared, seen from the front."""
+    """Measure the frontal area inside the inner lips, (…), in face heights squared."""
     p = np.asarray(points, float)
     x, y = np.moveaxis(p[..., 60:68, :2], -1, 0)
     doubled = (x * np.roll(y, -1, axis=-1) - y * np.roll(x, -1, axis=-1)).sum(-1)
@@ -70,7 +70,7 @@ def eye_opening(points: ArrayLike) -> Floats:
 
 
 def brow_height(points: ArrayLike) -> Floats:
-    """Measure how high the brows stand above the corners of the eyes, (…), along chin to nasion."""
+    """Measure the height of the brows above the eyes' corners, (…), along chin to nasion."""
     p = np.asarray(points, float)
     up = (p[..., NASION, :] - p[..., CHIN, :]) / _length(p, NASION, CHIN)[..., None]
     raised = p[..., 17:27, :].mean(-2) - p[..., [36, 39, 42, 45], :].mean(-2)
@@ -78,7 +78,7 @@ def brow_height(points: ArrayLike) -> Floats:
 
 
 def keep_lips_apart(head: Floats) -> Floats:
-    """Put inner lips that have crossed onto their middle; heads are (N, 68, 3)."""
+    """Move inner lips that cross onto their mid-point; heads are (N, 68, 3)."""
     out = head.copy()
     for upper, lower in ((61, 67), (62, 66), (63, 65)):
         crossed = out[:, lower, 1] < out[:, upper, 1]
@@ -88,7 +88,7 @@ def keep_lips_apart(head: Floats) -> Floats:
 
 
 def most_closed(heads: ArrayLike, share: float) -> Floats:
-    """Average the share of heads, (N, 68, 3), whose mouths are open the least, (68, 3)."""
+    """Average the `share` of heads, (N, 68, 3), with the most closed mouths, to (68, 3)."""
     opening = mouth_opening(heads)
     mean: Floats = np.asarray(heads)[opening <= np.quantile(opening, share)].mean(0)
     return mean

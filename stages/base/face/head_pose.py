@@ -28,30 +28,30 @@ def fit_pose(
         model: the face, (68, 3) or (…, 68, 3), face heights.
         focal: focal length, scalar or (…), pixels.
         size: width and height of the image, pixels.
-        landmarks: which of the 68 count.
+        landmarks: which of the 68 are fitted.
         steps: Levenberg-Marquardt steps at most, after the start by scaled orthography.
 
     Returns:
         R, (…, 3, 3), and t, (…, 3), face heights.
     """
     chosen = list(landmarks)
-    seen = np.asarray(points, float)[..., chosen, :] - size / 2
-    batch = seen.shape[:-2]
+    observed = np.asarray(points, float)[..., chosen, :] - size / 2
+    batch = observed.shape[:-2]
     X = np.broadcast_to(np.asarray(model, float)[..., chosen, :], (*batch, len(chosen), 3))
     f = np.broadcast_to(np.asarray(focal, float), batch).reshape(-1)
-    seen, X = seen.reshape(-1, len(chosen), 2), X.reshape(-1, len(chosen), 3)
-    bad = np.asarray(~np.isfinite(seen).all((1, 2)))
-    seen = np.where(bad[:, None, None], f[:, None, None] * X[..., :2] / 4.0, seen)
-    R, t = _orthographic_pose(seen, X, f)
-    R, t = _refine_pose(R, t, seen, X, f, steps)
+    observed, X = observed.reshape(-1, len(chosen), 2), X.reshape(-1, len(chosen), 3)
+    bad = np.asarray(~np.isfinite(observed).all((1, 2)))
+    observed = np.where(bad[:, None, None], f[:, None, None] * X[..., :2] / 4.0, observed)
+    R, t = _orthographic_pose(observed, X, f)
+    R, t = _refine_pose(R, t, observed, X, f, steps)
     R[bad], t[bad] = np.nan, np.nan
     return R.reshape(*batch, 3, 3), t.reshape(*batch, 3)
 
 
-def _orthographic_pose(seen: Floats, X: Floats, f: Floats) -> tuple[Floats, Floats]:
-    """Fit scale, rotation and shift without perspective."""
-    middle, centre = X.mean(1), seen.mean(1)
-    affine = np.swapaxes(np.linalg.pinv(X - middle[:, None]) @ (seen - centre[:, None]), 1, 2)
+def _orthographic_pose(observed: Floats, X: Floats, f: Floats) -> tuple[Floats, Floats]:
+    """Fit scale, rotation and translation of a scaled orthographic camera."""
+    middle, centre = X.mean(1), observed.mean(1)
+    affine = np.swapaxes(np.linalg.pinv(X - middle[:, None]) @ (observed - centre[:, None]), 1, 2)
     U, w, Vt = np.linalg.svd(affine, full_matrices=False)
     rows = U @ Vt
     R = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
@@ -61,11 +61,11 @@ def _orthographic_pose(seen: Floats, X: Floats, f: Floats) -> tuple[Floats, Floa
 
 
 def _refine_pose(
-    R: Floats, t: Floats, seen: Floats, X: Floats, f: Floats, steps: int
+    R: Floats, t: Floats, observed: Floats, X: Floats, f: Floats, steps: int
 ) -> tuple[Floats, Floats]:
-    """Minimise the squared pixel distances by Levenberg-Marquardt, every frame on its own."""
+    """Minimise the squared pixel distances by Levenberg-Marquardt, frame by frame."""
     damping = np.full(len(R), 1e-3)
-    posed, residual = _residual(R, t, seen, X, f)
+    posed, residual = _residual(R, t, observed, X, f)
     error = (residual**2).sum((1, 2))
     for _ in range(steps):
         J = _jacobian(posed, t, f)
@@ -76,7 +76,7 @@ def _refine_pose(
         if np.abs(step).max(initial=0.0) < _CONVERGED:
             break
         R_new, t_new = rotation_from_vector(step[:, :3]) @ R, t + step[:, 3:]
-        posed_new, residual_new = _residual(R_new, t_new, seen, X, f)
+        posed_new, residual_new = _residual(R_new, t_new, observed, X, f)
         error_new = (residual_new**2).sum((1, 2))
         better = (error_new < error) & (posed_new[..., 2] > 0).all(1)
         damping = np.where(better, damping / 5, damping * 5)
@@ -88,16 +88,18 @@ def _refine_pose(
     return R, t
 
 
-def _residual(R: Floats, t: Floats, seen: Floats, X: Floats, f: Floats) -> tuple[Floats, Floats]:
+def _residual(
+    R: Floats, t: Floats, observed: Floats, X: Floats, f: Floats
+) -> tuple[Floats, Floats]:
     posed = to_camera(X, R, t)
-    return posed, seen - f[:, None, None] * posed[..., :2] / posed[..., 2:]
+    return posed, observed - f[:, None, None] * posed[..., :2] / posed[..., 2:]
 
 
 def _jacobian(posed: Floats, t: Floats, f: Floats) -> Floats:
-    """Derive the pixels by a rotation before the shift and by the shift, (n, 2N, 6)."""
+    """Return the derivatives of the pixels by rotation and by translation, (n, 2N, 6)."""
     x, y, z = np.moveaxis(posed, -1, 0)
     qx, qy, qz = np.moveaxis(posed - t[:, None], -1, 0)
-    by_x = f[:, None] / z  # of the pixel's column, as of its row by y
+    by_x = f[:, None] / z  # derivative of the column by x, and of the row by y
     u_by_z, v_by_z = -by_x * x / z, -by_x * y / z
     zero = np.zeros_like(z)
     u = (u_by_z * qy, by_x * qz - u_by_z * qx, -by_x * qy, by_x, zero, u_by_z)
@@ -156,6 +158,6 @@ def angles_from_rotation(R: ArrayLike) -> Floats:
 def row_vector_rotation(R: ArrayLike) -> Floats:
     """Return the rotation of the style mapping's row vectors: c R̄ with R̄ = Rᵀ.
 
-    Equations (1) and (2) write points as rows; everything else here writes columns.
+    Equations (1) and (2) of the paper write points as rows; our other code writes columns.
     """
     return np.swapaxes(np.asarray(R, float), -1, -2)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 NASION, CHIN = 27, 8
-# Landmarks that neither lips, jaw, lids nor brows move: the head's pose is fitted to these.
+# Landmarks that lips, jaw, lids and brows do not move: the head pose is fitted to these.
 RIGID = (0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45)
 
-
-# Which landmark takes the place of each when the image is mirrored.
+# The landmark that replaces each one when the image is mirrored.
 MIRROR = (
     *range(16, -1, -1),
     *range(26, 16, -1),
@@ -20,13 +19,13 @@ MIRROR = (
 
 @dataclass(frozen=True)
 class Line:
-    """Consecutive landmarks that belong together; a closed line returns to its first."""
+    """A line through landmarks; a closed one returns to its first."""
 
     points: tuple[int, ...]
     closed: bool
 
 
-# The semantic groups of the 68 landmarks (dlib's order), each as lines to draw.
+# The semantic groups of the 68 landmarks, as lines to draw.
 GROUPS: dict[str, tuple[Line, ...]] = {
     "contour": (Line(tuple(range(17)), closed=False),),
     "brows": (

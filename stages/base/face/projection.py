@@ -30,21 +30,21 @@ def project(head: ArrayLike, R: ArrayLike, t: ArrayLike, focal: ArrayLike, size:
 
 
 def to_camera(head: ArrayLike, R: ArrayLike, t: ArrayLike) -> Floats:
-    """Pose points of the head's frame, (…, N, 3), in the camera's frame: R X + t."""
+    """Transform points of the head's frame, (…, N, 3), to the camera's frame: R X + t."""
     R, t = np.asarray(R, float), np.asarray(t, float)
     posed: Floats = np.asarray(head, float) @ np.swapaxes(R, -1, -2) + t[..., None, :]
     return posed
 
 
 def to_head(camera: ArrayLike, R: ArrayLike, t: ArrayLike) -> Floats:
-    """Take points of the camera's frame, (…, N, 3), back to the head's frame: Rᵀ (X - t)."""
+    """Transform points of the camera's frame, (…, N, 3), to the head's frame: Rᵀ (X - t)."""
     moved = np.asarray(camera, float) - np.asarray(t, float)[..., None, :]
     posed: Floats = moved @ np.asarray(R, float)
     return posed
 
 
 def unproject(points: ArrayLike, depth: ArrayLike, focal: ArrayLike, size: int) -> Floats:
-    """Lift pixels to the camera's frame.
+    """Back-project pixels of known depth to the camera's frame.
 
     Args:
         points: pixels, (…, N, 2).
@@ -63,7 +63,7 @@ def unproject(points: ArrayLike, depth: ArrayLike, focal: ArrayLike, size: int) 
 def reprojection_error(
     points: ArrayLike, model: ArrayLike, R: ArrayLike, t: ArrayLike, focal: ArrayLike, size: int
 ) -> Floats:
-    """Measure the RMS distance of the posed model's rigid landmarks to those seen, (…), pixels."""
+    """Return the RMS distance of the projected rigid landmarks to the given ones, (…), pixels."""
     rigid = list(RIGID)
     posed = project(np.asarray(model, float)[..., rigid, :], R, t, focal, size)
     apart = posed - np.asarray(points, float)[..., rigid, :]

@@ -1,26 +1,21 @@
-"""Warp a portrait to driving landmarks, so that a network paints only what is new.
+"""Warp a portrait to driving landmarks: the generator then paints only what the warp lacks.
 
-Ours: an interpolation by radial functions φ(r) = r with an affine part. It follows the landmarks;
-forehead, hair and ears go with the head in three dimensions, the chest goes with the shoulders,
-and the frame's border stays.
+Ours: radial basis functions φ(r) = r with an affine part interpolate between control points: the
+landmarks; forehead, hair and ears, which move with the head in three dimensions; the chest, which
+moves with the shoulders; and the frame's border, which stays.
 """
-
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.base.face import landmark_groups, mean_face
+from stages.base.face.arrays import AnyFloats, Floats32, Mask
 
-Array = NDArray[np.float32]
 _STEP = 2  # the flow is computed at every second pixel, and interpolated between
-# All places together stay below 97: from 100 equations on, OpenBLAS solves with all threads, which
-# stand in the way of the training beside it (seen: 0.1 ms, or 200 on a busy machine).
+# Fewer than 97 control points in all: from 100 equations on, OpenBLAS uses all threads, and one
+# solution takes up to 200 ms instead of 0.1 ms while a training runs.
 _FACE = np.r_[0:28, 30:60, 61:64, 65:68]  # inner corners of the mouth lie at its outer ones
-_FIRM = np.r_[
-    list(landmark_groups.RIGID), 17:27
-]  # the head's turn is read from these: no lips, no jaw
+_RIGID = np.r_[list(landmark_groups.RIGID), 17:27]  # no lips, no jaw: these give the head's pose
 _SIDE = (
     (0.71, -0.32, 0.75),
     (0.68, 0.1, 0.66),
@@ -28,34 +23,30 @@ _SIDE = (
     (0.75, -0.6, 0.9),
     (0.5, -1.0, 0.9),
 )
-# Ears, forehead and hair around the mean face, roughly; face heights.
+# Ears, forehead and hair around the mean face, by eye; face heights.
 _AROUND = np.array(
     [(0.0, -0.85, 0.25), (0.0, -1.15, 0.8), *((s * x, y, z) for s in (-1, 1) for x, y, z in _SIDE)]
 )
-_CHEST = (
-    (0.0, 0.6),
-    (0.0, 1.0),
-    (-0.6, 1.0),
-    (0.6, 1.0),
-)  # across and down, half widths of the neck
-_SOFT = 0.05  # px: how far landmarks may stay off, so that points at one place do no harm
+# Across and down from the neck's middle, in half widths of the neck.
+_CHEST = np.array([(0.0, 0.6), (0.0, 1.0), (-0.6, 1.0), (0.6, 1.0)])
+_SMOOTHING = 0.05  # px off a control point: two at one place would make the system singular
 
 
-def _homogeneous(points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def _homogeneous(points: AnyFloats) -> AnyFloats:
     return np.concatenate([points, np.ones((len(points), 1))], axis=1)
 
 
-_AFFINE = np.linalg.pinv(_homogeneous(mean_face.MEAN_FACE[_FIRM]))
+_AFFINE = np.linalg.pinv(_homogeneous(mean_face.MEAN_FACE[_RIGID]))
 
 
 def controls(
-    points: NDArray[np.floating[Any]],
-    shoulders: NDArray[np.floating[Any]],
-    source: NDArray[np.floating[Any]],
-    source_shoulders: NDArray[np.floating[Any]],
+    points: AnyFloats,
+    shoulders: AnyFloats,
+    source: AnyFloats,
+    source_shoulders: AnyFloats,
     size: int,
-) -> tuple[Array, Array]:
-    """Pair the places of the driven image with those of the source.
+) -> tuple[Floats32, Floats32]:
+    """Return control points in the driven image and in the source.
 
     Args:
         points: driving landmarks, (68, 2), px.
@@ -65,86 +56,86 @@ def controls(
         size: width and height of both images.
 
     Returns:
-        Places in the driven image and in the source, both (K, 2), px.
+        The points in the driven image and in the source, both (K, 2), px.
     """
-    seen = np.isfinite(shoulders).all(1) & np.isfinite(source_shoulders).all(1)
-    body, still_body = _body(shoulders, source_shoulders, seen)
+    known = np.isfinite(np.stack([shoulders, source_shoulders])).all((0, 2))
+    body, source_body = _body(shoulders, source_shoulders, known)
     border = _border(size)
     driven = np.concatenate([points[_FACE], _around(points), body, border])
-    still = np.concatenate([source[_FACE], _around(source), still_body, border])
-    return driven.astype(np.float32), still.astype(np.float32)
+    origin = np.concatenate([source[_FACE], _around(source), source_body, border])
+    return driven.astype(np.float32), origin.astype(np.float32)
 
 
-def _around(points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Place ears, forehead and hair by the affine camera that shows the mean face as landmarks."""
-    camera = _AFFINE @ points[_FIRM]
-    placed: NDArray[np.floating[Any]] = _homogeneous(_AROUND) @ camera
+def _around(points: AnyFloats) -> AnyFloats:
+    """Project ears, forehead and hair by the affine camera fitted to the rigid landmarks."""
+    camera = _AFFINE @ points[_RIGID]
+    placed: AnyFloats = _homogeneous(_AROUND) @ camera
     return placed
 
 
 def _body(
-    shoulders: NDArray[np.floating[Any]],
-    source: NDArray[np.floating[Any]],
-    seen: NDArray[np.bool_],
-) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-    """Pair half of the shoulder points, and the chest below the neck, which moves with them."""
-    some = seen & (np.arange(len(seen)) % 2 == 0)
-    if not (seen[0] and seen[9]):  # each side begins at the neck
-        return shoulders[some], source[some]
+    shoulders: AnyFloats,
+    source: AnyFloats,
+    known: Mask,
+) -> tuple[AnyFloats, AnyFloats]:
+    """Return every second shoulder point, and the chest, which moves with the shoulders."""
+    chosen = known & (np.arange(len(known)) % 2 == 0)
+    if not (known[0] and known[9]):  # each side begins at the neck
+        return shoulders[chosen], source[chosen]
     middle, half = (source[0] + source[9]) / 2, (source[9] - source[0]) / 2
     down = np.array([-half[1], half[0]])
-    chest = middle + np.array(_CHEST) @ np.stack([half, down])
-    moved = chest + (shoulders[seen] - source[seen]).mean(0)
-    return np.concatenate([shoulders[some], moved]), np.concatenate([source[some], chest])
+    chest = middle + _CHEST @ np.stack([half, down])
+    moved = chest + (shoulders[known] - source[known]).mean(0)
+    return np.concatenate([shoulders[chosen], moved]), np.concatenate([source[chosen], chest])
 
 
-def _border(size: int) -> Array:
-    """Place points that stay: the upper edge and the upper half of the sides."""
+def _border(size: int) -> Floats32:
+    """Return points that stay: on the upper edge and the upper half of the sides."""
     t = np.linspace(0, size, 3)
     top = np.stack([t, np.zeros(3)], axis=1)
     sides = [np.stack([np.full(2, x), [size * 0.25, size * 0.5]], axis=1) for x in (0.0, size)]
     return np.concatenate([top, *sides]).astype(np.float32)
 
 
-def flow(driven: Array, still: Array, size: int) -> Array:
-    """Interpolate where in the source each pixel of the driven image comes from.
+def flow(driven: Floats32, source: Floats32, size: int) -> Floats32:
+    """Interpolate the source coordinates of every pixel of the driven image.
 
     Args:
-        driven: places in the driven image, (K, 2), px.
-        still: the same places in the source, (K, 2), px.
+        driven: control points in the driven image, (K, 2), px.
+        source: the same points in the source, (K, 2), px.
         size: width and height.
 
     Returns:
-        Places in the source, (size, size, 2), −1 to 1 from edge to edge.
+        Coordinates in the source, (size, size, 2), −1 to 1 from edge to edge.
     """
     count = len(driven)
     scale = np.float32(1 / size)
-    places = driven * scale
+    points = driven * scale
     system = np.zeros((count + 3, count + 3), np.float64)
-    system[:count, :count] = _distance(places, places)
-    # φ(r) = r is negative definite on what the affine part leaves: softening has a minus.
-    system[range(count), range(count)] = -_SOFT * scale
-    system[:count, count:] = np.c_[np.ones(count), places]
+    system[:count, :count] = _distance(points, points)
+    # φ(r) = r is negative definite off the affine part: the smoothing term is negative.
+    system[range(count), range(count)] = -_SMOOTHING * scale
+    system[:count, count:] = np.c_[np.ones(count), points]
     system[count:, :count] = system[:count, count:].T
     shift = np.zeros((count + 3, 2))
-    shift[:count] = still - driven
+    shift[:count] = source - driven
     weights = np.linalg.solve(system, shift).astype(np.float32)
     line = (np.arange(size // _STEP, dtype=np.float32) * _STEP + _STEP / 2) * scale
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    moved = _distance(grid, places) @ weights[:count]
+    moved = _distance(grid, points) @ weights[:count]
     moved += weights[count] + grid @ weights[count + 1 :]
     coarse = moved.reshape(size // _STEP, size // _STEP, 2)
-    fine: Array = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
+    fine: Floats32 = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
     fine *= 2 / size
-    own = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
-    fine[..., 0] += own[None, :]
-    fine[..., 1] += own[:, None]
+    identity = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
+    fine[..., 0] += identity[None, :]
+    fine[..., 1] += identity[:, None]
     return fine
 
 
-def _distance(a: Array, b: Array) -> Array:
+def _distance(a: Floats32, b: Floats32) -> Floats32:
     """Return distances (N, M) of points (N, 2) to points (M, 2)."""
     squared = (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * (a @ b.T)
     np.maximum(squared, 0, out=squared)
-    apart: Array = np.sqrt(squared, out=squared)
+    apart: Floats32 = np.sqrt(squared, out=squared)
     return apart
