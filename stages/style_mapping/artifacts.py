@@ -1,31 +1,20 @@
-"""Tables of `style_mapping`, column by column; pipeline/report/columns.yaml describes them."""
+"""Files of the style mapping and the columns of its tables (see pipeline/report/columns.yaml)."""
 
+from stages.base.config.paths import MODELS, REPORTS
 from stages.base.io.formats import CLIP, FRAME, Column, Format
 
-ISPS = Format(
-    "isps",
-    (
-        Column("template", "string"),
-        Column("rank", "int32"),
-        Column("chosen", "bool"),
-        CLIP,
-        FRAME,
-        Column("image", "binary"),
-    ),
-)
+MODEL = MODELS / "style_mapping.safetensors"
+ISP_REPORTS, SCORES = REPORTS / "isp", REPORTS / "isp_scores"
 
-ISP_SCORES = Format(
-    "isp_scores",
-    (
-        Column("template", "string"),
-        Column("rank", "int32"),
-        Column("chosen", "bool"),
-        Column("identity_neutral", "float32"),
-        Column("identity_reference", "float32"),
-        Column("pose_error", "float32"),
-        Column("pose_unmoved", "float32"),
-        Column("expression_error", "float32"),
-        Column("expression_unmoved", "float32"),
-        Column("lips_moved", "float32"),
-    ),
+_CANDIDATE = (Column("template", "string"), Column("rank", "int32"), Column("chosen", "bool"))
+ISPS = Format("isps", (*_CANDIDATE, CLIP, FRAME, Column("image", "binary")))
+SCORE_NAMES = (
+    "identity_neutral",
+    "identity_reference",
+    "pose_error",
+    "pose_unmoved",
+    "expression_error",
+    "expression_unmoved",
+    "lips_moved",
 )
+ISP_SCORES = Format("isp_scores", (*_CANDIDATE, *(Column(name, "float32") for name in SCORE_NAMES)))

@@ -1,8 +1,11 @@
-"""More faces than people: pairs mirrored, stretched and tinted, both frames alike (ours).
+"""Data augmentation of frame pairs, and random deformations for the equivariance loss.
 
-A few seen subjects leave the networks free to hide whose face it is in the expressions; what
-varies between pairs, and not within one, has to be read from the neutral image.
+Pairs are mirrored, stretched and tinted, both frames alike (ours). With a few subjects the networks
+could encode the identity in the expressions; an augmentation that differs between pairs but not
+within one forces them to read the identity from the neutral image.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,37 +13,40 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stages.base.face import landmark_groups
+from stages.style_mapping import keypoints as kp
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.params import StyleMappingParams
 
 _MIRROR = [GUIDED.index(landmark_groups.MIRROR[index]) for index in GUIDED]
-_IMAGES = ("neutral", "reference", "wanted")
+_IMAGES = ("neutral", "reference", "target")
+_CONTROL = 5  # control points along a side
+_AFFINE, _SPLINE = 0.05, 0.005  # standard deviations
 
 
-def vary(
+def augment(
     pairs: dict[str, Tensor], params: StyleMappingParams, rng: np.random.Generator
 ) -> dict[str, Tensor]:
-    """Vary the pairs of `Pairs.draw`, images, landmarks and angles together.
+    """Augment a batch of `PairSampler.draw`: images, landmarks and angles together.
 
-    Stretches are small, so that the fitted angles are left as they are.
+    Stretches are small, and leave the angles unchanged.
     """
     count = len(pairs["neutral"])
     flip = (rng.random(count) < 0.5) & params.mirror
     scale = np.exp(rng.uniform(-params.stretch, params.stretch, (count, 2)))
     tint = np.exp(rng.uniform(-params.colour, params.colour, (count, 3)))
-    varied = dict(pairs)
+    augmented = dict(pairs)
     if params.mirror:
-        varied = _mirrored(varied, torch.from_numpy(flip))
+        augmented |= _mirrored(augmented, torch.from_numpy(flip))
     if params.stretch:
-        varied = _stretched(varied, torch.from_numpy(scale).float())
+        augmented |= _stretched(augmented, torch.from_numpy(scale).float())
     if params.colour:
         gain = torch.from_numpy(tint).float()[:, :, None, None]
-        varied |= {name: (varied[name] * gain).clamp(0, 1) for name in _IMAGES}
-    return varied
+        augmented |= {name: (augmented[name] * gain).clamp(0, 1) for name in _IMAGES}
+    return augmented
 
 
 def _mirrored(pairs: dict[str, Tensor], flip: Tensor) -> dict[str, Tensor]:
-    """Mirror the chosen pairs: landmarks change sides, yaw and roll their sign."""
+    """Mirror the pairs of a mask: landmarks swap sides, yaw and roll change their sign."""
     points = pairs["points"][:, :, _MIRROR] * torch.tensor([-1.0, 1.0])
     angles = pairs["angles"] * torch.tensor([-1.0, 1.0, -1.0])
     at = flip[:, None, None]
@@ -51,7 +57,7 @@ def _mirrored(pairs: dict[str, Tensor], flip: Tensor) -> dict[str, Tensor]:
 
 
 def _stretched(pairs: dict[str, Tensor], scale: Tensor) -> dict[str, Tensor]:
-    """Scale x and y about the image's centre, (B, 2); what is uncovered repeats the border."""
+    """Scale x and y about the image's centre, (B, 2); border pixels repeat outside."""
     matrix = torch.diag_embed(1 / scale)
     matrix = torch.cat([matrix, torch.zeros(len(scale), 2, 1)], dim=-1)
     grid = F.affine_grid(matrix, list(pairs["neutral"].shape), align_corners=False)
@@ -59,4 +65,46 @@ def _stretched(pairs: dict[str, Tensor], scale: Tensor) -> dict[str, Tensor]:
         name: F.grid_sample(pairs[name], grid, padding_mode="border", align_corners=False)
         for name in _IMAGES
     }
-    return pairs | out | {"points": pairs["points"] * scale[:, None, None]}
+    return out | {"points": pairs["points"] * scale[:, None, None]}
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """An affine map plus a thin-plate spline over a lattice of control points q_i.
+
+    T(p) = A p + b + Σ w_i U(|p - q_i|₁), U(r) = r² log r.
+
+    Attributes:
+        affine: [A | b], (B, 2, 3).
+        spline: w, (B, 25).
+    """
+
+    affine: Tensor
+    spline: Tensor
+
+    def points(self, points: Tensor) -> Tensor:
+        """Transform points (B, N, 2)."""
+        turned = points @ self.affine[..., :2].transpose(-1, -2) + self.affine[:, None, :, 2]
+        distance = (points[:, :, None] - _control_points(points)).abs().sum(-1)  # (B, N, 25)
+        bent = distance.square() * (distance + 1e-6).log()
+        return turned + (bent * self.spline[:, None]).sum(-1, keepdim=True)
+
+    def image(self, image: Tensor) -> Tensor:
+        """Return I(T(p)) of images (B, 3, S, S)."""
+        size = image.shape[-1]
+        cells = kp.lattice(1, size, image)[0, ..., :2].reshape(1, -1, 2)
+        places = self.points(cells.expand(len(image), -1, -1))
+        return kp.warp(image, places.view(-1, size, size, 2))
+
+
+def draw_deformations(count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Draw the fields of `Deformation` for a batch: affine (B, 2, 3) and spline (B, 25)."""
+    affine = np.eye(2, 3) + _AFFINE * rng.standard_normal((count, 2, 3))
+    spline = _SPLINE * rng.standard_normal((count, _CONTROL**2))
+    return torch.from_numpy(affine).float(), torch.from_numpy(spline).float()
+
+
+def _control_points(like: Tensor) -> Tensor:
+    line = torch.linspace(-1, 1, _CONTROL, dtype=like.dtype, device=like.device)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=-1)

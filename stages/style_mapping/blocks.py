@@ -1,4 +1,4 @@
-"""Layers that the networks are built of; two- and three-dimensional by one argument."""
+"""Layers of the networks, in two or three dimensions."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class Convolution3d(nn.Conv3d):
-    """A 3D convolution that a CPU computes in fp32, under autocast too.
+    """A 3D convolution in fp32 on a CPU, even under autocast.
 
-    Its gradient in bfloat16 reads memory that nobody wrote (torch 2.13.0 on AVX-512, kernel 3 in a
-    volume of depth 2: values up to 1e35, others each time).
+    Its bfloat16 gradient reads uninitialised memory (torch 2.13.0 on AVX-512, kernel 3 in a volume
+    of depth 2: values up to 1e35, different in every run).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -23,14 +23,14 @@ class Convolution3d(nn.Conv3d):
 
 
 def convolution(dims: int, channels: int, out: int, kernel: int = 3, stride: int = 1) -> nn.Module:
-    """Return a convolution that keeps (or divides by its stride) the extent."""
+    """Return a convolution with padding `kernel // 2`."""
     kind: type[Any] = nn.Conv2d if dims == 2 else Convolution3d
-    made: nn.Module = kind(channels, out, kernel, stride=stride, padding=kernel // 2)
-    return made
+    layer: nn.Module = kind(channels, out, kernel, stride=stride, padding=kernel // 2)
+    return layer
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Return a normalisation over groups of at least 4 channels, at most 8 groups."""
+    """Return a group normalisation with at most 8 groups of at least 4 channels."""
     groups = next(
         count for count in (8, 4, 2, 1) if channels % count == 0 and channels >= 4 * count
     )
@@ -49,7 +49,7 @@ class Layer(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two normalised convolutions beside the identity."""
+    """Residual block of two normalised convolutions."""
 
     def __init__(self, dims: int, channels: int) -> None:
         super().__init__()
@@ -65,16 +65,16 @@ class Residual(nn.Module):
 
 
 class StyledNorm(nn.Module):
-    """Instance normalisation whose scale and shift come from the style and from a feature map.
+    """Instance normalisation with scale and shift from the style and from a feature map.
 
     x̂ (1 + g(style) + G(map)) + b(style) + B(map): adaptive instance normalisation by the style
-    information (ours) and SPADE by the warped features (F). Both start as little or no change.
+    information (ours) and SPADE by the warped features (face-vid2vid). Both start near identity.
 
     Args:
         channels: of x.
         style: width of the style code.
         guide: channels of the feature map.
-        hidden: hidden channels of SPADE; 0 leaves it out.
+        hidden: hidden channels of SPADE; 0 turns it off.
     """
 
     def __init__(self, channels: int, style: int, guide: int, hidden: int) -> None:
@@ -94,8 +94,13 @@ class StyledNorm(nn.Module):
         """Normalise (B, C, H, W) with a style (B, S) and a map (B, G, h, w) of any extent."""
         scale, shift = self.by_style(style)[:, :, None, None].chunk(2, dim=1)
         if self.by_map is not None:
-            # At the map's own extent, enlarged after: as SPADE, at a sixteenth of its cost.
-            g, b = _as_large_as(self.by_map(guide), x).chunk(2, dim=1)
+            # Convolved before enlarging: SPADE at a sixteenth of its cost.
+            modulation = self.by_map(guide)
+            if modulation.shape[-1] != x.shape[-1]:
+                modulation = F.interpolate(
+                    modulation, size=x.shape[-2:], mode="bilinear", align_corners=False
+                )
+            g, b = modulation.chunk(2, dim=1)
             scale, shift = scale + g, shift + b
         mean = x.mean((2, 3), keepdim=True)
         variance = (x - mean).square().mean((2, 3), keepdim=True)
@@ -104,7 +109,7 @@ class StyledNorm(nn.Module):
 
 
 class StyledBlock(nn.Module):
-    """Residual block of two styled normalisations, F's SPADE block with our modulation."""
+    """Residual block of two styled normalisations (face-vid2vid's SPADE block, our modulation)."""
 
     def __init__(self, channels: int, out: int, style: int, guide: int, hidden: int) -> None:
         super().__init__()
@@ -120,9 +125,3 @@ class StyledBlock(nn.Module):
         y = self.conv2(F.leaky_relu(self.norm2(y, style, guide), 0.2))
         out: Tensor = self.shortcut(x) + y
         return out
-
-
-def _as_large_as(x: Tensor, other: Tensor) -> Tensor:
-    if x.shape[-1] == other.shape[-1]:
-        return x
-    return F.interpolate(x, size=other.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,7 +1,8 @@
-"""Contact sheets: pictures in a grid, with a word over each."""
+"""Contact sheets: labelled images in a grid."""
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from stages.base.io.image_io import Image, resize
@@ -14,12 +15,12 @@ def grid(
     cell: int = 192,
     notes: Sequence[Sequence[Sequence[str]]] = (),
 ) -> Image:
-    """Lay labelled pictures out in rows; None leaves a cell empty.
+    """Lay out labelled images in rows; None leaves a cell empty.
 
     Args:
-        rows: label and picture of every cell.
-        cell: width and height of a picture, px.
-        notes: lines of text under the pictures, by row and cell; rows and cells may be left out.
+        rows: label and image of every cell.
+        cell: width and height of an image, px.
+        notes: lines of text under the images, by row and cell; trailing ones may be missing.
 
     Returns:
         RGB (H, W, 3) on white.
@@ -43,6 +44,4 @@ def grid(
 
 
 def _write(page: Image, text: str, x: int, y: int) -> None:
-    import cv2
-
     cv2.putText(page, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Dense motion: where each cell of the driven image comes from."""
+"""Dense motion: the source position of each cell of the driven image."""
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +14,10 @@ Maps = dict[str, Tensor]
 class DenseMotion(nn.Module):
     """Keypoints of both images and the volume → flow, occlusion and surface.
 
-    Every cell chooses (softmax over K + 1) which keypoint's motion, or the background's rest, it
-    follows. The network sees the volume warped by each motion and the difference of the heatmaps;
-    a learnt multiple of the distance to each keypoint is added to its choice, which makes the
-    first flow of an untrained network a sensible one (ours).
+    Every cell follows a softmax mixture of K keypoint motions and the static background. Inputs are
+    the volume warped by each motion and the difference of the heatmaps. A learnt multiple of the
+    distance to each keypoint is added to its logit, so an untrained network starts from a plausible
+    flow (ours).
     """
 
     def __init__(self, sizes: Network) -> None:

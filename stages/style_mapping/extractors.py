@@ -1,4 +1,4 @@
-"""What is read from an image: canonical keypoints, pose and expression, appearance.
+"""Extractors of canonical keypoints, pose and expression, and appearance from an image.
 
 Images are RGB in [0, 1], (B, 3, S, S); keypoints and rotations as in `keypoints`.
 """
@@ -19,7 +19,7 @@ Maps = dict[str, Tensor]
 class KeypointExtractor(nn.Module):
     """Image → K canonical 3D keypoints c_k: soft-argmax over heatmaps of an hourglass.
 
-    The depth of the heatmaps lies in the channels of the last layer, so that all is 2D.
+    The network is 2D; the channels of its last layer hold the depth of the heatmaps.
     """
 
     def __init__(self, sizes: Network) -> None:
@@ -37,7 +37,7 @@ class KeypointExtractor(nn.Module):
         self.up = nn.ModuleList(up)
         self.heat = nn.Conv2d(width, sizes.keypoints * self.depth, 3, padding=1)
         nn.init.normal_(self.heat.weight, std=0.01)
-        # Without a start of their own all keypoints begin at the centre and share one gradient.
+        # Without initial places all keypoints start at the centre with the same gradient.
         places = kp.starting_places(sizes.keypoints)[None]
         start = -0.5 / 0.02 * kp.squared_distances(places, self.depth, sizes.heat_plane)
         self.start = nn.Parameter(start)
@@ -51,22 +51,19 @@ class KeypointExtractor(nn.Module):
             x = down(x)
         for up in self.up:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = up(torch.cat([x, skips[self._scale(x, skips)]], dim=1))
+            (skip,) = [skip for skip in skips if skip.shape[-1] == x.shape[-1]]
+            x = up(torch.cat([x, skip], dim=1))
         plane = self.sizes.heat_plane
         logits = self.heat(x).reshape(-1, self.sizes.keypoints, self.depth, plane, plane)
         return kp.soft_argmax(10.0 * logits + self.start)
-
-    @staticmethod
-    def _scale(x: Tensor, skips: list[Tensor]) -> int:
-        return [skip.shape[-1] for skip in skips].index(x.shape[-1])
 
 
 class PoseExpression(nn.Module):
     """Image → head pose (66 bins of 3° an angle), translation τ and expression ε_k.
 
-    The pose comes from the whole image; ε_k is read around where pose and translation put keypoint
-    k, by layers of its own (ours). Read from the whole image too, as F does, it misses lips that
-    part by two pixels: trainings of minutes end before it sees more than the head's place.
+    The pose comes from the whole image; ε_k from a patch at the place that pose and translation
+    give keypoint k, by layers of its own (ours). Face-vid2vid reads ε_k from the whole image; in
+    trainings of minutes that misses lips that part by two pixels.
     """
 
     def __init__(self, sizes: Network) -> None:
@@ -79,7 +76,7 @@ class PoseExpression(nn.Module):
             layers += [Residual(2, width) for _ in range(sizes.pose_blocks)]
             channels, extent, width = width, extent // 2, min(2 * width, 8 * sizes.pose_channels)
         self.layers = nn.Sequential(*layers)
-        # The plane of 4 × 4 is kept: a mean over it would forget where the head is.
+        # No pooling over the 4 × 4 plane: a mean would lose the position of the head.
         self.reduce = nn.Sequential(nn.Conv2d(channels, 32, 1), nn.Flatten(), nn.ReLU())
         self.hidden = nn.Sequential(nn.Linear(32 * 16, 256), nn.ReLU())
         self.bins = nn.Linear(256, 3 * kp.BINS)
@@ -87,17 +84,17 @@ class PoseExpression(nn.Module):
         for head in (self.bins, self.shift):
             nn.init.normal_(head.weight, std=0.002)
             nn.init.zeros_(head.bias)
-        self.expression = Around(sizes)
+        self.expression = PatchReader(sizes)
 
     def forward(self, image: Tensor, canonical: Tensor) -> Maps:
         """Return angles (B, 3), rotation (B, 3, 3) for rows, shift (B, 3), expression (B, K, 3).
 
         Args:
             image: (B, 3, S, S).
-            canonical: the image's own keypoints c, (B, K, 3), which say where to look.
+            canonical: keypoints c of the image, (B, K, 3), which give the patches.
         """
         x = self.hidden(self.reduce(self.layers(image * 2 - 1)))
-        with kp.exact(image):
+        with kp.full_precision(image):
             angles = kp.expected_angle(self.bins(x.float()).view(-1, 3, kp.BINS))
             rotation, shift = kp.row_rotation(angles), self.shift(x.float())
         places = kp.transform(canonical, rotation, shift, torch.zeros_like(canonical))
@@ -109,8 +106,8 @@ class PoseExpression(nn.Module):
         }
 
 
-class Around(nn.Module):
-    """Image and K places → what the image shows around each, by two layers a place, (B, K, 3)."""
+class PatchReader(nn.Module):
+    """Image and K places → three numbers a place from the patch around it, (B, K, 3)."""
 
     def __init__(self, sizes: Network) -> None:
         super().__init__()
@@ -122,19 +119,19 @@ class Around(nn.Module):
         y, x = torch.meshgrid(line, line, indexing="ij")
         self.around: Tensor
         self.register_buffer("around", torch.stack([x, y], -1).view(-1, 2), persistent=False)
-        seen = width * grid * grid
-        self.first = nn.Parameter(torch.randn(sizes.keypoints, seen, width) * (2 / seen) ** 0.5)
+        inputs = width * grid * grid
+        self.first = nn.Parameter(torch.randn(sizes.keypoints, inputs, width) * (2 / inputs) ** 0.5)
         self.last = nn.Parameter(torch.randn(sizes.keypoints, width, 3) * 0.002)
         self.first_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, width))
         self.last_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, 3))
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
-        """Read images (B, 3, S, S) at places (B, K, 2) in [-1, 1]."""
+        """Read patches of images (B, 3, S, S) at places (B, K, 2) in [-1, 1]."""
         features = self.features(image * 2 - 1)
-        with kp.exact(image):
+        with kp.full_precision(image):
             patches = kp.warp(features.float(), places[:, :, None] + self.around)
-            seen = patches.permute(2, 0, 1, 3).flatten(2)  # (K, B, C · G²)
-            hidden = F.relu(torch.baddbmm(self.first_bias, seen, self.first))
+            inputs = patches.permute(2, 0, 1, 3).flatten(2)  # (K, B, C · G²)
+            hidden = F.relu(torch.baddbmm(self.first_bias, inputs, self.first))
             return torch.baddbmm(self.last_bias, hidden, self.last).transpose(0, 1)
 
 

@@ -1,8 +1,7 @@
-"""Pairs of frames of one video: what the style mapping learns from, and what it is judged on."""
+"""Training data of the style mapping: pairs of frames of one video, or of the neutral face."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
+from stages.base.io.image_io import Image
 from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
@@ -22,16 +23,16 @@ from stages.style_mapping.retargeted_neutral import Neutral
 
 FloatArray = NDArray[np.floating[Any]]
 _CACHE_BYTES = 32 << 20
-_REST = 0.2  # share of the frames, those with the most closed mouths, that show a mouth at rest
+_REST_SHARE = 0.2  # of the frames, those with the smallest mouth opening
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One clip's frames with what the training reads of their landmarks.
+class ClipFrames:
+    """The frames of one clip with their landmarks.
 
     Attributes:
-        subject: whose clip.
-        frames: pictures at the size of the networks.
+        subject: owner of the clip.
+        frames: images at the size of the networks.
         train: indices of valid frames of the training span.
         test: indices of valid frames of the held-out span.
         points: guided landmarks in [-1, 1], (N, G, 2).
@@ -56,26 +57,18 @@ class Shot:
     boxes: FloatArray
 
 
-def shots(
-    subjects: Sequence[Subject],
-    size: int,
-    clips: Path = Path("data/clips"),
-    landmarks: Path = Path("data/landmarks"),
-) -> list[Shot]:
-    """List the usable clips of seen subjects; raise MissingInput where none has two frames."""
-    found = []
+def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:
+    """Read the usable clips of subjects; raise MissingInput if none has two training frames."""
+    clips = []
     for subject in subjects:
-        folder = landmarks / subject.role / subject.name
+        folder = DATA / "landmarks" / str(subject)
         cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
         focal = dict(zip(cameras["clip"], cameras["focal"], strict=True))
-        for clip in clips_of(subject, clips):
-            rows = tables.read(
-                folder / f"{clip.id}.parquet",
-                LANDMARKS,
-                ["valid", "points", "head", "rotation", "translation", "box"],
-            )
-            found.append(
-                Shot(
+        for clip in clips_of(subject, DATA / "clips"):
+            columns = ["valid", "points", "head", "rotation", "translation", "box"]
+            rows = tables.read(folder / f"{clip.id}.parquet", LANDMARKS, columns)
+            clips.append(
+                ClipFrames(
                     subject=subject.name,
                     frames=Frames(clip.video, size, _CACHE_BYTES),
                     train=_valid(rows["valid"], clip.train),
@@ -89,10 +82,10 @@ def shots(
                     boxes=rows["box"] / clip.size,
                 )
             )
-    if not any(len(shot.train) > 1 for shot in found):
+    if not any(len(clip.train) > 1 for clip in clips):
         names = ", ".join(str(subject) for subject in subjects)
         raise MissingInput(names, "no clip has two valid frames in its training span")
-    return found
+    return clips
 
 
 def _valid(valid: NDArray[np.bool_], span: tuple[int, int]) -> NDArray[np.int64]:
@@ -100,99 +93,93 @@ def _valid(valid: NDArray[np.bool_], span: tuple[int, int]) -> NDArray[np.int64]
     return first + np.flatnonzero(valid[first:end])
 
 
-class Pairs:
-    """Draws training pairs: subjects alike often, their clips by length, two frames at random.
+class PairSampler:
+    """Samples two frames of one clip: subjects equally often, their clips by length.
 
     Args:
-        found: the clips.
-        neutral: the neutral face, which some pairs begin with.
-        lent: share of those pairs.
+        clips: the clips.
+        neutral: the neutral face.
+        retargeted: share of pairs that show the neutral face instead of the subject's.
     """
 
-    def __init__(self, found: Sequence[Shot], neutral: Neutral, lent: float) -> None:
-        self.neutral, self.lent = neutral, lent
-        usable = [shot for shot in found if len(shot.train) > 1]
+    def __init__(self, clips: Sequence[ClipFrames], neutral: Neutral, retargeted: float) -> None:
+        self.neutral, self.retargeted = neutral, retargeted
+        usable = [clip for clip in clips if len(clip.train) > 1]
         self.subjects = [
-            [shot for shot in usable if shot.subject == name]
-            for name in dict.fromkeys(shot.subject for shot in usable)
+            [clip for clip in usable if clip.subject == name]
+            for name in dict.fromkeys(clip.subject for clip in usable)
         ]
         self.rest = {
             group[0].subject: face_measures.most_closed(
-                np.concatenate([shot.head[shot.train] for shot in group]).astype(float), _REST
+                np.concatenate([clip.head[clip.train] for clip in group]).astype(float),
+                _REST_SHARE,
             )
             for group in self.subjects
         }
 
     def draw(self, count: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Draw pairs.
+        """Draw a batch of pairs.
 
         Returns:
-            `neutral`, `reference` and `wanted`, the neutral's face as the reference moves it: the
-            reference itself in pairs of one video; (B, 3, S, S). `points` (B, 2, G, 2) of neutral
-            and wanted; `angles` (B, 2, 3) of neutral and reference.
+            `neutral`, `reference` and `target`, (B, 3, S, S); the target shows the face of
+            `neutral` with the motion of the reference, and in pairs of one video is the reference
+            itself. `points` (B, 2, G, 2) of neutral and target; `angles` (B, 2, 3) of neutral and
+            reference.
         """
         chosen = []
         for _ in range(count):
             group = self.subjects[rng.integers(len(self.subjects))]
-            lengths = np.array([len(shot.train) for shot in group], float)
-            shot = group[rng.choice(len(group), p=lengths / lengths.sum())]
-            chosen.append((shot, rng.choice(shot.train, 2, replace=False)))
-        both = [gather([(shot, int(pair[i])) for shot, pair in chosen]) for i in (0, 1)]
-        pairs = {
+            lengths = np.array([len(clip.train) for clip in group], float)
+            clip = group[rng.choice(len(group), p=lengths / lengths.sum())]
+            chosen.append((clip, rng.choice(clip.train, 2, replace=False)))
+        both = [read_frames([(clip, int(pair[i])) for clip, pair in chosen]) for i in (0, 1)]
+        batch = {
             "neutral": both[0]["image"],
             "reference": both[1]["image"],
-            "wanted": both[1]["image"].clone(),
+            "target": both[1]["image"].clone(),
             "points": torch.stack([part["points"] for part in both], dim=1),
             "angles": torch.stack([part["angles"] for part in both], dim=1),
         }
-        for row in np.flatnonzero(rng.random(count) < self.lent):
-            self._lend(pairs, int(row), chosen[row][0], int(chosen[row][1][1]))
-        return pairs
+        for row in np.flatnonzero(rng.random(count) < self.retargeted):
+            self._show_neutral(batch, int(row), chosen[row][0], int(chosen[row][1][1]))
+        return batch
 
-    def _lend(self, pairs: dict[str, Tensor], row: int, shot: Shot, frame: int) -> None:
-        """Put the neutral face into a pair in place of the reference's own."""
-        image, points = self.neutral.under(
-            shot.head[frame].astype(float) - self.rest[shot.subject],
-            shot.rotation[frame].astype(float),
-            shot.translation[frame].astype(float),
-            shot.focal,
+    def _show_neutral(
+        self, batch: dict[str, Tensor], row: int, clip: ClipFrames, frame: int
+    ) -> None:
+        """Replace neutral and target of a pair by the neutral face and its retargeted image."""
+        image, points = self.neutral.retarget(
+            clip.head[frame].astype(float) - self.rest[clip.subject],
+            clip.rotation[frame].astype(float),
+            clip.translation[frame].astype(float),
+            clip.focal,
         )
-        size = len(image)
         pixels = to_tensor(np.stack([self.neutral.image, image]))
-        pairs["neutral"][row], pairs["wanted"][row] = pixels[0], pixels[1]
-        for side, found in enumerate((self.neutral.points, points)):
-            guided = found[list(GUIDED)] * (2 / size) - 1
-            pairs["points"][row, side] = torch.from_numpy(guided.astype(np.float32))
-        pairs["angles"][row, 0] = torch.from_numpy(self.neutral.angles.astype(np.float32))
+        batch["neutral"][row], batch["target"][row] = pixels[0], pixels[1]
+        for side, landmarks in enumerate((self.neutral.points, points)):
+            guided = landmarks[list(GUIDED)] * (2 / len(image)) - 1
+            batch["points"][row, side] = torch.from_numpy(guided.astype(np.float32))
+        batch["angles"][row, 0] = torch.from_numpy(self.neutral.angles.astype(np.float32))
 
 
-def gather(chosen: Sequence[tuple[Shot, int]]) -> dict[str, Tensor]:
+def read_frames(frames: Sequence[tuple[ClipFrames, int]]) -> dict[str, Tensor]:
     """Read frames: `image` (B, 3, S, S) in [0, 1], `points` (B, G, 2), `angles` (B, 3)."""
-    pixels = np.stack([shot.frames[index] for shot, index in chosen])
+    pixels = np.stack([clip.frames[index] for clip, index in frames])
+    points = np.stack([clip.points[index] for clip, index in frames])
+    angles = np.stack([clip.angles[index] for clip, index in frames])
     return {
         "image": to_tensor(pixels),
-        "points": torch.from_numpy(np.stack([s.points[i] for s, i in chosen]).astype(np.float32)),
-        "angles": torch.from_numpy(np.stack([s.angles[i] for s, i in chosen]).astype(np.float32)),
+        "points": torch.from_numpy(points.astype(np.float32)),
+        "angles": torch.from_numpy(angles.astype(np.float32)),
     }
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """Turn RGB (B, S, S, 3) into (B, 3, S, S) in [0, 1], channels last in memory."""
+    """Convert RGB (B, S, S, 3) to (B, 3, S, S) in [0, 1], channels last in memory."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
 
 
-def held_out(found: Sequence[Shot], count: int) -> list[tuple[Shot, int, int]]:
-    """Choose pairs of held-out frames of one video, spread evenly, the same on every call.
-
-    Returns:
-        (shot, neutral, reference), about `count` of them; fewer where there are few frames.
-    """
-    usable = [shot for shot in found if len(shot.test) > 1]
-    pairs = []
-    for shot in usable:
-        share = max(1, count // len(usable))
-        length = len(shot.test)
-        at = np.unique(np.linspace(0, length - 1, min(share, length)).astype(int))
-        # The other half of the span: neighbours differ too little to tell a model from a copy.
-        pairs += [(shot, int(shot.test[i]), int(shot.test[(i + length // 2) % length])) for i in at]
-    return pairs
+def to_image(tensor: Tensor) -> Image:
+    """Convert (3, S, S) in [0, 1] to RGB (S, S, 3)."""
+    pixels = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())

@@ -1,57 +1,79 @@
-"""How well the style mapping rebuilds a held-out frame, beside the frame that it started from."""
+"""Evaluation of the style mapping on held-out frames: reconstruction against the unmoved source."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.style_mapping.frame_pairs import Shot, gather
+from stages.style_mapping.frame_pairs import ClipFrames, read_frames
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.networks import StyleMapping
 
 _BATCH = 8
 _MARGIN = 0.15  # of the box's sides, around the landmarks: forehead and jaw
+_SMALLEST_MSE = 1e-6  # limits the PSNR to 60 dB
 
-Pair = tuple[Shot, int, int]
+
+class HeldOutPair(NamedTuple):
+    """Two held-out frames of one clip, by index."""
+
+    clip: ClipFrames
+    source: int
+    driving: int
 
 
-def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Compare reconstruction and the unmoved source with the reference on the face crop.
+def held_out_pairs(clips: Sequence[ClipFrames], count: int) -> list[HeldOutPair]:
+    """Choose about `count` pairs of held-out frames, spread evenly; deterministic."""
+    usable = [clip for clip in clips if len(clip.test) > 1]
+    pairs = []
+    for clip in usable:
+        share, length = max(1, count // len(usable)), len(clip.test)
+        rows = np.unique(np.linspace(0, length - 1, min(share, length)).astype(int))
+        # Half a span apart: neighbouring frames differ too little to reward motion over a copy.
+        pairs += [
+            HeldOutPair(clip, int(clip.test[i]), int(clip.test[(i + length // 2) % length]))
+            for i in rows
+        ]
+    return pairs
+
+
+def evaluate(model: StyleMapping, pairs: Sequence[HeldOutPair]) -> dict[str, Any]:
+    """Compare reconstruction and unmoved source with the driving frame on the face crop.
 
     Args:
         model: trained networks, on the CPU.
-        pairs: (shot, neutral frame, reference frame) of held-out spans.
+        pairs: held-out frames.
 
     Returns:
-        `pairs`: their number; for `mapping`, `warped` (the flow alone) and `unmoved` (the neutral
-        frame itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `pose`:
-        mean error of the predicted angles, degrees; `better`: share of pairs where the mapping's
-        L1 is below the unmoved source's. Crop: the landmarks' box, 15 % wider on every side.
-        `lips`: how far the lower lip lies below the upper one (outer contours, middles), `driving`
-        keypoints against landmarks of the reference, about each clip's own mean: correlation `r`
-        and regression `slope`; `lips_by_pose`: the same without ε, what the head's turn alone does.
+        `pairs`: their number; for `mapping`, `warped` (the flow alone) and `unmoved` (the source
+        itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `pose`: mean
+        error of the predicted angles, degrees; `better`: share of pairs where the mapping's L1 is
+        below the source's. Crop: the landmarks' box, 15 % wider on every side.
+        `lips`: distance of the lower lip below the upper one (outer contours, middles), `driving`
+        keypoints against landmarks of the driving frame, about each clip's own mean: correlation
+        `r` and regression `slope`; `lips_by_pose`: the same without ε, the effect of the pose.
     """
-    rows: dict[str, list[tuple[float, float]]] = {"mapping": [], "warped": [], "unmoved": []}
+    errors: dict[str, list[tuple[float, float]]] = {"mapping": [], "warped": [], "unmoved": []}
     angles = []
     gaps: list[Tensor] = []  # (3, B): keypoints, keypoints without ε, landmarks
     for first in range(0, len(pairs), _BATCH):
         group = pairs[first : first + _BATCH]
-        neutral = gather([(shot, a) for shot, a, _ in group])
-        wanted = gather([(shot, b) for shot, _, b in group])
-        out = predict(model, neutral["image"], wanted["image"])
-        angles.append((out["angles"][:, 1] - wanted["angles"]).abs())
+        source = read_frames([(pair.clip, pair.source) for pair in group])
+        driving = read_frames([(pair.clip, pair.driving) for pair in group])
+        out = predict(model, source["image"], driving["image"])
+        angles.append((out["angles"][:, 1] - driving["angles"]).abs())
         posed = out["driving"] - out["expression"][:, 1]
-        places = out["driving"][..., :2], posed[..., :2], wanted["points"]
-        gaps.append(torch.stack([_gap(points) for points in places]))
-        made = {"mapping": out["image"], "warped": out["warped"], "unmoved": neutral["image"]}
-        for name, images in made.items():
-            for index, (shot, _, frame) in enumerate(group):
-                crop = face_crop(shot.boxes[frame], images.shape[-1])
-                rows[name].append(_errors(images[index][crop], wanted["image"][index][crop]))
-    scores = {name: np.array(values) for name, values in rows.items()}
+        places = out["driving"][..., :2], posed[..., :2], driving["points"]
+        gaps.append(torch.stack([_lip_gap(points) for points in places]))
+        images = {"mapping": out["image"], "warped": out["warped"], "unmoved": source["image"]}
+        for index, pair in enumerate(group):
+            crop = face_crop(pair.clip.boxes[pair.driving], driving["image"].shape[-1])
+            for name, batch in images.items():
+                errors[name].append(_errors(batch[index][crop], driving["image"][index][crop]))
+    scores = {name: np.array(values) for name, values in errors.items()}
     report: dict[str, Any] = {
         name: {"l1": _rounded(v[:, 0].mean()), "psnr": _rounded(v[:, 1].mean())}
         for name, v in scores.items()
@@ -59,25 +81,25 @@ def evaluate(model: StyleMapping, pairs: Sequence[Pair]) -> dict[str, Any]:
     report["pairs"] = len(pairs)
     report["pose"] = _rounded(torch.rad2deg(torch.cat(angles)).mean())
     report["better"] = _rounded((scores["mapping"][:, 0] < scores["unmoved"][:, 0]).mean())
-    found, posed_only, true = torch.cat(gaps, dim=1).double().numpy()
-    clips = [id(shot) for shot, _, _ in pairs]
-    report["lips"] = followed(found, true, clips)
-    report["lips_by_pose"] = followed(posed_only, true, clips)
+    moved, posed_only, true = torch.cat(gaps, dim=1).double().numpy()
+    clips = [id(pair.clip) for pair in pairs]
+    report["lips"] = correlate_within(moved, true, clips)
+    report["lips_by_pose"] = correlate_within(posed_only, true, clips)
     return report
 
 
-def _gap(points: Tensor) -> Tensor:
-    """Return how far the lower lip's middle lies below the upper one's, (B,)."""
+def _lip_gap(points: Tensor) -> Tensor:
+    """Return the distance of the lower lip's middle below the upper one's, (B,)."""
     return points[:, GUIDED.index(57), 1] - points[:, GUIDED.index(51), 1]
 
 
-def followed(
-    found: NDArray[np.float64], true: NDArray[np.float64], groups: Sequence[int]
+def correlate_within(
+    predicted: NDArray[np.float64], true: NDArray[np.float64], groups: Iterable[int]
 ) -> dict[str, float]:
-    """Correlate found with true values, (N,) each, about the means of their groups."""
-    where = np.array(groups)
-    a, b = found.copy(), true.copy()
-    for group in set(groups):
+    """Correlate predicted with true values, (N,) each, about the means of their groups."""
+    where = np.array(list(groups))
+    a, b = predicted.copy(), true.copy()
+    for group in np.unique(where):
         a[where == group] -= a[where == group].mean()
         b[where == group] -= b[where == group].mean()
     both, power = (a * b).sum(), (b * b).sum()
@@ -89,32 +111,30 @@ def followed(
 
 
 @torch.no_grad()
-def predict(model: StyleMapping, neutral: Tensor, reference: Tensor) -> dict[str, Tensor]:
-    """Run the networks without gradients."""
+def predict(model: StyleMapping, source: Tensor, driving: Tensor) -> dict[str, Tensor]:
+    """Run the networks in evaluation mode."""
     model.eval()
-    out: dict[str, Tensor] = model(neutral, reference)
+    out: dict[str, Tensor] = model(source, driving)
     return out
 
 
 def face_crop(box: NDArray[Any], size: int) -> tuple[slice, slice, slice]:
     """Return the index (:, rows, columns) of a face in an image of `size`; box as share of it."""
     x, y, width, height = (float(value) for value in box)
-    left, right = _span(x, width, size)
-    top, bottom = _span(y, height, size)
-    return slice(None), slice(top, bottom), slice(left, right)
+    return slice(None), _span(y, height, size), _span(x, width, size)
 
 
-def _span(start: float, length: float, size: int) -> tuple[int, int]:
+def _span(start: float, length: float, size: int) -> slice:
     first = int(np.clip(round((start - _MARGIN * length) * size), 0, size - 2))
     end = int(np.clip(round((start + (1 + _MARGIN) * length) * size), first + 2, size))
-    return first, end
+    return slice(first, end)
 
 
-def _errors(image: Tensor, wanted: Tensor) -> tuple[float, float]:
+def _errors(image: Tensor, target: Tensor) -> tuple[float, float]:
     """Return L1 in grey levels and PSNR in dB, at most 60."""
-    l1 = float((image - wanted).abs().mean()) * 255
-    mse = float((image - wanted).square().mean())
-    return l1, -10 * float(np.log10(max(mse, 1e-6)))
+    l1 = float((image - target).abs().mean()) * 255
+    mse = float((image - target).square().mean())
+    return l1, -10 * float(np.log10(max(mse, _SMALLEST_MSE)))
 
 
 def _rounded(value: Any) -> float:

@@ -1,13 +1,12 @@
-"""How well an ISP does what it is for: the reference's pose and expression on the neutral's face.
+"""Scores of ISPs: identity of the neutral image, pose and expression of the reference.
 
-Faces are found anew, by the landmark backend, in the neutral image, the references and the ISPs,
-all at the size of an ISP (what the networks saw) and enlarged to 256 px alike. The poses of one
-mean face are fitted with one assumption, a head 8 face heights from the camera, so that a pose
-error is a difference between two fits of the same kind. Against the truth of the sample, whose
-heads turn by 4 to 6°, MediaPipe's turn by 0.8 of it: the angle of two found heads is 2° off.
+The landmark backend detects the faces in the neutral image, the references and the ISPs, all at the
+size of an ISP and enlarged to 256 px. Poses are fitted to one mean face, 8 face heights from the
+camera, so that a pose error compares two fits of the same kind. On the sample, whose heads turn by
+4 to 6°, MediaPipe measures 0.8 of the turn: the angle between two heads is 2° off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -16,39 +15,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import head_pose, mean_face
-from stages.base.io.image_io import Image, resize
+from stages.base.io.image_io import Image, resize, square
 from stages.base.training import face_identity, pretrained
 from stages.landmarks import backend, pose
-from stages.style_mapping.inference import square
+from stages.style_mapping.artifacts import SCORE_NAMES
 
 Floats = NDArray[np.float64]
 
 BACKEND = "mediapipe"
-REST = "M"  # the template of closed lips, as a neutral image's are; None is the mean of speech
-_SIZE = 256  # the mesh network wants a face of more than a hundred pixels
+REST = "M"  # closed lips, as in a neutral image; the template None is the mean of speech
+_SIZE = 256  # px; the mesh network needs a face of more than a hundred pixels
 _DISTANCE = 8.0  # of every head from the camera, face heights
-_FAR = 1000.0  # of a camera without perspective, sizes of the picture
-# At the size of an ISP what brows and lids do (0.005 face heights) is no more than the finder's own
-# error; lips move by 0.02 and more.
+_ORTHOGRAPHIC = 1000.0  # focal length in image sizes, practically without perspective
+# Brows and lids move by 0.005 face heights, the landmark error at the size of an ISP; lips by 0.02.
 _LIPS = list(range(48, 68))
-_COLUMNS = (
-    "identity_neutral",
-    "identity_reference",
-    "pose_error",
-    "pose_unmoved",
-    "expression_error",
-    "expression_unmoved",
-    "lips_moved",
-)
+
+Scores = dict[str, Floats]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is found in one picture; NaN where no face is.
+class Face:
+    """Measurements of one picture; NaN without a face.
 
-    Args:
+    Attributes:
         rotation: R of x = K (R X + t), (3, 3).
-        lips: seen from the head's front, (20, 2), face heights.
+        lips: frontal view, (20, 2), face heights.
         descriptor: dlib's, (128,).
     """
 
@@ -57,23 +48,23 @@ class Look:
     descriptor: Floats
 
 
-def look(image: Image, size: int) -> Look:
-    """Find the face in an RGB picture, cut square and scaled to `size` before."""
-    shown = resize(square(image, size), max(size, _SIZE))
-    finder = backend.open_backend(BACKEND)  # one that remembers no other picture
-    face = finder(shown)
+def measure_face(image: Image, size: int) -> Face:
+    """Measure the face in the central square of an RGB picture, scaled to `size` before."""
+    picture = resize(square(image, size), max(size, _SIZE))
+    finder = backend.open_backend(BACKEND)  # a new one: it tracks faces from picture to picture
+    face = finder(picture)
     finder.close()
     if face is None:
-        return Look(*(np.full(s, np.nan) for s in ((3, 3), (len(_LIPS), 2), (128,))))
+        return Face(*(np.full(s, np.nan) for s in ((3, 3), (len(_LIPS), 2), (128,))))
     depth = np.full(68, np.nan) if face.depth is None else face.depth
-    R, head = _fitted(face.points, depth, len(shown))
-    return Look(R, head[_LIPS, :2], face_identity.descriptor(shown, face.points))
+    R, head = _fit_head(face.points, depth, len(picture))
+    return Face(R, head[_LIPS, :2], face_identity.descriptor(picture, face.points))
 
 
-def _fitted(points: Floats, depth: Floats, size: int) -> tuple[Floats, Floats]:
-    """Fit the mean face and take the landmarks to the head's frame: (3, 3) and (68, 3)."""
-    _, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, _FAR * size, size)
-    focal = _DISTANCE * _FAR * size / t[2]
+def _fit_head(points: Floats, depth: Floats, size: int) -> tuple[Floats, Floats]:
+    """Fit the mean face; return R, (3, 3), and the landmarks in the head's frame, (68, 3)."""
+    _, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, _ORTHOGRAPHIC * size, size)
+    focal = _DISTANCE * _ORTHOGRAPHIC * size / t[2]
     R, t = head_pose.fit_pose(points, mean_face.MEAN_FACE, focal, size)
     lifted = pose.lift(
         points[None], depth[None], mean_face.MEAN_FACE, R[None], t[None], focal, size
@@ -81,49 +72,51 @@ def _fitted(points: Floats, depth: Floats, size: int) -> tuple[Floats, Floats]:
     return R, lifted[0]
 
 
-def measure(
+def score_isps(
     neutral: Image, references: Sequence[Image], isps: Sequence[Image], templates: Sequence[str]
-) -> dict[str, Floats]:
-    """Measure every ISP against the neutral image and the reference that it was made from.
+) -> Scores:
+    """Compare every ISP with the neutral image and its reference.
 
     Args:
         neutral: the neutral image, RGB.
         references: the candidates' images, RGB.
         isps: one a reference, all of one size.
-        templates: the key motion of each reference.
+        templates: key motion template of each reference.
 
     Returns:
-        Columns of ISP_SCORES, (N,) each, NaN where a face that they need is not found:
+        Columns of ISP_SCORES, (N,) each, NaN where a necessary face is not detected:
         `identity_neutral`, `identity_reference`: cosine of dlib's descriptors.
         `pose_error`: angle between the heads of ISP and reference, degrees.
-        `expression_error`: mean distance of the 20 lip landmarks, seen from the head's front, of
-        the ISP to the reference, each as displacement from its own lips at rest, face heights.
-        At rest are the mean of the subject's references of the template M (closed lips), and the
-        mean of the ISPs made of them: whose face it is, and what the finder sees differently in
-        one face under another pose (2 % of a face height), does not count.
+        `expression_error`: mean distance between the lips of ISP and reference (20 landmarks,
+        frontal view, face heights), each as displacement from its own lips at rest: the mean over
+        the subject's references of the template M (closed lips) and over their ISPs. This removes
+        the identity and the landmark error that depends on the pose (2 % of a face height).
         `pose_unmoved`, `expression_unmoved`: the same errors of the neutral image itself.
-        `lips_moved`: distance of the ISP's lips to the neutral image's own, which a model that
-        opens or swells every mouth alike raises, those at rest too.
+        `lips_moved`: distance between the lips of ISP and neutral image; large at rest too for a
+        model that opens every mouth alike.
     """
     size = len(isps[0])
-    still = look(neutral, size)
-    wanted, made = ([look(image, size) for image in images] for images in (references, isps))
+    still = measure_face(neutral, size)
+    true = _stacked([measure_face(image, size) for image in references])
+    made = _stacked([measure_face(image, size) for image in isps])
     resting = np.array([str(name) == REST for name in templates])
-    goal, shifts = (
-        _from_rest(np.stack([one.lips for one in some]), resting) for some in (wanted, made)
-    )
-    descriptors = np.stack([one.descriptor for one in made])
-    turned, R = (np.stack([one.rotation for one in some]) for some in (made, wanted))
+    goal, shifts = (_from_rest(faces.lips, resting) for faces in (true, made))
     columns = (
-        face_identity.similarity(descriptors, still.descriptor),
-        face_identity.similarity(descriptors, np.stack([one.descriptor for one in wanted])),
-        angle(turned, R),
-        angle(np.broadcast_to(still.rotation, R.shape), R),
+        face_identity.similarity(made.descriptor, still.descriptor),
+        face_identity.similarity(made.descriptor, true.descriptor),
+        angle(made.rotation, true.rotation),
+        angle(np.broadcast_to(still.rotation, true.rotation.shape), true.rotation),
         _distance(shifts, goal),
         _distance(np.zeros_like(shifts), goal),
-        _distance(np.stack([one.lips for one in made]), still.lips),
+        _distance(made.lips, still.lips),
     )
-    return dict(zip(_COLUMNS, columns, strict=True))
+    return dict(zip(SCORE_NAMES, columns, strict=True))
+
+
+def _stacked(faces: Sequence[Face]) -> Face:
+    """Stack the measurements of N faces, (N, …) each."""
+    names = ("rotation", "lips", "descriptor")
+    return Face(*(np.stack([getattr(face, name) for face in faces]) for name in names))
 
 
 def angle(a: Floats, b: Floats) -> Floats:
@@ -134,23 +127,23 @@ def angle(a: Floats, b: Floats) -> Floats:
 
 
 def _from_rest(lips: Floats, resting: NDArray[np.bool_]) -> Floats:
-    """Subtract the mean of the resting lips that were seen; NaN without any."""
-    seen = lips[resting & np.isfinite(lips).all((1, 2))]
-    rest = seen.mean(0) if len(seen) else np.full(lips.shape[1:], np.nan)
+    """Subtract the mean of the detected lips at rest; NaN without any."""
+    known = lips[resting & np.isfinite(lips).all((1, 2))]
+    rest = known.mean(0) if len(known) else np.full(lips.shape[1:], np.nan)
     moved: Floats = lips - rest
     return moved
 
 
 def _distance(a: Floats, b: Floats) -> Floats:
-    apart: Floats = np.linalg.norm(a - b, axis=-1).mean(-1)
-    return apart
+    distance: Floats = np.linalg.norm(a - b, axis=-1).mean(-1)
+    return distance
 
 
-def summary(scores: Mapping[str, Floats], chosen: NDArray[np.bool_]) -> dict[str, Any]:
+def summarise(scores: Scores, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     """Average the scores of all candidates and of the chosen ones, for reports/isp/NAME.json.
 
-    `nearer_to_neutral` is the share of measured ISPs that dlib finds nearer to the neutral image
-    than to their reference; `isps` counts them all, `measured` those in which a face was found.
+    `nearer_to_neutral` is the share of measured ISPs with a descriptor nearer to the neutral image
+    than to the reference; `isps` counts all, `measured` those with all scores.
     """
     return {
         "all": _means(scores, np.ones(len(chosen), bool)),
@@ -162,22 +155,22 @@ def summary(scores: Mapping[str, Floats], chosen: NDArray[np.bool_]) -> dict[str
     }
 
 
-def _means(scores: Mapping[str, Floats], rows: NDArray[np.bool_]) -> dict[str, Any]:
-    table = np.stack([scores[name][rows] for name in _COLUMNS], axis=1)
+def _means(scores: Scores, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    table = np.stack([scores[name][rows] for name in SCORE_NAMES], axis=1)
     known = table[np.isfinite(table).all(1)]
     means: dict[str, Any] = {"isps": len(table), "measured": len(known)}
     if not len(known):
         return means
     means |= {
-        name: round(float(value), 4) for name, value in zip(_COLUMNS, known.mean(0), strict=True)
+        name: round(float(value), 4) for name, value in zip(SCORE_NAMES, known.mean(0), strict=True)
     }
     nearer = known[:, 0] > known[:, 1]
     return means | {"nearer_to_neutral": round(float(nearer.mean()), 4)}
 
 
-def caption(scores: Mapping[str, Floats], row: int) -> list[str]:
-    """Say the numbers of one ISP in three short lines, for the contact sheet."""
-    at = {name: float(scores[name][row]) for name in _COLUMNS}
+def caption(scores: Scores, row: int) -> list[str]:
+    """Format the scores of one ISP as three short lines, for the contact sheet."""
+    at = {name: float(scores[name][row]) for name in SCORE_NAMES}
     if not np.isfinite(at["pose_error"]):
         return ["no face found"]
     return [

@@ -1,8 +1,8 @@
-"""Equations (1) and (2) and what surrounds them: 3D keypoints, pose bins, heatmaps, motions.
+"""Geometry of 3D keypoints: equations (1) and (2), pose bins, heatmaps, motions.
 
-Points are row vectors (x, y, z) in [-1, 1]: -1 is the left, top, near edge of the image's box and
-1 the opposite one, so that a pixel p of an image of width s lies at 2 p / s - 1. Rotations here
-multiply from the right, `c R̄`; they are the transposes of the rotations everywhere else.
+Points are row vectors (x, y, z) in [-1, 1]; -1 is the left, top or near edge of the image's box. A
+pixel p of an image of width s lies at 2 p / s - 1. Rotations multiply from the right, `c R̄`: they
+are the transposes of the rotations in other modules.
 """
 
 import math
@@ -19,7 +19,7 @@ HEAT_VARIANCE = 0.01
 
 
 def transform(canonical: Tensor, rotation: Tensor, shift: Tensor, expression: Tensor) -> Tensor:
-    """Pose canonical keypoints: C = c R̄ + τ + ε, equation (1); (2) is the same with others' pose.
+    """Pose canonical keypoints: C = c R̄ + τ + ε, equation (1); (2) with the reference's pose.
 
     Args:
         canonical: c of the neutral image, (B, K, 3).
@@ -30,12 +30,12 @@ def transform(canonical: Tensor, rotation: Tensor, shift: Tensor, expression: Te
     Returns:
         Keypoints in the image, (B, K, 3).
     """
-    with exact(canonical):
+    with full_precision(canonical):
         return canonical @ rotation + shift[:, None] + expression
 
 
-def exact(like: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocast: bfloat16 knows a place to half a pixel of 256."""
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast: bfloat16 resolves half a pixel of 256."""
     device = like.device.type
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
@@ -65,7 +65,7 @@ def _rows(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
 def expected_angle(logits: Tensor) -> Tensor:
     """Return the mean angle, (…), radians, of softmax over 66 bins of 3°, (…, 66).
 
-    Bin i is centred at 3 (i - 32.5)°, so that equal logits mean 0.
+    Bin i is centred at 3 (i - 32.5)°; equal logits give 0.
     """
     index = torch.arange(BINS, dtype=logits.dtype, device=logits.device)
     centres = (index - (BINS - 1) / 2) * math.radians(BIN_DEGREES)
@@ -73,7 +73,7 @@ def expected_angle(logits: Tensor) -> Tensor:
 
 
 def axis(count: int, like: Tensor) -> Tensor:
-    """Return the centres of `count` cells that fill [-1, 1]."""
+    """Return the centres of `count` equal cells of [-1, 1]."""
     index = torch.arange(count, dtype=like.dtype, device=like.device)
     return (index + 0.5) * (2 / count) - 1
 
@@ -114,7 +114,7 @@ def motions(
     driving_rotation: Tensor,
     grid: Tensor,
 ) -> Tensor:
-    """Tell where each cell of the driven volume comes from, were it to move with keypoint k.
+    """Return the source position of each driven cell under the motion of every keypoint.
 
     Args:
         source: C of the neutral image, (B, K, 3).
@@ -124,8 +124,8 @@ def motions(
         grid: cells, (D, H, W, 3).
 
     Returns:
-        Places in the neutral image's volume, (B, K + 1, D, H, W, 3); the first, the background's,
-        are the cells themselves. (z - C̄_k) R̄ᵀ_driving R̄_source + C_k: first order, as F has it.
+        Positions in the neutral image's volume, (B, K + 1, D, H, W, 3); the first, the background,
+        is the identity. (z - C̄_k) R̄ᵀ_driving R̄_source + C_k, first order, as in face-vid2vid.
     """
     turn = driving_rotation.transpose(-1, -2) @ source_rotation  # (B, 3, 3)
     batch, count, _ = source.shape
@@ -141,13 +141,13 @@ def warp(volume: Tensor, places: Tensor) -> Tensor:
     return F.grid_sample(volume, places, padding_mode="border", align_corners=False)
 
 
-# The first keypoints are led to these landmarks where the weight of that loss is not 0: jaw, brows,
-# upper lids, nose, lips. The rest find their own place (hair, neck, shoulders).
+# Landmarks that the loss `landmarks` assigns to the first keypoints: jaw, brows, upper lids, nose,
+# lips. The other keypoints are free (hair, neck, shoulders).
 GUIDED = (8, 3, 13, 19, 24, 37, 44, 30, 48, 54, 51, 57)
 
 
 def starting_places(count: int) -> Tensor:
-    """Return where keypoints begin, (K, 3): on the mean face, then around the shoulders."""
+    """Return initial keypoints, (K, 3): on the mean face, then around the shoulders."""
     face = torch.tensor(MEAN_FACE[list(GUIDED)], dtype=torch.float32) * 0.55
     face = face - face.mean(0)
     turn = torch.arange(max(0, count - len(GUIDED))) * 2.399963  # golden angle

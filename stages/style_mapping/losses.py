@@ -1,4 +1,4 @@
-"""The losses of the style mapping (section 5), each a function of tensors; means over the batch."""
+"""Losses of the style mapping (method, section 5), as means over the batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from stages.style_mapping.keypoints import GUIDED, axis
 
 
 def pixel(image: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor:
-    """Mean absolute difference of images (B, 3, S, S); ours, it makes short trainings settle.
+    """Return the mean absolute difference of images; ours, for short trainings.
 
     Args:
         image: (B, 3, S, S).
@@ -20,8 +20,8 @@ def pixel(image: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor
     return ((image - target).abs() * weight).mean()
 
 
-def around_mouth(points: Tensor, size: int) -> Tensor:
-    """Draw a Gaussian on the mouth, (B, 1, S, S), as wide as the mouth is (σ half its width).
+def mouth_heatmap(points: Tensor, size: int) -> Tensor:
+    """Draw a Gaussian on the mouth, (B, 1, S, S); σ is half of the mouth's width.
 
     Args:
         points: guided landmarks in [-1, 1], (B, G, 2).
@@ -31,8 +31,8 @@ def around_mouth(points: Tensor, size: int) -> Tensor:
     lips = points[:, [GUIDED.index(index) for index in (48, 54, 51, 57)]].mean(1)
     sigma = (corners[:, 0] - corners[:, 1]).norm(dim=-1) / 2
     x, y = axis(size, points)[None, None], axis(size, points)[None, :, None]
-    apart = (x - lips[:, 0, None, None]).square() + (y - lips[:, 1, None, None]).square()
-    heat: Tensor = (-0.5 * apart / sigma.square()[:, None, None]).exp()
+    distance = (x - lips[:, 0, None, None]).square() + (y - lips[:, 1, None, None]).square()
+    heat: Tensor = (-0.5 * distance / sigma.square()[:, None, None]).exp()
     return heat[:, None]
 
 
@@ -42,21 +42,20 @@ def perceptual(
     target: Tensor,
     pyramid: Sequence[int] = (1, 2, 4, 8),
 ) -> Tensor:
-    """Sum, over an image pyramid and the maps of a network, the mean absolute differences.
+    """Sum the mean absolute differences of feature maps over an image pyramid.
 
     Args:
         features: images in [0, 1] to feature maps.
         image: (B, 3, S, S), in [0, 1].
-        target: (B, 3, S, S); no gradient flows there.
-        pyramid: the images are looked at divided by each of these.
+        target: (B, 3, S, S); no gradient.
+        pyramid: divisors of the image size.
     """
     total = image.new_zeros(())
     for divisor in pyramid:
-        small, wanted = (F.avg_pool2d(x, divisor) if divisor > 1 else x for x in (image, target))
+        small, goal = (F.avg_pool2d(x, divisor) if divisor > 1 else x for x in (image, target))
         with torch.no_grad():
-            there = features(wanted)
-        here = features(small)
-        for a, b in zip(here, there, strict=True):
+            goal_maps = features(goal)
+        for a, b in zip(features(small), goal_maps, strict=True):
             total = total + (a - b).abs().mean()
     return total
 
@@ -83,7 +82,7 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
 
 
 def equivariance(keypoints: Tensor, deformed: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
-    """Compare keypoints with those found in a deformed image.
+    """Compare keypoints with those of a deformed image.
 
     Args:
         keypoints: of an image I, (B, K, 3); only x and y count.
@@ -97,32 +96,32 @@ def equivariance(keypoints: Tensor, deformed: Tensor, move: Callable[[Tensor], T
 
 
 def keypoint_prior(keypoints: Tensor, distance: float, depth: float) -> Tensor:
-    """Keep keypoints apart and their mean depth at a place.
+    """Penalise keypoints that are too close to each other, and a wrong mean depth.
 
     Args:
         keypoints: (B, K, 3).
-        distance: D_t; a pair's squared distance below it costs the difference.
-        depth: z_t, wanted mean of z.
+        distance: D_t, least squared distance of a pair.
+        depth: z_t, target of the mean z.
 
     Returns:
-        mean over pairs i ≠ j of max(0, D_t - |C_i - C_j|²), plus |mean z - z_t|. F sums over the
-        pairs; the mean keeps its weight independent of K.
+        Mean over pairs i ≠ j of max(0, D_t - |C_i - C_j|²), plus |mean z - z_t|. Face-vid2vid sums
+        over the pairs; the mean makes the weight independent of K.
     """
     count = keypoints.shape[1]
-    apart = (keypoints[:, :, None] - keypoints[:, None]).square().sum(-1)
-    near = F.relu(distance - apart)
+    squared = (keypoints[:, :, None] - keypoints[:, None]).square().sum(-1)
+    near = F.relu(distance - squared)
     near = near.sum((1, 2)) - near.diagonal(dim1=1, dim2=2).sum(-1)
     far = (keypoints[..., 2].mean(1) - depth).abs()
     return (near / max(1, count * (count - 1)) + far).mean()
 
 
 def head_pose(angles: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of (yaw, pitch, roll), radians, to the fitted pose."""
+    """Return the mean absolute difference of (yaw, pitch, roll), radians, to the fitted pose."""
     return (angles - target).abs().mean()
 
 
 def expression(deltas: Tensor) -> Tensor:
-    """Mean over keypoints of |ε_k|₁: they stay small, so that pose and c carry what they can.
+    """Return the mean over keypoints of |ε_k|₁: pose and c explain as much as possible.
 
     Args:
         deltas: ε, (…, K, 3).
@@ -131,7 +130,7 @@ def expression(deltas: Tensor) -> Tensor:
 
 
 def landmarks(keypoints: Tensor, points: Tensor) -> Tensor:
-    """Lead the first keypoints to landmarks; ours, for trainings of minutes.
+    """Compare the first keypoints with landmarks; ours, for short trainings.
 
     Args:
         keypoints: (B, K, 3), K at least the number of guided landmarks.
@@ -140,21 +139,21 @@ def landmarks(keypoints: Tensor, points: Tensor) -> Tensor:
     return (keypoints[:, : len(GUIDED), :2] - points[:, : keypoints.shape[1]]).abs().mean()
 
 
-# Landmarks whose place to each other is expression: the lips' gap and width, both lips to the nose,
-# brows to lids.
-_APART = ((51, 57), (48, 54), (30, 51), (30, 57), (19, 37), (24, 44))
+# Pairs of landmarks whose relative position shows expression: the lips' gap and width, both lips to
+# the nose, brows to lids.
+_EXPRESSION_PAIRS = ((51, 57), (48, 54), (30, 51), (30, 57), (19, 37), (24, 44))
 
 
 def shape(keypoints: Tensor, points: Tensor) -> Tensor:
-    """Lead pairs of the first keypoints to lie to each other as their landmarks do; ours.
+    """Compare vectors between pairs of the first keypoints with those of their landmarks; ours.
 
-    An error of the head's place is common to both and cancels, so that lips which part by two
-    pixels are learnt while the head is still misplaced by more.
+    An error of the head's position cancels: the networks learn lips that part by two pixels while
+    the head is still misplaced by more.
 
     Args:
         keypoints: (B, K, 3), K at least the number of guided landmarks.
         points: those landmarks in [-1, 1], (B, G, 2), in the order of `keypoints.GUIDED`.
     """
-    first, second = ([GUIDED.index(pair[i]) for pair in _APART] for i in (0, 1))
-    found, wanted = (x[:, first] - x[:, second] for x in (keypoints[..., :2], points))
-    return (found - wanted).abs().mean()
+    first, second = ([GUIDED.index(pair[i]) for pair in _EXPRESSION_PAIRS] for i in (0, 1))
+    vectors, target = (x[:, first] - x[:, second] for x in (keypoints[..., :2], points))
+    return (vectors - target).abs().mean()

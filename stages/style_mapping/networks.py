@@ -1,4 +1,4 @@
-"""The style mapping whole: face-vid2vid's structure, written anew.
+"""The networks of the style mapping: face-vid2vid's structure, reimplemented, and a discriminator.
 
 Images are RGB in [0, 1], (B, 3, S, S); keypoints and rotations as in `keypoints`.
 """
@@ -6,9 +6,10 @@ Images are RGB in [0, 1], (B, 3, S, S); keypoints and rotations as in `keypoints
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from stages.style_mapping import keypoints as kp
-from stages.style_mapping.decoder import IntermediateGenerator
+from stages.style_mapping.blocks import StyledBlock
 from stages.style_mapping.dense_motion import DenseMotion
 from stages.style_mapping.extractors import Appearance, KeypointExtractor, PoseExpression
 from stages.style_mapping.params import Network
@@ -26,7 +27,7 @@ class StyleMapping(nn.Module):
         self.pose = PoseExpression(sizes)
         self.appearance = Appearance(sizes)
         self.motion = DenseMotion(sizes)
-        self.generator = IntermediateGenerator(sizes)
+        self.generator = Decoder(sizes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -37,30 +38,30 @@ class StyleMapping(nn.Module):
         self,
         neutral: Tensor,
         reference: Tensor,
-        also: Tensor | None = None,
+        extra: Tensor | None = None,
         *,
-        pictures: bool = True,
+        image: bool = True,
     ) -> Maps:
-        """Give the neutral image the pose and expression of the reference.
+        """Transfer the pose and expression of the reference to the neutral image.
 
         Args:
             neutral: I_s, (B, 3, S, S).
             reference: I_r, (B, 3, S, S).
-            also: images whose own keypoints are wanted too (equivariance), (B, 3, S, S).
-            pictures: make the ISP; without, keypoints and poses alone are found.
+            extra: images to extract keypoints of too (equivariance), (B, 3, S, S).
+            image: generate the ISP; otherwise extract keypoints and poses only.
 
         Returns:
-            `source` and `driving` keypoints (B, K, 3), (1) and (2); `canonical` (B, K, 3);
-            `angles` (B, 2, 3) and `expression` (B, 2, K, 3) of neutral, reference; `also`
-            (B, K, 3). With pictures, `image` (B, 3, S, S), the ISP; `warped`, the neutral image
-            under the flow alone; `occlusion`.
+            `source` and `driving` keypoints (B, K, 3), equations (1) and (2); `canonical`
+            (B, K, 3); `angles` (B, 2, 3) and `expression` (B, 2, K, 3) of neutral, reference;
+            `extra` (B, K, 3). With `image`: `image` (B, 3, S, S), the ISP; `warped`, the neutral
+            image under the flow alone; `occlusion`.
         """
         batch = len(neutral)
-        images = [neutral, reference] + ([] if also is None else [also])
-        found = self.keypoints(torch.cat(images))
-        poses = self.pose(torch.cat(images), found)
-        own, other = _row(poses, 0, batch), _row(poses, 1, batch)
-        canonical = found[:batch]
+        images = torch.cat([neutral, reference] + ([] if extra is None else [extra]))
+        keypoints = self.keypoints(images)
+        poses = self.pose(images, keypoints)
+        own, other = _part(poses, 0, batch), _part(poses, 1, batch)
+        canonical = keypoints[:batch]
         source = kp.transform(canonical, own["rotation"], own["shift"], own["expression"])
         driving = kp.transform(canonical, other["rotation"], other["shift"], other["expression"])
         out = {
@@ -70,46 +71,145 @@ class StyleMapping(nn.Module):
             "angles": torch.stack([own["angles"], other["angles"]], dim=1),
             "expression": torch.stack([own["expression"], other["expression"]], dim=1),
         }
-        if also is not None:
-            third = _row(poses, 2, batch)
-            out["also"] = kp.transform(
-                found[2 * batch :], third["rotation"], third["shift"], third["expression"]
+        if extra is not None:
+            third = _part(poses, 2, batch)
+            out["extra"] = kp.transform(
+                keypoints[2 * batch :], third["rotation"], third["shift"], third["expression"]
             )
-        if pictures:
-            out |= self._pictured(neutral, out, own, other)
+        if image:
+            out |= self._generate(neutral, out, own, other)
         return out
 
-    def _pictured(self, neutral: Tensor, places: Maps, own: Maps, other: Maps) -> Maps:
+    def _generate(self, neutral: Tensor, places: Maps, own: Maps, other: Maps) -> Maps:
         volume = self.appearance(neutral)
         rotations = own["rotation"], other["rotation"]
         moved = self.motion(volume, places["source"], places["driving"], rotations)
         features = kp.warp(volume, moved["flow"]).flatten(1, 2) * moved["occlusion"]
-        warped = kp.warp(neutral, self._flat(moved))
+        warped = kp.warp(neutral, self._image_flow(moved))
         return {
             "image": self.generator(features, warped, style_information(other)),
             "warped": warped,
             "occlusion": moved["occlusion"],
         }
 
-    def _flat(self, moved: Maps) -> Tensor:
+    def _image_flow(self, moved: Maps) -> Tensor:
         """Return the flow at the surface, (B, S, S, 2), for the image."""
         weight = moved["surface"].movedim(1, -1)  # (B, D, H, W, 1)
-        shift = ((moved["flow"][..., :2] - self._cells(moved["flow"])) * weight).sum(1)
+        depth, plane = moved["flow"].shape[1:3]
+        cells = kp.lattice(depth, plane, moved["flow"])[..., :2]
+        shift = ((moved["flow"][..., :2] - cells) * weight).sum(1)
         size = (self.sizes.size, self.sizes.size)
         large = F.interpolate(
             shift.movedim(-1, 1), size=size, mode="bilinear", align_corners=False
         ).movedim(1, -1)
         return large + kp.lattice(1, self.sizes.size, large)[0, ..., :2]
 
-    def _cells(self, flow: Tensor) -> Tensor:
-        return kp.lattice(flow.shape[1], flow.shape[2], flow)[..., :2]
-
 
 def style_information(pose: Maps) -> Tensor:
-    """Put R̄, τ̄, ε̄ side by side, (B, 12 + 3K)."""
+    """Concatenate R̄, τ̄, ε̄, (B, 12 + 3K)."""
     parts = (pose["rotation"].flatten(1), pose["shift"], pose["expression"].flatten(1))
     return torch.cat(parts, dim=1)
 
 
-def _row(poses: Maps, index: int, batch: int) -> Maps:
+def _part(poses: Maps, index: int, batch: int) -> Maps:
     return {name: tensor[index * batch : (index + 1) * batch] for name, tensor in poses.items()}
+
+
+class Decoder(nn.Module):
+    """Warped features and style information (R̄, τ̄, ε̄) → image.
+
+    The style enters as scale and shift of every normalisation (ours; the paper names no layer).
+    With `skip`, a mask blends the decoded image with the image warped by the same flow.
+    """
+
+    def __init__(self, sizes: Network) -> None:
+        super().__init__()
+        self.sizes = sizes
+        guide = sizes.volume[0] * sizes.volume[1]
+        code = sizes.style_channels
+        self.style = nn.Sequential(
+            nn.Linear(12 + 3 * sizes.keypoints, code), nn.ReLU(), nn.Linear(code, code), nn.ReLU()
+        )
+        width = sizes.decoder_channels
+        self.first = nn.Conv2d(guide, width, 3, padding=1)
+        blocks = [
+            StyledBlock(width, width, code, guide, sizes.spade_channels)
+            for _ in range(sizes.decoder_blocks)
+        ]
+        for _ in range(sizes.halvings):
+            blocks.append(StyledBlock(width, width // 2, code, guide, sizes.spade_channels))
+            width //= 2
+        self.blocks = nn.ModuleList(blocks)
+        self.last = nn.Conv2d(
+            width + (3 if sizes.skip else 0), 4 if sizes.skip else 3, 3, padding=1
+        )
+        if sizes.skip:
+            with torch.no_grad():
+                assert self.last.bias is not None
+                self.last.bias[3] = 1.0
+
+    def forward(self, features: Tensor, image: Tensor, style: Tensor) -> Tensor:
+        """Decode features to an image.
+
+        Args:
+            features: warped volume, occluded, depth folded into channels, (B, C·D, H, W).
+            image: the neutral image warped by the flow at its surface, (B, 3, S, S).
+            style: of `style_information`, (B, 12 + 3K).
+
+        Returns:
+            Image, (B, 3, S, S), in [0, 1].
+        """
+        code = self.style(style)
+        x = self.first(features)
+        for index, block in enumerate(self.blocks):
+            x = block(x, code, features)
+            if index >= self.sizes.decoder_blocks:
+                x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = F.leaky_relu(x, 0.2)
+        if not self.sizes.skip:
+            rgb: Tensor = self.last(x).sigmoid()
+            return rgb
+        decoded: Tensor = self.last(torch.cat([x, image * 2 - 1], dim=1)).sigmoid()
+        rgb, mask = decoded[:, :3], decoded[:, 3:]
+        return mask * image + (1 - mask) * rgb
+
+
+class PatchDiscriminator(nn.Module):
+    """One score a patch, with spectral normalisation."""
+
+    def __init__(self, channels: int, layers: int = 3) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        before, width = 3, channels
+        for index in range(layers):
+            conv = spectral_norm(nn.Conv2d(before, width, 4, stride=2, padding=1))
+            norm = nn.InstanceNorm2d(width) if index else nn.Identity()
+            blocks.append(nn.Sequential(conv, norm, nn.LeakyReLU(0.2)))
+            before, width = width, min(2 * width, 8 * channels)
+        self.blocks = nn.ModuleList(blocks)
+        self.score = spectral_norm(nn.Conv2d(before, 1, 3, padding=1))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return scores (B, 1, h, w) and feature maps of images (B, 3, H, W)."""
+        maps, x = [], image * 2 - 1
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        return self.score(x), maps
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """Patch discriminators on an image pyramid."""
+
+    def __init__(self, channels: int, scales: int) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(PatchDiscriminator(channels) for _ in range(scales))
+
+    def forward(self, image: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Return scores and feature maps of every scale, finest first."""
+        scores, maps = [], []
+        for index, scale in enumerate(self.scales):
+            score, layers = scale(F.avg_pool2d(image, 1 << index) if index else image)
+            scores.append(score)
+            maps.append(layers)
+        return scores, maps

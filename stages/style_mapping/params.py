@@ -1,34 +1,62 @@
 """The `style_mapping` section of params.yaml."""
 
+from typing import Annotated
+
 from pydantic import Field, field_validator, model_validator
 
 from stages.base.config.params import Section
 
+Weight = Annotated[float, Field(ge=0)]
+
 
 class Network(Section):
-    """Sizes of the networks; `size`, `volume` and halvings fix every shape."""
+    """Sizes of the networks; `size`, `volume` and `halvings` determine every shape.
 
-    size: int = Field(ge=32, le=1024)  # width and height of images, px; a power of two
-    keypoints: int = Field(ge=12, le=64)  # K; the first twelve lie on landmarks
-    channels: int = Field(ge=4)  # of the appearance extractor's first layer
-    halvings: int = Field(ge=1, le=4)  # from the image's plane to the volume's
-    volume: tuple[int, int]  # channels and depth of the feature volume
-    volume_blocks: int = Field(ge=0)  # residual 3D blocks on it
-    heat_input: int = Field(ge=16)  # the keypoint extractor sees the image at this size, px
-    heat_plane: int = Field(ge=8)  # width and height of its heatmaps
+    Attributes:
+        size: width and height of images, px; a power of two.
+        keypoints: K; the first twelve lie on landmarks.
+        channels: of the appearance extractor's first layer.
+        halvings: from the image's plane to the volume's.
+        volume: channels and depth of the feature volume.
+        volume_blocks: residual 3D blocks on it.
+        heat_input: width and height of the keypoint extractor's input, px.
+        heat_plane: width and height of its heatmaps.
+        heat_channels: of its first layer.
+        pose_channels: of the pose network's first layer.
+        pose_blocks: residual blocks at each of its scales.
+        near_channels: of the patches around keypoints that expressions are read from.
+        near_grid: samples a side of a patch.
+        near_reach: half of its width; the image is 2 wide.
+        motion_channels: of the dense motion network.
+        motion_halvings: from the volume's plane to the dense motion network's.
+        decoder_channels: at the volume's plane; halved at each doubling.
+        decoder_blocks: at the volume's plane.
+        spade_channels: hidden channels of SPADE; 0 turns it off.
+        style_channels: hidden units of the style modulation.
+        skip: blend the decoded image with the neutral image warped by the same flow.
+    """
+
+    size: int = Field(ge=32, le=1024)
+    keypoints: int = Field(ge=12, le=64)
+    channels: int = Field(ge=4)
+    halvings: int = Field(ge=1, le=4)
+    volume: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
+    volume_blocks: int = Field(ge=0)
+    heat_input: int = Field(ge=16)
+    heat_plane: int = Field(ge=8)
     heat_channels: int = Field(ge=4)
     pose_channels: int = Field(ge=4)
-    pose_blocks: int = Field(ge=0)  # residual blocks at each scale of the pose network
-    near_channels: int = Field(ge=8, multiple_of=8)  # of what is seen around a keypoint
-    near_grid: int = Field(ge=2)  # samples a side
-    near_reach: float = Field(gt=0, le=1)  # how far they reach to each side; the image is 2 wide
+    pose_blocks: int = Field(ge=0)
+    near_channels: int = Field(ge=8, multiple_of=8)
+    near_grid: int = Field(ge=2)
+    near_reach: float = Field(gt=0, le=1)
     motion_channels: int = Field(ge=4)
-    motion_halvings: int = Field(ge=0, le=3)  # from the volume's plane to the motion network's
-    decoder_channels: int = Field(ge=16)  # at the volume's plane; halved at each doubling
-    decoder_blocks: int = Field(ge=1)  # at the volume's plane
-    spade_channels: int = Field(ge=0)  # hidden channels of SPADE; 0 leaves it out
-    style_channels: int = Field(ge=8)  # hidden units of the style modulation
-    skip: bool  # blend the painted image with the neutral image warped by the same flow
+    motion_halvings: int = Field(ge=0, le=3)
+    decoder_channels: int = Field(ge=16)
+    decoder_blocks: int = Field(ge=1)
+    spade_channels: int = Field(ge=0)
+    style_channels: int = Field(ge=8)
+    skip: bool
 
     @field_validator("size", "heat_input", "heat_plane")
     @classmethod
@@ -43,8 +71,6 @@ class Network(Section):
             raise ValueError("expected heat_plane ≤ heat_input ≤ size")
         if self.plane >> self.motion_halvings < 8:
             raise ValueError("motion_halvings leave a motion plane below 8")
-        if min(self.volume) < 2:
-            raise ValueError("expected at least 2 channels and depth 2 of the volume")
         return self
 
     @property
@@ -54,42 +80,80 @@ class Network(Section):
 
 
 class Weights(Section):
-    """Weight of each loss; 0 leaves it out (section 5 of the method, and ours)."""
+    """Weight of each loss; 0 leaves it out (method, section 5).
 
-    pixel: float = Field(ge=0)  # L1 of pixels; ours, for short trainings
-    perceptual: float = Field(ge=0)
-    gan: float = Field(ge=0)
-    feature_matching: float = Field(ge=0)
-    equivariance: float = Field(ge=0)
-    keypoint_prior: float = Field(ge=0)
-    head_pose: float = Field(ge=0)
-    expression: float = Field(ge=0)
-    landmarks: float = Field(ge=0)  # keypoints to landmarks; ours, for short trainings
-    shape: float = Field(ge=0)  # and to each other as those lie; ours
+    Attributes:
+        pixel: L1 of pixels; ours, for short trainings.
+        perceptual: feature maps of a pre-trained network.
+        gan: hinge loss of the discriminator.
+        feature_matching: feature maps of the discriminator.
+        equivariance: of keypoints under deformations.
+        keypoint_prior: distances and mean depth of the keypoints.
+        head_pose: predicted against fitted pose.
+        expression: size of the expression deltas.
+        landmarks: keypoints against landmarks; ours, for short trainings.
+        shape: vectors between keypoints against those between landmarks; ours.
+    """
+
+    pixel: Weight
+    perceptual: Weight
+    gan: Weight
+    feature_matching: Weight
+    equivariance: Weight
+    keypoint_prior: Weight
+    head_pose: Weight
+    expression: Weight
+    landmarks: Weight
+    shape: Weight
 
 
 class StyleMappingParams(Section):
-    """What the style mapping's training depends on."""
+    """Section `style_mapping` of params.yaml.
+
+    Attributes:
+        network: sizes of the networks.
+        weights: weights of the losses.
+        perceptual: network of stages.base.training.perceptual.
+        taps: its layers to compare; empty for its default.
+        pyramid: divisors of the image size in the perceptual loss.
+        mouth_focus: additional weight of the mouth in the pixel loss; ours.
+        discriminator_channels: of its first layer.
+        discriminator_scales: levels of its image pyramid.
+        keypoint_distance: D_t of the keypoint prior.
+        keypoint_depth: z_t of the keypoint prior.
+        mirror: mirror half of the pairs.
+        stretch: largest logarithm of a pair's random scale in x and y; ours.
+        colour: largest logarithm of the random scale of its colours; ours.
+        lent: share of pairs with the retargeted neutral image; ours.
+        batch: pairs a step.
+        steps: optimizer steps after those of `placing`.
+        placing: first steps, which train keypoints and poses only; ours.
+        placing_batch: pairs in each of them.
+        learning_rate: Adam's.
+        warmup: steps of linear warm-up.
+        ema: decay of the averaged weights.
+        held_out_pairs: pairs of held-out frames for the evaluation.
+    """
 
     network: Network
     weights: Weights
-    perceptual: str  # network of stages.base.training.perceptual
-    taps: tuple[int, ...]  # its layers that are compared; none for its default
-    pyramid: tuple[int, ...]  # the perceptual loss looks at the images divided by these
-    mouth_focus: float = Field(ge=0)  # the pixel loss weighs the mouth so much more; ours
+    perceptual: str
+    taps: tuple[Annotated[int, Field(ge=0)], ...]
+    pyramid: tuple[Annotated[int, Field(ge=1)], ...]
+    mouth_focus: float = Field(ge=0)
     discriminator_channels: int = Field(ge=4)
     discriminator_scales: int = Field(ge=1, le=4)
-    keypoint_distance: float = Field(ge=0)  # D_t of the keypoint prior
-    keypoint_depth: float  # z_t of the keypoint prior
-    mirror: bool  # half of the pairs are mirrored
-    stretch: float = Field(ge=0, le=0.5)  # pairs are made wider, taller or smaller by so much; ours
-    colour: float = Field(ge=0, le=0.5)  # and their colours are scaled by so much; ours
-    lent: float = Field(ge=0, le=1)  # share of pairs that begin with the neutral image; ours
+    keypoint_distance: float = Field(ge=0)
+    keypoint_depth: float = Field(ge=-1, le=1)
+    mirror: bool
+    stretch: float = Field(ge=0, le=0.5)
+    colour: float = Field(ge=0, le=0.5)
+    lent: float = Field(ge=0, le=1)
     batch: int = Field(ge=1)
     steps: int = Field(ge=1)
-    placing: int = Field(ge=0)  # steps before these that learn keypoints and poses alone; ours
-    placing_batch: int = Field(ge=1)  # pairs in each of them
-    learning_rate: float = Field(gt=0)  # Adam's learning rate
-    warmup: int = Field(ge=0)  # steps
+    placing: int = Field(ge=0)
+    placing_batch: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    warmup: int = Field(ge=0)
     ema: float = Field(ge=0, lt=1)
-    held_out_pairs: int = Field(ge=1)  # pairs of held-out frames that judge the result
+    held_out_pairs: int = Field(ge=1)

@@ -1,9 +1,8 @@
-"""The neutral face under others' motion: what an ISP should look like, made by warping (ours).
+"""Retarget the motion of other people to the neutral face, by warping its image (ours).
 
-A frame of a person tells the style mapping how that person moves, but not how the neutral face
-would look so: self-reconstruction of some people never shows that face. Here the displacement of
-the person's landmarks from their own closed mouth, and their pose, are put onto the neutral face's
-landmarks, and the image is warped after them. Between lips that part the mouth is painted dark.
+Self-reconstruction of a subject's frames never shows the neutral face. Here its landmarks take the
+displacement from the closed mouth and the pose of a subject's frame, and the image is warped to
+them. Between parted lips the mouth's inside is painted dark.
 """
 
 from dataclasses import dataclass
@@ -13,16 +12,17 @@ import cv2
 import numpy as np
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.paths import DATA
 from stages.base.face import face_measures, head_pose, projection, warping
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, read_image, resize
 from stages.landmarks.artifacts import NEUTRAL
 
-IMAGE, TABLE = Path("data/neutral.png"), Path("data/neutral.parquet")
-_INSIDE = (60, 28, 28)  # of a mouth, RGB
-_FINE = 4  # sub-pixels a side, for a smooth edge of the mouth's inside
-_UNSEEN = np.full((18, 2), np.nan)  # shoulders move as the face pulls them
+IMAGE, TABLE = DATA / "neutral.png", DATA / "neutral.parquet"
+_MOUTH_INSIDE = (60, 28, 28)  # RGB
+_SUBPIXELS = 4  # a side, for a smooth edge of the mouth's inside
+_NO_SHOULDERS = np.full((18, 2), np.nan)  # they follow the face
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Neutral:
     head: Floats
     angles: Floats
 
-    def under(
+    def retarget(
         self, displacement: Floats, rotation: Floats, translation: Floats, focal: float
     ) -> tuple[Image, Floats]:
-        """Move the face as another's.
+        """Move the face by the displacement and pose of another person.
 
         Args:
-            displacement: of the other's landmarks from their own closed mouth, (68, 3).
-            rotation: R of the other's head, (3, 3).
+            displacement: of the person's landmarks from their closed mouth, (68, 3).
+            rotation: R of the person's head, (3, 3).
             translation: t, (3,), face heights.
-            focal: of the other's camera, px of the networks' size.
+            focal: of the person's camera, px of the networks' size.
 
         Returns:
             The warped image, (S, S, 3), and its landmarks, (68, 2), px.
@@ -58,32 +58,39 @@ class Neutral:
         size = len(self.image)
         head = face_measures.keep_lips_apart((self.head + displacement)[None])
         (points,) = projection.project(head, rotation[None], translation[None], focal, size)
-        pairs = warping.controls(points, _UNSEEN, self.points, _UNSEEN, size)
-        where = ((warping.flow(*pairs, size) + 1) * (size / 2) - 0.5).astype(np.float32)
+        controls = warping.controls(points, _NO_SHOULDERS, self.points, _NO_SHOULDERS, size)
+        where = ((warping.flow(*controls, size) + 1) * (size / 2) - 0.5).astype(np.float32)
         moved = cv2.remap(self.image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return _opened(np.asarray(moved, np.uint8), points), points
+        return _paint_mouth(np.asarray(moved, np.uint8), points), points
 
 
-def read_neutral(size: int, image: Path = IMAGE, table: Path = TABLE) -> Neutral:
+def read_neutral_image(path: Path = IMAGE) -> Image:
+    """Read the neutral image, RGB; raise MissingInput or BadFormat."""
+    if not path.is_file():
+        raise MissingInput(path, "no neutral image here", "run `dvc repro neutral`, or put one")
+    image = read_image(path, todo="run `dvc repro neutral`")
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def read_neutral(size: int) -> Neutral:
     """Read the neutral image and its landmarks; raise MissingInput or BadFormat."""
-    for path in (image, table):
-        if not path.is_file():
-            raise MissingInput(path, "not here", "run `dvc repro`")
-    row = tables.read(table, NEUTRAL)
+    row, image = tables.read(TABLE, NEUTRAL), read_neutral_image()
     return Neutral(
-        resize(read_image(image, todo="run `dvc repro neutral`"), size),
+        resize(image, size),
         row["points"][0].astype(float) * (size / int(row["size"][0])),
         row["head"][0].astype(float),
         head_pose.angles_from_rotation(row["rotation"])[0],
     )
 
 
-def _opened(image: Image, points: Floats) -> Image:
+def _paint_mouth(image: Image, points: Floats) -> Image:
     """Paint the mouth's inside between parted lips."""
     size = len(image)
-    mask = np.zeros((size * _FINE, size * _FINE), np.uint8)
-    inner = np.round(points[60:68] * _FINE).astype(np.int32)
+    mask = np.zeros((size * _SUBPIXELS, size * _SUBPIXELS), np.uint8)
+    inner = np.round(points[60:68] * _SUBPIXELS).astype(np.int32)
     cv2.fillPoly(mask, [inner], 255)
     share = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
-    painted: Image = np.round(image * (1 - share) + np.array(_INSIDE) * share).astype(np.uint8)
+    painted: Image = np.round(image * (1 - share) + np.array(_MOUTH_INSIDE) * share).astype(
+        np.uint8
+    )
     return painted

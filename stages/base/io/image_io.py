@@ -93,3 +93,13 @@ def resize(image: Image, size: int | tuple[int, int]) -> Image:
     smaller = height * width < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+
+
+def square(image: Image, size: int) -> Image:
+    """Crop the central square of an RGB picture and scale it; raise BadFormat for other shapes."""
+    if image.ndim != 3 or image.shape[2] not in (3, 4):
+        raise BadFormat("picture", f"expected RGB (H, W, 3), found shape {image.shape}")
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize(np.ascontiguousarray(image[top : top + side, left : left + side, :3]), size)

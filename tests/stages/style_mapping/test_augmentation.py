@@ -1,10 +1,10 @@
-"""Pairs are varied as wholes: picture, landmarks and angles agree afterwards."""
+"""Augmentation keeps image, landmarks and angles of a pair consistent."""
 
 import numpy as np
 import torch
 
 from stages.base.face import head_pose, mean_face, projection
-from stages.style_mapping.augmentation import vary
+from stages.style_mapping.augmentation import augment
 from stages.style_mapping.keypoints import GUIDED
 from tests.stages.style_mapping.settings import PARAMS
 
@@ -25,23 +25,23 @@ def pairs(count: int = 6) -> dict[str, torch.Tensor]:
     return {
         "neutral": images[:, 0],
         "reference": images[:, 1],
-        "wanted": images[:, 1],
+        "target": images[:, 1],
         "points": points,
         "angles": torch.from_numpy(angles).float(),
     }
 
 
-def test_landmarks_follow_the_picture():
+def test_landmarks_follow_the_image():
     given = pairs()
-    varied = vary(given, PARAMS, np.random.default_rng(1))
+    augmented = augment(given, PARAMS, np.random.default_rng(1))
     cell = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
     mirrored = 0
     for i in range(6):
-        heat = varied["reference"][i].mean(0)
-        assert (varied["wanted"][i] == varied["reference"][i]).all()
+        heat = augmented["reference"][i].mean(0)
+        assert (augmented["target"][i] == augmented["reference"][i]).all()
         seen = torch.stack([(heat.sum(0) * cell).sum(), (heat.sum(1) * cell).sum()]) / heat.sum()
-        left, right = (varied["points"][i, 1, GUIDED.index(k)] for k in (48, 54))
-        flipped = bool(varied["angles"][i, 1, 0] != given["angles"][i, 1, 0])
+        left, right = (augmented["points"][i, 1, GUIDED.index(k)] for k in (48, 54))
+        flipped = bool(augmented["angles"][i, 1, 0] != given["angles"][i, 1, 0])
         mirrored += flipped
         assert torch.allclose(seen, right if flipped else left, atol=0.03)
     assert 0 < mirrored < 6
@@ -54,8 +54,8 @@ def test_mirrored_angles_are_those_of_the_mirrored_head():
     assert np.allclose(head_pose.angles_from_rotation(mirror @ R @ mirror), angles * [-1, 1, -1])
 
 
-def test_no_variation_leaves_pairs_as_they_are():
+def test_zero_augmentation_changes_nothing():
     still = PARAMS.model_copy(update={"mirror": False, "stretch": 0.0, "colour": 0.0})
     given = pairs()
-    varied = vary(given, still, np.random.default_rng(1))
-    assert all(torch.equal(varied[name], given[name]) for name in given)
+    augmented = augment(given, still, np.random.default_rng(1))
+    assert all(torch.equal(augmented[name], given[name]) for name in given)

@@ -1,4 +1,4 @@
-"""Style patterns of references that are not all there."""
+"""ISPs of incomplete references."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import encode_png
 from stages.references.artifacts import REFERENCES
-from stages.style_mapping import isp
+from stages.style_mapping import isp, retargeted_neutral
 
 
-def test_references_without_a_chosen_one_are_told_before_anything_is_made(workdir: Path) -> None:
+def test_missing_references_are_reported_before_any_output(workdir: Path) -> None:
     (workdir / "data").mkdir()
-    isp.NEUTRAL.write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
+    retargeted_neutral.IMAGE.write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
     path = workdir / "data/references/anna/references.parquet"
     path.parent.mkdir(parents=True)
     tables.write(path, REFERENCES, {name: [] for name in REFERENCES.names})

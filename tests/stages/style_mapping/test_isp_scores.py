@@ -1,4 +1,4 @@
-"""What is measured of ISPs, against faces whose pose and lips are known."""
+"""Scores of ISPs, on faces with known pose and lips."""
 
 import dataclasses
 
@@ -36,15 +36,15 @@ def test_the_pose_of_projected_landmarks_is_found_at_the_assumed_distance():
     R = head_pose.rotation_from_angles(np.radians([[0.0, 0.0, 0.0], [15.0, -6.0, 4.0]]))
     t, focal = np.array([0.1, 0.2, 8.0]), 900.0
     points = projection.project(mean_face.MEAN_FACE, R, t, focal, 256)
-    (still, _), (turned, head) = (isp_scores._fitted(p, np.full(68, np.nan), 256) for p in points)
+    (still, _), (turned, head) = (isp_scores._fit_head(p, np.full(68, np.nan), 256) for p in points)
     assert isp_scores.angle(turned, still) == pytest.approx(isp_scores.angle(R[1], R[0]), abs=0.2)
     assert head == pytest.approx(mean_face.MEAN_FACE, abs=0.01)
 
 
 @pytest.mark.slow
-def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
+def test_a_known_turn_is_measured_and_an_isp_with_it_has_no_pose_error(drawn):
     rest, turned = drawn["rest"], drawn["turned"]
-    scores = isp_scores.measure(rest, [turned, turned], [turned, rest], ["M", "M"])
+    scores = isp_scores.score_isps(rest, [turned, turned], [turned, rest], ["M", "M"])
     assert scores["pose_error"][0] == pytest.approx(0, abs=1e-3)  # arccos rounds
     assert 8 < scores["pose_error"][1] < 13  # MediaPipe sees 0.7 of this turn of a drawn head
     assert scores["pose_error"][1] == scores["pose_unmoved"][1]
@@ -54,44 +54,44 @@ def test_a_known_turn_is_measured_and_an_isp_that_makes_it_has_no_error(drawn):
 
 
 @pytest.mark.slow
-def test_an_isp_that_opens_its_lips_as_the_reference_does_has_no_error_of_expression(drawn):
+def test_an_isp_with_the_lips_of_its_reference_has_no_expression_error(drawn):
     rest, open_ = drawn["rest"], drawn["open"]
     references = [rest, open_, open_]
-    scores = isp_scores.measure(rest, references, [rest, open_, rest], ["M", "R", "R"])
+    scores = isp_scores.score_isps(rest, references, [rest, open_, rest], ["M", "R", "R"])
     assert scores["expression_error"][:2] == pytest.approx([0, 0], abs=1e-9)
     assert scores["expression_error"][2] == scores["expression_unmoved"][2] > 0.02
     assert scores["lips_moved"] == pytest.approx([0, scores["expression_unmoved"][1], 0], abs=1e-9)
-    # A model that opens every mouth alike moves none from its rest, and is told by `lips_moved`.
-    alike = isp_scores.measure(rest, references, [open_] * 3, ["M", "R", "R"])
+    # A model that opens every mouth alike moves no lips from their rest; `lips_moved` shows it.
+    alike = isp_scores.score_isps(rest, references, [open_] * 3, ["M", "R", "R"])
     assert alike["expression_error"][1] == pytest.approx(alike["expression_unmoved"][1])
     assert (alike["lips_moved"] > 0.02).all()
 
 
 @pytest.mark.slow
-def test_where_no_face_is_found_nothing_is_measured_and_the_counts_tell(drawn):
+def test_isps_without_a_face_have_no_scores_and_are_counted(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = isp_scores.measure(rest, [rest, rest], [rest, none], ["M", "M"])
+    scores = isp_scores.score_isps(rest, [rest, rest], [rest, none], ["M", "M"])
     measured = ("identity_neutral", "identity_reference", "pose_error", "expression_error")
     assert all(np.isnan(scores[name]).tolist() == [False, True] for name in measured)
     assert isp_scores.caption(scores, 1) == ["no face found"]
-    means = isp_scores.summary(scores, np.array([True, False]))
+    means = isp_scores.summarise(scores, np.array([True, False]))
     assert (means["all"]["isps"], means["all"]["measured"]) == (2, 1)
     assert (means["chosen"]["isps"], means["chosen"]["measured"]) == (1, 1)
     assert means["judges"]["identity"].startswith("dlib ")
-    unseen = isp_scores.summary(scores, np.array([False, True]))["chosen"]
+    unseen = isp_scores.summarise(scores, np.array([False, True]))["chosen"]
     assert unseen == {"isps": 1, "measured": 0}
 
 
 @pytest.mark.slow
-def test_a_reference_without_a_face_leaves_its_own_row_empty_alone(drawn):
+def test_a_reference_without_a_face_empties_only_its_own_row(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = isp_scores.measure(rest, [rest, none], [rest, rest], ["M", "R"])
+    scores = isp_scores.score_isps(rest, [rest, none], [rest, rest], ["M", "R"])
     assert np.isfinite(scores["pose_error"]).tolist() == [True, False]
     assert np.isfinite(scores["expression_error"]).tolist() == [True, False]
     assert np.isfinite(scores["identity_neutral"]).all()
 
 
-def test_notes_stand_under_their_picture_alone():
+def test_notes_appear_under_their_image_only():
     cell = ("name", np.zeros((8, 8, 3), np.uint8))
     plain = grid([[cell, cell]])
     page = grid([[cell, cell]], notes=[[[], ["pose 3.1°", "no more"]]])

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stages.style_mapping import deformation, losses
+from stages.style_mapping import losses
+from stages.style_mapping.augmentation import Deformation, draw_deformations
 from stages.style_mapping.keypoints import GUIDED
 
 
@@ -20,7 +21,7 @@ def test_pixels_weigh_more_around_the_mouth():
     lips = {48: (-0.4, 0.5), 54: (0.4, 0.5), 51: (0.0, 0.4), 57: (0.0, 0.6)}
     for index, place in lips.items():
         points[0, losses.GUIDED.index(index)] = torch.tensor(place)
-    near = losses.around_mouth(points, 8)
+    near = losses.mouth_heatmap(points, 8)
     assert near.shape == (1, 1, 8, 8)
     # Cell (row 5, column 4) is centred at (0.125, 0.375), both 0.125 off; σ is 0.4.
     assert near[0, 0, 5, 4].item() == pytest.approx(np.exp(-0.5 * 2 * 0.125**2 / 0.16), abs=1e-5)
@@ -60,7 +61,7 @@ def test_feature_matching_averages_over_maps():
 
 def test_equivariance_is_zero_where_the_found_keypoints_moved_along():
     affine = torch.tensor([[[1.0, 0.0, 0.2], [0.0, 2.0, 0.0]]])
-    move = deformation.Deformation(affine, torch.zeros(1, 25))
+    move = Deformation(affine, torch.zeros(1, 25))
     deformed = torch.tensor([[[0.1, 0.2, 0.9]]])
     there = torch.tensor([[[0.3, 0.4, -0.5]]])
     assert losses.equivariance(there, deformed, move.points).item() == pytest.approx(0, abs=1e-7)
@@ -92,16 +93,16 @@ def test_landmark_loss_looks_at_the_guided_keypoints_alone():
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31))
-def test_a_drawn_deformation_is_gentle_and_the_same_for_the_same_seed(seed):
-    a, b = (deformation.draw(2, np.random.default_rng(seed)) for _ in range(2))
+def test_a_random_deformation_is_small_and_reproducible(seed):
+    a, b = (draw_deformations(2, np.random.default_rng(seed)) for _ in range(2))
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
     places = torch.rand(2, 9, 2) * 2 - 1
-    moved = deformation.Deformation(*a).points(places)
+    moved = Deformation(*a).points(places)
     assert (moved - places).abs().max() < 1.2
 
 
 def test_the_identity_deformation_leaves_the_image():
-    still = deformation.Deformation(torch.eye(2, 3)[None], torch.zeros(1, 25))
+    still = Deformation(torch.eye(2, 3)[None], torch.zeros(1, 25))
     image = torch.rand(1, 3, 16, 16)
     assert torch.allclose(still.image(image), image, atol=1e-5)
 

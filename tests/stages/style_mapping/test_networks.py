@@ -6,9 +6,8 @@ import torch
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import validate_section
 from stages.style_mapping.blocks import StyledNorm, convolution
-from stages.style_mapping.discriminator import MultiScale
 from stages.style_mapping.keypoints import row_rotation
-from stages.style_mapping.networks import StyleMapping
+from stages.style_mapping.networks import MultiScaleDiscriminator, StyleMapping
 from stages.style_mapping.params import Network
 from tests.stages.style_mapping.settings import PAPER, TINY
 
@@ -79,7 +78,7 @@ def test_an_expression_is_read_where_the_keypoint_lies(model):
 
 def test_keypoints_are_placed_in_full_precision_under_autocast(model):
     with torch.autocast("cpu", torch.bfloat16):
-        out = model(images(0), images(1), pictures=False)
+        out = model(images(0), images(1), image=False)
     for name in ("driving", "source", "expression", "angles"):
         assert out[name].dtype == torch.float32, name
     own = {name: out[name] for name in ("canonical", "angles", "expression")}
@@ -101,7 +100,7 @@ def test_every_parameter_receives_a_gradient():
     mapping = StyleMapping(TINY)
     for _ in range(2):  # the modulation starts at zero: its input learns from the second step on
         out = mapping(images(0), images(1), images(2))
-        loss = out["image"].square().sum() + out["also"].sum() + out["angles"].sum()
+        loss = out["image"].square().sum() + out["extra"].sum() + out["angles"].sum()
         loss.backward()
         with torch.no_grad():
             for tensor in mapping.parameters():
@@ -135,7 +134,7 @@ def test_the_same_weights_and_images_give_the_same_bytes(model):
 
 
 def test_the_discriminator_judges_patches_at_every_scale():
-    scores, maps = MultiScale(4, scales=2)(torch.rand(1, 3, 32, 32))
+    scores, maps = MultiScaleDiscriminator(4, scales=2)(torch.rand(1, 3, 32, 32))
     assert [tuple(score.shape) for score in scores] == [(1, 1, 4, 4), (1, 1, 2, 2)]
     assert [len(layers) for layers in maps] == [3, 3]
 

@@ -1,12 +1,11 @@
-"""The neutral face under others' motion."""
+"""The neutral face with the motion of others."""
 
 import numpy as np
 import pytest
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.face import head_pose, mean_face, projection
-from stages.style_mapping import isp
-from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
+from stages.style_mapping.retargeted_neutral import Neutral, read_neutral, read_neutral_image
 
 SIZE, FOCAL = 128, 400.0
 AHEAD, PLACE = np.eye(3), np.array([0.0, 0.0, 8.0])
@@ -26,17 +25,17 @@ def neutral() -> Neutral:
 
 def test_without_motion_the_face_stays():
     face = neutral()
-    image, points = face.under(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    image, points = face.retarget(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
     np.testing.assert_allclose(points, face.points, atol=1e-9)
     assert np.abs(image.astype(int) - face.image).mean() < 1.0
 
 
-def test_its_landmarks_are_the_posed_and_displaced_ones():
+def test_landmarks_are_posed_and_displaced():
     R = head_pose.rotation_from_angles(np.array([[0.1, -0.05, 0.08]]))[0]
     displacement = np.zeros((68, 3))
     displacement[LOWER, 1] = 0.06
     face = neutral()
-    _, points = face.under(displacement, R, ASIDE, FOCAL)
+    _, points = face.retarget(displacement, R, ASIDE, FOCAL)
     head = (face.head + displacement)[None]
     wanted = projection.project(head, R[None], ASIDE[None], FOCAL, SIZE)[0]
     np.testing.assert_allclose(points, wanted, atol=1e-9)
@@ -44,13 +43,13 @@ def test_its_landmarks_are_the_posed_and_displaced_ones():
     np.testing.assert_allclose(back, R, atol=0.02)
 
 
-def test_parted_lips_show_a_dark_inside_and_closed_ones_none():
+def test_the_mouth_is_dark_between_parted_lips_only():
     displacement = np.zeros((68, 3))
     displacement[LOWER, 1] = 0.3
-    image, points = neutral().under(displacement, AHEAD, PLACE, FOCAL)
+    image, points = neutral().retarget(displacement, AHEAD, PLACE, FOCAL)
     x, y = np.round(points[[62, 66]].mean(0)).astype(int)
     assert (image[y, x] < 70).all()
-    closed, _ = neutral().under(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    closed, _ = neutral().retarget(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
     assert closed.min() >= 50
 
 
@@ -60,7 +59,7 @@ def test_a_missing_table_and_a_damaged_image_are_named(project):
     with pytest.raises(BadFormat, match=r"^data/neutral\.png: "):
         read_neutral(32)
     with pytest.raises(BadFormat, match=r"^data/neutral\.png: "):
-        isp.read_neutral(isp.NEUTRAL)
+        read_neutral_image()
     (project / "data/neutral.parquet").unlink()
     with pytest.raises(MissingInput, match=r"neutral\.parquet"):
         read_neutral(32)

@@ -12,21 +12,21 @@ from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput
 from stages.base.config.params import Training
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.image_io import decode_png
+from stages.base.io.image_io import decode_png, square
 from stages.base.training.model_files import save_model
 from stages.style_mapping import held_out, isp, train_style_mapping
-from stages.style_mapping.artifacts import ISP_SCORES, ISPS
-from stages.style_mapping.frame_pairs import Pairs, shots, to_tensor
-from stages.style_mapping.frame_pairs import held_out as held_out_pairs
-from stages.style_mapping.inference import load, square
+from stages.style_mapping.artifacts import ISP_SCORES, ISPS, MODEL
+from stages.style_mapping.frame_pairs import PairSampler, read_clips, to_tensor
+from stages.style_mapping.held_out import held_out_pairs
+from stages.style_mapping.isp import load_mapping
 from stages.style_mapping.keypoints import GUIDED
+from stages.style_mapping.networks import StyleMapping
 from stages.style_mapping.retargeted_neutral import read_neutral
 from stages.style_mapping.train_style_mapping import Reconstruction
 from tests.stages.style_mapping.settings import PARAMS
 
 SOMEONE = Subject("seen", "someone")
 TRAINING = Training(seed=1, precision="fp32", threads=1)
-MODEL = train_style_mapping.MODEL
 
 
 def trained(**changes: object) -> bytes:
@@ -36,42 +36,42 @@ def trained(**changes: object) -> bytes:
 
 
 def test_pairs_come_from_valid_frames_of_the_training_span_alone(project):
-    (shot,) = found = shots([SOMEONE], 32)
-    assert set(shot.train) == set(range(24)) - {3}
-    pairs = Pairs(found, read_neutral(32), 0.0)
-    drawn = pairs.draw(6, np.random.default_rng(0))
+    (clip,) = clips = read_clips([SOMEONE], 32)
+    assert set(clip.train) == set(range(24)) - {3}
+    sampler = PairSampler(clips, read_neutral(32), 0.0)
+    drawn = sampler.draw(6, np.random.default_rng(0))
     assert drawn["neutral"].shape == drawn["reference"].shape == (6, 3, 32, 32)
-    assert (drawn["wanted"] == drawn["reference"]).all()
+    assert (drawn["target"] == drawn["reference"]).all()
     assert drawn["points"].shape == (6, 2, 12, 2)
-    same = pairs.draw(6, np.random.default_rng(0))
+    same = sampler.draw(6, np.random.default_rng(0))
     assert all((drawn[name] == same[name]).all() for name in drawn)
 
 
-def test_a_lent_pair_shows_the_neutral_face_where_the_reference_is(project):
-    found, neutral = shots([SOMEONE], 32), read_neutral(32)
-    lent = Pairs(found, neutral, 1.0).draw(8, np.random.default_rng(0))
-    own = Pairs(found, neutral, 0.0).draw(8, np.random.default_rng(0))
-    assert (lent["reference"] == own["reference"]).all()
-    assert (lent["neutral"] == to_tensor(neutral.image[None])).all()
-    # Someone is the neutral face itself, which only drifts: lent or their own, it is one picture.
-    assert (lent["points"][:, 1] - own["points"][:, 1]).abs().max() < 1e-3
-    assert (lent["wanted"] - own["wanted"]).abs().mean() < 0.1
-    assert (lent["wanted"] - lent["neutral"]).abs().mean() > 0.01
-    np.testing.assert_allclose(lent["angles"][:, 1], own["angles"][:, 1])
+def test_a_retargeted_pair_shows_the_neutral_face_with_the_motion_of_the_reference(project):
+    clips, neutral = read_clips([SOMEONE], 32), read_neutral(32)
+    retargeted = PairSampler(clips, neutral, 1.0).draw(8, np.random.default_rng(0))
+    own = PairSampler(clips, neutral, 0.0).draw(8, np.random.default_rng(0))
+    assert (retargeted["reference"] == own["reference"]).all()
+    assert (retargeted["neutral"] == to_tensor(neutral.image[None])).all()
+    # The subject has the neutral face and only drifts: both images agree.
+    assert (retargeted["points"][:, 1] - own["points"][:, 1]).abs().max() < 1e-3
+    assert (retargeted["target"] - own["target"]).abs().mean() < 0.1
+    assert (retargeted["target"] - retargeted["neutral"]).abs().mean() > 0.01
+    np.testing.assert_allclose(retargeted["angles"][:, 1], own["angles"][:, 1])
 
 
-def test_equivariance_compares_the_neutral_face_with_itself_in_lent_pairs(project):
-    """The reference shows another person: its shape must not pull the neutral face's keypoints."""
-    task = Reconstruction(shots([SOMEONE], 32), read_neutral(32), PARAMS, 1)
+def test_equivariance_in_retargeted_pairs_uses_the_neutral_face_only(project):
+    """The reference shows another person, whose shape must not affect the neutral keypoints."""
+    task = Reconstruction(read_clips([SOMEONE], 32), read_neutral(32), PARAMS, 1)
     batch = task.batch(PARAMS.placing, np.random.default_rng(0))
     changed = batch | {"reference": batch["reference"].flip(0) * 0.3}
     assert torch.equal(task._deformed(changed), task._deformed(batch))
-    assert "affine" not in task.batch(0, np.random.default_rng(0))  # while keypoints are placed
+    assert "affine" not in task.batch(0, np.random.default_rng(0))  # steps of keypoints only
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_placing_obeys_the_precision(project, precision):
+def test_placing_steps_run_in_either_precision(project, precision):
     steps = {"placing": 2, "steps": 1}
     training = TRAINING.model_copy(update={"precision": precision})
     train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
@@ -81,36 +81,36 @@ def test_placing_obeys_the_precision(project, precision):
     assert MODEL.read_bytes() == first
 
 
-def test_placing_on_several_devices_is_one_clear_line(project, monkeypatch):
+def test_placing_on_several_devices_is_refused(project, monkeypatch):
     monkeypatch.setenv("IDIOLECT_DEVICES", "2")
     with pytest.raises(BadParams, match="placing"):
         trained()
 
 
-def test_held_out_pairs_are_of_the_held_out_span_and_always_the_same(project):
-    found = shots([SOMEONE], 32)
-    pairs = held_out_pairs(found, 5)
-    assert pairs == held_out_pairs(found, 5)
+def test_held_out_pairs_lie_in_the_held_out_span_and_are_deterministic(project):
+    clips = read_clips([SOMEONE], 32)
+    pairs = held_out_pairs(clips, 5)
+    assert pairs == held_out_pairs(clips, 5)
     assert len(pairs) == 5
     assert all(28 <= a < 40 and 28 <= b < 40 and a != b for _, a, b in pairs)
 
 
-def test_a_perfect_reconstruction_is_told_from_the_unmoved_source(project):
-    class Oracle(held_out.StyleMapping):
-        def forward(self, neutral, reference, also=None):
-            return super().forward(neutral, reference, also) | {"image": reference}
+def test_a_perfect_reconstruction_scores_better_than_the_unmoved_source(project):
+    class Oracle(StyleMapping):
+        def forward(self, neutral, reference, extra=None):
+            return super().forward(neutral, reference, extra) | {"image": reference}
 
-    pairs = held_out_pairs(shots([SOMEONE], 32), 4)
+    pairs = held_out_pairs(read_clips([SOMEONE], 32), 4)
     report = held_out.evaluate(Oracle(PARAMS.network), pairs)
     assert report["mapping"] == {"l1": 0.0, "psnr": 60.0}
     assert report["unmoved"]["psnr"] < 40
     assert report["better"] == 1.0
 
 
-def test_lips_are_told_from_the_head_that_turns(project):
-    class Oracle(held_out.StyleMapping):
-        def forward(self, neutral, reference, also=None):
-            out = super().forward(neutral, reference, also)
+def test_lip_motion_is_separated_from_head_pose(project):
+    class Oracle(StyleMapping):
+        def forward(self, neutral, reference, extra=None):
+            out = super().forward(neutral, reference, extra)
             out["driving"] = torch.zeros_like(out["driving"])
             out["expression"] = torch.zeros_like(out["expression"])
             lower = GUIDED.index(57)
@@ -118,24 +118,27 @@ def test_lips_are_told_from_the_head_that_turns(project):
             out["expression"][:, 1, lower, 1] = out["driving"][:, lower, 1]
             return out
 
-    found = shots([SOMEONE], 32)
-    pairs = held_out_pairs(found, 4)
+    clips = read_clips([SOMEONE], 32)
+    pairs = held_out_pairs(clips, 4)
     rng = np.random.default_rng(0)
-    for shot, _, frame in pairs:
-        shot.points[frame, GUIDED.index(57), 1] = rng.uniform(0.1, 0.3)
-    upper = np.array([shot.points[b, GUIDED.index(51), 1] for shot, _, b in pairs])
-    lower = np.array([shot.points[b, GUIDED.index(57), 1] for shot, _, b in pairs])
+    for clip, _, frame in pairs:
+        clip.points[frame, GUIDED.index(57), 1] = rng.uniform(0.1, 0.3)
+    upper = np.array([clip.points[b, GUIDED.index(51), 1] for clip, _, b in pairs])
+    lower = np.array([clip.points[b, GUIDED.index(57), 1] for clip, _, b in pairs])
     gaps = iter([torch.from_numpy(lower - upper)])
     report = held_out.evaluate(Oracle(PARAMS.network), pairs)
     assert report["lips"] == {"r": 1.0, "slope": 0.5}
     assert report["lips_by_pose"] == {"r": 0.0, "slope": 0.0}
 
 
-def test_lips_are_followed_about_each_clips_own_mean():
+def test_correlations_are_computed_about_each_clips_mean():
     true = np.array([1.0, 3.0, 11.0, 13.0])
     found = np.array([5.0, 6.0, 2.0, 3.0])
-    assert held_out.followed(found, true, [1, 1, 2, 2]) == {"r": 1.0, "slope": 0.5}
-    assert held_out.followed(found[[0, 0, 2, 2]], true, [1, 1, 2, 2]) == {"r": 0.0, "slope": 0.0}
+    assert held_out.correlate_within(found, true, [1, 1, 2, 2]) == {"r": 1.0, "slope": 0.5}
+    assert held_out.correlate_within(found[[0, 0, 2, 2]], true, [1, 1, 2, 2]) == {
+        "r": 0.0,
+        "slope": 0.0,
+    }
 
 
 def test_two_trainings_write_the_same_bytes(project):
@@ -177,7 +180,7 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
     assert Path("data/isp/someone/isps.parquet").read_bytes() == written
 
 
-def test_any_size_of_picture_is_cut_square_and_scaled():
+def test_images_of_any_size_are_cropped_square_and_scaled():
     wide = np.zeros((40, 100, 3), np.uint8)
     wide[:, 30:70] = 200
     assert (square(wide, 16) == 200).all()
@@ -186,15 +189,15 @@ def test_any_size_of_picture_is_cut_square_and_scaled():
         square(np.zeros((9, 9), np.uint8), 16)
 
 
-def test_missing_or_strange_inputs_are_told_by_name(project):
+def test_missing_or_malformed_inputs_are_named(project):
     with pytest.raises(MissingInput, match="style_mapping"):
-        load(MODEL)
+        load_mapping(MODEL)
     save_model(MODEL, {}, {"network": PARAMS.network.model_dump()})
     with pytest.raises(BadFormat, match="do not fit"):
-        load(MODEL)
+        load_mapping(MODEL)
     save_model(MODEL, {}, {})
     with pytest.raises(BadFormat, match="no style mapping"):
-        load(MODEL)
+        load_mapping(MODEL)
     Path("data/neutral.png").unlink()
     with pytest.raises(MissingInput, match="neutral"):
         isp.run(SOMEONE)
