@@ -204,9 +204,7 @@ def _found(
         landmarks.run(subject, limits[1])
         found = clips_of(subject)
         if len(found) != 1:
-            raise UserError(
-                subject, f"expected one clip, found {[row['reason'] for row in ledger]}"
-            )
+            raise UserError(subject, f"expected one clip, found {[row.reason for row in ledger]}")
         rows = tables.read(Path(f"data/landmarks/{subject}/{found[0].id}.parquet"), LANDMARKS)
     motion = {name: rows[name] for name in ("head", "rotation", "translation", "valid")}
     return motion, folder / found[0].audio

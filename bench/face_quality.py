@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from stages.base.config.params import read_section
 from stages.base.io.image_io import Image
 from stages.base.io.video_frames import read_facts, read_frames
+from stages.clips.acceptance import apply_limits
 from stages.clips.detector import Box, FaceFinder
-from stages.clips.extract import _row
-from stages.clips.judge import judged
+from stages.clips.ledger import LedgerRow
 from stages.clips.params import ClipsParams
-from stages.clips.quality import FaceJudge, Quality
+from stages.clips.quality import Quality, QualityMeter
 
 EVERY, FRAMES = 12, 4
 DARK = np.array([35.0, 30.0, 32.0])
@@ -115,8 +115,9 @@ def spoilt(image: Image, box: Box, lending: list[Hand]) -> Iterator[tuple[str, I
 
 
 def beyond(seen: Quality, params: ClipsParams) -> bool:
-    row = _row(None, status="ok", start=0.0, end=9.0, missing=0.0, face_height=999.0, loudness=-9.0)
-    return bool(judged(row | asdict(seen), params)["status"] == "rejected")
+    measures = {"missing": 0.0, "face_height": 999.0, "loudness": -9.0} | asdict(seen)
+    row = LedgerRow(status="ok", start=0.0, end=9.0, **measures)
+    return apply_limits(row, params).status == "rejected"
 
 
 def main() -> None:
@@ -126,7 +127,7 @@ def main() -> None:
     videos = sorted(p for p in data.glob("*/*.m*") if p.suffix != ".md")
     if not videos:
         raise SystemExit("no videos here: absent")
-    params, find, look = read_section("clips", ClipsParams), FaceFinder(), FaceJudge()
+    params, find, look = read_section("clips", ClipsParams), FaceFinder(), QualityMeter()
     lending = hands(data / LENDS_HANDS)
     found: dict[str, list[Quality]] = defaultdict(list)
     spent: dict[str, list[float]] = defaultdict(list)

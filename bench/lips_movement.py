@@ -14,8 +14,7 @@ import numpy as np
 
 from stages.base.io.video_frames import read_frames
 from stages.clips.detector import Box, FaceFinder
-from stages.clips.lips import Lips
-from stages.clips.people import movement
+from stages.clips.people import LipMeter, lip_motion
 from stages.clips.shots import SAMPLE_SECONDS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data"
@@ -30,7 +29,7 @@ SECONDS, STILL = 12.0, 40
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos", nargs="*", type=Path, default=[SHARED / name for name in DEFAULT])
-    finder, lips = FaceFinder(), Lips()
+    finder, lips = FaceFinder(), LipMeter()
     print("| video | samples | face, px | moves | still |\n|---|---|---|---|---|")
     for video in parser.parse_args().videos:
         seen, due = [], 0.0
@@ -39,12 +38,12 @@ def main() -> None:
                 seen.append((image, boxes[0], lips(image, boxes[0])))
                 due = time + SAMPLE_SECONDS
         image, box, _ = seen[len(seen) // 2]
-        moves = movement([opening for _, _, opening in seen])
+        moves = lip_motion([opening for _, _, opening in seen])
         name, calm = f"{video.parent.name}/{video.name}", still(lips, image, box)
         print(f"| {name} | {len(seen)} | {box.side:.0f} | {moves:.4f} | {calm:.4f} |", flush=True)
 
 
-def still(lips: Lips, image: np.ndarray, box: Box) -> float:
+def still(lips: LipMeter, image: np.ndarray, box: Box) -> float:
     rng = np.random.default_rng(0)
     openings = []
     for _ in range(STILL):
@@ -52,7 +51,7 @@ def still(lips: Lips, image: np.ndarray, box: Box) -> float:
         x, y, larger = rng.normal(0, 0.02, 3)
         moved = Box(box.x + x * box.side, box.y + y * box.side, box.side * (1 + larger))
         openings.append(lips(noisy, moved))
-    return movement(openings)
+    return lip_motion(openings)
 
 
 if __name__ == "__main__":

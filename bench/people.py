@@ -79,8 +79,8 @@ def _found(subject: Subject, raw: Path) -> list[Clip]:
     """Run clips and landmarks on a folder of videos."""
     limits = read_section("clips", ClipsParams)
     for row in clips.run(subject, limits, raw=raw):
-        if row["status"] != "ok":
-            print(f"{subject.name}: {row['video']} {row['status']}: {row['reason']}")
+        if row.status != "ok":
+            print(f"{subject.name}: {row.video} {row.status}: {row.reason}")
     found = clips_of(subject)
     if not found:
         raise MissingInput(subject, "no usable clip")

@@ -167,11 +167,11 @@ def _judge(subject: Subject) -> dict[str, str]:
         rows = run(with_role, read_section("clips", ClipsParams), FOLDER.parent, made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    good = {row["video"] for row in rows if row["status"] == "ok"}
+    good = {row.video for row in rows if row.status == "ok"}
     reasons: dict[str, list[str]] = {}
     for row in rows:
-        told = f"{row['status']}: {row['video']}: {row['reason']}"
-        reasons.setdefault(row["file"], []).extend([] if row["video"] in good else [told])
+        told = f"{row.status}: {row.video}: {row.reason}"
+        reasons.setdefault(row.file, []).extend([] if row.video in good else [told])
     return {name: "; ".join(told) for name, told in reasons.items()}
 
 

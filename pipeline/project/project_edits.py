@@ -150,7 +150,7 @@ def set_neutral(image: Path) -> Portrait:
     from stages.base.io.image_io import decode_jpeg, encode_png, read_image
     from stages.clips.detector import FaceFinder
     from stages.clips.params import ClipsParams
-    from stages.clips.window import window
+    from stages.clips.window import crop_window
 
     params = read_section("clips", ClipsParams)
     as_it_was = "the neutral image is as it was"
@@ -168,7 +168,7 @@ def set_neutral(image: Path) -> Portrait:
         found = f"the face is {boxes[0].side:.0f} px high (at least {params.min_face:g} px)"
         raise UserError(image, found, "give a larger picture")
     height, width = picture.shape[:2]
-    crop = window([boxes[0]], width, height, params.room)
+    crop = crop_window([boxes[0]], width, height, params.room)
     content = encode_png(crop.cut(picture, min(crop.side, _PORTRAIT_SIZE)))
     if not (PORTRAIT.is_file() and PORTRAIT.read_bytes() == content):
         _track(PORTRAIT, content)
@@ -329,10 +329,10 @@ def _warning(file: Path) -> str:
 def _remember(name: str, params: dict[str, Any]) -> None:
     """Keep what is held out now held out, whatever the new videos are."""
     from stages.clips.params import ClipsParams
-    from stages.clips.split import remember
+    from stages.clips.split import save_held_out
 
     if (RAW / name).is_dir():
-        remember(
+        save_held_out(
             RAW / name,
             Path("data/clips/seen") / name,
             validate_section("clips", params["clips"], ClipsParams),

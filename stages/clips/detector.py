@@ -1,6 +1,5 @@
-"""Where the faces of a picture are: MediaPipe's two detectors, whose models come in its wheel."""
+"""Face detection by MediaPipe's two models, which are in its wheel."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,14 +7,14 @@ import numpy as np
 from pipeline.runtime.native_output import quiet
 from stages.base.io.image_io import Image, resize
 
-_LONG_SIDE = 960  # the detectors look at 128 and 192 pixels; larger pictures only cost time
-_SMALL = 0.3  # a face smaller than this share of the picture is looked at again, near
-_NEAR = 2.5  # side of that second look, in faces
+_LONG_SIDE = 960  # px; the models take 128 and 192 px: larger pictures only cost time
+_SMALL = 0.3  # share of the picture below which a face is detected again in a crop
+_CROP = 2.5  # side of that crop, in faces
 _SCORE = 0.5
 
 
 class Box(NamedTuple):
-    """A face from brows to chin: left, top and side of its square, in pixels."""
+    """A square from brows to chin: left, top and side, in pixels."""
 
     x: float
     y: float
@@ -23,15 +22,14 @@ class Box(NamedTuple):
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Its middle."""
+        """Its centre, (x, y)."""
         return self.x + self.side / 2, self.y + self.side / 2
 
 
 class FaceFinder:
-    """Finds faces; the near model first, the far one where that finds none."""
+    """Detects faces by the short-range model, and by the full-range one if that finds none."""
 
     def __init__(self) -> None:
-        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
         with quiet():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
@@ -41,22 +39,22 @@ class FaceFinder:
                 model.process(np.zeros((64, 64, 3), np.uint8))
 
     def __call__(self, image: Image) -> list[Box]:
-        """Find the faces of an RGB picture, (H, W, 3), largest first."""
+        """Detect the faces of an RGB picture, (H, W, 3), largest first."""
         height, width = image.shape[:2]
         scale = max(height, width) / _LONG_SIDE
         if scale > 1:
             image = resize(image, (round(height / scale), round(width / scale)))
         found = _boxes(self._near, image) or _boxes(self._far, image)
-        boxes = [self._closer(image, box) for box in found]
+        boxes = [self._refine(image, box) for box in found]
         scale = max(scale, 1.0)
         boxes = [Box(b.x * scale, b.y * scale, b.side * scale) for b in boxes]
         return sorted(boxes, key=lambda box: -box.side)
 
-    def _closer(self, image: Image, box: Box) -> Box:
-        """Look again at a small face from near: the box of a far look is a third off."""
+    def _refine(self, image: Image, box: Box) -> Box:
+        """Detect a small face again in a crop: the box of the whole picture is a third off."""
         if box.side > _SMALL * max(image.shape[:2]):
             return box
-        half, (x, y) = box.side * _NEAR / 2, box.centre
+        half, (x, y) = box.side * _CROP / 2, box.centre
         left, top = max(0, int(x - half)), max(0, int(y - half))
         part = np.ascontiguousarray(image[top : int(y + half), left : int(x + half)])
         again = _boxes(self._near, part)

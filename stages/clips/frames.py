@@ -1,10 +1,12 @@
-"""Random access to the frames of a clip, which are JPEG bytes in a Parquet table."""
+"""Random access to the frames of a clip: JPEG bytes in a Parquet table."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
@@ -16,20 +18,19 @@ _CACHE_BYTES = 128 << 20
 
 
 class Frames:
-    """The frames of one clip, at random.
+    """The frames of one clip, by index.
 
-    Compressed row groups (a second each) stay in memory up to a limit, least recently used out
-    first, so that memory does not grow with a video's length. Copies to other processes open the
-    file anew.
+    A cache holds compressed row groups (a second each), least recently used first to go, so that
+    memory does not grow with a video's length. A pickled copy starts with an empty cache.
 
     Args:
         path: frames.parquet of a clip.
         size: width and height to decode to, in pixels; None for the stored size.
-        cache_bytes: how many compressed bytes to keep.
+        cache_bytes: size of the cache; 0 keeps one row group.
 
     Raises:
-        MissingInput: no such file.
-        BadFormat: not a table of frames.
+        MissingInput: there is no such file.
+        BadFormat: it is not a table of frames.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Frames:
     ) -> None:
         self.path, self.size, self.cache_bytes = Path(path), size, cache_bytes
         self._ends = _group_ends(self.path)
-        self._kept: OrderedDict[int, list[bytes]] = OrderedDict()
+        self._cache: OrderedDict[int, list[bytes]] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -61,15 +62,15 @@ class Frames:
         return self._group(group)[row - int(self._ends[group])]
 
     def _group(self, group: int) -> list[bytes]:
-        if group in self._kept:
-            self._kept.move_to_end(group)
-            return self._kept[group]
+        if group in self._cache:
+            self._cache.move_to_end(group)
+            return self._cache[group]
         first, end = int(self._ends[group]), int(self._ends[group + 1])
         rows = list(tables.read(self.path, FRAMES, ["jpeg"], first, end)["jpeg"])
-        self._kept[group] = rows
+        self._cache[group] = rows
         self._bytes += sum(map(len, rows))
-        while self._bytes > self.cache_bytes and len(self._kept) > 1:
-            _, old = self._kept.popitem(last=False)
+        while self._bytes > self.cache_bytes and len(self._cache) > 1:
+            _, old = self._cache.popitem(last=False)
             self._bytes -= sum(map(len, old))
         return rows
 
@@ -81,10 +82,7 @@ class Frames:
 
 
 def _group_ends(path: Path) -> NDArray[np.int64]:
-    """First row of every row group, and the number of rows at the end."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """Return the first row of every row group, and the number of rows at the end."""
     if not path.is_file():
         raise MissingInput(path, "no frames table here", "run `dvc repro`")
     try:

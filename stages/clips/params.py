@@ -7,9 +7,9 @@ from pydantic import Field
 from stages.base.config.params import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-SHORTEST = 0.5  # s; `min_seconds` may not be less
-_JUDGED = {
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+SHORTEST = 0.5  # s, least value of `min_seconds`
+_LIMITS = {
     "min_seconds",
     "min_face",
     "max_missing",
@@ -27,15 +27,14 @@ _CUT = {"size", "jpeg_quality"}
 
 
 class ClipsParams(Section):
-    """What a clip is made of, what is refused, what is held out, and what a video may take.
+    """Size and rate of clips, limits on their quality, the split, and limits of decoding.
 
-    What is refused is judged from measures that the ledger holds for every shot, medians over its
-    sampled frames (`stages.clips.quality`); changing such a limit measures nothing anew.
+    Limits on quality apply to measures in the ledger, medians over a shot's sampled frames
+    (`stages.clips.quality`); nothing is measured again when such a limit changes.
 
-    The last four bound the decoding of one file; what goes beyond is `failed`, with the limit and
-    what was found. Time is the processor's: `time_floor` for any video, and `time_factor` more for
-    each second of it and each megapixel of its pictures (one at least), as its header says. It may
-    not stand still for longer than `time_floor` either.
+    The last four bound the decoding of one file; a file that exceeds one is `failed`, with limit
+    and value. Processor time is limited to `time_floor` and `time_factor` for each second ×
+    megapixel by the video's header; idle time to `time_floor`.
     """
 
     size: Annotated[int, Field(ge=32, le=2048, multiple_of=2)]
@@ -44,11 +43,11 @@ class ClipsParams(Section):
     room: Annotated[float, Field(ge=1.2, le=6)]
     cut_ratio: Positive
     cut_change: Positive
-    min_seconds: Annotated[float, Field(ge=SHORTEST)]
+    min_seconds: Annotated[float, Field(ge=SHORTEST, le=1e6)]
     min_face: Positive
     max_missing: Share
-    min_loudness: Annotated[float, Field(lt=0)]
-    min_sharpness: Annotated[float, Field(ge=0)]
+    min_loudness: Annotated[float, Field(ge=-200, lt=0)]
+    min_sharpness: Annotated[float, Field(ge=0, le=1e6)]
     min_exposure: Annotated[float, Field(ge=0, le=255)]
     max_clipped: Share
     max_head_angle: Annotated[float, Field(gt=0, le=180)]
@@ -57,23 +56,23 @@ class ClipsParams(Section):
     max_hand: Share
     long_seconds: Positive
     held_out: Annotated[float, Field(gt=0, lt=1)]
-    gap_seconds: Annotated[float, Field(ge=0)]
+    gap_seconds: Annotated[float, Field(ge=0, le=1e6)]
     max_megapixels: Annotated[float, Field(gt=0, le=250)]
     max_memory: Positive
     time_floor: Positive
-    time_factor: Annotated[float, Field(ge=0)]
+    time_factor: Annotated[float, Field(ge=0, le=1e6)]
 
     @property
-    def measured_by(self) -> dict[str, Any]:
-        """What the measures of a shot depend on."""
-        return self.model_dump(exclude=_JUDGED | _SPLIT | _CUT)
+    def measure_params(self) -> dict[str, Any]:
+        """The params that a shot's measures depend on."""
+        return self.model_dump(exclude=_LIMITS | _SPLIT | _CUT)
 
     @property
-    def cut_by(self) -> dict[str, Any]:
-        """What a clip's frames depend on beside."""
+    def cut_params(self) -> dict[str, Any]:
+        """The params that a clip's frames depend on as well."""
         return self.model_dump(include=_CUT)
 
     @property
-    def largest(self) -> int:
-        """Pixels that a picture may have."""
+    def max_pixels(self) -> int:
+        """Largest number of pixels of a picture."""
         return round(self.max_megapixels * 1e6)

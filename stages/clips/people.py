@@ -1,68 +1,109 @@
-"""The people of a shot, and which of them is followed: the speaker, as far as lips tell. Ours."""
+"""The people of a shot, and the choice of the speaker by the motion of the lips. Ours."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from pipeline.runtime.native_output import quiet
+from stages.base.io.image_io import Image
 from stages.clips.detector import Box
+from stages.clips.quality import FOUND, crop_around
 
-_ANOTHER = 1.0  # farther off than a head's own width, or twice as large: not the same face
-# To be followed in place of the largest face, another's lips have to move so many times as much,
-# and so much from sample to sample, face heights. Real speakers: 0.007 to 0.046; pictures that
-# stand still, under noise: 0.001 to 0.009 (bench/lips_movement.py).
+# Vertices of the face mesh: the inner lips' middle, above and below; nasion and chin.
+_UPPER, _LOWER = 13, 14
+_TOP, _BOTTOM = 168, 152
+
+_SAME = 1.0  # boxes of one person are less than a head's width apart, and less than twice as large
+# Another person is chosen over the largest if the lips move this many times as much, and at least
+# this much from sample to sample, face heights. Real speakers: 0.007 to 0.046; still pictures under
+# noise: 0.001 to 0.009 (bench/lips_movement.py).
 _LIVELIER = 2.0
 _MOVES = 0.008
-_AS_OFTEN = 0.95  # the share of the largest face's samples in which another is to be seen
+_AS_OFTEN = 0.95  # least share of the largest face's samples that show the other person
+
+LipOpening = Callable[[Image, Box], float]
 
 
-def follow(samples: list[list[Box]], lips: list[dict[Box, float]]) -> list[Box | None]:
-    """Keep one person: in each sample the face nearest to where that person usually is.
+class LipMeter:
+    """Measures the opening of lips, by MediaPipe's face mesh (Apache-2.0)."""
+
+    def __init__(self) -> None:
+        with quiet():
+            from mediapipe.python.solutions.face_mesh import FaceMesh
+
+            self._mesh: Any = FaceMesh(
+                static_image_mode=True, max_num_faces=1, min_detection_confidence=FOUND
+            )
+            self._mesh.process(np.zeros((64, 64, 3), np.uint8))
+
+    def __call__(self, image: Image, box: Box) -> float:
+        """Return the gap between the lips over the face's height from nasion to chin.
+
+        Args:
+            image: RGB, (H, W, 3).
+            box: of the face.
+
+        Returns:
+            The gap; NaN if the mesh finds no face.
+        """
+        found = self._mesh.process(crop_around(image, box)).multi_face_landmarks
+        if not found:
+            return math.nan
+        mesh = found[0].landmark
+        points = [np.array((mesh[i].x, mesh[i].y)) for i in (_UPPER, _LOWER, _TOP, _BOTTOM)]
+        gap, height = (float(np.linalg.norm(a - b)) for a, b in (points[:2], points[2:]))
+        return gap / height
+
+
+def choose_person(samples: list[list[Box]], lips: list[dict[Box, float]]) -> list[Box | None]:
+    """Choose one person and return the face of each sample, or None.
+
+    The largest person is chosen, unless another is in as many samples and moves the lips, twice as
+    much: then the other one speaks. A sample's face is the one nearest to the person's usual place.
 
     Args:
         samples: the faces of each sampled frame, largest first.
-        lips: of each how far its faces' lips are open, where that was measured.
-
-    Returns:
-        The face of each sample, or None. The largest person is followed, unless another is seen as
-        often, whose lips move, and twice as much: then that one speaks.
+        lips: the opening of the faces' lips in each, where it was measured.
     """
     usual = _usual([boxes[0] for boxes in samples if boxes])
     if usual is None:
         return [None] * len(samples)
-    followed = _nearest(samples, usual)
-    least = max(_LIVELIER * _moved(followed, lips), _MOVES)  # NaN, which none exceeds, if unknown
-    often = _AS_OFTEN * _seen(followed)
+    chosen = _nearest(samples, usual)
+    least = max(_LIVELIER * _motion(chosen, lips), _MOVES)  # NaN, which none exceeds, if unknown
+    often = _AS_OFTEN * _count(chosen)
     for other in _others(samples, usual):
-        if _seen(other) >= often and (moved := _moved(other, lips)) > least:
-            followed, least = other, moved
-    return followed
+        if _count(other) >= often and (motion := _motion(other, lips)) > least:
+            chosen, least = other, motion
+    return chosen
 
 
 def lips_lead(
-    samples: list[list[Box]], followed: list[Box | None], lips: list[dict[Box, float]]
+    samples: list[list[Box]], person: list[Box | None], lips: list[dict[Box, float]]
 ) -> float:
-    """Return how often more the followed lips move than the liveliest others.
+    """Return the ratio of the lip motion of a person to that of the liveliest other.
 
-    NaN unless another's lips were measured too in most of the samples, and move.
+    NaN unless another's lips were measured in most of the samples, and move.
     """
-    usual = _usual([box for box in followed if box is not None])
+    usual = _usual([box for box in person if box is not None])
     others = _others(samples, usual) if usual is not None else []
-    moved = [moves for moves in (_moved(other, lips) for other in others) if moves > 0]
-    return _moved(followed, lips) / max(moved) if moved else math.nan
+    motions = [motion for other in others if (motion := _motion(other, lips)) > 0]
+    return _motion(person, lips) / max(motions) if motions else math.nan
 
 
-def _moved(person: list[Box | None], lips: list[dict[Box, float]]) -> float:
-    return movement(
+def _motion(person: list[Box | None], lips: list[dict[Box, float]]) -> float:
+    return lip_motion(
         [
-            seen.get(box, math.nan) if box is not None else math.nan
-            for box, seen in zip(person, lips, strict=True)
+            math.nan if box is None else openings.get(box, math.nan)
+            for box, openings in zip(person, lips, strict=True)
         ]
     )
 
 
-def movement(openings: list[float]) -> float:
-    """Return the mean change of lips from one sample to the next, 0.2 s later, face heights.
+def lip_motion(openings: list[float]) -> float:
+    """Return the mean change of the opening between samples, 0.2 s apart, face heights.
 
     NaN unless it is known for half of the samples.
     """
@@ -70,42 +111,42 @@ def movement(openings: list[float]) -> float:
     return float(np.mean(known)) if len(known) * 2 >= len(openings) - 1 > 0 else math.nan
 
 
-def _seen(person: list[Box | None]) -> int:
+def _count(person: list[Box | None]) -> int:
     return sum(box is not None for box in person)
 
 
 def _nearest(samples: list[list[Box]], usual: Box) -> list[Box | None]:
-    near = [min(boxes, key=lambda box: _apart(box, usual), default=None) for boxes in samples]
-    return [box if box is not None and _apart(box, usual) < _ANOTHER else None for box in near]
+    near = [min(boxes, key=lambda box: _distance(box, usual), default=None) for boxes in samples]
+    return [box if box is not None and _distance(box, usual) < _SAME else None for box in near]
 
 
-def others(samples: list[list[Box]], followed: list[Box | None]) -> float:
-    """Share of the samples in which another face is seen than the followed one."""
-    more = [len(boxes) > (one is not None) for boxes, one in zip(samples, followed, strict=True)]
+def share_with_others(samples: list[list[Box]], person: list[Box | None]) -> float:
+    """Return the share of samples that show another face than the person's."""
+    more = [len(boxes) > (box is not None) for boxes, box in zip(samples, person, strict=True)]
     return sum(more) / max(len(more), 1)
 
 
 def _usual(boxes: list[Box]) -> Box | None:
-    """Return where most of the boxes are: the median of those of one person."""
+    """Return the usual box of the most frequent person: the median of the person's boxes."""
     if not boxes:
         return None
     usual = _median(boxes)
-    if sum(_apart(box, usual) < _ANOTHER for box in boxes) * 2 > len(boxes):
+    if sum(_distance(box, usual) < _SAME for box in boxes) * 2 > len(boxes):
         return usual
-    # Two people are the largest in turn: the median lies between them, where nobody is.
+    # Two people are the largest in turn: the median of all is between them, where nobody is.
     return _median(max(_people(boxes), key=len))
 
 
 def _others(samples: list[list[Box]], usual: Box) -> list[list[Box | None]]:
-    """Return the faces of each of the others, a list a person."""
-    rest = [box for boxes in samples for box in boxes if _apart(box, usual) >= _ANOTHER]
+    """Return the face of each sample for each of the other people."""
+    rest = [box for boxes in samples for box in boxes if _distance(box, usual) >= _SAME]
     return [_nearest(samples, _median(boxes)) for boxes in _people(rest)]
 
 
 def _people(boxes: list[Box]) -> list[list[Box]]:
     people: list[list[Box]] = []
     for box in boxes:
-        own = next((p for p in people if _apart(box, p[0]) < _ANOTHER), None)
+        own = next((p for p in people if _distance(box, p[0]) < _SAME), None)
         if own is None:
             people.append([box])
         else:
@@ -117,6 +158,6 @@ def _median(boxes: list[Box]) -> Box:
     return Box(*np.median(np.array(boxes), axis=0).tolist())
 
 
-def _apart(box: Box, usual: Box) -> float:
+def _distance(box: Box, usual: Box) -> float:
     across, down = (abs(a - b) / usual.side for a, b in zip(box.centre, usual.centre, strict=True))
     return max(across, down, abs(math.log2(box.side / usual.side)))

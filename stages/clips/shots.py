@@ -1,4 +1,4 @@
-"""The shots of a video, and the faces seen in each: one pass over the frames."""
+"""The shots of a video, and their faces in sampled frames: one pass over the frames."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,23 +8,23 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from stages.base.io.image_io import Image
-from stages.clips.bars import Margins, margins
 from stages.clips.detector import Box
-from stages.clips.lips import Opening
-from stages.clips.quality import Look, Quality
+from stages.clips.people import LipOpening
+from stages.clips.quality import MeasureQuality, Quality
+from stages.clips.window import Margins, black_margins
 
 SAMPLE_SECONDS = 0.2
-_CLOSER = 3  # every third of these is looked at closely,
-_LONG, _RARER = 24, 6  # after so many of a shot every sixth: medians hardly move any more
-_PEOPLE = 3  # so many of its faces, the largest
-_HOLE_SECONDS = 0.5  # a longer stretch without a frame is damage: the shot ends before it
-SMALL = 128  # px, width of the pictures that cuts are found in
+_QUALITY_EVERY = 3  # samples between two measurements of quality,
+_LONG, _LONG_EVERY = 24, 6  # and after the first 24 samples of a shot: medians hardly change
+_PEOPLE = 3  # faces of a sample that are measured, the largest
+_GAP_SECONDS = 0.5  # a longer time without a frame is damage: the shot ends before it
+THUMBNAIL_WIDTH = 128  # px, of the pictures that cuts are detected in
 
 
 class _Sample(NamedTuple):
     time: float
     faces: list[Box]
-    seen: dict[Box, Quality]
+    quality: dict[Box, Quality]
     lips: dict[Box, float]
     margins: Margins
 
@@ -37,123 +37,124 @@ class Shot:
         start: time of its first frame, in seconds.
         end: time at which its last frame leaves the screen.
         samples: the faces of each sampled frame, largest first.
-        seen: of each sampled frame how its faces look; empty where that was not looked at.
-        lips: of each sampled frame how far its faces' lips are open; empty where it shows one.
-        margins: how far black reaches into each.
+        qualities: of the faces of each sample; empty where they were not measured.
+        lips: opening of the faces' lips in each sample; empty where there is only one face.
+        margins: black margins of each sample.
     """
 
     start: float
     end: float
     samples: list[list[Box]] = field(default_factory=list)
-    seen: list[dict[Box, Quality]] = field(default_factory=list)
+    qualities: list[dict[Box, Quality]] = field(default_factory=list)
     lips: list[dict[Box, float]] = field(default_factory=list)
     margins: list[Margins] = field(default_factory=list)
 
 
-def shots(
+def find_shots(
     frames: Iterable[tuple[float, Image, Callable[[], Image]]],
-    faces: Callable[[Image], list[Box]],
+    find_faces: Callable[[Image], list[Box]],
     step: float,
     ratio: float,
     change: float,
-    look: Look | None = None,
-    opening: Opening | None = None,
+    quality: MeasureQuality | None = None,
+    lip_opening: LipOpening | None = None,
     waiting: int = 2,
 ) -> list[Shot]:
-    """Split a video at its cuts and look for faces every 0.2 s.
+    """Split a video at its cuts and detect faces every 0.2 s.
 
     Args:
-        frames: (time in s, RGB picture at most SMALL wide, what gives it whole), in order.
-        faces: the face finder.
-        step: how long a lone frame is shown, in seconds; else the last frame of a stretch is shown
-            for as long as its frames are on average, whatever the header says.
-        ratio: by what factor a cut's change stands out from its neighbours' (PySceneDetect).
-        change: the least change of a cut, in grey levels.
-        look: measures how a face looks, every 0.6 s, after 5 s of a shot every 1.2; None for none.
-        opening: measures how far lips are open, of several faces; None for none.
-        waiting: sampled pictures that wait at most for a look.
+        frames: (time in s, thumbnail, function that returns the whole RGB picture), in order.
+        find_faces: the face detector.
+        step: duration of a single frame, in seconds. The last of several frames is shown for their
+            mean duration, whatever the header says.
+        ratio: least ratio of a cut's change to that of its neighbours (PySceneDetect).
+        change: least change of a cut, in grey levels.
+        quality: measures a face's quality, every 0.6 s, after 5 s of a shot every 1.2 s.
+        lip_opening: measures the opening of the lips where there are several faces.
+        waiting: largest number of sampled pictures in memory.
     """
     found: list[Shot] = []
     times: list[float] = []
-    looks: list[Future[_Sample]] = []
+    samples: list[Future[_Sample]] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
     count = sampled = 0
-    # While the next frames are decoded, a thread looks for faces, and one looks at what was found.
-    with ThreadPoolExecutor(1) as finding, ThreadPoolExecutor(1) as looking:
-        for time, small, whole in frames:
-            hole = bool(found) and time - last > _HOLE_SECONDS
-            if not found or hole:
+    # While the next frames are decoded, one thread detects faces and another measures them.
+    with ThreadPoolExecutor(1) as detecting, ThreadPoolExecutor(1) as measuring:
+        for time, thumbnail, read_picture in frames:
+            gap = bool(found) and time - last > _GAP_SECONDS
+            if not found or gap:
                 if found:
                     found[-1].end = _end(found[-1].start, last, count, step)
                     cuts = _Cuts(ratio, change)
                 found.append(Shot(time, time))
                 due, count, sampled = time, 0, 0
             count += 1
-            if new := cuts(time, small):
+            if new := cuts(time, thumbnail):
                 times.extend(new)
                 sampled = 0
             if time >= due - 1e-6:
-                often = _CLOSER if sampled < _LONG else _RARER
-                closer = look if sampled % often == 0 else None
+                every = _QUALITY_EVERY if sampled < _LONG else _LONG_EVERY
+                measure = quality if sampled % every == 0 else None
                 sampled += 1
-                if len(looks) >= waiting:
-                    looks[-waiting].result()  # memory does not grow
-                seen = finding.submit(_found, whole, faces)
-                looks.append(looking.submit(_sample, time, seen, closer, opening))
+                if len(samples) >= waiting:
+                    samples[-waiting].result()  # memory does not grow
+                detection = detecting.submit(_detect, read_picture, find_faces)
+                samples.append(measuring.submit(_sample, time, detection, measure, lip_opening))
                 due = time + SAMPLE_SECONDS
             last = time
     if found:
         found[-1].end = _end(found[-1].start, last, count, step)
-    return list(_split(found, times, [one.result() for one in looks]))
+    return list(_split(found, times, [sample.result() for sample in samples]))
 
 
-def _found(
-    whole: Callable[[], Image], faces: Callable[[Image], list[Box]]
+def _detect(
+    read_picture: Callable[[], Image], find_faces: Callable[[Image], list[Box]]
 ) -> tuple[Image, list[Box]]:
-    image = whole()
-    return image, faces(image)
+    image = read_picture()
+    return image, find_faces(image)
 
 
 def _sample(
     time: float,
-    found: Future[tuple[Image, list[Box]]],
-    look: Look | None,
-    opening: Opening | None,
+    detection: Future[tuple[Image, list[Box]]],
+    measure: MeasureQuality | None,
+    lip_opening: LipOpening | None,
 ) -> _Sample:
-    image, boxes = found.result()
-    near = boxes[:_PEOPLE]
-    seen = {box: look(image, box) for box in near} if look else {}
-    lips = {box: opening(image, box) for box in near} if opening and len(near) > 1 else {}
-    return _Sample(time, boxes, seen, lips, margins(image))
+    image, boxes = detection.result()
+    largest = boxes[:_PEOPLE]
+    quality = {box: measure(image, box) for box in largest} if measure else {}
+    several = lip_opening if len(largest) > 1 else None
+    lips = {box: several(image, box) for box in largest} if several else {}
+    return _Sample(time, boxes, quality, lips, black_margins(image))
 
 
 def _end(start: float, last: float, count: int, step: float) -> float:
-    """Tell when the last of a stretch's frames leaves the screen."""
-    return last + ((last - start) / (count - 1) if count > 1 else min(step, _HOLE_SECONDS))
+    """Return the time at which the last frame of a stretch leaves the screen."""
+    return last + ((last - start) / (count - 1) if count > 1 else min(step, _GAP_SECONDS))
 
 
-def _split(stretches: list[Shot], cuts: list[float], looks: list[_Sample]) -> Iterator[Shot]:
+def _split(stretches: list[Shot], cuts: list[float], samples: list[_Sample]) -> Iterator[Shot]:
     for stretch in stretches:
         inner = [cut for cut in cuts if stretch.start < cut < stretch.end]
         edges = [stretch.start, *inner, stretch.end]
         for start, end in pairwise(edges):
-            inside = [sample for sample in looks if start <= sample.time < end]
+            inside = [sample for sample in samples if start <= sample.time < end]
             yield Shot(
                 start,
                 end,
                 samples=[sample.faces for sample in inside],
-                seen=[sample.seen for sample in inside],
+                qualities=[sample.quality for sample in inside],
                 lips=[sample.lips for sample in inside],
                 margins=[sample.margins for sample in inside],
             )
 
 
 class _Cuts:
-    """PySceneDetect's adaptive detector, fed with small pictures and real times.
+    """PySceneDetect's adaptive detector on thumbnails with their real times.
 
-    Its result is a change that stands out from its neighbours', so that a moving camera or a
-    lively head is no cut. Of brightness alone: in dark pictures, hue jumps at every key frame.
+    A cut is a change that stands out from its neighbours, unlike that of a moving camera or a
+    lively head. It uses brightness alone: in dark pictures, hue jumps at every key frame.
     """
 
     def __init__(self, ratio: float, change: float) -> None:
@@ -166,7 +167,7 @@ class _Cuts:
         self._count = 0
 
     def __call__(self, time: float, image: Image) -> list[float]:
-        """Return the times of cuts that this frame, a small picture, makes certain."""
+        """Return the times of cuts that the detector reports after this frame's thumbnail."""
         from scenedetect import FrameTimecode
 
         self._times.append(time)

@@ -1,12 +1,11 @@
-"""What is held out: long clips lose their last fifth, short ones are held out whole, by content.
+"""The split into training and held-out spans, by content. Ours.
 
-A clip's fate may not depend on what else a subject has, or one more video would move held-out
-frames into training. For clips of `long_seconds` or more, and for the share of short ones whose
-content hash is below `held_out`, it does not. But no rule that looks at the present clips alone can
-also promise that something is always held out: of any two clips it would have to hold out one, and
-so all but one of many. So, where no short clip's hash is below the share, the smallest hash is
-held out (a lone short clip loses its last fifth), and HELD_OUT in the subject's folder of videos
-keeps such choices when videos are added: `remember` writes it, `assign` obeys it.
+Of clips of `long_seconds` or more the last fifth is held out. Shorter clips are held out whole if
+their content hash is below `held_out`. This depends on the clip alone: a video that is added later
+never moves held-out frames into training. If no short clip is below the limit, the one with the
+smallest hash is held out (of a single short clip the last fifth), so that there always is something
+to test on. As that choice depends on the other clips, `save_held_out` writes it to HELD_OUT in the
+subject's folder of videos before videos are added, and `split_clips` follows it.
 """
 
 import hashlib
@@ -14,12 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.io import tables
-from stages.clips.artifacts import LEDGER
+from stages.clips.ledger import LEDGER_FILE, read_rows
 from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"
@@ -31,7 +27,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Piece:
-    """A clip to be split: its video's hash and name, where it begins, and how long it is."""
+    """A clip to be split: its video's sha256 and name, its start in s, and its length in frames."""
 
     sha256: str
     video: str
@@ -40,25 +36,25 @@ class Piece:
 
     @property
     def key(self) -> str:
-        """What the clip is known by, whatever else the subject has."""
+        """The clip's name in HELD_OUT, which depends on nothing else of the subject."""
         return f"{self.sha256} {self.start:.3f}"
 
     @property
-    def draw(self) -> float:
-        """Number in [0, 1) that depends on the content alone."""
+    def hash_share(self) -> float:
+        """A number in [0, 1) that depends on the content alone."""
         return int(hashlib.sha256(self.key.encode()).hexdigest()[:12], 16) / 16**12
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and held-out span of a clip: first frame and end; empty is (0, 0)."""
+    """Training and held-out span of a clip, first frame and end (exclusive); (0, 0) if empty."""
 
     train: Span
     test: Span
 
 
-def assign(
-    pieces: Sequence[Piece], params: ClipsParams, role: str, kept: Mapping[str, str]
+def split_clips(
+    pieces: Sequence[Piece], params: ClipsParams, role: str, held_out: Mapping[str, str]
 ) -> list[Split]:
     """Split a subject's clips.
 
@@ -66,16 +62,16 @@ def assign(
         pieces: all usable clips of the subject.
         params: long_seconds, held_out, gap_seconds and fps.
         role: an unseen subject is held out whole.
-        kept: earlier choices, "whole" or "tail", by clip key or by video file name.
+        held_out: choices of `read_held_out`.
     """
     if role == "unseen":
         return [_whole(piece) for piece in pieces]
-    chosen = [_choose(piece, params, kept) for piece in pieces]
+    chosen = [_choose(piece, params, held_out) for piece in pieces]
     short = [i for i, piece in enumerate(pieces) if _is_short(piece, params)]
     if len(short) > 1 and not any(chosen[i] == "whole" for i in short):
-        chosen[min(short, key=lambda i: (pieces[i].draw, pieces[i].key))] = "whole"
+        chosen[min(short, key=lambda i: (pieces[i].hash_share, pieces[i].key))] = "whole"
     elif len(short) == 1:
-        chosen[short[0]] = _kept(pieces[short[0]], kept) or "tail"
+        chosen[short[0]] = _listed(pieces[short[0]], held_out) or "tail"
     return [_split(p, how, params) for p, how in zip(pieces, chosen, strict=True)]
 
 
@@ -83,16 +79,16 @@ def _is_short(piece: Piece, params: ClipsParams) -> bool:
     return piece.frames < round(params.long_seconds * params.fps)
 
 
-def _choose(piece: Piece, params: ClipsParams, kept: Mapping[str, str]) -> str:
-    """Choose what is held out of a clip, looking at nothing but the clip: whole, tail or none."""
-    earlier = _kept(piece, kept)
+def _choose(piece: Piece, params: ClipsParams, held_out: Mapping[str, str]) -> str:
+    """Choose what is held out of a clip by the clip alone: "whole", "tail" or ""."""
+    listed = _listed(piece, held_out)
     if not _is_short(piece, params):
-        return earlier or "tail"
-    return "whole" if piece.draw < params.held_out else earlier
+        return listed or "tail"
+    return "whole" if piece.hash_share < params.held_out else listed
 
 
-def _kept(piece: Piece, kept: Mapping[str, str]) -> str:
-    return kept.get(piece.key) or kept.get(piece.video) or ""
+def _listed(piece: Piece, held_out: Mapping[str, str]) -> str:
+    return held_out.get(piece.key) or held_out.get(piece.video) or ""
 
 
 def _whole(piece: Piece) -> Split:
@@ -109,23 +105,24 @@ def _split(piece: Piece, how: str, params: ClipsParams) -> Split:
     return Split((0, train), (test, piece.frames))
 
 
-def remember(videos: Path, clips: Path, params: ClipsParams) -> None:
-    """Keep what a seen subject's last run held out, before videos are added, if there was a run.
+def save_held_out(videos: Path, clips: Path, params: ClipsParams) -> None:
+    """Write what a seen subject's last run held out to HELD_OUT, if there was a run.
 
     Args:
-        videos: the subject's folder of videos, where held_out.txt is written or added to.
+        videos: the subject's folder of videos, whose HELD_OUT is created or appended to.
         clips: the subject's folder of clips with its ledger.
-        params: those of the last run.
+        params: of the last run.
     """
-    if clips.parent.name != "seen" or not (clips / "clips.parquet").is_file():
+    if clips.parent.name != "seen" or not (clips / LEDGER_FILE).is_file():
         return
-    rows = tables.read(clips / "clips.parquet", LEDGER)
-    lines = []
-    for i in np.flatnonzero((rows["status"] == "ok") & (rows["test"][:, 1] > 0)):
-        piece = Piece(rows["sha256"][i], rows["video"][i], rows["start"][i], rows["frames"][i])
-        how = "tail" if rows["test"][i][0] else "whole"
-        if _choose(piece, params, read_kept(videos)) not in (how, "whole"):
-            lines.append(f"{piece.key} {how}  # {rows['clip'][i]}\n")
+    listed, lines = read_held_out(videos), []
+    for row in read_rows(clips / LEDGER_FILE):
+        if row.status != "ok" or row.test[1] == 0:
+            continue
+        piece = Piece(row.sha256, row.video, row.start, row.frames)
+        how = "tail" if row.test[0] else "whole"
+        if _choose(piece, params, listed) not in (how, "whole"):
+            lines.append(f"{piece.key} {how}  # {row.clip}\n")
     if lines:
         path = videos / HELD_OUT
         before = path.read_text() if path.is_file() else _HEADER
@@ -133,10 +130,11 @@ def remember(videos: Path, clips: Path, params: ClipsParams) -> None:
             part.write_text(before + "".join(lines))
 
 
-def read_kept(folder: Path) -> dict[str, str]:
-    """Read the choices kept beside a subject's videos; raise BadFormat for a line that is none.
+def read_held_out(folder: Path) -> dict[str, str]:
+    """Read HELD_OUT: "whole" or "tail" by a clip's key or a video's file name.
 
-    A line is a clip's key or a video's file name, and `whole` or `tail`; # begins a comment.
+    Raises:
+        BadFormat: a line is not KEY whole, or KEY tail, or a # comment.
     """
     path = folder / HELD_OUT
     if not path.is_file():
@@ -145,13 +143,13 @@ def read_kept(folder: Path) -> dict[str, str]:
         lines = path.read_text().splitlines()
     except UnicodeDecodeError:
         raise BadFormat(f"{path}", "expected text, found bytes that are no UTF-8") from None
-    kept = {}
+    choices = {}
     for line in lines:
         text = line.partition("#")[0].strip()
         if not text:
             continue
-        what, _, how = text.rpartition(" ")
-        if how not in ("whole", "tail") or not what:
+        key, _, how = text.rpartition(" ")
+        if how not in ("whole", "tail") or not key:
             raise BadFormat(f"{path}", f"expected `VIDEO whole` or `VIDEO tail`, found {text!r}")
-        kept[what.strip()] = how
-    return kept
+        choices[key.strip()] = how
+    return choices

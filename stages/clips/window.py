@@ -1,32 +1,73 @@
-"""One static crop window per clip: head and shoulders, with room for the head's motion."""
+"""The crop of a clip: one square window around head and shoulders, without black bars. Ours."""
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.base.io.image_io import Image, resize
-from stages.clips.bars import Margins
 from stages.clips.detector import Box
 
-# In sides of the detector's box, which reaches from the brows to the chin (measured on real
-# clips): with hair and chin in motion a head needs 1.2 of it at least; the middle of head and
-# shoulders lies 0.6 below its top.
-_HEAD = 1.2
-_MIDDLE = 0.6
+_BLACK = 24  # brightest pixel of a bar: compression leaves some light beside edges
+_LEAST = 0.02  # of the picture's length: narrowest bar, and largest difference of two opposite ones
+
+# In sides of the detector's box, which reaches from the brows to the chin; measured on real clips.
+_HEAD = 1.2  # smallest window that holds hair and moving chin
+_MIDDLE = 0.6  # from the box's top to the middle of head and shoulders
+
+
+Margins = tuple[int, int, int, int]
+"""Pixels at the left, top, right and bottom."""
+
+
+def black_margins(image: Image) -> Margins:
+    """Return the width of the black margin at each side of an RGB picture, (H, W, 3)."""
+    rows = image.reshape(len(image), -1).max(axis=1)
+    columns = image.max(axis=0).max(axis=1)
+    (left, right), (top, bottom) = _ends(columns > _BLACK), _ends(rows > _BLACK)
+    return left, top, right, bottom
+
+
+def _ends(light: NDArray[np.bool_]) -> tuple[int, int]:
+    at = np.flatnonzero(light)
+    return (int(at[0]), len(light) - 1 - int(at[-1])) if len(at) else (len(light), len(light))
+
+
+def black_bars(margins: list[Margins], width: int, height: int) -> Margins:
+    """Return the letterbox or pillarbox of a shot; 0 at sides without a bar.
+
+    Bars are on opposite sides, equally wide, and black in every picture. Other dark margins, such
+    as a black background, are part of the picture.
+
+    Args:
+        margins: of some of the shot's pictures.
+        width: of the pictures, in pixels.
+        height: of the pictures, in pixels.
+    """
+    if not margins:
+        return 0, 0, 0, 0
+    left, top, right, bottom = (min(side) for side in zip(*margins, strict=True))
+    left, right = _pair(left, right, width)
+    top, bottom = _pair(top, bottom, height)
+    return left, top, right, bottom
+
+
+def _pair(first: int, last: int, length: int) -> tuple[int, int]:
+    alike = abs(first - last) <= _LEAST * length <= min(first, last)
+    return (first, last) if alike and first + last < length else (0, 0)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A square of the video, in whole pixels; it may reach over the border."""
+    """A square of the video, in whole pixels; it may exceed the border."""
 
     x: int
     y: int
     side: int
 
     def cut(self, image: Image, size: int) -> Image:
-        """Cut the window out of a picture and scale it to (size, size, 3)."""
-        import cv2
-
+        """Crop a picture and scale the crop to (size, size, 3); the border is repeated."""
         height, width = image.shape[:2]
         left, top = max(0, -self.x), max(0, -self.y)
         right = max(0, self.x + self.side - width)
@@ -38,11 +79,11 @@ class Window:
 
 
 def face_height(boxes: list[Box | None]) -> float:
-    """Median height of the followed face, in pixels."""
+    """Return the median height of the person's face, in pixels."""
     return float(np.median([box.side for box in boxes if box is not None]))
 
 
-def window(
+def crop_window(
     boxes: list[Box | None],
     width: int,
     height: int,
@@ -52,14 +93,14 @@ def window(
     """Choose the crop of a clip.
 
     Args:
-        boxes: the followed face; at least one is there.
+        boxes: the person's face in each sample, at least one; None where it is missing.
         width: of the video, in pixels.
         height: of the video, in pixels.
-        room: side of the window around a face that keeps still, in face heights.
-        bars: black ones at the left, top, right and bottom, which are no part of the picture.
+        room: side of the window around a face without motion, in face heights.
+        bars: black bars, which are not part of the picture.
 
     Returns:
-        A square inside the picture where the whole head fits into one, else over its border.
+        A square inside the picture if the head fits into one, else exceeding its border.
     """
     left, top, right, bottom = bars
     width, height = width - left - right, height - top - bottom
@@ -78,7 +119,7 @@ def window(
 
 
 def _inside(centre: float, side: int, length: int) -> int:
-    """Begin of a window around `centre`, moved into the picture as far as it fits."""
+    """Return the start of a window around `centre`, moved into the picture as far as it fits."""
     begin = round(centre - side / 2)
     if side >= length:
         return round((length - side) / 2)

@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.io import tables
-from stages.clips.artifacts import LEDGER
-from stages.clips.extract import failed
-from stages.clips.split import HELD_OUT, Piece, Split, assign, read_kept, remember
+from stages.clips.ledger import LedgerRow, write_rows
+from stages.clips.split import HELD_OUT, Piece, Split, read_held_out, save_held_out, split_clips
 from tests.stages.clips.settings import PARAMS
 
 
@@ -31,7 +29,7 @@ def held(split: Split) -> set[int]:
 @given(lengths)
 def test_training_and_held_out_spans_lie_inside_a_clip_and_apart(frames: list[int]) -> None:
     pieces = [piece(i, n) for i, n in enumerate(frames)]
-    splits = assign(pieces, PARAMS, "seen", {})
+    splits = split_clips(pieces, PARAMS, "seen", {})
     for one, split in zip(pieces, splits, strict=True):
         assert 0 <= split.train[0] <= split.train[1] <= one.frames
         assert 0 <= split.test[0] <= split.test[1] <= one.frames
@@ -44,19 +42,20 @@ def test_training_and_held_out_spans_lie_inside_a_clip_and_apart(frames: list[in
 def test_the_split_does_not_depend_on_the_order_of_the_clips(frames, random) -> None:
     pieces = [piece(i, n) for i, n in enumerate(frames)]
     mixed = random.sample(pieces, len(pieces))
-    before = dict(zip(pieces, assign(pieces, PARAMS, "seen", {}), strict=True))
-    assert dict(zip(mixed, assign(mixed, PARAMS, "seen", {}), strict=True)) == before
+    before = dict(zip(pieces, split_clips(pieces, PARAMS, "seen", {}), strict=True))
+    assert dict(zip(mixed, split_clips(mixed, PARAMS, "seen", {}), strict=True)) == before
 
 
 def write_run(folder: Path, pieces: list[Piece]) -> None:
     """Write what a run leaves: the ledger of these clips."""
     rows = []
-    for one, split in zip(pieces, assign(pieces, PARAMS, "seen", read_kept(folder)), strict=True):
-        known = {"video": one.video, "sha256": one.sha256, "status": "ok", "start": one.start}
+    for one, split in zip(
+        pieces, split_clips(pieces, PARAMS, "seen", read_held_out(folder)), strict=True
+    ):
+        video = {"video": one.video, "sha256": one.sha256, "clip": one.video}
         spans = {"train": split.train, "test": split.test, "frames": one.frames}
-        rows.append(failed("") | known | spans | {"clip": one.video})
-    columns = {name: [row[name] for row in rows] for name in LEDGER.names}
-    tables.write(folder / "seen" / "s" / "clips.parquet", LEDGER, columns)
+        rows.append(LedgerRow(status="ok", start=one.start, **video, **spans))
+    write_rows(folder / "seen" / "s" / "clips.parquet", rows)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -66,51 +65,51 @@ def test_adding_videos_one_by_one_never_trains_on_what_was_held_out(seed, tmp_pa
     pieces: list[Piece] = []
     before: dict[Piece, set[int]] = {}
     for number in range(8):
-        remember(tmp_path, tmp_path / "seen" / "s", PARAMS)
+        save_held_out(tmp_path, tmp_path / "seen" / "s", PARAMS)
         pieces.append(piece(1000 * seed + number, int(random.choice([60, 120, 240, 400]))))
         write_run(tmp_path, pieces)
-        splits = assign(pieces, PARAMS, "seen", read_kept(tmp_path))
+        splits = split_clips(pieces, PARAMS, "seen", read_held_out(tmp_path))
         for one, split in zip(pieces, splits, strict=True):
             assert not before.get(one, set()) & set(range(*split.train))
             before[one] = before.get(one, set()) | held(split)
 
 
 def test_a_long_clip_loses_its_last_fifth_and_a_second_before_it() -> None:
-    (split,) = assign([piece(1, 500)], PARAMS, "seen", {})
+    (split,) = split_clips([piece(1, 500)], PARAMS, "seen", {})
     assert split == Split((0, 375), (400, 500))
 
 
 def test_a_lone_short_clip_loses_its_last_fifth() -> None:
-    (split,) = assign([piece(1, 100)], PARAMS, "seen", {})
+    (split,) = split_clips([piece(1, 100)], PARAMS, "seen", {})
     assert split == Split((0, 55), (80, 100))
 
 
 def test_about_a_fifth_of_many_short_clips_is_held_out_whole() -> None:
     pieces = [piece(i, 100) for i in range(1000)]
-    splits = assign(pieces, PARAMS, "seen", {})
+    splits = split_clips(pieces, PARAMS, "seen", {})
     assert all(split in (Split((0, 100), (0, 0)), Split((0, 0), (0, 100))) for split in splits)
     assert 150 < sum(bool(held(split)) for split in splits) < 250
 
 
 def test_an_unseen_subject_is_held_out_whole() -> None:
-    splits = assign([piece(1, 100), piece(2, 700)], PARAMS, "unseen", {})
+    splits = split_clips([piece(1, 100), piece(2, 700)], PARAMS, "unseen", {})
     assert splits == [Split((0, 0), (0, 100)), Split((0, 0), (0, 700))]
 
 
 def test_a_user_can_name_a_video_to_be_held_out(tmp_path: Path) -> None:
     (tmp_path / HELD_OUT).write_text("# mine\nmy talk 2.mp4 whole  # an official test video\n\n")
     mine = Piece("ab", "my talk 2.mp4", 0.0, 700)
-    kept = read_kept(tmp_path)
-    assert assign([mine, piece(1, 500)], PARAMS, "seen", kept)[0] == Split((0, 0), (0, 700))
+    kept = read_held_out(tmp_path)
+    assert split_clips([mine, piece(1, 500)], PARAMS, "seen", kept)[0] == Split((0, 0), (0, 700))
 
 
 def test_a_held_out_txt_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / HELD_OUT).write_bytes(b"caf\xe9.mp4 whole\n")
     with pytest.raises(BadFormat, match="no UTF-8"):
-        read_kept(tmp_path)
+        read_held_out(tmp_path)
 
 
 def test_a_line_of_held_out_txt_that_says_nothing_is_an_error(tmp_path: Path) -> None:
     (tmp_path / HELD_OUT).write_text("03.mp4\n")
     with pytest.raises(BadFormat, match=r"expected `VIDEO whole`.*'03.mp4'"):
-        read_kept(tmp_path)
+        read_held_out(tmp_path)

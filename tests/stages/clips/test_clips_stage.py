@@ -16,11 +16,11 @@ from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.clips import run
 from stages.clips.detector import Box, FaceFinder
 from stages.clips.ledger import clips_of, read_ledger
-from stages.clips.people import follow
+from stages.clips.people import choose_person
 from stages.clips.quality import Quality
-from stages.clips.shots import shots
+from stages.clips.shots import find_shots
 from stages.clips.split import HELD_OUT
-from stages.clips.window import window
+from stages.clips.window import crop_window
 from tests.stages.clips.settings import PARAMS, PARAMS_TEXT
 
 SEEN = Subject("seen", "s")
@@ -161,10 +161,10 @@ def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
     encode_video(raw / "b.mp4", face(55), 25, tone(2.2))
     (raw / "a copy.mp4").write_bytes((raw / "a.mp4").read_bytes())
     (raw / "b.mov").write_bytes((raw / "b.mp4").read_bytes()[:-1])
-    rows = {row["video"]: row for row in run(SEEN, PARAMS)}
+    rows = {row.video: row for row in run(SEEN, PARAMS)}
     assert set(rows) == {"a.mp4", "b.mp4", "a copy.mp4", "b.mov", "folder.mp4"}
-    assert rows["a.mp4"]["reason"] == "the same bytes as a copy.mp4"
-    assert rows["folder.mp4"]["status"] == "failed"
+    assert rows["a.mp4"].reason == "the same bytes as a copy.mp4"
+    assert rows["folder.mp4"].status == "failed"
     ids = {clip.id for clip in clips_of(SEEN)}
     assert ids == {"a copy-001", "b.mp4-001", "b.mov-001"}
 
@@ -178,18 +178,18 @@ def test_one_video_gives_one_clip_per_shot(workdir: Path) -> None:
     pictures = face(60) + mirrored + face(70)
     encode_video(raw / "a.mp4", pictures, 25, tone(6))
     rows = run(SEEN, PARAMS)
-    assert [row["clip"] for row in rows] == ["a-001", "a-002", "a-003"]
-    assert [row["status"] for row in rows] == ["ok", "rejected", "ok"]
-    assert rows[1]["reason"] == "lasts 0.8 s (at least 2 s)"
-    assert [float(row["start"]) for row in rows] == pytest.approx([0, 2.4, 3.2])
-    assert [int(row["frames"]) for row in rows] == [60, 0, 70]
+    assert [row.clip for row in rows] == ["a-001", "a-002", "a-003"]
+    assert [row.status for row in rows] == ["ok", "rejected", "ok"]
+    assert rows[1].reason == "lasts 0.8 s (at least 2 s)"
+    assert [float(row.start) for row in rows] == pytest.approx([0, 2.4, 3.2])
+    assert [int(row.frames) for row in rows] == [60, 0, 70]
 
 
 def test_a_hole_in_a_video_ends_a_shot() -> None:
     grey = np.full((32, 32, 3), 90, np.uint8)
     times = [i / 25 for i in range(50)] + [4 + i / 25 for i in range(50)]
     source = [(time, grey, lambda: grey) for time in times]
-    found = shots(source, lambda _: [], 0.04, 4.5, 6.0)
+    found = find_shots(source, lambda _: [], 0.04, 4.5, 6.0)
     assert [(shot.start, round(shot.end, 2)) for shot in found] == [(0.0, 2.0), (4.0, 6.0)]
 
 
@@ -206,7 +206,7 @@ def test_a_long_shot_is_looked_at_half_as_often_after_its_first_looks(
     dark, light = (np.full((32, 32, 3), grey, np.uint8) for grey in (90, 200))
     shown = [(i / 25, light if i / 25 >= cut else dark) for i in range(500)]
     source = [(time, image, lambda image=image: image) for time, image in shown]
-    found = shots(source, lambda _: [Box(4, 4, 20)], 0.04, 4.5, 6.0, look)
+    found = find_shots(source, lambda _: [Box(4, 4, 20)], 0.04, 4.5, 6.0, look)
     assert len(found) == 1 + (cut < 20)
     assert len(seen) == looks
 
@@ -214,23 +214,23 @@ def test_a_long_shot_is_looked_at_half_as_often_after_its_first_looks(
 def test_the_face_of_one_person_is_followed_past_others_and_mistakes() -> None:
     here, there = Box(100, 100, 80), Box(300, 100, 70)
     samples = [[here], [here, there], [there], [], [Box(104, 98, 82), there]]
-    assert follow(samples, [{}] * 5) == [here, here, None, None, Box(104, 98, 82)]
+    assert choose_person(samples, [{}] * 5) == [here, here, None, None, Box(104, 98, 82)]
 
 
 def test_the_window_keeps_inside_the_picture_and_holds_the_heads_motion() -> None:
-    still = window([Box(900, 400, 100)], 1920, 1080, 2.3)
+    still = crop_window([Box(900, 400, 100)], 1920, 1080, 2.3)
     assert (still.side, still.x, still.y) == (230, 835, 345)
-    moving = window([Box(900, 400, 100), Box(1000, 400, 100)], 1920, 1080, 2.3)
+    moving = crop_window([Box(900, 400, 100), Box(1000, 400, 100)], 1920, 1080, 2.3)
     assert moving.side == 330
-    edge = window([Box(10, 20, 100)], 1920, 1080, 2.3)
+    edge = crop_window([Box(10, 20, 100)], 1920, 1080, 2.3)
     assert (edge.x, edge.y) == (0, 0)
-    tight = window([Box(50, 60, 150)], 256, 240, 2.3)
+    tight = crop_window([Box(50, 60, 150)], 256, 240, 2.3)
     assert tight.side == 240
 
 
 def test_a_window_over_the_border_repeats_the_border() -> None:
     picture = np.full((50, 100, 3), 7, np.uint8)
-    crop = window([Box(20, 5, 40), Box(60, 5, 40)], 100, 50, 2.3)
+    crop = crop_window([Box(20, 5, 40), Box(60, 5, 40)], 100, 50, 2.3)
     assert crop.side > 50
     cut = crop.cut(picture, 32)
     assert cut.shape == (32, 32, 3)
@@ -263,10 +263,10 @@ def test_hard_real_videos_give_whole_heads(shared_data: Path, workdir: Path) -> 
     ):
         (raw / Path(name).name).symlink_to(shared_data / name)
     rows = run(SEEN, PARAMS)
-    assert [row["status"] for row in rows] == ["ok"] * 5
+    assert [row.status for row in rows] == ["ok"] * 5
     for row in rows:
-        x, y, side = (float(value) for value in row["window"])
-        assert 0 <= x <= x + side <= row["source_width"]
-        assert 0 <= y <= y + side <= row["source_height"]
-        assert 1.5 < side / row["face_height"] < 3.5
-        assert abs(row["frames"] - 25 * (row["end"] - row["start"])) <= 1
+        x, y, side = (float(value) for value in row.window)
+        assert 0 <= x <= x + side <= row.source_width
+        assert 0 <= y <= y + side <= row.source_height
+        assert 1.5 < side / row.face_height < 3.5
+        assert abs(row.frames - 25 * (row.end - row.start)) <= 1

@@ -148,11 +148,11 @@ def test_faces_of_modern_and_old_codecs_become_clips(workdir: Path) -> None:
             write(raw / name, face_pictures(60), codec, pixels, options, ((sound, tone),))
     params = PARAMS.model_copy(update={"min_face": 20.0})
     rows = run(Subject("seen", "s"), params)
-    assert [row["video"] for row in rows] == sorted(chosen)
+    assert [row.video for row in rows] == sorted(chosen)
     for row in rows:
-        assert (row["status"], row["frames"]) == ("ok", 60), row["reason"]
-        assert row["loudness"] == pytest.approx(-15, abs=1)
-        assert (row["missing"], row["others"]) == (0, 0)
+        assert (row.status, row.frames) == ("ok", 60), row.reason
+        assert row.loudness == pytest.approx(-15, abs=1)
+        assert (row.missing, row.others) == (0, 0)
 
 
 def test_of_several_sound_tracks_the_default_one_is_taken(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from stages.base.io.video_frames import VideoFacts
 from stages.clips.detector import Box
-from stages.clips.extract import _side_by_side
+from stages.clips.extract import map_shots
 from stages.clips.quality import Quality
-from stages.clips.shots import shots
+from stages.clips.shots import find_shots
 
 HD = VideoFacts(10.0, 25.0, 1920, 1080, "h264", audio=True)
 LARGE = VideoFacts(10.0, 25.0, 3840, 2160, "h264", audio=True)
@@ -26,7 +26,7 @@ def test_two_shots_are_worked_on_at_once_and_come_in_their_order() -> None:
         time.sleep(0.05 * (number == 0))  # the first of each two ends last
         return number
 
-    assert _side_by_side(work, range(4), HD) == [0, 1, 2, 3]
+    assert map_shots(work, range(4), HD) == [0, 1, 2, 3]
 
 
 def test_of_large_pictures_one_shot_is_worked_on_at_a_time() -> None:
@@ -39,7 +39,7 @@ def test_of_large_pictures_one_shot_is_worked_on_at_a_time() -> None:
         seen["now"] -= 1
         return number
 
-    assert _side_by_side(work, range(4), LARGE) == [0, 1, 2, 3]
+    assert map_shots(work, range(4), LARGE) == [0, 1, 2, 3]
     assert seen["most"] == 1
 
 
@@ -49,7 +49,7 @@ def test_of_two_shots_that_fail_the_earlier_one_is_told() -> None:
         raise ValueError(f"shot {number}")
 
     with pytest.raises(ValueError, match="shot 1"):
-        _side_by_side(work, [1, 2], HD)
+        map_shots(work, [1, 2], HD)
 
 
 @pytest.mark.parametrize("waiting", [2, 4])
@@ -68,7 +68,9 @@ def test_no_more_pictures_than_told_wait_for_a_look(waiting: int) -> None:
     source = ((0.2 * i, image, whole) for i in range(20))
     faces = [Box(2, 2, 4)]
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(shots, source, lambda _: faces, 0.2, 4.5, 6.0, look, waiting=waiting)
+        found = pool.submit(
+            find_shots, source, lambda _: faces, 0.2, 4.5, 6.0, look, waiting=waiting
+        )
         try:
             while len(shown) < waiting:
                 time.sleep(0.01)

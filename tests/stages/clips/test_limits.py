@@ -10,8 +10,8 @@ from stages.base.config.subjects import Subject
 from stages.base.io.containers import NotAVideo, TooLarge
 from stages.base.io.video_frames import VideoFacts, read_facts, read_frames
 from stages.clips.clips import run
-from stages.clips.extract import _promised
-from stages.clips.shots import shots
+from stages.clips.extract import estimate_work
+from stages.clips.shots import find_shots
 from tests.stages.clips import small_media
 from tests.stages.clips.settings import PARAMS
 from tests.stages.clips.small_media import face_clip
@@ -74,7 +74,7 @@ def test_how_long_the_last_picture_is_shown_is_not_for_the_header_to_say(step: f
 
     def end(times: list[float]) -> float:
         source = [(time, grey, lambda: grey) for time in times]
-        return shots(source, lambda _: [], step, 4.5, 6.0)[-1].end
+        return find_shots(source, lambda _: [], step, 4.5, 6.0)[-1].end
 
     assert end([0.0, 0.1, 0.2]) == pytest.approx(0.3)
     assert end([0.0, 7.0]) <= 7.5
@@ -84,11 +84,11 @@ def test_a_header_promises_no_more_than_the_files_bytes_can_hold(tmp_path: Path)
     path = small_media.endless(b"", tmp_path / "a.mkv", RANDOM)
     facts = read_facts(path)
     assert facts.duration == 1e9
-    assert _promised(facts, 20_000) == 2.0
+    assert estimate_work(facts, 20_000) == 2.0
     honest = VideoFacts(60.0, 25.0, 1920, 1080, "h264", audio=True)
-    assert _promised(honest, 10**7) == pytest.approx(60 * 2.0736)
+    assert estimate_work(honest, 10**7) == pytest.approx(60 * 2.0736)
     silent = VideoFacts(0.0, 25.0, 640, 360, "vp8", audio=True)
-    assert _promised(silent, 10**6) == 100.0
+    assert estimate_work(silent, 10**6) == 100.0
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_video_beyond_a_limit_fails_with_the_limit_and_what_was_found(
     face_clip(Path("data/raw/s/a.mp4"), 60)
     params = PARAMS.model_copy(update={"min_face": 20.0})
     (row,) = run(Subject("seen", "s"), params.model_copy(update=changed))
-    assert row["status"] == "failed"
-    assert reason in row["reason"]
+    assert row.status == "failed"
+    assert reason in row.reason
     (row,) = run(Subject("seen", "s"), params)
-    assert row["status"] == "ok"
+    assert row.status == "ok"

@@ -54,25 +54,25 @@ def campaign(good: dict[str, Path], count: int, seed: int) -> Counter[tuple[str,
     rows = run(SEEN, BOUNDED)
     assert state(raw) == before
     assert {name: outputs(name) for name in good} == alone
-    assert {os.fsencode(row["file"]) for row in rows} == {os.fsencode(name) for name in before}
+    assert {os.fsencode(row.file) for row in rows} == {os.fsencode(name) for name in before}
     ledger = tables.read(Path("data/clips/seen/s/clips.parquet"), LEDGER)
-    assert list(ledger["video"]) == [row["video"] for row in rows]
+    assert list(ledger["video"]) == [row.video for row in rows]
     for row in rows:
-        assert row["status"] in ("ok", "rejected", "failed")
-        assert (row["status"] == "ok") != bool(row["reason"])
-        assert (row["video"] + row["reason"]).isprintable()
+        assert row.status in ("ok", "rejected", "failed")
+        assert (row.status == "ok") != bool(row.reason)
+        assert (row.video + row.reason).isprintable()
     told = summary(SEEN, rows)
-    assert len(told) == 1 + sum(row["status"] != "ok" for row in rows)
+    assert len(told) == 1 + sum(row.status != "ok" for row in rows)
     assert all(line.isprintable() for line in told)
     made = {path.name for path in Path("data/clips/seen/s").iterdir()}
-    assert made == {row["clip"] for row in rows if row["status"] == "ok"} | {"clips.parquet"}
+    assert made == {row.clip for row in rows if row.status == "ok"} | {"clips.parquet"}
     assert all(name.isprintable() and len(name.encode()) < 140 for name in made)
     assert not any(name.startswith(("-", ".")) for name in made)
     kind_of = {path.name: kind.rpartition(" ")[0] for kind, path in kinds.items()}
     found = Counter[tuple[str, str]]()
     for row in rows:
-        said = "".join(c for c in row["reason"] if not c.isdigit())
-        found[kind_of.get(row["file"], "good"), f"{row['status']}: {said}"] += 1
+        said = "".join(c for c in row.reason if not c.isdigit())
+        found[kind_of.get(row.file, "good"), f"{row.status}: {said}"] += 1
     return found
 
 

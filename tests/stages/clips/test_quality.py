@@ -13,11 +13,11 @@ from stages.base.io import image_io
 from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
 from stages.base.io.video_frames import read_frames
+from stages.clips.acceptance import apply_limits
 from stages.clips.clips import run
 from stages.clips.detector import FaceFinder
-from stages.clips.extract import _row
-from stages.clips.judge import judged
-from stages.clips.quality import FaceJudge, Quality, median
+from stages.clips.ledger import LedgerRow
+from stages.clips.quality import Quality, QualityMeter, median_quality
 from tests.stages.clips.settings import PARAMS
 from tests.stages.clips.small_media import face_clip
 
@@ -87,7 +87,7 @@ def turned(image: Image) -> Image:
 
 @pytest.fixture(scope="module")
 def look() -> Callable[[Image], Quality]:
-    find, measure = FaceFinder(), FaceJudge()
+    find, measure = FaceFinder(), QualityMeter()
 
     def at(image: Image) -> Quality:
         return measure(image, find(clean())[0])
@@ -97,8 +97,9 @@ def look() -> Callable[[Image], Quality]:
 
 def verdict(seen: Quality, **changed: float) -> str:
     """Judge a shot of three seconds of a face that looks so."""
-    row = _row(None, status="ok", start=0.0, end=3.0, missing=0.0, face_height=69.0, loudness=-9.0)
-    return str(judged(row | vars(seen), PARAMS.model_copy(update=changed))["reason"])
+    measures = {"missing": 0.0, "face_height": 69.0, "loudness": -9.0} | vars(seen)
+    row = LedgerRow(status="ok", start=0.0, end=3.0, **measures)
+    return apply_limits(row, PARAMS.model_copy(update=changed)).reason
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_real_hand_before_the_lips_is_told_and_one_beside_the_face_is_not(
     size = face.shape[1::-1]
     share = cv2.warpAffine(pale, move, size)[..., None]
     picture = np.asarray(face * (1 - share) + cv2.warpAffine(hands, move, size) * share, np.uint8)
-    reason = verdict(FaceJudge()(picture, box), min_confidence=0)
+    reason = verdict(QualityMeter()(picture, box), min_confidence=0)
     assert re.search(told, reason) if told else reason == ""
 
 
@@ -161,7 +162,7 @@ def test_measures_do_not_depend_on_the_size_of_the_face(look: Callable[[Image], 
     from skimage import data
 
     large = np.ascontiguousarray(data.astronaut()[:380, 40:420])
-    small, whole = look(clean()), FaceJudge()(large, FaceFinder()(large)[0])
+    small, whole = look(clean()), QualityMeter()(large, FaceFinder()(large)[0])
     assert whole.head_angle == pytest.approx(small.head_angle, abs=3)
     assert whole.exposure == pytest.approx(small.exposure, abs=5)
     assert whole.occlusion == pytest.approx(small.occlusion, abs=0.05)
@@ -169,8 +170,8 @@ def test_measures_do_not_depend_on_the_size_of_the_face(look: Callable[[Image], 
 
 def test_the_median_is_taken_measure_by_measure() -> None:
     rows = [Quality(*[float(value)] * 7) for value in (1, 9, 2)]
-    assert median(rows) == Quality(*[2.0] * 7)
-    assert all(np.isnan(value) for value in vars(median([])).values())
+    assert median_quality(rows) == Quality(*[2.0] * 7)
+    assert all(np.isnan(value) for value in vars(median_quality([])).values())
 
 
 def test_a_face_beyond_several_limits_is_told_all_of_them() -> None:
@@ -185,7 +186,7 @@ def test_a_face_beyond_several_limits_is_told_all_of_them() -> None:
 
 
 def test_what_could_not_be_measured_is_beyond_no_limit() -> None:
-    assert verdict(median([])) == ""
+    assert verdict(median_quality([])) == ""
 
 
 @pytest.mark.slow
@@ -203,7 +204,7 @@ def test_each_bad_video_of_a_folder_has_its_reason_and_a_changed_limit_decodes_n
     face_clip(raw / "d small.mp4", 60, 128)
 
     def reasons(**changed: float) -> list[str]:
-        return [row["reason"] for row in run(SEEN, PARAMS.model_copy(update=changed))]
+        return [row.reason for row in run(SEEN, PARAMS.model_copy(update=changed))]
 
     def kept() -> dict[Path, int]:
         files = Path(".idiolect/items").rglob("*.parquet")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime import progress
-from stages.clips.sources import clip_names, identify, shown
+from stages.clips.videos import clip_names, hash_video, printable
 
 file_names = (
     st.binary(min_size=1, max_size=255)
@@ -28,12 +28,12 @@ file_names = (
     ],
 )
 def test_a_file_name_is_written_on_one_line(name: str, line: str) -> None:
-    assert shown(name) == line
+    assert printable(name) == line
 
 
 @given(st.lists(file_names, min_size=2, max_size=6, unique=True))
 def test_different_names_give_different_lines_and_different_safe_folders(names: list[str]) -> None:
-    lines = [shown(name) for name in names]
+    lines = [printable(name) for name in names]
     assert len(set(lines)) == len(names)
     assert all(line.isprintable() and line.encode() for line in lines)
     clips = list(clip_names(names).values())
@@ -63,7 +63,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "long").symlink_to("x" * 300)
     (tmp_path / "zeros").symlink_to("/dev/zero")
     (tmp_path / "unreadable").symlink_to("/proc/self/mem")
-    found = {path.name: identify(path) for path in [*tmp_path.iterdir(), tmp_path]}
+    found = {path.name: hash_video(path) for path in [*tmp_path.iterdir(), tmp_path]}
     assert found == {
         "pipe": ("", "not a file but a pipe or device"),
         "zeros": ("", "not a file but a pipe or device"),

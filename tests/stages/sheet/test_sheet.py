@@ -1,5 +1,6 @@
 """A page a subject, whatever was found: many clips, none, names of any characters."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import mean_face
 from stages.base.io import image_io, plot_text, tables
 from stages.clips.artifacts import FRAMES, LEDGER
-from stages.clips.extract import _row
+from stages.clips.ledger import LedgerRow
 from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.sheet import page
@@ -24,8 +25,7 @@ ODD = "中文 $x_1$ {brace} %s é\U0001f600" * 3
 
 
 def clip_row(name: str, **known: Any) -> dict[str, Any]:
-    row = _row(
-        None,
+    row = LedgerRow(
         status="ok",
         start=0.0,
         end=2.4,
@@ -35,10 +35,16 @@ def clip_row(name: str, **known: Any) -> dict[str, Any]:
         face_height=90.0,
         missing=0.0,
         loudness=-20.0,
+        sharpness=80.0,
+        exposure=120.0,
+        clipped=0.0,
+        head_angle=8.0,
+        occlusion=0.01,
+        confidence=0.94,
+        hand=0.0,
+        train=(0, FRAMES_EACH),
     )
-    quality = {"sharpness": 80.0, "exposure": 120.0, "clipped": 0.0, "head_angle": 8.0}
-    row |= quality | {"occlusion": 0.01, "confidence": 0.94, "hand": 0.0, "train": (0, FRAMES_EACH)}
-    return row | {"video": f"{name}.mp4", "clip": f"{name}-001"} | known
+    return asdict(row) | {"video": f"{name}.mp4", "clip": f"{name}-001"} | known
 
 
 def write_clip(data: Path, row: dict[str, Any], random: np.random.Generator) -> None:
