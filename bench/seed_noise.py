@@ -26,9 +26,9 @@ from ruamel.yaml import YAML
 
 from pipeline.execution.scheduler import environment
 from pipeline.project.revision import WORKSPACE, Revision
-from pipeline.promotion import judged, rules
-from pipeline.promotion.decision import Row, decide, value
-from pipeline.promotion.judged import Judged
+from pipeline.promotion.decision import RuleResult, decide
+from pipeline.promotion.rules import read_rules
+from pipeline.promotion.scores import METRICS, Scores, read_scores
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import PARAMS, read_params
@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="STAGE")
     args = parser.parse_args()
     with report_user_errors():
-        if not Path(judged.METRICS).is_file():
-            raise MissingInput(judged.METRICS, "not here", "run `dvc repro` first")
+        if not Path(METRICS).is_file():
+            raise MissingInput(METRICS, "not here", "run `dvc repro` first")
         own = read_params()["training"]["seed"]
         seeds = dict.fromkeys([own, *args.seeds])
         if not FOLDER.is_dir():
@@ -58,7 +58,7 @@ def main() -> None:
         sides = []
         for seed in seeds:
             run(seed, args.only)
-            sides.append(judged.of_revision(Revision(WORKSPACE)))
+            sides.append(read_scores(Revision(WORKSPACE)))
         print(f"\nseeds {', '.join(map(str, seeds))} of {' '.join(args.only) or 'all trainings'}\n")
         report(sides)
 
@@ -75,29 +75,28 @@ def run(seed: int, only: Sequence[str]) -> None:
     subprocess.run(single if only else [sys.executable, "-c", MAIN, "repro"], env=env, check=True)
 
 
-def report(sides: Sequence[Judged]) -> None:
+def report(sides: Sequence[Scores]) -> None:
     """Print a row a rule and subject, over all ordered pairs of runs."""
     pairs = itertools.permutations(range(len(sides)), 2)
-    decisions = [decide(sides[i], sides[j], rules.load()) for i, j in pairs]
+    decisions = [decide(sides[i], sides[j], read_rules()) for i, j in pairs]
     print(
         "| rule | metric | who | sd | largest loss | needed | met |\n|---|---|---|---|---|---|---|"
     )
-    for rows in zip(*(decision.rows for decision in decisions), strict=True):
+    for rows in zip(*(decision.results for decision in decisions), strict=True):
         print(f"| {' | '.join(cells(rows, sides))} |")
     print(f"\npromoted: {sum(one.promote for one in decisions)} of {len(decisions)} ordered pairs")
 
 
-def cells(rows: Sequence[Row], sides: Sequence[Judged]) -> list[str]:
+def cells(rows: Sequence[RuleResult], sides: Sequence[Scores]) -> list[str]:
     """Sum a rule up over pairs."""
     row = rows[0]
     names = [row.who] if row.who in sides[0].subjects() else sides[0].subjects()
-    found = [[value(side, name, row.metric) for name in names] for side in sides]
+    found = [[side.metric(name, row.metric) for name in names] for side in sides]
     spread = np.std(np.mean(np.array(found, float), axis=1), ddof=1)
     gains = [one.gain.gain.mean for one in rows if one.gain]
-    least = f"{'>' if row.rule == 'better' else '≥'} {row.least:+g}"
-    loss = f"{min(gains):+.4f}" if gains else row.why
+    loss = f"{min(gains):+.4f}" if gains else row.note
     met = f"{sum(one.met for one in rows)} of {len(rows)}"
-    return [row.rule, row.metric, row.who, f"{spread:.4f}", loss, least, met]
+    return [row.rule, row.metric, row.who, f"{spread:.4f}", loss, row.needed(), met]
 
 
 if __name__ == "__main__":

@@ -64,10 +64,10 @@ def add(
 ) -> None:
     """Copy videos of one person into the project; the originals are only read."""
     from pipeline.execution import stage_seconds
-    from pipeline.project import project_edits
+    from pipeline.project import people
 
     role = "unseen" if unseen else "seen"
-    added = project_edits.add(videos, subject, role=role, keep_sample=keep_sample)
+    added = people.add(videos, subject, role=role, keep_sample=keep_sample)
     for warning in added.warnings:
         typer.echo(f"warning: {warning}", err=True)
     present = f"{len(added.present)} already present"
@@ -81,11 +81,11 @@ def add(
 @app.command()
 def remove(subject: Annotated[str, typer.Argument(help="Name of the person.")]) -> None:
     """Remove a person and all results from the project; the videos stay in data/raw."""
-    from pipeline.project import project_edits
+    from pipeline.project import people
 
-    deleted = project_edits.remove(subject)
+    deleted = people.remove(subject)
     typer.echo(f"{subject}: removed from params.yaml, {len(deleted)} results deleted")
-    if project_edits.no_one_seen():
+    if not people.has_seen_subjects():
         typer.echo("no seen subject is left: add one, or `idiolect sample`, before `dvc repro`")
         return
     typer.echo(f"kept: data/raw/{subject}; next: `dvc repro`")
@@ -94,9 +94,9 @@ def remove(subject: Annotated[str, typer.Argument(help="Name of the person.")]) 
 @app.command()
 def sample() -> None:
     """Add the sample subjects again."""
-    from pipeline.project import project_edits
+    from pipeline.project import people
 
-    typer.echo(f"added: {', '.join(project_edits.add_sample())}; next: `dvc repro`")
+    typer.echo(f"added: {', '.join(people.add_sample())}; next: `dvc repro`")
 
 
 @app.command()
@@ -109,19 +109,19 @@ def neutral(
     ] = False,
 ) -> None:
     """Set the neutral image: the face that all style patterns are made with."""
-    from pipeline.project import project_edits
+    from pipeline.project import neutral_image
 
     if sample == (image is not None):
         raise UserError("neutral", "expected either an image or --sample")
     if image is None:
-        changed = project_edits.sample_neutral()
+        changed = neutral_image.use_sample()
         state = "set back to the sample's face" if changed else "is the sample's face already"
         typer.echo(f"neutral image: {state}; next: `dvc repro`")
         return
-    cut = project_edits.set_neutral(image)
+    cut = neutral_image.set_portrait(image)
     typer.echo(f"neutral image: {image}, a face of {cut.face:.0f} px, cut to {cut.side} px")
     typer.echo(
-        f"copy: {project_edits.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`"
+        f"copy: {neutral_image.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`"
     )
 
 
@@ -129,9 +129,9 @@ def neutral(
 def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) -> None:
     """Write the values of a preset into params.yaml; the subjects stay."""
     from pipeline.execution import stage_seconds
-    from pipeline.project import project_edits
+    from pipeline.project.presets import apply_preset
 
-    project_edits.apply_preset(name)
+    apply_preset(name)
     typer.echo(f"params.yaml: preset {name}; next: `dvc repro`, {stage_seconds.expectation()}")
 
 
@@ -207,9 +207,9 @@ def _show_comparison(table: Path) -> None:
 @app.command()
 def champion() -> None:
     """Show the champion, its metrics, and the champions before it."""
-    from pipeline.promotion import showing
+    from pipeline.promotion import champions
 
-    typer.echo(showing.champion())
+    typer.echo(champions.describe())
 
 
 @app.command()
@@ -222,9 +222,9 @@ def promote(
     """Make the results in the workspace champion if they pass the rules of promotion.yaml."""
     from pipeline.promotion import champions
 
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     if anyway:
-        decision = decision.anyway(anyway)
+        decision = decision.overridden(anyway)
     typer.echo(decision.markdown())
     if decision.faulty:
         raise typer.Exit(1)
@@ -240,10 +240,12 @@ def compare(
     ] = "workspace",
 ) -> None:
     """Compare params, metrics and images of two revisions."""
-    from pipeline.promotion import champions, comparing, rules
+    from pipeline.promotion import champions
+    from pipeline.promotion.compare import compare as compare_revisions
+    from pipeline.promotion.rules import read_rules
 
     sides = (champions.resolve(first), champions.resolve(second))
-    typer.echo(comparing.text(comparing.compare(*sides, rules.load())))
+    typer.echo(compare_revisions(*sides, read_rules()).text())
 
 
 @app.command()

@@ -21,7 +21,7 @@ from prefect.states import Completed, Failed
 from pipeline.execution import dvc_project, project_lock
 from pipeline.flows import inbox, overdue, server
 from pipeline.flows.reproduce import reproduce
-from pipeline.project import git, project_edits
+from pipeline.project import git, people
 from pipeline.promotion import champions
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
@@ -106,7 +106,7 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
         logger.warning(reason)
     if good:
         with project_lock.hold():
-            added = project_edits.add(good, subject, role=role)
+            added = people.add(good, subject, role=role)
         for warning in added.warnings:
             logger.warning(warning)
     inbox.clear()
@@ -130,7 +130,7 @@ def _unfinished() -> bool:
 @_in_one_line
 def decide() -> "Told[Any]":
     """Promote what lies here, or keep the champion; record it in reports/promotion and a commit."""
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     text = decision.markdown()
     if decision.faulty:
         create_markdown_artifact(key="decision", markdown=text)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,22 +97,6 @@ def of_dvc() -> tuple[list[Group], list[Group], list[str]]:
         todo = "mend what it names (or delete dvc.lock and run `dvc repro`)"
         raise UserError("dvc", " ".join(str(error).split()), todo) from None
     return outs, [*_objects(objects), *_entries(runs)], list(rest)
-
-
-def first_uncached(paths: Iterable[Path]) -> Path | None:
-    """Return the first file at or below paths whose bytes DVC's cache does not have."""
-    from dvc.repo import Repo
-
-    with Repo() as repo:
-        objects = Path(repo.cache.local.path)
-    for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                with file.open("rb") as content:
-                    md5 = hashlib.file_digest(content, "md5").hexdigest()
-                if not (objects / md5[:2] / md5[2:]).is_file():
-                    return file
-    return None
 
 
 def _hashed(out: Any) -> bool:

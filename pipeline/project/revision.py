@@ -35,7 +35,7 @@ class Revision:
         if not Path(".dvc").is_dir():
             raise MissingInput(".dvc", "not here", "run inside the project's folder")
         self.name, self.commit = name, commit
-        with _dvc_errors(name):
+        with dvc_errors(name):
             repo = _open_commit(name, commit) if commit else Repo()
             self.files = DVCFileSystem(repo)
             self.index = repo.index
@@ -71,7 +71,7 @@ class Revision:
 
     def has(self, path: str) -> bool:
         """Return whether git has a path, or DVC a hash of it (its cache may have lost it)."""
-        with _dvc_errors(self.name):
+        with dvc_errors(self.name):
             try:
                 info = self.files.info(path)
             except FileNotFoundError:
@@ -90,7 +90,7 @@ class Revision:
 
     def names(self, folder: str) -> list[str]:
         """List the files below a folder."""
-        with _dvc_errors(self.name):
+        with dvc_errors(self.name):
             return sorted(self.files.find(folder)) if self.has(folder) else []
 
     @contextmanager
@@ -118,6 +118,11 @@ class Revision:
             todo = fetch if self.commit else "`dvc pull`, or `dvc repro`"
             raise MissingInput(f"{path} of {self.name}", "is not in DVC's cache", todo) from None
 
+    def status(self) -> dict[str, list[Any]]:
+        """Return what has changed since the last run, by stage or .dvc file, as `dvc status`."""
+        with dvc_errors(self.name):
+            return dict(self.index.repo.status())
+
     def outs(self) -> list[Path]:
         """List the outs that have a recorded hash, relative to the project."""
         root = self.index.repo.root_dir
@@ -127,7 +132,7 @@ class Revision:
 
     def absent(self) -> list[str]:
         """List the outs that DVC's cache does not have, or not completely."""
-        with _dvc_errors(self.name):
+        with dvc_errors(self.name):
             outs = [out for out in self.index.outs if out.use_cache and out.hash_info]
             return sorted(str(out.def_path) for out in outs if out.changed_cache())
 
@@ -152,7 +157,7 @@ def _md5(info: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _dvc_errors(name: str) -> Iterator[None]:
+def dvc_errors(item: str) -> Iterator[None]:
     """Raise a one-line UserError for an error of DVC's."""
     from dvc.exceptions import DvcException
 
@@ -160,4 +165,4 @@ def _dvc_errors(name: str) -> Iterator[None]:
         yield
     except DvcException as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"dvc of {name}", f"failed: {reason}", "mend what it names") from None
+        raise UserError(f"dvc of {item}", f"failed: {reason}", "mend what it names") from None

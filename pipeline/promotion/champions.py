@@ -1,8 +1,7 @@
-"""Who is champion: read from git's tags, changed by commits that hold the decision.
+"""Champions: read from git's tags, changed by commits that hold the decision.
 
-A commit takes dvc.lock, params.yaml, the .dvc files and whatever else git has of data as they lie
-in the workspace, and nothing else of the user's. The tag comes last: with it, and not before, there
-is a new champion.
+A commit takes dvc.lock, params.yaml, the .dvc files and other tracked files of data as they are in
+the workspace, and nothing else. The tag comes last: without it there is no new champion.
 """
 
 import re
@@ -14,17 +13,16 @@ from pathlib import Path
 
 from pipeline.project import git
 from pipeline.project.revision import WORKSPACE, Revision
-from pipeline.promotion import judged
 from pipeline.promotion.decision import Decision, decide
-from pipeline.promotion.rules import RULES, Rules, load
+from pipeline.promotion.rules import RULES, Rules, read_rules
+from pipeline.promotion.scores import read_challenger, read_scores
 from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.user_errors import UserError
+from pipeline.runtime.user_errors import MissingInput, UserError
 
 RECORDS = Path("reports/promotion")
-STATE = ("dvc.lock", "params.yaml", "data")  # what a rollback brings back
-_RECORDED = (*STATE, "versions.yaml", str(RULES))
+STATE = ("dvc.lock", "params.yaml", "data")  # what a rollback restores
 _TAG = re.compile(r"champion/([1-9][0-9]*)")
-_NAMED = re.compile(r"_(?:champion|rollback)-([1-9][0-9]*)\.md")
+_RECORD = re.compile(r"_(?:champion|rollback)-([1-9][0-9]*)\.md")
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Champion:
     Attributes:
         number: 1 is the first.
         commit: full hash.
-        since: when the tag was made, ISO 8601.
-        why: the first line of the tag's message.
+        since: time of the tag, ISO 8601.
+        why: first line of the tag's message.
     """
 
     number: int
@@ -56,37 +54,39 @@ def champions() -> list[Champion]:
     """List this project's champions, the present one last.
 
     In a folder of a larger repository, another project's champions may have tags too: only those
-    that hold a record of this folder count.
+    whose commit adds a record to this folder count.
 
     Raises:
         UserError: this is no git repository.
     """
-    below = bool(git.prefix())
-    form = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
-    lines = git.git("for-each-ref", f"--format={form}%09%(contents:subject)", "refs/tags/champion")
-    found = []
+    in_subfolder = bool(git.prefix())
+    fields = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
+    lines = git.git(
+        "for-each-ref", f"--format={fields}%09%(contents:subject)", "refs/tags/champion"
+    )
+    known = []
     for line in lines.splitlines():
         name, own, peeled, since, why = line.split("\t", 4)
         number, commit = _TAG.fullmatch(name), peeled or own
-        if number and not (below and number[1] not in _recorded(commit)):
-            found.append(Champion(int(number[1]), commit, since, why))
-    return sorted(found, key=lambda champion: champion.number)
+        if number and not (in_subfolder and number[1] not in _recorded_numbers(commit)):
+            known.append(Champion(int(number[1]), commit, since, why))
+    return sorted(known, key=lambda champion: champion.number)
 
 
-def _recorded(commit: str) -> set[str]:
+def _recorded_numbers(commit: str) -> set[str]:
     """Return the numbers of the champions whose records a commit adds to reports/promotion."""
-    records = map(_NAMED.search, git.files_of_commit(commit, str(RECORDS)))
+    records = map(_RECORD.search, git.files_of_commit(commit, str(RECORDS)))
     return {record[1] for record in records if record}
 
 
 def champion() -> Champion | None:
     """Return the champion, or None before the first."""
-    found = champions()
-    return found[-1] if found else None
+    known = champions()
+    return known[-1] if known else None
 
 
 def resolve(name: str) -> Revision:
-    """Return the revision that a user names: one of git's, `champion`, or `workspace`.
+    """Return the revision of a name: a git revision, `champion`, or `workspace`.
 
     Raises:
         UserError: there is none.
@@ -94,41 +94,68 @@ def resolve(name: str) -> Revision:
     if name == WORKSPACE:
         return Revision(WORKSPACE)
     if name == "champion":
-        present = champion()
-        if present is None:
-            raise UserError(name, "there is none yet", "`idiolect promote` makes the first")
-        return Revision(str(present), git.commit_of(present.commit))
+        present = _require_champion(name)
+        return Revision(str(present), present.commit)
     commit = git.commit_of(name)
     return Revision(commit[:10] if name == commit else name, commit)
 
 
-def judge(rules: Rules | None = None) -> Decision:
-    """Hold the workspace against the champion; nothing is changed.
+def _require_champion(item: str) -> Champion:
+    if present := champion():
+        return present
+    raise UserError(item, "there is none yet", "`idiolect promote` makes the first")
 
-    Args:
-        rules: those of promotion.yaml unless given.
+
+def describe() -> str:
+    """Return the champion, its metrics, and the champions before it, as text.
+
+    Raises:
+        UserError: there is none yet.
+    """
+    present = _require_champion("champion")
+    lines = [f"{present}, since {present.since}: commit {present.commit[:10]}, tag {present.tag}"]
+    lines += [f"  {present.why}", *_metric_lines(present, read_rules())]
+    if earlier := champions()[-2::-1]:
+        lines += ["before:", *(f"  {one}, since {one.since}: {one.why}" for one in earlier)]
+    return "\n".join(lines)
+
+
+def _metric_lines(present: Champion, rules: Rules) -> list[str]:
+    """List the metrics that promotion.yaml names; or why they cannot be read."""
+    try:
+        scores = read_scores(resolve(present.tag))
+    except MissingInput as error:
+        return [f"  metrics: {error}"]
+    width = max(map(len, rules.metrics()))
+    lines = []
+    for metric in rules.metrics():
+        values = {name: scores.metric(name, metric) for name in scores.subjects()}
+        texts = (f"{n} {'missing' if v is None else f'{v:.3f}'}" for n, v in values.items())
+        lines.append(f"  {metric:<{width}}  {'  '.join(texts)}")
+    return lines
+
+
+def decide_workspace() -> Decision:
+    """Decide whether the workspace should become champion; change nothing.
 
     Raises:
         UserError: no rules, no repository, or the champion's scores are no longer in DVC's cache.
     """
-    rules = rules or load()
-    present = champion()
-    before = judged.of_revision(resolve("champion")) if present else None
-    return decide(before, judged.of_workspace(), rules)
+    rules = read_rules()
+    before = read_scores(resolve("champion")) if champion() else None
+    return decide(before, read_challenger(), rules)
 
 
 def record(decision: Decision) -> str:
-    """Do what a decision says; return one line that tells it."""
+    """Commit a decision, as a new champion or not; return one line about the commit."""
     if decision.promote:
         new = promote(decision)
-        return f"{new}: commit {new.commit[:10]}, tag {new.tag}{_detached()}"
-    return f"recorded: commit {keep(decision)[:10]}{_detached()}"
-
-
-def _detached() -> str:
-    return (
-        "; HEAD is on no branch: `git branch NAME` keeps this commit" if git.is_detached() else ""
-    )
+        line = f"{new}: commit {new.commit[:10]}, tag {new.tag}"
+    else:
+        line = f"recorded: commit {keep(decision)[:10]}"
+    if git.is_detached():
+        line += "; HEAD is on no branch: `git branch NAME` keeps this commit"
+    return line
 
 
 def promote(decision: Decision) -> Champion:
@@ -137,7 +164,7 @@ def promote(decision: Decision) -> Champion:
     Raises:
         UserError: git refuses; then there is no new champion, and no record is left.
     """
-    number = _next()
+    number = next_number()
     commit = _commit(f"champion-{number}", f"Promote champion {number}", decision)
     git.tag(f"champion/{number}", commit, f"Champion {number}: {decision.headline()}")
     return champions()[-1]
@@ -150,23 +177,24 @@ def keep(decision: Decision) -> str:
     return _commit("keep", title, decision)
 
 
-def _next() -> int:
-    """Return the next number: one whose tag was deleted is not given twice."""
+def next_number() -> int:
+    """Return the next champion's number; a number whose tag was deleted is not used again."""
     tags = git.git("tag", "--list", "champion/*").splitlines()
     records = [path.name for path in RECORDS.glob("*.md")]
-    named = [*map(_TAG.fullmatch, tags), *map(_NAMED.search, records)]
-    return max([0, *(int(name[1]) for name in named if name)]) + 1
+    matches = [*map(_TAG.fullmatch, tags), *map(_RECORD.search, records)]
+    return max([0, *(int(match[1]) for match in matches if match)]) + 1
 
 
 def _commit(what: str, title: str, decision: Decision) -> str:
-    page = write(what, f"# {title}\n\n{decision.markdown()}")
-    code = git.changed(("pipeline", "stages"))
-    places = [place for place in _RECORDED if not (code and place == "versions.yaml")]
-    return commit_with(page, places, f"{title}\n\n{decision.headline()}")
+    page = write_record(what, f"# {title}\n\n{decision.markdown()}")
+    places = [*STATE, str(RULES)]
+    if not git.changed(("pipeline", "stages")):
+        places.append("versions.yaml")
+    return commit_record(page, places, f"{title}\n\n{decision.headline()}")
 
 
-def write(what: str, text: str) -> Path:
-    """Write a record under a name of its own, by the time (UTC)."""
+def write_record(what: str, text: str) -> Path:
+    """Write a record under a new name, by the time (UTC)."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     path, again = RECORDS / f"{now}_{what}.md", 1
     while path.exists():
@@ -177,21 +205,19 @@ def write(what: str, text: str) -> Path:
     return path
 
 
-def commit_with(page: Path, places: Sequence[str], message: str) -> str:
-    """Commit a record with what is changed at places; take the record back where git refuses."""
+def commit_record(page: Path, places: Sequence[str], message: str) -> str:
+    """Commit a record with the changed files at places; delete the record where git refuses."""
     try:
-        return git.commit([str(page), *(p for p in git.changed(places) if _ours(p))], message)
+        return git.commit([str(page), *filter(_is_state, git.changed(places))], message)
     except UserError:
         page.unlink()
-        with suppress(UserError):  # a locked index, which has not taken it in either
+        with suppress(UserError):  # a locked index does not have it
             git.git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", str(page))
         raise
 
 
-def _ours(path: str) -> bool:
-    """Tell whether a changed file is part of a state: of data, what git has and .dvc files."""
-    return not path.startswith("data/") or path.endswith(".dvc") or _known(path)
-
-
-def _known(path: str) -> bool:
+def _is_state(path: str) -> bool:
+    """Return whether a changed file is part of the state: of data, .dvc files and tracked files."""
+    if not path.startswith("data/") or path.endswith(".dvc"):
+        return True
     return git.has_commits() and bool(git.in_commit("HEAD", [path]))

@@ -1,354 +1,271 @@
-"""Champion or challenger: a rule is met where the whole interval of the gain says so.
+"""Decide between champion and challenger by the rules of promotion.yaml.
 
-Ties, mistakes and what cannot be compared keep the champion.
+A rule is met where the whole interval of the gain meets it; ties, faults and scores that cannot be
+compared keep the champion.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from tabulate import tabulate
 
-from pipeline.promotion import gains
-from pipeline.promotion.gains import Gain, Table, keys
-from pipeline.promotion.judged import Judged
+from pipeline.experiments.comparison import Estimate
+from pipeline.promotion.paired_scores import Gain, PairedScores, pair_rows, paired_gain
 from pipeline.promotion.rules import MEASURES, Rules, sign_of
+from pipeline.promotion.scores import Scores, Table, rows_of_answer
 from pipeline.runtime.user_errors import UserError
-from stages.evaluation.comparison import Estimate
 
-_DRAWN = ("generator", "isps_zeroed", "isps_swapped", "truth")  # no trivial answers
+HEAD = ("rule", "metric", "who", "champion", "challenger", "gain, 95 %", "needed", "s", "met")
+_NOT_TRIVIAL = ("generator", "isps_zeroed", "isps_swapped", "truth")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One rule, held against one subject or all.
+class RuleResult:
+    """One rule, applied to one subject or all.
 
     Attributes:
         rule: `better` or `not worse`.
         metric: its name in reports/metrics.json.
         who: the subject, or all.
-        gain: what the challenger gains; None where it cannot be compared.
-        least: what the low end of the interval has to reach.
-        met: whether it does.
-        why: why it cannot be compared; of a rule that is met, why it need not be.
+        least: what the low end of the gain's interval must reach.
+        gain: of the challenger; None where it cannot be compared.
+        met: whether the rule is met.
+        note: why it cannot be compared; of a rule that is met, why it needs no gain.
     """
 
     rule: str
     metric: str
     who: str
-    gain: Gain | None
     least: float
-    met: bool
-    why: str = ""
+    gain: Gain | None = None
+    met: bool = False
+    note: str = ""
+
+    def needed(self) -> str:
+        """Return what the low end of the interval needs, as text."""
+        return f"{'>' if self.rule == 'better' else '≥'} {self.least:+g}"
+
+    def reason(self) -> str:
+        """Return why the rule is not met."""
+        item = f"{self.metric} of {self.who}"
+        if self.note or not self.gain:
+            return f"{item}: {self.note}"
+        return f"{item} gains {self.gain.gain.low:+.3f} at the low end, needed {self.needed()}"
+
+    def cells(self) -> list[str]:
+        """Return the row of the decision's table, under `HEAD`."""
+        champion = challenger = seconds = ""
+        change = self.note
+        if gain := self.gain:
+            champion, challenger = f"{gain.champion:.3f}", f"{gain.challenger:.3f}"
+            seconds = str(gain.seconds or "")
+            interval = f" [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]" if gain.seconds else ""
+            change = f"{gain.gain.mean:+.3f}{interval} {self.note}".rstrip()
+        numbers = (champion, challenger, change, self.needed(), seconds)
+        return [self.rule, self.metric, self.who, *numbers, "yes" if self.met else "no"]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Who is champion now.
+    """Whether the challenger becomes champion.
 
     Attributes:
-        promote: the challenger is.
         champion: name of the champion until now; empty if there was none.
         challenger: name of the challenger.
-        rows: the rules, one by one.
+        promote: the challenger becomes champion.
+        results: the rules, one by one.
         reasons: why the champion stays; empty for a promotion.
-        notes: what else was seen.
+        notes: what the comparison leaves out, and rules that a person has overridden.
         unchanged: the challenger has the champion's own dvc.lock.
-        faulty: the challenger could not be judged: unfinished, or made by code in no commit.
-        word: why a person promoted it whatever the rules say.
+        faulty: the challenger is unfinished, or made by code in no commit.
+        override: why a person promotes it against the rules.
     """
 
-    promote: bool
     champion: str
     challenger: str
-    rows: tuple[Row, ...] = ()
+    promote: bool = False
+    results: tuple[RuleResult, ...] = ()
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unchanged: bool = False
     faulty: bool = False
-    word: str = ""
+    override: str = ""
 
     def headline(self) -> str:
-        """Say the decision in one line."""
-        if self.word:
-            return f"{self.challenger} replaces {self.champion or 'no one'} by hand: {self.word}"
-        if self.promote and any(row.met and row.why for row in self.rows):
+        """Return the decision in one line."""
+        if self.override:
+            by_hand = f"replaces {self.champion or 'no one'} by hand: {self.override}"
+            return f"{self.challenger} {by_hand}"
+        if self.promote and any(result.met and result.note for result in self.results):
             return f"{self.challenger} is the first, and `first: any` asks for no more"
         if self.promote:
             return f"{self.challenger} is better than {self.champion or 'the trivial answers'}"
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
         return f"{self.champion or 'no champion'} stays: {self.reasons[0]}{more}"
 
-    def anyway(self, why: str) -> "Decision":
-        """Return the same with the challenger as champion, by a person's word.
+    def overridden(self, why: str) -> "Decision":
+        """Return the decision of a person to promote the challenger against the rules.
 
         Raises:
-            UserError: the challenger is faulty, which no word mends.
+            UserError: the challenger is faulty.
         """
         if self.faulty:
             raise UserError("promote", self.reasons[0])
         notes = (*self.notes, *(f"against the rules: {reason}" for reason in self.reasons))
-        return replace(self, promote=True, reasons=(), notes=notes, word=why)
+        return replace(self, promote=True, reasons=(), notes=notes, override=why)
+
+    def list_items(self) -> list[str]:
+        """Return what stands below the table: notes, and without a table the other reasons."""
+        return [*(() if self.results else self.reasons[1:]), *self.notes]
 
     def markdown(self) -> str:
-        """Write the decision with its table."""
+        """Return the decision with its table as Markdown."""
         lines = [f"{self.headline()}.", ""]
-        if self.rows:
-            lines += _table(self.rows)
-        else:
-            lines += [f"- {reason}" for reason in self.reasons[1:]]
-        lines += [f"- {note}" for note in self.notes]
+        if self.results:
+            rows = [result.cells() for result in self.results]
+            lines += [tabulate(rows, HEAD, "github", disable_numparse=True), ""]
+        lines += [f"- {item}" for item in self.list_items()]
         return "\n".join(lines).rstrip() + "\n"
 
 
-HEAD = ("rule", "metric", "who", "champion", "challenger", "gain, 95 %", "needed", "s", "met")
-
-
-def _table(rows: Sequence[Row]) -> list[str]:
-    lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
-    return [*lines, *("| " + " | ".join(cells(row)) + " |" for row in rows), ""]
-
-
-def cells(row: Row) -> list[str]:
-    """Write a row of the decision's table, under `HEAD`."""
-    needed = f"{'>' if row.rule == 'better' else '≥'} {row.least:+g}"
-    numbers = ["", "", row.why, needed, ""]
-    if gain := row.gain:
-        interval = f"{gain.gain.mean:+.3f}"
-        if gain.seconds:
-            interval += f" [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
-        told = f"{interval} {row.why}".rstrip()
-        values = f"{gain.champion:.3f}", f"{gain.challenger:.3f}"
-        numbers = [*values, told, needed, str(gain.seconds or "")]
-    return [row.rule, row.metric, row.who, *numbers, "yes" if row.met else "no"]
-
-
-def decide(champion: Judged | None, challenger: Judged, rules: Rules) -> Decision:
-    """Hold a challenger against the champion, or against the trivial answers where there is none.
+def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decision:
+    """Decide by the rules; without a champion, the challenger must beat the trivial answers.
 
     Args:
-        champion: the champion, or None.
-        challenger: what was newly trained.
+        champion: scores of the champion, if there is one.
+        challenger: scores of the newly trained models.
         rules: those of promotion.yaml.
-
-    Returns:
-        To promote only where every rule is met.
     """
-    name = champion.name if champion else ""
-    decision = Decision(False, name, challenger.name)
+    decision = Decision(champion.name if champion else "", challenger.name)
     if challenger.faults:
         return replace(decision, reasons=challenger.faults, faulty=True)
-    if champion and challenger.lock and champion.lock == challenger.lock:
-        return replace(decision, reasons=("nothing differs",), unchanged=True)
     if champion is None:
-        rows, notes = tuple(_first(challenger, rules)), list[str]()
+        results, notes = [*_first(challenger, rules)], list[str]()
+    elif challenger.lock and champion.lock == challenger.lock:
+        return replace(decision, reasons=("nothing differs",), unchanged=True)
     elif reason := _incomparable(champion, challenger):
         return replace(decision, reasons=(reason,))
     else:
-        pairs = Pairs(champion, challenger)
-        rows, notes = tuple(_rules(pairs, rules)), pairs.notes
-    reasons = tuple(_reason(row) for row in rows if not row.met and _counts(row, rules))
-    return replace(decision, promote=not reasons, rows=rows, reasons=reasons, notes=tuple(notes))
+        pairs = PairedScores(champion, challenger)
+        results, notes = [*_apply(rules, pairs)], pairs.notes
+    ignored = rules.missing == "ignore"  # a `not worse` rule without a gain
+    reasons = tuple(
+        result.reason()
+        for result in results
+        if not result.met and not (ignored and result.rule != "better" and result.gain is None)
+    )
+    return replace(
+        decision,
+        promote=not reasons,
+        results=tuple(results),
+        reasons=reasons,
+        notes=tuple(notes),
+    )
 
 
-def _counts(row: Row, rules: Rules) -> bool:
-    """Tell whether a rule that is not met keeps the champion."""
-    return row.rule == "better" or row.gain is not None or rules.missing == "keep"
-
-
-def _reason(row: Row) -> str:
-    what = f"{row.metric} of {row.who}"
-    if row.why:
-        return f"{what}: {row.why}"
-    assert row.gain is not None
-    low, sign = row.gain.gain.low, ">" if row.rule == "better" else "≥"
-    return f"{what} gains {low:+.3f} at the low end, needed {sign} {row.least:+g}"
-
-
-def _incomparable(champion: Judged, challenger: Judged) -> str:
-    """Say why no number of one can be held against the other's; empty if some can."""
+def _incomparable(champion: Scores, challenger: Scores) -> str:
+    """Return why no score of one is comparable with the other's; empty if some are."""
     names = ("the pictures' size", "the face crop", "the measures' code")
     sides = zip(names, champion.setting(), challenger.setting(), strict=True)
     differ = [f"{name} ({before} and {after})" for name, before, after in sides if before != after]
     if differ:
-        return f"judged by another measure: {', '.join(differ)} differ"
+        return f"scored by another measure: {', '.join(differ)} differ"
     if not set(champion.subjects()) & set(challenger.subjects()):
-        return "no subject was judged in both"
+        return "no subject was evaluated in both"
     return ""
 
 
-class Pairs:
-    """The frames that both were judged on, by the same truth.
-
-    Attributes:
-        subjects: who was judged in both.
-        notes: what was left out.
-    """
-
-    def __init__(self, champion: Judged, challenger: Judged) -> None:
-        self.champion, self.challenger = champion, challenger
-        theirs = set(champion.subjects())
-        self.subjects = [name for name in challenger.subjects() if name in theirs]
-        self._tables = {name: self._same_truth(name) for name in ("frames", "voice")}
-        self.notes = list(self._notes())
-
-    def tables(self, name: str) -> tuple[Table, Table]:
-        """Return the paired rows of both, frames or voice."""
-        return self._tables[name]
-
-    def _same_truth(self, name: str) -> tuple[Table, Table]:
-        before, after = self.champion.table(name), self.challenger.table(name)
-        if not before or not after:
-            return {}, {}
-        first, second = gains.paired(before, after)
-        same = np.array([self._same(key[:2]) for key in keys(second)], bool)
-        return gains.rows(first, same), gains.rows(second, same)
-
-    def _same(self, clip: tuple[str, str]) -> bool:
-        known = self.champion.truth.get(clip)
-        return bool(known) and known == self.challenger.truth.get(clip)
-
-    def _notes(self) -> Iterator[str]:
-        theirs, ours = self.champion.subjects(), self.challenger.subjects()
-        if new := [name for name in ours if name not in theirs]:
-            yield f"new, not compared: {', '.join(new)}"
-        if gone := [name for name in theirs if name not in ours]:
-            yield f"no longer there, not compared: {', '.join(gone)}"
-        before, after = self.champion.generator, self.challenger.generator
-        if not before or not after:
-            return
-        both = len(self._tables["frames"][1]["frame"])
-        counts = f"{len(before['frame'])} and {len(after['frame'])}"
-        yield f"held-out frames drawn from true landmarks: {counts}, compared on the {both} in both"
-        shared = {key[:2] for key in keys(before)} & {key[:2] for key in keys(after)}
-        if moved := sorted(f"{s}/{c}" for s, c in shared if not self._same((s, c))):
-            yield (
-                "not compared, since their pictures, landmarks or label maps differ: "
-                + ", ".join(moved)
-            )
-
-    def same_span(self, subject: str) -> bool:
-        """Tell whether a subject's held-out frames are all the same, for means to be comparable."""
-        for name in ("frames", "voice"):
-            sides = (self.champion.table(name), self.challenger.table(name))
-            if not all(sides):
-                return False
-            first, second = ({k for k in keys(t) if k[0] == subject} for t in sides)
-            if first != second or not all(self._same(key[:2]) for key in first):
-                return False
-        return True
-
-
-def _rules(pairs: Pairs, rules: Rules) -> Iterator[Row]:
-    better = rules.better
-    yield _framewise("better", better.metric, pairs, pairs.subjects, better.by, rules)
+def _apply(rules: Rules, pairs: PairedScores) -> Iterator[RuleResult]:
+    better = RuleResult("better", rules.better.metric, _who(pairs.subjects), rules.better.by)
+    yield _framewise(better, pairs, pairs.subjects, rules)
     for rule in rules.not_worse:
         for name in pairs.subjects:
-            least = -rule.margin
+            result = RuleResult("not worse", rule.metric, name, -rule.margin)
             if rule.metric in MEASURES:
-                yield _framewise("not worse", rule.metric, pairs, [name], least, rules)
+                yield _framewise(result, pairs, [name], rules)
             else:
-                yield _mean(rule.metric, pairs, name, least)
-
-
-def _framewise(
-    rule: str, metric: str, pairs: Pairs, names: Sequence[str], least: float, rules: Rules
-) -> Row:
-    who, measure = _who(names), MEASURES[metric]
-    first, second = pairs.tables(measure.table)
-    if not first:
-        return Row(rule, metric, who, None, least, False, "no scores of single frames in one")
-    found = gains.gain(first, second, names, measure, pairs.challenger.fps)
-    return _judged(Row(rule, metric, who, found, least, False), rules)
+                yield _of_means(result, pairs)
 
 
 def _who(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"all {len(names)}"
 
 
-def _judged(row: Row, rules: Rules) -> Row:
-    """Hold the low end of the interval against the rule."""
-    gain = row.gain
-    if gain is None or not np.isfinite(gain.gain.mean):
-        return replace(row, gain=None, why="no held-out frame in common")
+def _framewise(
+    result: RuleResult, pairs: PairedScores, names: Sequence[str], rules: Rules
+) -> RuleResult:
+    measure = MEASURES[result.metric]
+    champion, challenger = pairs.tables(measure.table)
+    if not champion:
+        return replace(result, note="no scores of single frames in one")
+    gain = paired_gain(champion, challenger, names, measure, pairs.challenger.fps)
+    return _check_interval(replace(result, gain=gain), rules)
+
+
+def _check_interval(result: RuleResult, rules: Rules) -> RuleResult:
+    """Set `met` by the low end of the interval."""
+    gain = result.gain
+    if gain is None:
+        return replace(result, note="no held-out frame in common")
     if gain.seconds < rules.seconds:
-        why = f"{gain.seconds} held-out s in common, needed {rules.seconds}"
-        return replace(row, gain=None, why=why)
+        note = f"{gain.seconds} held-out s in common, needed {rules.seconds}"
+        return replace(result, gain=None, note=note)
     low = gain.gain.low
-    return replace(row, met=low > row.least if row.rule == "better" else low >= row.least)
+    met = low > result.least if result.rule == "better" else low >= result.least
+    return replace(result, met=met)
 
 
-def _mean(metric: str, pairs: Pairs, name: str, least: float) -> Row:
-    """Compare a metric that is a mean alone, where the held-out span is the same."""
-    row = Row("not worse", metric, name, None, least, False)
-    before, after = (value(side, name, metric) for side in (pairs.champion, pairs.challenger))
+def _of_means(result: RuleResult, pairs: PairedScores) -> RuleResult:
+    """Compare a metric that exists only as a mean, where the held-out frames are the same."""
+    sides = (pairs.champion, pairs.challenger)
+    before, after = (side.metric(result.who, result.metric) for side in sides)
     if before is None or after is None:
-        return replace(row, why="missing")
-    if not pairs.same_span(name):
-        return replace(row, why="a mean over other held-out frames")
-    change = sign_of(metric) * (after - before)
+        return replace(result, note="missing")
+    if not pairs.same_frames(result.who):
+        return replace(result, note="a mean over other held-out frames")
+    change = sign_of(result.metric) * (after - before)
     gain = Gain(before, after, Estimate(change, change, change), 0)
-    return replace(row, gain=gain, met=change >= least)
+    return replace(result, gain=gain, met=change >= result.least)
 
 
-def value(side: Judged, subject: str, metric: str) -> float | None:
-    """Look a metric of a subject up by its dotted name; None where it is no number."""
-    place = side.metrics.get("subjects", {}).get(subject)
-    for part in metric.split("."):
-        place = place.get(part) if isinstance(place, dict) else None
-    is_number = isinstance(place, int | float) and not isinstance(place, bool)
-    return float(place) if is_number and np.isfinite(place) else None
-
-
-def _first(challenger: Judged, rules: Rules) -> Iterator[Row]:
-    """Ask of a first champion that all metrics are there, and that it beats the trivial answers."""
-    names = challenger.subjects()
+def _first(challenger: Scores, rules: Rules) -> Iterator[RuleResult]:
+    """Check a first champion: all metrics exist, and it beats the trivial answers."""
     for rule in rules.not_worse:
-        for name in names:
-            if value(challenger, name, rule.metric) is None:
-                least = -rule.margin
-                yield Row("not worse", rule.metric, name, None, least, False, "missing")
-    yield _beats_trivial(challenger, names, rules)
+        for name in challenger.subjects():
+            if challenger.metric(name, rule.metric) is None:
+                yield RuleResult("not worse", rule.metric, name, -rule.margin, note="missing")
+    yield _beats_trivial(challenger, rules)
 
 
-def _beats_trivial(challenger: Judged, names: Sequence[str], rules: Rules) -> Row:
-    metric = rules.better.metric
-    measure = MEASURES[metric]
-    row = Row(
-        "better",
-        f"{metric}, to the best trivial answer",
-        _who(names) if names else "no one",
-        None,
-        0.0,
-        False,
-    )
+def _beats_trivial(challenger: Scores, rules: Rules) -> RuleResult:
+    names, measure = challenger.subjects(), MEASURES[rules.better.metric]
+    metric = f"{rules.better.metric}, to the best trivial answer"
+    result = RuleResult("better", metric, _who(names) if names else "no one", 0.0)
     own = challenger.table(measure.table)
     if not own or not names:
-        return replace(row, why="missing")
-    trivial = [
-        gains.gain(answer, own, names, measure, challenger.fps)
-        for answer in _trivial(challenger, own, measure.trivial)
-    ]
-    known = [gain for gain in trivial if np.isfinite(gain.gain.mean)]
-    if not known:
-        return replace(row, why="no trivial answer was scored")
-    found = replace(row, gain=min(known, key=lambda gain: gain.gain.mean))
-    judged = _judged(found, rules)
-    if judged.met or rules.first != "any":
-        return judged
-    return replace(found, met=True, why="first: any")
+        return replace(result, note="missing")
+    answers = _trivial_answers(challenger, own, measure.trivial)
+    gains = [paired_gain(answer, own, names, measure, challenger.fps) for answer in answers]
+    if not (known := [gain for gain in gains if gain]):
+        return replace(result, note="no trivial answer was scored")
+    result = replace(result, gain=min(known, key=lambda gain: gain.gain.mean))
+    checked = _check_interval(result, rules)
+    if checked.met or rules.first != "any":
+        return checked
+    return replace(result, met=True, note="first: any")
 
 
-def _trivial(challenger: Judged, own: Table, column: str) -> Iterator[Table]:
+def _trivial_answers(challenger: Scores, own: Table, column: str) -> Iterator[Table]:
     """Yield the rows of trivial answers to the same frames, in the same order."""
-    if own is challenger.voice:
-        if column:
-            yield {**own, "lips": own[column]}
-        else:  # a mouth that does not move
-            still = np.zeros(len(own["frame"]))
-            yield {**own, "opening_made": still, "opening_seen": still}
-        return
-    for answer in dict.fromkeys(map(str, challenger.frames["answer"])):
-        if answer not in _DRAWN:
-            other, _ = gains.paired(gains.of_answer(challenger.frames, answer), own)
-            if len(other["frame"]) == len(own["frame"]):
-                yield other
+    if own is challenger.voice and column:
+        yield {**own, "lips": own[column]}
+    elif own is challenger.voice:  # a mouth that does not move
+        still = np.zeros(len(own["frame"]))
+        yield {**own, "opening_made": still, "opening_seen": still}
+    else:
+        for answer in dict.fromkeys(map(str, challenger.frames["answer"])):
+            if answer not in _NOT_TRIVIAL:
+                other, _ = pair_rows(rows_of_answer(challenger.frames, answer), own)
+                if len(other["frame"]) == len(own["frame"]):
+                    yield other

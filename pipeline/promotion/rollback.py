@@ -1,37 +1,38 @@
-"""Go back to an earlier champion: its state from git, its models from DVC's cache, as a new commit.
+"""Return to an earlier champion: its state from git, its models from DVC's cache, as a new commit.
 
-Code stays as it is. Nothing is lost: what would be overwritten has to be in git and in DVC's cache
-before anything is touched, and the champion that one goes back from keeps its tag.
+Code stays as it is. Nothing is lost: whatever the rollback overwrites or deletes must be in git and
+in DVC's cache first, and the present champion keeps its tag.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.execution.renamed_params import renames_in, with_new_names
-from pipeline.project import git, project_edits
-from pipeline.project.recorded_hashes import first_uncached
-from pipeline.project.revision import WORKSPACE, Revision
+from pipeline.project import git, neutral_image, people
+from pipeline.project.dvc_cache import first_uncached
+from pipeline.project.revision import WORKSPACE, Revision, dvc_errors
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
+from pipeline.promotion.compare import changed_code
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import PARAMS, read_params
 
-_LOST = ("modified", "not in cache", "new")
+_UNSAVED = ("modified", "not in cache", "new")
 
 
 @dataclass(frozen=True)
-class Rolled:
+class RolledBack:
     """What a rollback did.
 
     Attributes:
-        target: whose state the workspace has now.
-        champion: who is champion now, a new number unless the target was champion already.
-        before: who was champion.
+        target: the champion whose state the workspace has now.
+        champion: the champion now, a new number unless the target was champion already.
+        before: the champion before.
         left: the commit whose state the workspace had.
-        notes: what the user should know.
+        notes: renamed params, and stages whose code has changed.
     """
 
     target: Champion
@@ -41,50 +42,114 @@ class Rolled:
     notes: tuple[str, ...]
 
     def undo(self) -> str:
-        """Return the commands that bring back what lay here before."""
+        """Return the commands that restore the state before the rollback."""
         if self.champion != self.before:
             return f"idiolect rollback --to {self.before.number}"
         return f"git checkout {self.left[:10]} -- {' '.join(STATE)} && dvc checkout"
 
 
-def rollback(number: int | None = None) -> Rolled:
-    """Bring an earlier champion back into the workspace and make it champion.
+def rollback(number: int | None = None) -> RolledBack:
+    """Restore an earlier champion in the workspace and make it champion.
 
     Args:
-        number: which; the one before the present one unless given.
+        number: of the champion; the one before the present one unless given.
 
     Raises:
-        UserError: no such champion; something uncommitted would be overwritten; DVC's cache no
-            longer has all of its files. The workspace is then as it was.
+        UserError: no such champion; something unsaved would be overwritten or deleted; DVC's cache
+            no longer has all files of the champion. The workspace is then as it was.
     """
     target, present = _choose(number)
-    there = Revision(str(target), target.commit)
-    _refuse_incomplete(there)
-    _refuse_unsaved(target, there)
-    if absent := there.absent():
-        more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
-        raise UserError(
-            f"{target}: {absent[0]}{more}",
-            "is not in DVC's cache; nothing was changed",
-            "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
-        )
-    left = Revision(WORKSPACE).subjects() - there.subjects()
-    portrait = Path(f"{project_edits.PORTRAIT}.dvc")
+    here, there = Revision(WORKSPACE), Revision(str(target), target.commit)
+    _check_target(there)
+    _check_saved(target, here, there)
+    later = here.subjects() - there.subjects()
+    portrait = Path(f"{neutral_image.PORTRAIT}.dvc")
     unset = portrait.exists() and not there.has(str(portrait))
-    for name in left:
-        project_edits.check_results_are_saved(name)
+    for name in later:
+        people.check_results_are_saved(name)
     if unset:
-        project_edits.check_portrait_is_saved()
+        neutral_image.check_portrait_is_saved()
     try:
         _restore(target.commit)
     except UserError:
         _restore("HEAD")
         raise
-    for name in left:
-        project_edits.delete_made(name)
+    for name in later:
+        people.delete_results(name)
     if unset:
-        project_edits.sample_neutral()
-    return _record(target, present, [*_rename_params(), *_notes(there)])
+        neutral_image.use_sample()
+    return _record(target, present, [*_rename_params(), *_code_notes(there)])
+
+
+def _choose(number: int | None) -> tuple[Champion, Champion]:
+    known = champions.champions()
+    if not known:
+        raise UserError(
+            "rollback", "there is no champion yet", "`idiolect promote` makes the first"
+        )
+    present = known[-1]
+    if number is None and len(known) == 1:
+        todo = f"`idiolect rollback --to {present.number}` restores it"
+        raise UserError("rollback", f"there is none before {present}", todo)
+    targets = known[-2:-1] if number is None else [one for one in known if one.number == number]
+    if not targets:
+        names = ", ".join(str(one.number) for one in known)
+        raise UserError(f"champion {number}", f"there is none; there are: {names}")
+    return targets[0], present
+
+
+def _check_target(there: Revision) -> None:
+    """Raise UserError unless a champion names its subjects and DVC's cache has all its files."""
+    if not there.has(str(PARAMS)):
+        raise UserError(f"{PARAMS} of {there}", "is not in its commit; nothing was changed")
+    if not there.subjects():
+        found = "names no subjects, and going back would delete everyone's results"
+        raise UserError(f"{PARAMS} of {there}", f"{found}; nothing was changed")
+    if absent := there.absent():
+        more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
+        raise UserError(
+            f"{there}: {absent[0]}{more}",
+            "is not in DVC's cache; nothing was changed",
+            "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
+        )
+
+
+def _check_saved(target: Champion, here: Revision, there: Revision) -> None:
+    """Raise UserError where going back would overwrite what neither git nor DVC's cache has."""
+    if dirty := git.changed(STATE):
+        more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
+        todo = "commit it, or `git restore` it, first"
+        raise UserError(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
+    for stage, path, state in _changed_outs(here.status()):
+        if state in _UNSAVED:
+            save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
+            found = f"is not in DVC's cache as it is here ({state})"
+            raise UserError(path, found, f"`{save}`, or `dvc checkout {path}`, first")
+    tracked = set(here.outs())
+    if lost := first_uncached(out for out in there.outs() if out not in tracked and out.exists()):
+        found = f"is not in DVC's cache, and {target} would overwrite it"
+        raise UserError(lost, found, "move it away, or `dvc add` its folder, first")
+
+
+def _changed_outs(status: dict[str, list[Any]]) -> Iterator[tuple[str, str, str]]:
+    """Yield stage, path and state of each changed out."""
+    for stage, entries in status.items():
+        for entry in entries:
+            if isinstance(entry, dict):
+                for path, state in entry.get("changed outs", {}).items():
+                    yield stage, path, str(state)
+
+
+def _restore(commit: str) -> None:
+    """Restore the state of a commit in index and workspace, with DVC's files."""
+    from dvc.repo import Repo
+
+    places = [p for p in STATE if git.in_commit(commit, [p]) or git.in_commit("HEAD", [p])]
+    git.git("restore", f"--source={commit}", "--staged", "--worktree", "--", *places)
+    with dvc_errors("checkout"), Repo() as repo:
+        # With targets: without them DVC deletes what it once linked and no longer tracks, such as
+        # a person's videos. What is overwritten is in the cache: see _check_saved.
+        repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
 
 
 def _rename_params() -> list[str]:
@@ -97,100 +162,23 @@ def _rename_params() -> list[str]:
     return [f"renamed: {rename} in {PARAMS}" for rename in renames]
 
 
-def _choose(number: int | None) -> tuple[Champion, Champion]:
-    known = champions.champions()
-    if not known:
-        raise UserError(
-            "rollback", "there is no champion yet", "`idiolect promote` makes the first"
-        )
-    if number is None and len(known) == 1:
-        found = f"there is none before {known[-1]}"
-        raise UserError(
-            "rollback", found, f"`idiolect rollback --to {known[-1].number}` restores it"
-        )
-    targets = known[-2:-1] if number is None else [one for one in known if one.number == number]
-    if not targets:
-        names = ", ".join(str(one.number) for one in known)
-        raise UserError(f"champion {number}", f"there is none; there are: {names}")
-    return targets[0], known[-1]
+def _code_notes(there: Revision) -> list[str]:
+    """Return a line about stages whose code differs, which the next run will run again."""
+    stages = ", ".join(changed_code(there, Revision(WORKSPACE)))
+    line = f"code has changed since, and `dvc repro` would run again: {stages}"
+    return [line] if stages else []
 
 
-def _refuse_incomplete(there: Revision) -> None:
-    """Raise UserError where a champion's commit does not say who its people are."""
-    if not there.has("params.yaml"):
-        raise UserError(f"params.yaml of {there}", "is not in its commit; nothing was changed")
-    if not there.subjects():
-        found = "names no subjects, and going back would delete everyone's results"
-        raise UserError(f"params.yaml of {there}", f"{found}; nothing was changed")
-
-
-def _refuse_unsaved(target: Champion, there: Revision) -> None:
-    """Raise UserError where going back would overwrite what neither git nor DVC's cache has."""
-    from dvc.exceptions import DvcException
-
-    if dirty := git.changed(STATE):
-        more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
-        todo = "commit it, or `git restore` it, first"
-        raise UserError(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
-    try:
-        here = Revision(WORKSPACE)
-        status = here.index.repo.status()
-    except DvcException as error:
-        raise UserError("dvc status", f"failed: {' '.join(str(error).split())}") from None
-    for stage, entries in status.items():
-        for path, state in _outs(entries):
-            if state in _LOST:
-                save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
-                found = f"is not in DVC's cache as it lies here ({state})"
-                raise UserError(path, found, f"`{save}`, or `dvc checkout {path}`, first")
-    tracked = set(here.outs())
-    if lost := first_uncached(out for out in there.outs() if out not in tracked and out.exists()):
-        found = f"is not in DVC's cache, and {target} would overwrite it"
-        raise UserError(lost, found, "move it away, or `dvc add` its folder, first")
-
-
-def _outs(entries: Any) -> list[tuple[str, str]]:
-    changed = (entry.get("changed outs", {}) for entry in entries if isinstance(entry, dict))
-    return [(path, str(state)) for outs in changed for path, state in outs.items()]
-
-
-def _restore(commit: str) -> None:
-    """Put the state of a commit into index and workspace, DVC's files with it."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    places = [p for p in STATE if git.in_commit(commit, [p]) or git.in_commit("HEAD", [p])]
-    git.git("restore", f"--source={commit}", "--staged", "--worktree", "--", *places)
-    try:
-        with Repo() as repo:
-            # Named one by one: else DVC deletes what it once linked and no longer knows, a person's
-            # videos too. All that is overwritten is in the cache: see _refuse_unsaved.
-            repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
-    except DvcException as error:
-        raise UserError("dvc checkout", f"failed: {' '.join(str(error).split())}") from None
-
-
-def _record(target: Champion, present: Champion, notes: Sequence[str]) -> Rolled:
+def _record(target: Champion, present: Champion, notes: Sequence[str]) -> RolledBack:
     left = git.commit_of("HEAD")
     if target.number == present.number:
         title, what, number = f"Restore {target}", f"restore-{target.number}", 0
     else:
-        number = champions._next()
+        number = champions.next_number()
         title, what = f"Roll back to {target} as champion {number}", f"rollback-{number}"
     text = f"# {title}\n\nThe champion was {present}.\n" + "".join(f"- {note}\n" for note in notes)
-    page = champions.write(what, text)
-    commit = champions.commit_with(page, STATE, title)
+    page = champions.write_record(what, text)
+    commit = champions.commit_record(page, STATE, title)
     if number:
         git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
-    return Rolled(target, champions.champions()[-1], present, left, tuple(notes))
-
-
-def _notes(there: Revision) -> list[str]:
-    """Tell of code that has changed since, which the next run will run again."""
-    from pipeline.promotion.comparing import changed_code
-
-    stages = changed_code(there, Revision(WORKSPACE))
-    if not stages:
-        return []
-    named = ", ".join(stages)
-    return [f"code has changed since, and `dvc repro` would run again: {named}"]
+    return RolledBack(target, champions.champions()[-1], present, left, tuple(notes))

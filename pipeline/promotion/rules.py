@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Section, read_params, validate_section
@@ -14,7 +14,7 @@ RULES = Path("promotion.yaml")
 
 @dataclass(frozen=True)
 class Measure:
-    """How a metric is computed from scores of single frames.
+    """How a metric is computed from the scores of single frames.
 
     Attributes:
         table: frames (SCORES, rows of the generator) or voice (VOICE_SCORES).
@@ -32,31 +32,31 @@ class Measure:
 _FRAMES = {"psnr": 1, "psnr_face": 1, "ssim": 1, "ssim_face": 1} | dict.fromkeys(
     ("l1_mouth", "l1_eyes", "l1_skin", "l1_other"), -1
 )
-# The distance to I_m is not among them: another choice of references is another judge.
+# The distance to I_m is not among them: it depends on the choice of references.
 MEASURES = {
     **{f"reconstruction.generator.{n}": Measure("frames", (n,), s) for n, s in _FRAMES.items()},
     "motion.generated.lmd": Measure("voice", ("lips",), -1, "lips_at_rest"),
     "motion.generated.mouth_correlation": Measure("voice", ("opening", "opening_made"), 1),
     "render.mouth_correlation": Measure("voice", ("opening_shown", "opening_seen"), 1),
 }
-# Metrics that exist as means alone, by the last part of their names.
-MEANS = {
-    "d_l": -1,
-    "d_v": -1,
-    "d_a": -1,
-    "best_lag_correlation": 1,
-    "mouth_correlation": 1,
-    "eyes_correlation": 1,
-    "gain_psnr": 1,
-    "gain_psnr_face": 1,
-}
+# Metrics that exist only as means, by the last part of their names.
+MEANS = dict.fromkeys(("d_l", "d_v", "d_a"), -1) | dict.fromkeys(
+    (
+        "best_lag_correlation",
+        "mouth_correlation",
+        "eyes_correlation",
+        "gain_psnr",
+        "gain_psnr_face",
+    ),
+    1,
+)
 
 
 def sign_of(metric: str) -> int:
     """Return 1 where more of a metric is better and -1 where less is.
 
     Raises:
-        ValueError: it is not known which; names those that are.
+        ValueError: neither is known; the message names the metrics that are.
     """
     if metric in MEASURES:
         return MEASURES[metric].sign
@@ -67,31 +67,33 @@ def sign_of(metric: str) -> int:
     return MEANS[last]
 
 
+def _check_metric(metric: str) -> str:
+    sign_of(metric)
+    return metric
+
+
+def _check_measure(metric: str) -> str:
+    if metric not in MEASURES:
+        known = ", ".join(MEASURES)
+        raise ValueError(f"a mean without frames has no interval to be sure by; known: {known}")
+    return metric
+
+
+Metric = Annotated[str, AfterValidator(_check_metric)]
+
+
 class Better(Section):
     """The metric that must gain."""
 
-    metric: str
+    metric: Annotated[Metric, AfterValidator(_check_measure)]
     by: float = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        sign_of(self.metric)
-        if self.metric not in MEASURES:
-            known = ", ".join(MEASURES)
-            raise ValueError(f"a mean without frames has no interval to be sure by; known: {known}")
-        return self
 
 
 class NotWorse(Section):
     """A metric that may not lose more than its margin."""
 
-    metric: str
+    metric: Metric
     margin: float = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        sign_of(self.metric)
-        return self
 
 
 class Rules(Section):
@@ -103,12 +105,16 @@ class Rules(Section):
     seconds: int = Field(ge=2)
     first: Literal["beats_trivial", "any"]
 
+    def metrics(self) -> list[str]:
+        """Return the metrics that the rules name."""
+        return [self.better.metric, *(rule.metric for rule in self.not_worse)]
 
-def load(path: Path = RULES) -> Rules:
+
+def read_rules(path: Path = RULES) -> Rules:
     """Read promotion.yaml; raise MissingInput, or BadParams naming the key."""
     rules = validate_section(str(path), read_params(path), Rules)
-    named = [rule.metric for rule in rules.not_worse]
-    for metric in named:
-        if named.count(metric) > 1:
+    guarded = rules.metrics()[1:]
+    for metric in guarded:
+        if guarded.count(metric) > 1:
             raise BadParams(f"{path}: not_worse", f"{metric} stands there twice")
     return rules

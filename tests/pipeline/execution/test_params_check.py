@@ -112,7 +112,7 @@ def test_the_doctor_reports_bad_params_in_one_line(written, capsys):
 
 
 def test_presets_are_checked_by_their_use(tmp_path, monkeypatch):
-    from pipeline.project.project_edits import apply_preset
+    from pipeline.project.presets import apply_preset
 
     shutil.copy(ROOT / "params.yaml", tmp_path)
     shutil.copytree(ROOT / "presets", tmp_path / "presets")

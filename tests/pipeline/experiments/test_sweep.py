@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dvc.api import DVCFileSystem
 
 from pipeline.experiments import sweep
+from pipeline.project.revision import Revision
 from pipeline.runtime.user_errors import BadParams, UserError
 from tests.conftest import REPO
 
@@ -38,18 +38,18 @@ def test_a_param_that_is_not_there_is_named(text: str) -> None:
 
 
 @pytest.mark.parametrize("texts", [["lambda_sp=5,1,5.0"], ["lambda_sp=0", "lambda_sp=1"]])
-def test_a_value_or_a_key_that_is_there_twice_is_told(texts: list[str]) -> None:
+def test_a_value_or_a_key_that_is_there_twice_is_reported(texts: list[str]) -> None:
     with pytest.raises(BadParams, match="twice"):
         sweep.combinations(texts)
 
 
-def test_a_param_without_values_is_told() -> None:
+def test_a_param_without_values_is_reported() -> None:
     with pytest.raises(BadParams, match="expected values"):
         sweep.combinations(["lambda_sp="])
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("region_weights.mouth=-1,5", "region_weights.mouth: .* equal to 0, found -1"),
         ("region_weights.mouth=5,lots", "region_weights.mouth: .* valid number, .* found 'lots'"),
@@ -61,17 +61,17 @@ def test_a_param_without_values_is_told() -> None:
         ("style_mapping.perceptual=vgg20", "vgg20: no perceptual network"),
     ],
 )
-def test_a_value_that_no_stage_would_take_is_told_before_anything_runs(
-    text: str, told: str
+def test_a_value_that_no_stage_would_take_is_reported_before_anything_runs(
+    text: str, message: str
 ) -> None:
     before = Path("params.yaml").read_text()
-    with pytest.raises(BadParams, match=told) as caught:
+    with pytest.raises(BadParams, match=message) as caught:
         sweep.run(sweep.combinations([text]))
     assert "\n" not in str(caught.value)
     assert Path("params.yaml").read_text() == before
 
 
-def test_regions_that_are_all_0_together_are_told() -> None:
+def test_regions_that_are_all_0_together_are_message() -> None:
     texts = [f"region_weights.{region}=0,1" for region in ("mouth", "eyes", "skin", "other")]
     with pytest.raises(BadParams, match="all region weights are 0"):
         sweep.run(sweep.combinations(texts))
@@ -82,7 +82,7 @@ def test_a_project_that_was_never_run_has_no_base() -> None:
         sweep.run(sweep.combinations(["lambda_sp=0"]))
 
 
-def test_a_locked_index_of_git_is_told_before_anything_runs() -> None:
+def test_a_locked_index_of_git_is_reported_before_anything_runs() -> None:
     _run("git init -q")
     Path("dvc.lock").touch()
     Path(".git/index.lock").touch()
@@ -103,9 +103,8 @@ def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_know_yet(
     for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
         _run(command)
     _run("dvc add -q data/raw/ann")
-    revision = sweep._experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
-    with DVCFileSystem(".", rev=revision).open("out.txt") as file:
-        assert file.read() == b"frames"
+    revision = sweep._run_experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
+    assert Revision("experiment", revision).text("out.txt") == "frames"
 
 
 def _run(command: str) -> None:
@@ -128,8 +127,8 @@ def test_every_part_that_an_ablation_changes_is_a_param() -> None:
         sweep.check(variant)
 
 
-def test_a_generator_without_isps_is_judged_by_what_it_draws_without() -> None:
+def test_a_generator_without_isps_is_compared_by_its_images_without_isps() -> None:
     answers = np.array(["generator", "isps_zeroed", "source", "truth"], object)
-    found = sweep.judged({"answer": answers, "psnr": np.arange(4.0)}, "isps_zeroed")
+    found = sweep.select_answer({"answer": answers, "psnr": np.arange(4.0)}, "isps_zeroed")
     assert found["answer"].tolist() == ["generator", "truth"]
     assert found["psnr"].tolist() == [1.0, 3.0]

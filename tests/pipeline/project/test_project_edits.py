@@ -11,7 +11,8 @@ from dvc.repo import Repo
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
-from pipeline.project import project_edits
+from pipeline.project import neutral_image, people
+from pipeline.project.presets import apply_preset
 from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput, UserError
 from stages.base.config.params import read_params
 from stages.base.io.image_io import decode_jpeg, decode_png, encode_jpeg, encode_png, resize
@@ -42,7 +43,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     before = clip.stat()
     made = empty / "data/clips/seen/sample_calm"
     made.mkdir(parents=True)
-    added = project_edits.add([clip], "speaker")
+    added = people.add([clip], "speaker")
     params = read_params()
     assert params["subjects"] == {"all": {"speaker": {"role": "seen"}}, "seen": ["speaker"]}
     assert params["sample"]["subjects"] == {}
@@ -55,7 +56,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
 
 @pytest.mark.slow
 def test_dvc_counts_added_videos_among_what_it_pushes_and_keeps(empty: Path, clip: Path) -> None:
-    project_edits.add([clip], "speaker")
+    people.add([clip], "speaker")
     with Repo() as repo:  # `dvc push` and `dvc gc` go by its index
         assert "data/raw/speaker" in {str(out) for out in repo.index.outs}
 
@@ -64,8 +65,8 @@ def test_dvc_counts_added_videos_among_what_it_pushes_and_keeps(empty: Path, cli
 def test_more_videos_join_and_the_same_one_is_not_copied_again(
     empty: Path, shared_data: Path
 ) -> None:
-    project_edits.add([shared_data / "grid/bbaf2n.mpg"], "speaker", keep_sample=True)
-    added = project_edits.add([shared_data / "grid"], "speaker", keep_sample=True)
+    people.add([shared_data / "grid/bbaf2n.mpg"], "speaker", keep_sample=True)
+    added = people.add([shared_data / "grid"], "speaker", keep_sample=True)
     assert [p.name for p in added.copied] == ["sbwe5n.mpg"]
     assert [p.name for p in added.present] == ["bbaf2n.mpg"]
     assert read_params()["subjects"]["seen"] == ["sample_calm", "sample_lively", "speaker"]
@@ -73,18 +74,18 @@ def test_more_videos_join_and_the_same_one_is_not_copied_again(
 
 @pytest.mark.slow
 def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
-    project_edits.add([clip], "guest", role="unseen", keep_sample=True)
+    people.add([clip], "guest", role="unseen", keep_sample=True)
     assert read_params()["subjects"]["all"]["guest"] == {"role": "unseen"}
     assert "guest" not in read_params()["subjects"]["seen"]
     with pytest.raises(BadParams, match="idiolect remove guest"):
-        project_edits.add([clip], "guest")
+        people.add([clip], "guest")
 
 
 @pytest.mark.slow
 def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None:
     bad = empty / "notes.mp4"
     bad.write_text("not a video")
-    added = project_edits.add([clip, bad], "speaker")
+    added = people.add([clip, bad], "speaker")
     assert len(added.warnings) == 1
     assert "notes.mp4" in added.warnings[0]
     assert (empty / "data/raw/speaker/notes.mp4").read_text() == "not a video"
@@ -93,30 +94,30 @@ def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None
 @pytest.mark.slow
 def test_nothing_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.mp4"):
-        project_edits.add([clip, empty / "none.mp4"], "speaker")
+        people.add([clip, empty / "none.mp4"], "speaker")
     assert not (empty / "data/raw/speaker").exists()
-    project_edits.add([clip], "speaker")
+    people.add([clip], "speaker")
     other = empty / "elsewhere" / clip.name
     other.parent.mkdir()
     other.write_bytes(b"another")
     with pytest.raises(UserError, match="rename"):
-        project_edits.add([other], "speaker")
+        people.add([other], "speaker")
 
 
 @pytest.mark.parametrize("name", ["", "Anna", "a b", "../x", "a/b", "-x", "sample_calm"])
 def test_a_bad_name_is_refused(empty: Path, clip: Path, name: str) -> None:
     with pytest.raises(BadParams):
-        project_edits.add([clip], name)
+        people.add([clip], name)
 
 
 @pytest.mark.slow
 def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> None:
-    project_edits.add([clip], "speaker")  # the samples leave
+    people.add([clip], "speaker")  # the samples leave
     with pytest.raises(BadParams, match="sample subject"):
-        project_edits.add([clip], "sample_calm")
+        people.add([clip], "sample_calm")
     (empty / "data/raw/sample_lively.dvc").touch()  # of an older version, or by hand
     with pytest.raises(BadParams, match="subject of yours"):
-        project_edits.add_sample()
+        people.add_sample()
     assert read_params()["subjects"]["seen"] == ["speaker"]
 
 
@@ -125,10 +126,10 @@ def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
 ) -> None:
     os.mkfifo("pipe.mp4")
     with pytest.raises(UserError, match="pipe"):
-        project_edits.add([Path("pipe.mp4")], "speaker")
+        people.add([Path("pipe.mp4")], "speaker")
     Path("held_out.txt").write_text("notes")
     with pytest.raises(UserError, match="own file"):
-        project_edits.add([clip, Path("held_out.txt")], "speaker")
+        people.add([clip, Path("held_out.txt")], "speaker")
     assert not (empty / "data/raw/speaker").exists()
 
 
@@ -139,7 +140,7 @@ def test_what_a_folder_holds_beside_files_is_told(empty: Path, clip: Path) -> No
     shutil.copy(clip, folder)
     (folder / "gone.mp4").symlink_to("nowhere")
     (folder / ".hidden.mp4").touch()
-    added = project_edits.add([folder], "speaker")
+    added = people.add([folder], "speaker")
     assert [path.name for path in added.copied] == [clip.name]
     for name in ("more", "gone.mp4", ".hidden.mp4"):
         assert any(f"{name}: " in warning for warning in added.warnings)
@@ -156,7 +157,7 @@ def test_a_missing_section_is_named(empty: Path, old: str, new: str, named: str)
     text = Path("params.yaml").read_text()
     assert old in text
     Path("params.yaml").write_text(text.replace(old, new))
-    for change in (project_edits.add_sample, lambda: project_edits.apply_preset("tiny")):
+    for change in (people.add_sample, lambda: apply_preset("tiny")):
         with pytest.raises(BadParams, match=named):
             change()
 
@@ -165,13 +166,13 @@ def test_a_section_that_is_a_number_is_written_anew_by_a_preset(empty: Path) -> 
     text = Path("params.yaml").read_text()
     start, end = text.index("match:"), text.index("motion:")
     Path("params.yaml").write_text(text[:start] + "match: 5\n" + text[end:])
-    project_edits.apply_preset("laptop")
+    apply_preset("laptop")
     assert read_params()["match"] == read_params(REPO / "params.yaml")["match"]
 
 
 @pytest.mark.slow
 def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Path) -> None:
-    project_edits.add([clip], "speaker", keep_sample=True)
+    people.add([clip], "speaker", keep_sample=True)
     made = [
         Path("data/clips/seen/speaker"),
         Path("data/match/speaker"),
@@ -182,56 +183,56 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
     for path in made:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
-    assert set(project_edits.remove("speaker")) == set(made)
+    assert set(people.remove("speaker")) == set(made)
     assert not any(path.exists() for path in made)
     assert Path("data/raw/speaker/bbaf2n.mpg").is_file()
     assert "speaker" not in read_params()["subjects"]["all"]
     with pytest.raises(BadParams, match="no such subject"):
-        project_edits.remove("speaker")
+        people.remove("speaker")
 
 
 @pytest.mark.slow
 def test_results_that_could_not_come_back_are_not_deleted(empty: Path, clip: Path) -> None:
-    project_edits.add([clip], "speaker", keep_sample=True)
+    people.add([clip], "speaker", keep_sample=True)
     scores = Path("reports/isp_scores/speaker.parquet")
     scores.parent.mkdir(parents=True)
     scores.write_text("scores")
     shutil.rmtree("data/raw/speaker")
     before = Path("params.yaml").read_text()
     with pytest.raises(UserError, match=r"speaker\.parquet: is not in DVC's cache, nor data/raw"):
-        project_edits.remove("speaker")
+        people.remove("speaker")
     assert scores.exists()
     assert Path("params.yaml").read_text() == before
     subprocess.run(["dvc", "checkout", "-q", "data/raw/speaker"], check=True)
-    assert project_edits.remove("speaker") == [scores]
+    assert people.remove("speaker") == [scores]
 
 
 @pytest.mark.slow
 def test_a_portrait_that_dvc_does_not_have_is_not_deleted(empty: Path) -> None:
-    project_edits.PORTRAIT.parent.mkdir(parents=True)
-    project_edits.PORTRAIT.write_bytes(b"by hand")
+    neutral_image.PORTRAIT.parent.mkdir(parents=True)
+    neutral_image.PORTRAIT.write_bytes(b"by hand")
     with pytest.raises(UserError, match="would be lost"):
-        project_edits.sample_neutral()
-    assert project_edits.PORTRAIT.read_bytes() == b"by hand"
+        neutral_image.use_sample()
+    assert neutral_image.PORTRAIT.read_bytes() == b"by hand"
 
 
 @pytest.mark.slow
 def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
     before = read_params()
-    project_edits.add([clip], "speaker")
-    project_edits.add_sample()
-    project_edits.remove("speaker")
+    people.add([clip], "speaker")
+    people.add_sample()
+    people.remove("speaker")
     assert read_params() == before
 
 
 def test_presets_change_numbers_and_keep_subjects_and_comments(empty: Path) -> None:
     text, before = Path("params.yaml").read_text(), read_params()
     for name in ("tiny", "paper"):
-        project_edits.apply_preset(name)
+        apply_preset(name)
         assert read_params() != before
         assert read_params()["subjects"] == before["subjects"]
         assert "# frames kept per key motion template" in Path("params.yaml").read_text()
-    project_edits.apply_preset("laptop")
+    apply_preset("laptop")
     assert read_params() == before
     assert "# frames kept per key motion template" in text
 
@@ -243,7 +244,7 @@ def test_the_committed_params_are_the_laptop_preset() -> None:
 
 def test_an_unknown_preset_names_those_there_are(empty: Path) -> None:
     with pytest.raises(BadParams, match="laptop, paper, tiny"):
-        project_edits.apply_preset("huge")
+        apply_preset("huge")
 
 
 def test_broken_yaml_is_one_line(workdir: Path) -> None:
@@ -269,25 +270,25 @@ def test_a_portrait_is_cut_as_clips_are_and_tracked_and_the_users_file_stays(
     photograph: Path,
 ) -> None:
     before = photograph.read_bytes()
-    cut = project_edits.set_neutral(photograph)
-    picture = decode_png(project_edits.PORTRAIT.read_bytes())
+    cut = neutral_image.set_portrait(photograph)
+    picture = decode_png(neutral_image.PORTRAIT.read_bytes())
     assert picture.shape == (cut.side, cut.side, 3)
     assert cut.side == pytest.approx(read_params()["clips"]["room"] * cut.face, abs=2)
     assert Path("data/portrait/neutral.png.dvc").is_file()
     assert photograph.read_bytes() == before
-    again = project_edits.PORTRAIT.read_bytes()
-    project_edits.set_neutral(photograph)
-    assert project_edits.PORTRAIT.read_bytes() == again
+    again = neutral_image.PORTRAIT.read_bytes()
+    neutral_image.set_portrait(photograph)
+    assert neutral_image.PORTRAIT.read_bytes() == again
 
 
 @pytest.mark.slow
 def test_the_stage_takes_the_portrait_and_going_back_takes_it_away(photograph: Path) -> None:
-    project_edits.set_neutral(photograph)
+    neutral_image.set_portrait(photograph)
     out = Path("data/neutral.png")
     neutral.run(out)
-    assert out.read_bytes() == project_edits.PORTRAIT.read_bytes()
-    assert project_edits.sample_neutral()
-    assert not project_edits.sample_neutral()
+    assert out.read_bytes() == neutral_image.PORTRAIT.read_bytes()
+    assert neutral_image.use_sample()
+    assert not neutral_image.use_sample()
     assert not list(Path("data/portrait").glob("neutral*"))
     neutral.run(out)
     assert decode_png(out.read_bytes()).shape == (512, 512, 3)
@@ -299,10 +300,10 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
     with pytest.raises(BadFormat, match=r"found me\.jpg.*idiolect neutral"):
         neutral.run(Path("data/neutral.png"))
     Path("data/portrait/me.jpg").unlink()
-    project_edits.PORTRAIT.write_bytes(encode_png(np.zeros((8, 9, 3), np.uint8)))
+    neutral_image.PORTRAIT.write_bytes(encode_png(np.zeros((8, 9, 3), np.uint8)))
     with pytest.raises(BadFormat, match="square"):
         neutral.run(Path("data/neutral.png"))
-    project_edits.PORTRAIT.write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8))[:-20])
+    neutral_image.PORTRAIT.write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8))[:-20])
     with pytest.raises(BadFormat, match=r"^data/portrait/neutral\.png: .*whole .*idiolect neutral"):
         neutral.run(Path("data/neutral.png"))
     assert not Path("data/neutral.png").exists()
@@ -326,8 +327,8 @@ def test_a_file_that_someone_else_put_into_the_portraits_folder_is_told(empty: P
 def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
     photograph: Path, capfd: pytest.CaptureFixture[str], kind: str, told: str
 ) -> None:
-    project_edits.set_neutral(photograph)
-    before = project_edits.PORTRAIT.read_bytes()
+    neutral_image.set_portrait(photograph)
+    before = neutral_image.PORTRAIT.read_bytes()
     face = decode_jpeg(photograph.read_bytes())[:400, 20:420]
     bad = Path("bad.png")
     if kind == "folder":
@@ -351,11 +352,11 @@ def test_a_picture_that_will_not_do_is_one_line_and_changes_nothing(
         bad.write_bytes(encode_png(pictures[kind]))
     capfd.readouterr()
     with pytest.raises(UserError, match=told) as caught:
-        project_edits.set_neutral(bad)
+        neutral_image.set_portrait(bad)
     assert "png error" not in capfd.readouterr().err
     assert str(caught.value).startswith("bad.png: ")
     assert "\n" not in str(caught.value)
-    assert project_edits.PORTRAIT.read_bytes() == before
+    assert neutral_image.PORTRAIT.read_bytes() == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["me.jpg", "--sample"]])

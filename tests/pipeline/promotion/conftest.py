@@ -21,7 +21,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("PATH", python_first(os.environ["PATH"]))
         patch.setenv("PYTHONPATH", str(REPO))
         promoted.new()
-        assert champions.judge().promote
+        assert champions.decide_workspace().promote
         run("promote")
     return root
 

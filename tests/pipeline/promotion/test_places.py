@@ -77,7 +77,7 @@ def test_going_back_restores_the_champion_and_loses_nobody(place: Path) -> None:
     assert re.search(r"ann\.reconstruction\.generator\.psnr_face +25 +26  \*", printed)
     assert "params: the same" in run("compare", "champion")
 
-    assert "here: champion 1" in run("rollback", "--to", "1")
+    assert "workspace: champion 1" in run("rollback", "--to", "1")
     assert Path(RESULTS[2]).read_bytes() == first
     assert all(Path(path).exists() for path in RESULTS)
     assert "bob" not in Path("params.yaml").read_text()
@@ -103,7 +103,7 @@ def test_a_decision_commits_files_of_the_project_alone(place: Path) -> None:
 
 
 def test_an_experiments_scores_are_read(place: Path) -> None:
-    scores = sweep._frames(git("rev-parse", "HEAD"))
+    scores = sweep._read_scores(git("rev-parse", "HEAD"))
     assert set(scores["subject"]) == {"ann"}
 
 

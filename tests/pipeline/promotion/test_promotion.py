@@ -42,7 +42,7 @@ def test_better_replaces_worse_and_tie_keep_and_going_back_can_be_undone(project
     retrain(quality=0.01)
     assert "champion 1 stays" in run("promote")
     retrain(quality=1.0)
-    assert "| yes |" in run("promote")
+    assert "| yes" in run("promote")
     assert tags() == ["champion/1", "champion/2"]
     better, lock = MODEL.read_bytes(), Path("dvc.lock").read_text()
     params = Path("params.yaml").read_text()
@@ -76,7 +76,7 @@ def test_better_replaces_worse_and_tie_keep_and_going_back_can_be_undone(project
 def test_more_held_out_video_does_not_count(project: Path) -> None:
     """The new frames are as good as those of a better model; the old ones are as they were."""
     retrain(held_out={"one": 10, "two": 30})
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     assert not decision.promote
     assert "250 and 1000, compared on the 250 in both" in decision.markdown()
 
@@ -84,7 +84,7 @@ def test_more_held_out_video_does_not_count(project: Path) -> None:
 @pytest.mark.slow
 def test_a_guard_keeps_the_champion(project: Path) -> None:
     retrain(quality=1.0, mouth=2.0)
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     (reason,) = decision.reasons
     assert reason.startswith("reconstruction.generator.l1_mouth of ann")
 
@@ -95,7 +95,7 @@ def test_pictures_cut_otherwise_are_another_truth(project: Path) -> None:
     Path("dvc.yaml").write_text(text.replace("params: [held_out]\n", "params: [held_out, look]\n"))
     git("commit", "-qam", "look")
     retrain(quality=3.0, look="closer")
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     assert not decision.promote
     assert "not compared, since their pictures" in decision.markdown()
 
@@ -103,25 +103,25 @@ def test_pictures_cut_otherwise_are_another_truth(project: Path) -> None:
 @pytest.mark.slow
 def test_what_is_not_finished_or_made_by_uncommitted_code_is_not_promoted(project: Path) -> None:
     edit(quality=2.0)
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     assert "not finished: train" in decision.reasons[0]
     retrain(quality=2.0)
     Path("stages").mkdir()
     Path("stages/new.py").write_text("print(1)\n")
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     assert "its code is in no commit: stages/new.py" in decision.reasons[0]
     with pytest.raises(UserError, match="in no commit"):
-        decision.anyway("I say so")
+        decision.overridden("I say so")
     git("add", "stages")
     git("commit", "-qm", "code")
-    assert champions.judge().promote
+    assert champions.decide_workspace().promote
 
 
 @pytest.mark.slow
 def test_a_failed_run_keeps_the_champion(project: Path) -> None:
     edit(quality="none")
     dvc("repro", code=255)
-    decision = champions.judge()
+    decision = champions.decide_workspace()
     assert not decision.promote
     assert "not finished" in decision.reasons[0]
     champions.record(decision)
@@ -186,7 +186,7 @@ def test_where_git_refuses_there_is_no_champion_and_no_record(project: Path) -> 
     hook.chmod(0o755)
     retrain(quality=1.0)
     with pytest.raises(UserError, match="no commits on Wednesdays") as caught:
-        champions.record(champions.judge())
+        champions.record(champions.decide_workspace())
     assert "\n" not in str(caught.value)
     assert tags() == ["champion/1"]
     assert records() == ["champion-1.md"]
@@ -202,7 +202,7 @@ def test_a_lock_that_a_killed_git_has_left_is_named_and_stays(project: Path, nam
     lock.touch()
     retrain(quality=1.0)
     with pytest.raises(UserError, match=rf"\.git/{name}\.lock: is there: .*; .* delete this file"):
-        champions.record(champions.judge())
+        champions.record(champions.decide_workspace())
     assert lock.exists()
     assert tags() == ["champion/1"]
     assert records() == ["champion-1.md"]
@@ -335,7 +335,7 @@ def test_what_the_cache_has_lost_is_named_and_nothing_is_touched(project: Path) 
     git("tag", "-d", "champion/2")
     retrain(quality=2.0)
     with pytest.raises(MissingInput, match="of champion 1: is not in DVC's cache"):
-        champions.judge()
+        champions.decide_workspace()
     assert "is not in DVC's cache" in run("champion")
 
 

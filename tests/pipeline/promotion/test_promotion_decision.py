@@ -1,5 +1,6 @@
 """Who becomes champion: rules held against scores of frames, without a repository."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.promotion.decision import decide
-from pipeline.promotion.judged import Judged
-from pipeline.promotion.rules import Rules, load
+from pipeline.promotion.rules import Rules, read_rules
+from pipeline.promotion.scores import Scores
 from pipeline.runtime.user_errors import BadParams
 from stages.evaluation.artifacts import SCORES
 from tests.conftest import REPO
@@ -27,7 +28,7 @@ RULES = Rules.model_validate(
 )
 
 
-def judged(
+def scored(
     name: str,
     psnr: float = 0.0,
     mouth: float = 0.0,
@@ -36,7 +37,7 @@ def judged(
     seed: int = 0,
     clips: tuple[str, ...] = ("one",),
     follows: float = 0.8,
-) -> Judged:
+) -> Scores:
     """Score a model: better by dB, and in the mouth by grey levels, than the next one."""
     keys = [(s, c, f) for s in subjects for c in clips for f in range(25 * seconds)]
     rng, count = np.random.default_rng(seed), len(keys)
@@ -67,29 +68,30 @@ def judged(
     }
     metrics = {"size": 64, "crop": "face", "subjects": dict.fromkeys(subjects, means)}
     known = {(s, c): f"{s} {c}" for s in subjects for c in clips}
-    return Judged(name, name, metrics, frames, voice, known, 25.0)
+    return Scores(name, name, metrics, frames, voice, known, 25.0)
 
 
 def rules(**changes: object) -> Rules:
     return Rules.model_validate(RULES.model_dump() | changes)
 
 
-OLD = judged("champion 1", seed=1)
+OLD = scored("champion 1", seed=1)
 
 
 def test_a_better_model_is_promoted_and_the_table_says_why() -> None:
-    decision = decide(OLD, judged("new", psnr=0.5), RULES)
+    decision = decide(OLD, scored("new", psnr=0.5), RULES)
     assert decision.promote
-    first = decision.rows[0]
+    first = decision.results[0]
     assert first.gain is not None
     assert 0.45 < first.gain.gain.low < first.gain.gain.mean < first.gain.gain.high < 0.55
-    assert [row.who for row in decision.rows] == ["all 2", "ann", "bob"]
-    assert "| better | reconstruction.generator.psnr_face | all 2 | 2" in decision.markdown()
+    assert [row.who for row in decision.results] == ["all 2", "ann", "bob"]
+    row = r"\| better +\| reconstruction.generator.psnr_face +\| all 2 \| 2"
+    assert re.search(row, decision.markdown())
 
 
 @pytest.mark.parametrize("psnr", [-0.5, 0.0, 0.1])
 def test_a_worse_one_and_a_tie_keep_the_champion(psnr: float) -> None:
-    decision = decide(OLD, judged("new", psnr=psnr), RULES)
+    decision = decide(OLD, scored("new", psnr=psnr), RULES)
     assert not decision.promote
     assert PSNR in decision.reasons[0]
     assert decision.headline().startswith("champion 1 stays: ")
@@ -97,12 +99,12 @@ def test_a_worse_one_and_a_tie_keep_the_champion(psnr: float) -> None:
 
 def test_a_gain_that_rests_on_a_few_seconds_is_not_sure() -> None:
     """A mean gain of 0.3 dB that a single second makes: drawn again, it is often not there."""
-    new = judged("new")
+    new = scored("new")
     lucky = (new.frames["answer"] == "generator") & (new.frames["frame"] < 25)
     new.frames["psnr_face"][lucky] += 3.0
     decision = decide(OLD, new, RULES)
     assert not decision.promote
-    gain = decision.rows[0].gain
+    gain = decision.results[0].gain
     assert gain is not None
     assert gain.gain.mean > 0.25
     assert gain.gain.low < 0.1
@@ -110,15 +112,15 @@ def test_a_gain_that_rests_on_a_few_seconds_is_not_sure() -> None:
 
 def test_too_few_seconds_in_common_decide_nothing() -> None:
     """One second drawn again and again has an interval of no width."""
-    decision = decide(judged("champion 1", seconds=1), judged("new", psnr=3, seconds=1), RULES)
+    decision = decide(scored("champion 1", seconds=1), scored("new", psnr=3, seconds=1), RULES)
     assert not decision.promote
     assert "1 held-out s in common, needed 5" in decision.reasons[0]
 
 
 def test_a_guard_keeps_the_champion_and_no_one_pays_for_anothers_gain() -> None:
-    decision = decide(OLD, judged("new", psnr=1.0, mouth=-1.0), RULES)
+    decision = decide(OLD, scored("new", psnr=1.0, mouth=-1.0), RULES)
     assert [MOUTH in reason for reason in decision.reasons] == [True, True]
-    new = judged("new", psnr=1.0, mouth=2.0)
+    new = scored("new", psnr=1.0, mouth=2.0)
     bob = (new.frames["subject"] == "bob") & (new.frames["answer"] == "generator")
     new.frames["l1_mouth"][bob] += 3.0  # the mean over both is still better
     decision = decide(OLD, new, RULES)
@@ -127,28 +129,28 @@ def test_a_guard_keeps_the_champion_and_no_one_pays_for_anothers_gain() -> None:
 
 
 def test_new_held_out_frames_and_people_do_not_count() -> None:
-    old = judged("champion 1", seed=1)
-    new = judged("new", clips=("one", "two"), subjects=("ann", "bob", "cem"))
+    old = scored("champion 1", seed=1)
+    new = scored("new", clips=("one", "two"), subjects=("ann", "bob", "cem"))
     easy = (new.frames["clip"] == "two") | (new.frames["subject"] == "cem")
     new.frames["psnr_face"][easy] += 10.0
     decision = decide(old, new, RULES)
-    gain = decision.rows[0].gain
+    gain = decision.results[0].gain
     assert gain is not None
     assert abs(gain.gain.mean) < 0.05
     assert not decision.promote
-    told = decision.markdown()
-    assert "new, not compared: cem" in told
-    assert "500 and 1500, compared on the 500 in both" in told
+    message = decision.markdown()
+    assert "new, not compared: cem" in message
+    assert "500 and 1500, compared on the 500 in both" in message
 
 
 def test_hard_new_frames_do_not_make_a_better_model_look_worse() -> None:
-    new = judged("new", psnr=0.5, clips=("one", "two"))
+    new = scored("new", psnr=0.5, clips=("one", "two"))
     new.frames["psnr_face"][new.frames["clip"] == "two"] -= 10.0
     assert decide(OLD, new, RULES).promote
 
 
 def test_a_clip_whose_truth_has_changed_is_left_out() -> None:
-    new = judged("new", psnr=0.5)
+    new = scored("new", psnr=0.5)
     moved = replace(new, truth=new.truth | {("ann", "one"): "other landmarks"})
     decision = decide(OLD, moved, RULES)
     assert not decision.promote
@@ -161,8 +163,8 @@ def test_a_clip_whose_truth_has_changed_is_left_out() -> None:
 )
 def test_a_mean_is_compared_where_the_held_out_span_is_the_same(metric: str, margin: float) -> None:
     guard = [{"metric": metric, "margin": margin}]
-    same = decide(OLD, judged("new", psnr=0.6), rules(not_worse=guard))
-    more = decide(OLD, judged("new", psnr=0.6, clips=("one", "two")), rules(not_worse=guard))
+    same = decide(OLD, scored("new", psnr=0.6), rules(not_worse=guard))
+    more = decide(OLD, scored("new", psnr=0.6, clips=("one", "two")), rules(not_worse=guard))
     if metric.startswith("drawn_again"):
         assert "missing" in same.reasons[0]
     else:
@@ -170,93 +172,93 @@ def test_a_mean_is_compared_where_the_held_out_span_is_the_same(metric: str, mar
         assert "a mean over other held-out frames" in more.reasons[0]
     assert not more.promote
     ignoring = rules(not_worse=guard, missing="ignore")
-    assert decide(OLD, judged("new", psnr=0.6, clips=("one", "two")), ignoring).promote
+    assert decide(OLD, scored("new", psnr=0.6, clips=("one", "two")), ignoring).promote
 
 
 def test_a_worse_mean_keeps_the_champion() -> None:
     guard = [{"metric": "motion.generated.d_v", "margin": 0.1}]
     decision = decide(
-        judged("champion 1", psnr=1.0), judged("new", psnr=2.0), rules(not_worse=guard)
+        scored("champion 1", psnr=1.0), scored("new", psnr=2.0), rules(not_worse=guard)
     )
     assert decision.promote
-    worse = judged("new", psnr=2.0)
+    worse = scored("new", psnr=2.0)
     worse.metrics["subjects"]["ann"]["motion"]["generated"]["d_v"] = 12.0
-    decision = decide(judged("champion 1", psnr=1.0), worse, rules(not_worse=guard))
+    decision = decide(scored("champion 1", psnr=1.0), worse, rules(not_worse=guard))
     assert not decision.promote
 
 
 def test_scores_of_frames_that_are_missing_keep_the_champion_even_where_missing_is_ignored() -> (
     None
 ):
-    new = replace(judged("new", psnr=1.0), frames={})
+    new = replace(scored("new", psnr=1.0), frames={})
     decision = decide(OLD, new, rules(missing="ignore"))
     assert not decision.promote
     assert "no scores of single frames" in decision.reasons[0]
 
 
 def test_another_measure_is_no_comparison() -> None:
-    new = judged("new", psnr=5.0)
+    new = scored("new", psnr=5.0)
     bigger = replace(new, metrics={**new.metrics, "size": 128})
     decision = decide(OLD, bigger, RULES)
     assert not decision.promote
     assert "the pictures' size (64 and 128)" in decision.reasons[0]
-    assert decision.rows == ()
+    assert decision.results == ()
 
 
 def test_a_fault_keeps_the_champion_whatever_the_scores() -> None:
-    new = replace(judged("new", psnr=5.0), faults=("it is not finished: evaluate",))
+    new = replace(scored("new", psnr=5.0), faults=("it is not finished: evaluate",))
     assert decide(OLD, new, RULES).reasons == ("it is not finished: evaluate",)
     assert not decide(None, new, RULES).promote
 
 
 def test_the_first_champion_has_all_metrics_and_beats_the_trivial_answers() -> None:
-    assert decide(None, judged("new"), RULES).promote
-    decision = decide(None, judged("new", psnr=-4.0), RULES)
+    assert decide(None, scored("new"), RULES).promote
+    decision = decide(None, scored("new", psnr=-4.0), RULES)
     assert not decision.promote
     assert "to the best trivial answer" in decision.reasons[0]
-    any_one = decide(None, judged("new", psnr=-4.0), rules(first="any"))
+    any_one = decide(None, scored("new", psnr=-4.0), rules(first="any"))
     assert any_one.promote
     assert any_one.headline() == "new is the first, and `first: any` asks for no more"
     lacking = rules(not_worse=[{"metric": SEEN, "margin": 0.1}])
-    assert "missing" in decide(None, judged("new"), lacking).reasons[0]
+    assert "missing" in decide(None, scored("new"), lacking).reasons[0]
 
 
 def test_lips_that_follow_the_voice_are_compared_by_correlation() -> None:
     by_voice = rules(better={"metric": CORRELATION, "by": 0.02}, not_worse=[])
-    better = decide(OLD, judged("new", follows=0.9), by_voice)
+    better = decide(OLD, scored("new", follows=0.9), by_voice)
     assert better.promote
     gain = better.rows[0].gain
     assert gain is not None
-    own = judged("new", follows=0.9).voice
+    own = scored("new", follows=0.9).voice
     exact = [
         np.corrcoef(own["opening"][i : i + 250], own["opening_made"][i : i + 250])[0, 1]
         for i in (0, 250)
     ]
     assert gain.challenger == pytest.approx(np.mean(exact))
-    assert not decide(OLD, judged("new", follows=0.7), by_voice).promote
-    assert decide(None, judged("new"), by_voice).promote
+    assert not decide(OLD, scored("new", follows=0.7), by_voice).promote
+    assert decide(None, scored("new"), by_voice).promote
 
 
 def test_frames_in_which_no_face_is_seen_any_more_do_not_help_a_render() -> None:
     by_render = rules(better={"metric": SEEN, "by": 0.0}, not_worse=[])
-    new = judged("new", seed=1)
+    new = scored("new", seed=1)
     far = np.abs(new.voice["opening_seen"] - new.voice["opening_shown"]) > 0.2
     new.voice["opening_seen"][far] = np.nan  # what was wrong is gone
     decision = decide(OLD, new, by_render)
     assert not decision.promote
-    gain = decision.rows[0].gain
+    gain = decision.results[0].gain
     assert gain is not None
     assert gain.challenger < gain.champion
 
 
 def test_the_same_lock_is_nothing_to_decide() -> None:
-    decision = decide(OLD, replace(judged("new", psnr=1), lock=OLD.lock), RULES)
+    decision = decide(OLD, replace(scored("new", psnr=1), lock=OLD.lock), RULES)
     assert decision.unchanged
     assert not decision.promote
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("better: 5", "better"),
         ("better: {metric: sharpness, by: 1}", "known"),
@@ -269,7 +271,7 @@ def test_the_same_lock_is_nothing_to_decide() -> None:
         ("then: 1", "then"),
     ],
 )
-def test_a_mistake_in_the_rules_is_one_line(workdir: Path, text: str, told: str) -> None:
+def test_a_mistake_in_the_rules_is_one_line(workdir: Path, text: str, message: str) -> None:
     lines = (REPO / "promotion.yaml").read_text().splitlines()
     key = text.partition(":")[0]
     kept = [
@@ -278,18 +280,18 @@ def test_a_mistake_in_the_rules_is_one_line(workdir: Path, text: str, told: str)
         if not line.startswith((f"{key}:", "  - ") if key == "not_worse" else f"{key}:")
     ]
     (workdir / "promotion.yaml").write_text("\n".join([*kept, text]))
-    with pytest.raises(BadParams, match=told) as caught:
-        load()
+    with pytest.raises(BadParams, match=message) as caught:
+        read_rules()
     assert "\n" not in str(caught.value)
 
 
 def test_the_rules_that_come_with_the_project_are_valid_and_a_guard_stands_once(
     workdir: Path,
 ) -> None:
-    found = load(REPO / "promotion.yaml")
+    found = read_rules(REPO / "promotion.yaml")
     assert found.better.metric == PSNR
     text = (REPO / "promotion.yaml").read_text()
     line = next(line for line in text.splitlines() if line.startswith("  - "))
     (workdir / "promotion.yaml").write_text(text.replace(line, f"{line}\n{line}"))
     with pytest.raises(BadParams, match="twice"):
-        load()
+        read_rules()

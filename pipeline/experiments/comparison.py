@@ -1,9 +1,10 @@
-"""Compare runs frame by frame: means a region with intervals over frames, and paired changes.
+"""Compare runs frame by frame: means of each region with intervals, and paired changes.
 
-Neighbouring frames resemble each other, so that intervals over single frames would be too narrow:
-whole seconds are drawn again (block bootstrap).
+Intervals come from a block bootstrap over whole seconds: neighbouring frames are alike, and
+intervals over single frames would be too narrow.
 """
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import atomic_file
 
 Floats = NDArray[np.floating[Any]]
 Table = Mapping[str, NDArray[Any]]
-# What is compared, with its measures against I_m ("" for none) and against the truth.
+# Region: its measures against I_m ("" for none) and against the truth.
 _COMPARED = {
     "mouth": ("l1_match_mouth", "l1_mouth"),
     "eyes": ("l1_match_eyes", "l1_eyes"),
@@ -27,7 +29,6 @@ _DRAWN = [
     f"{start}_{region}" for start in ("l1_match", "l1") for region in ("mouth", "eyes", "skin")
 ]
 _DRAWS = 2000
-_BLOCK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,6 @@ class Estimate:
     low: float
     high: float
 
-    def excludes_zero(self) -> bool:
-        """Tell whether the interval lies on one side of 0."""
-        return self.low > 0 or self.high < 0
-
     def __str__(self) -> str:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
@@ -50,29 +47,29 @@ _UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def estimate(values: Floats, blocks: NDArray[Any]) -> Estimate:
-    """Average values and draw whole blocks again, 2000 times, for the 95 % interval.
+    """Return the mean of values with its 95 % interval over blocks.
 
     Args:
-        values: one a frame, (N,); NaN does not count.
+        values: one per frame, (N,); NaN does not count.
         blocks: the block of each, (N,).
 
     Returns:
-        NaN where nothing counts.
+        NaN where no value counts.
     """
     known = np.isfinite(values)
     if not known.any():
         return _UNKNOWN
-    counted = np.stack([values[known], np.ones(known.sum())], axis=1)
-    sums = redrawn(counted, blocks[known])
+    terms = np.stack([values[known], np.ones(known.sum())], axis=1)
+    sums = resample_blocks(terms, blocks[known])
     low, high = np.quantile(sums[:, 0] / sums[:, 1], (0.025, 0.975))
     return Estimate(float(values[known].mean()), float(low), float(high))
 
 
-def redrawn(rows: Floats, blocks: NDArray[Any], seed: int = 0) -> Floats:
+def resample_blocks(rows: Floats, blocks: NDArray[Any], seed: int = 0) -> Floats:
     """Sum columns over as many blocks as there are, drawn with replacement, 2000 times.
 
     Args:
-        rows: a row a frame, (N, K).
+        rows: one per frame, (N, K).
         blocks: the block of each, (N,).
         seed: of the draws.
 
@@ -86,44 +83,41 @@ def redrawn(rows: Floats, blocks: NDArray[Any], seed: int = 0) -> Floats:
     return np.stack([column[drawn].sum(1) for column in sums], axis=1)
 
 
-def blocks_of(frames: Table, fps: float) -> NDArray[Any]:
-    """Number the second of its clip that each row lies in."""
-    second = (frames["frame"] / (fps * _BLOCK_S)).astype(int)
+def seconds_of(frames: Table, fps: float) -> NDArray[Any]:
+    """Return the clip and second of each row, `CLIP:SECOND`, (N,)."""
+    second = (frames["frame"] / fps).astype(int)
     return np.array([f"{c}:{s}" for c, s in zip(frames["clip"], second, strict=True)])
 
 
-def of_answer(frames: Table, subject: str, answer: str) -> dict[str, NDArray[Any]]:
-    """Return the rows of one subject's answer."""
-    own = (frames["subject"] == subject) & (frames["answer"] == answer)
-    return {name: column[own] for name, column in frames.items()}
-
-
 def rows(runs: Mapping[str, Table], fps: float) -> list[dict[str, str]]:
-    """Compare runs over the same held-out frames: a row a subject, region and run, and the truth's.
+    """Compare runs over the same held-out frames: a row per subject, region and run or truth.
 
     Args:
-        runs: name to the table SCORES of that run; the first is what the others are held against.
-        fps: frames a second of the clips.
+        runs: name to the table SCORES of that run; changes are against the first.
+        fps: frames per second of the clips.
 
     Returns:
-        Mean L1 to I_m and to the truth, grey levels, as text: mean [interval]; after each its
-        paired change against the first run.
+        Mean L1 to I_m and to the truth, grey levels, as text `mean [interval]`, each with its
+        paired change.
     """
     first = next(iter(runs.values()))
     found = []
     for subject in _subjects(first):
-        truth = of_answer(first, subject, "truth")
-        for region, (matched, true) in _COMPARED.items():
+        truth = _rows_of(first, subject, "truth")
+        for region, measures in _COMPARED.items():
             for name, frames in runs.items():
                 row = {"subject": subject, "region": region, "run": name}
-                for title, measure in (("to I_m", matched), ("to the truth", true)):
-                    row[title] = str(_mean(frames, subject, measure, fps)) if measure else ""
-                    told = measure and frames is not first
-                    change = _change(frames, first, subject, measure, fps) if told else None
-                    row[f"change {title}"] = str(change or ("of other frames" if told else ""))
+                for title, measure in zip(("to I_m", "to the truth"), measures, strict=True):
+                    mean = change = ""
+                    if measure:
+                        mean = str(_mean(frames, subject, measure, fps))
+                    if measure and frames is not first:
+                        paired = _change(frames, first, subject, measure, fps)
+                        change = str(paired or "of other frames")
+                    row |= {title: mean, f"change {title}": change}
                 found.append(row)
-            if matched:
-                own = str(estimate(truth[matched], blocks_of(truth, fps)))
+            if measures[0]:
+                own = str(estimate(truth[measures[0]], seconds_of(truth, fps)))
                 found.append({"subject": subject, "region": region, "run": "truth", "to I_m": own})
     return found
 
@@ -132,31 +126,43 @@ def _subjects(frames: Table) -> list[str]:
     return list(dict.fromkeys(str(name) for name in frames["subject"]))
 
 
+def _rows_of(frames: Table, subject: str, answer: str) -> dict[str, NDArray[Any]]:
+    own = (frames["subject"] == subject) & (frames["answer"] == answer)
+    return {name: column[own] for name, column in frames.items()}
+
+
 def _mean(frames: Table, subject: str, measure: str, fps: float) -> Estimate:
-    own = of_answer(frames, subject, "generator")
-    return estimate(own[measure], blocks_of(own, fps))
+    own = _rows_of(frames, subject, "generator")
+    return estimate(own[measure], seconds_of(own, fps))
 
 
 def _change(frames: Table, first: Table, subject: str, measure: str, fps: float) -> Estimate | None:
-    """Average what a measure changes against the first run, frame by frame; None of others."""
-    own, base = (of_answer(table, subject, "generator") for table in (frames, first))
+    """Return the paired change of a measure against the first run; None for other frames."""
+    own, base = (_rows_of(table, subject, "generator") for table in (frames, first))
     if not all(np.array_equal(own[name], base[name]) for name in ("clip", "frame")):
         return None
-    return estimate(own[measure] - base[measure], blocks_of(base, fps))
+    return estimate(own[measure] - base[measure], seconds_of(base, fps))
 
 
-def markdown(found: list[dict[str, str]]) -> str:
-    """Write rows as a Markdown table, empty cells where a row has no such measure."""
+def write(out: Path, runs: Mapping[str, Table], fps: float) -> Path:
+    """Write table.md, table.csv and plot.png of a comparison; return table.md."""
+    found = rows(runs, fps)
     names = list(dict.fromkeys(name for row in found for name in row))
-    lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
-    lines += ["| " + " | ".join(row.get(name, "") for name in names) + " |" for row in found]
-    return "\n".join(lines) + "\n"
+    with atomic_file(out / "table.md") as part:
+        part.write_text(tabulate(found, "keys", "github", disable_numparse=True) + "\n")
+    with atomic_file(out / "table.csv") as part, part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    plot(out / "plot.png", runs, fps)
+    return out / "table.md"
 
 
 def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
-    """Draw, a column a subject, distances to I_m and to the truth, and below their paired changes.
+    """Plot distances to I_m and to the truth, and below them their paired changes.
 
-    A colour is a region; the bars are 95 % intervals. One run alone has no changes.
+    A column is a subject, a colour a region; the bars are 95 % intervals. A single run has no
+    changes.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -193,7 +199,7 @@ def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
 
 
 def _panel(axis: Any, names: list[str], found: Mapping[str, list[Estimate]]) -> None:
-    """Draw estimates by measure, one a run, with their intervals."""
+    """Draw the estimates of each measure, one per run, with their intervals."""
     regions = {"mouth": "#c1121f", "eyes": "#0077b6", "skin": "#b08968"}
     kinds = (("o", "to I_m"), ("s", "to the truth"))
     places = np.arange(len(names))

@@ -1,0 +1,96 @@
+"""The neutral image: a user's portrait, or the sample's face where there is none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.project.dvc_cache import dvc_add, first_uncached
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import MissingInput, UserError
+from stages.base.config.params import read_section
+from stages.base.config.paths import DATA
+
+PORTRAIT = DATA / "portrait/neutral.png"
+_MAX_SIZE = 512  # px; a smaller crop keeps its own size
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """Height of the face in a portrait and side of the crop, in the portrait's pixels."""
+
+    face: float
+    side: int
+
+
+def set_portrait(image: Path) -> Portrait:
+    """Make a picture the neutral image: crop it as clips are cropped, and track it with DVC.
+
+    Args:
+        image: any picture that OpenCV reads; it is not changed.
+
+    Raises:
+        MissingInput: no such file.
+        UserError: a folder, no picture, not exactly one face in it, or one smaller than
+            `clips.min_face`; or DVC's cache does not have the portrait before it.
+    """
+    from stages.base.io.image_io import decode_jpeg, encode_png, read_image
+    from stages.clips.detector import FaceFinder
+    from stages.clips.params import ClipsParams
+    from stages.clips.window import crop_window
+
+    params = read_section("clips", ClipsParams)
+    unchanged = "the neutral image is as it was"
+    if not image.exists():
+        raise MissingInput(image, "no such file", unchanged)
+    if not image.is_file():
+        kind = "folder" if image.is_dir() else "device or pipe"
+        raise UserError(image, f"expected a picture, found a {kind}", unchanged)
+    picture = read_image(image, decode_jpeg, unchanged)
+    boxes = FaceFinder()(picture)
+    if len(boxes) != 1:
+        found = f"expected one face, found {len(boxes) or 'none'}"
+        raise UserError(image, found, "give a portrait of one person from the front")
+    if boxes[0].side < params.min_face:
+        found = f"the face is {boxes[0].side:.0f} px high (at least {params.min_face:g} px)"
+        raise UserError(image, found, "give a larger picture")
+    height, width = picture.shape[:2]
+    crop = crop_window([boxes[0]], width, height, params.room)
+    content = encode_png(crop.cut(picture, min(crop.side, _MAX_SIZE)))
+    if not (PORTRAIT.is_file() and PORTRAIT.read_bytes() == content):
+        check_portrait_is_saved()
+        _track(content)
+    return Portrait(boxes[0].side, crop.side)
+
+
+def _track(content: bytes) -> None:
+    """Write the portrait and add it to DVC; restore the one before where DVC fails."""
+    before = PORTRAIT.read_bytes() if PORTRAIT.is_file() else None
+    with atomic_file(PORTRAIT) as part:
+        part.write_bytes(content)
+    try:
+        dvc_add(PORTRAIT)
+    except UserError:
+        PORTRAIT.unlink()
+        if before is not None:
+            PORTRAIT.write_bytes(before)
+        raise
+
+
+def check_portrait_is_saved() -> None:
+    """Raise UserError where DVC's cache does not have the present portrait."""
+    if first_uncached([PORTRAIT]):
+        found = "is not in DVC's cache and would be lost; nothing was changed"
+        raise UserError(PORTRAIT, found, f"`dvc add {PORTRAIT}`, or move it away")
+
+
+def use_sample() -> bool:
+    """Return to the sample's neutral face; return whether there was a portrait.
+
+    Raises:
+        UserError: DVC's cache does not have the portrait.
+    """
+    check_portrait_is_saved()
+    files = [PORTRAIT, PORTRAIT.with_name(f"{PORTRAIT.name}.dvc")]
+    present = [path for path in files if path.exists()]
+    for path in present:
+        path.unlink()
+    return bool(present)

@@ -1,0 +1,255 @@
+"""Add people to the project and remove them: params.yaml, data/raw, and their results.
+
+The user's own files are only read and copied.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.project.dvc_cache import dvc_add, first_uncached
+from pipeline.project.presets import edit_params, read_preset, sample_subjects
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.item_store import file_hash
+from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
+from stages.base.config.params import Subjects, read_params, read_section, validate_section
+from stages.base.config.paths import DATA, REPORTS
+from stages.base.config.subjects import ROLES, check_name
+
+RAW = DATA / "raw"
+
+
+@dataclass(frozen=True)
+class Added:
+    """Result of `add`.
+
+    Attributes:
+        copied: new files below data/raw.
+        present: files that were there before.
+        warnings: files that cannot be read as videos, and entries of folders that were not added.
+        left: sample subjects that were removed.
+    """
+
+    copied: list[Path]
+    present: list[Path]
+    warnings: list[str]
+    left: list[str]
+
+
+def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool = False) -> Added:
+    """Copy videos to data/raw/NAME, track them with DVC and put the subject into params.yaml.
+
+    Args:
+        videos: files, or folders whose files are added.
+        name: of the subject; new, or one that gets more videos.
+        role: seen (trained on) or unseen (held out as a whole).
+        keep_sample: keep the sample subjects in the project.
+
+    Raises:
+        MissingInput: a path does not exist.
+        BadParams: an invalid name, a sample's, or one with the other role.
+        UserError: another video of the same file name is there already.
+
+    """
+    check_name(name)
+    params = read_params()
+    people = validate_section("subjects", params.get("subjects"), Subjects)
+    samples = list(sample_subjects(params))
+    if name in {*samples, *_preset_samples()}:
+        raise BadParams(name, "is a sample subject", "choose another name")
+    known = people.all.get(name)
+    if known and known.role != role:
+        found = f"is {known.role} already"
+        raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
+    files = _list_files(videos)
+    skipped = "is no file of this folder itself; not added"
+    warnings = [f"{path}: {skipped}" for path in _list_skipped(videos)]
+    warnings += filter(None, map(_probe_error, files))
+    _fix_held_out(name, params)
+    copied, present = _copy(files, RAW / name)
+    try:
+        dvc_add(RAW / name)
+    except UserError:
+        for path in copied:
+            path.unlink()
+        raise
+    left = samples if role == "seen" and not keep_sample else []
+    with edit_params() as content:
+        _list_subject(content, name, role)
+        for sample in left:
+            _unlist_subject(content, sample)
+    for sample in left:
+        delete_results(sample)
+    return Added(copied, present, warnings, left)
+
+
+def remove(name: str) -> list[Path]:
+    """Remove a subject from params.yaml and delete its results; keep its videos.
+
+    Returns:
+        What was deleted. If DVC's cache has it, adding the subject again restores it.
+
+    Raises:
+        BadParams: no such subject, and no results of one of this name.
+        UserError: the results could neither be restored nor made again.
+
+    """
+    check_name(name)
+    people = read_section("subjects", Subjects)
+    if name not in people.all and not _results(name):
+        raise BadParams(name, "no such subject", f"there are: {', '.join(people.all)}")
+    check_results_are_saved(name)
+    with edit_params() as content:
+        _unlist_subject(content, name)
+    return delete_results(name)
+
+
+def add_sample() -> list[str]:
+    """Add the sample subjects of the presets again; return their names."""
+    subjects = _preset_samples()
+    for name in subjects:
+        if (RAW / f"{name}.dvc").exists():
+            raise BadParams(name, "is a subject of yours", f"rename its folder and {name}.dvc")
+    with edit_params() as content:
+        for name, kind in subjects.items():
+            content["sample"]["subjects"][name] = _flow_mapping(kind)
+            _list_subject(content, name, "seen")
+    return list(subjects)
+
+
+def has_seen_subjects() -> bool:
+    """Return whether there is a subject to train on."""
+    return bool(read_section("subjects", Subjects).seen)
+
+
+def check_results_are_saved(name: str) -> None:
+    """Raise UserError unless a subject's results can be made again or are in DVC's cache."""
+    videos = RAW / name
+    if name in _preset_samples() or any(path.is_file() for path in videos.rglob("*")):
+        return
+    if lost := first_uncached(_results(name)):
+        found = f"is not in DVC's cache, nor {videos} here to make it again; nothing was changed"
+        raise UserError(lost, found, f"`dvc checkout {videos}`, or move it away")
+
+
+def delete_results(name: str) -> list[Path]:
+    """Delete all results of a subject, so that no training reads them; return their paths.
+
+    Raises:
+        UserError: the results could neither be restored nor made again.
+    """
+    check_results_are_saved(name)
+    present = _results(name)
+    for path in present:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return present
+
+
+def _results(name: str) -> list[Path]:
+    """List the results of a subject that exist."""
+    by_role = ("clips", "landmarks", "parsing", "speech", "features")
+    paths = [
+        *(DATA / kind / role / name for kind in by_role for role in ROLES),
+        *(DATA / kind / name for kind in ("references", "match", "isp")),
+        REPORTS / "sheets" / f"{name}.png",
+        REPORTS / "references" / f"{name}.png",
+        *(REPORTS / "isp" / f"{name}.{kind}" for kind in ("png", "json")),
+        REPORTS / "isp_scores" / f"{name}.parquet",
+        REPORTS / "videos" / f"{name}.mp4",
+        REPORTS / "videos" / name,
+    ]
+    return [path for path in paths if path.exists()]
+
+
+def _preset_samples() -> dict[str, Any]:
+    return sample_subjects(read_preset("laptop"))
+
+
+def _list_subject(content: Any, name: str, role: str) -> None:
+    content["subjects"]["all"][name] = _flow_mapping({"role": role})
+    if role == "seen" and name not in content["subjects"]["seen"]:
+        content["subjects"]["seen"].append(name)
+
+
+def _unlist_subject(content: Any, name: str) -> None:
+    content["subjects"]["all"].pop(name, None)
+    content["sample"]["subjects"].pop(name, None)
+    if name in content["subjects"]["seen"]:
+        content["subjects"]["seen"].remove(name)
+
+
+def _flow_mapping(mapping: dict[str, str]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    flow = CommentedMap(mapping)
+    flow.fa.set_flow_style()
+    return flow
+
+
+def _list_files(paths: list[Path]) -> list[Path]:
+    from stages.clips.split import HELD_OUT
+
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise MissingInput(path, "no such file", "nothing was added")
+        if not path.is_dir() and not path.is_file():
+            raise UserError(path, "expected a file, found a device or pipe", "nothing was added")
+        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files += [file for file in inside if not file.name.startswith(".")]
+    names = [file.name for file in files]
+    for file in files:
+        if file.name == HELD_OUT:
+            raise UserError(
+                file, "is no video, and a subject's own file has this name", "rename it"
+            )
+        if names.count(file.name) > 1:
+            raise UserError(file, "two videos have this file name", "rename one of them")
+    if not files:
+        raise MissingInput(", ".join(map(str, paths)), "no file in there", "nothing was added")
+    return files
+
+
+def _list_skipped(paths: list[Path]) -> Iterator[Path]:
+    """Yield folders, broken links and hidden files inside folders."""
+    for path in paths:
+        for entry in sorted(path.iterdir()) if path.is_dir() else ():
+            if not entry.is_file() or entry.name.startswith("."):
+                yield entry
+
+
+def _probe_error(file: Path) -> str:
+    """Return why a file cannot be read as a video; empty if it can."""
+    from stages.base.io.video_frames import read_facts
+
+    try:
+        read_facts(file)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _fix_held_out(name: str, params: dict[str, Any]) -> None:
+    """Record the present held-out clips, so that new videos do not move them into training."""
+    from stages.clips.params import ClipsParams
+    from stages.clips.split import save_held_out
+
+    if (RAW / name).is_dir():
+        clips = validate_section("clips", params["clips"], ClipsParams)
+        save_held_out(RAW / name, DATA / "clips/seen" / name, clips)
+
+
+def _copy(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
+    """Copy files into a folder; return the new files, and those that were there before."""
+    new = [file for file in files if not (folder / file.name).exists()]
+    present = [folder / file.name for file in files if file not in new]
+    for file in files:
+        target = folder / file.name
+        if target in present and file_hash(target) != file_hash(file):
+            raise UserError(file, f"another video is at {target} already", "rename the new one")
+    for file in new:
+        with atomic_file(folder / file.name) as part:
+            shutil.copyfile(file, part)
+    return [folder / file.name for file in new], present

@@ -1,0 +1,88 @@
+"""Presets, and edits of params.yaml that keep its comments."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.user_errors import BadParams
+from stages.base.config.params import PARAMS, Subjects, read_params, validate_section
+
+PRESETS = Path(__file__).resolve().parents[2] / "presets"
+
+
+@contextmanager
+def edit_params(path: Path = PARAMS) -> Iterator[Any]:
+    """Yield params.yaml as a mapping that keeps its comments; write it when the block succeeds.
+
+    Raises:
+        BadParams: the subjects of params.yaml are not valid.
+    """
+    from ruamel.yaml import YAML
+
+    params = read_params(path)
+    validate_section("subjects", params.get("subjects"), Subjects)
+    sample_subjects(params)
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    content = yaml.load(path.read_text())
+    yield content
+    text = StringIO()
+    yaml.dump(content, text)
+    with atomic_file(path) as part:
+        part.write_text(text.getvalue())
+
+
+def sample_subjects(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the sample subjects of params; raise BadParams where the section is missing."""
+    sample = params.get("sample")
+    subjects = sample.get("subjects") if isinstance(sample, dict) else None
+    if not isinstance(subjects, dict):
+        raise BadParams("sample.subjects", "missing", "write `sample: {subjects: {}}`")
+    return subjects
+
+
+def presets() -> list[str]:
+    """List the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Read a preset; one other than laptop holds only what differs from laptop."""
+    if name not in presets():
+        raise BadParams(name, f"no such preset; there are: {', '.join(presets())}")
+    values = read_params(PRESETS / f"{name}.yaml")
+    return values if name == "laptop" else _merge(read_preset("laptop"), values)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge mappings at all levels; raise BadParams for a key that the base does not have."""
+    merged = dict(base)
+    for key, value in over.items():
+        if key not in base:
+            raise BadParams(key, "not in the laptop preset")
+        merged[key] = _merge(base[key], value) if isinstance(value, dict) else value
+    return merged
+
+
+def apply_preset(name: str) -> None:
+    """Write a preset's values into params.yaml; the subjects stay."""
+    values = read_preset(name)
+    with edit_params() as content:
+        values["sample"]["subjects"] = content["sample"]["subjects"]
+        for section, value in values.items():
+            _update(content, section, value)
+
+
+def _update(content: Any, key: str, value: Any) -> None:
+    """Set a key to a value, changing only what differs at any level."""
+    if isinstance(value, dict) and isinstance(content.get(key), dict):
+        for inner in [k for k in content[key] if k not in value]:
+            del content[key][inner]
+        for inner, entry in value.items():
+            _update(content[key], inner, entry)
+    elif key not in content or content[key] != value:
+        content[key] = value
