@@ -32,8 +32,9 @@ from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image, resize
+from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_facts, read_frames
-from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
+from stages.base.io.wav_files import read_wav, write_wav
 from stages.clips import clips
 from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
-from stages.base.io.wav_files import AUDIO_RATE, read_wav
+from stages.base.io.timebase import AUDIO_RATE
+from stages.base.io.wav_files import read_wav
 from stages.clips.ledger import Clip
 from stages.landmarks.artifacts import LANDMARKS
 from stages.speech.mel import log_mel

@@ -16,6 +16,7 @@ from stages.base.io import tables
 from stages.base.io.containers import NotAVideo
 from stages.base.io.image_io import Image, encode_jpeg
 from stages.base.io.sound import read_sound_span
+from stages.base.io.timebase import to_frames
 from stages.base.io.video_frames import (
     Picture,
     VideoFacts,
@@ -202,7 +203,7 @@ def _cut(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path, row:
     crop = Window(*(round(float(value)) for value in row.window))
     pictures = _pictures(video, facts, params, row.start, row.end)
     at_rate = resample_frames(pictures, params.fps, row.start, row.frames)
-    second = round(params.fps)
+    second = to_frames(1.0, params.fps)
     with tables.writer(folder / row.clip / "frames.parquet", FRAMES, second) as add:
         previous, jpeg = None, b""
         rows: list[tuple[int, float, bytes]] = []

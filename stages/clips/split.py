@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.io.timebase import to_frames
 from stages.clips.ledger import LEDGER_FILE, read_rows
 from stages.clips.params import ClipsParams
 
@@ -76,7 +77,7 @@ def split_clips(
 
 
 def _is_short(piece: Piece, params: ClipsParams) -> bool:
-    return piece.frames < round(params.long_seconds * params.fps)
+    return piece.frames < to_frames(params.long_seconds, params.fps)
 
 
 def _choose(piece: Piece, params: ClipsParams, held_out: Mapping[str, str]) -> str:
@@ -101,7 +102,7 @@ def _split(piece: Piece, how: str, params: ClipsParams) -> Split:
     if not how:
         return Split((0, piece.frames), (0, 0))
     test = piece.frames - piece.frames // 5
-    train = max(test - round(params.gap_seconds * params.fps), 0)
+    train = max(test - to_frames(params.gap_seconds, params.fps), 0)
     return Split((0, train), (test, piece.frames))
 
 

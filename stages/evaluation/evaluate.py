@@ -15,6 +15,7 @@ from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.face import face_measures
 from stages.base.io import tables
+from stages.base.io.timebase import to_frames
 from stages.evaluation import motion_scores, pictures, reconstruction
 from stages.evaluation.artifacts import SCORES, VOICE_SCORES
 from stages.evaluation.heldout import Heldout
@@ -171,7 +172,7 @@ def _style_distance(held: Heldout, other: str, fps: float, params: EvaluationPar
     """SLD of the subject's own render to another subject's real motion."""
     made = motion_scores.read_motion(VIDEOS / held.subject.name / f"{held.subject.name}.parquet")
     real = Heldout(Subject("seen", other))
-    window, stride = round(params.window_s * fps), max(1, round(params.stride_s * fps))
+    window, stride = to_frames(params.window_s, fps), to_frames(params.stride_s, fps, 1)
     return motion_scores.style_distance(real, held, made, window, stride)
 
 

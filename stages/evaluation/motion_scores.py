@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stages.base.face import face_measures
 from stages.base.io import tables
+from stages.base.io.timebase import to_frames
 from stages.evaluation import metrics
 from stages.evaluation.heldout import Heldout
 from stages.render.artifacts import MOTION
@@ -42,7 +43,7 @@ def rows(held: Heldout, made: Floats) -> dict[str, Scores]:
     count = min(len(truth), len(made))
     valid, truth, made = valid[:count], truth[:count], made[:count]
     mean = _mean_face(held)
-    step = min(round(_SHIFT_S * fps), count // 4)
+    step = min(to_frames(_SHIFT_S, fps), count // 4)
     shifted = [
         _score(truth, np.roll(made, shift, axis=0), valid, fps)
         for shift in (range(step, count - step + 1, step) if step else ())
@@ -95,7 +96,7 @@ def best_lag(
     Returns:
         Correlation, and how much later than the truth the generated mouth moves.
     """
-    most = round(_LONGEST_LAG_S * fps)
+    most = to_frames(_LONGEST_LAG_S, fps)
     inside = valid.copy()
     inside[:most] = inside[len(inside) - most :] = False
     if inside.sum() < _FEWEST:

@@ -22,6 +22,7 @@ from stages.base.face import face_measures, head_pose, mean_face, projection
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, resize
+from stages.base.io.timebase import to_frames
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
@@ -60,7 +61,7 @@ class LandmarksStage(ClipStage[Clip]):
         """
         first, end = span
         finder, matte = backend.open_backend(self.params.backend), Matte()
-        tracker = shoulders.ShoulderTracker(round(self.params.shoulder_interval * clip.fps))
+        tracker = shoulders.ShoulderTracker(to_frames(self.params.shoulder_interval, clip.fps))
         frames = Frames(clip.video, cache_bytes=0)
         for i in range(max(0, first - _WARM_UP), first):
             finder(frames[i])  # a tracked face is located a little better than a new one
@@ -91,13 +92,13 @@ class LandmarksStage(ClipStage[Clip]):
             for piece in pieces
         ]
         R, t = (np.concatenate(parts) for parts in zip(*fitted, strict=True))
-        smooth = pose.smooth_poses(R, t, round(self.params.pose_window * clip.fps))
+        smooth = pose.smooth_poses(R, t, to_frames(self.params.pose_window, clip.fps))
         names = [field.name for field in fields(shoulders.ShoulderTrack)]
         tracks = [shoulders.ShoulderTrack(*(_load(p, name) for name in names)) for p in pieces]
-        interval = max(1, round(self.params.shoulder_interval * clip.fps))
+        interval = to_frames(self.params.shoulder_interval, clip.fps, 1)
         shoulder_points = shoulders.locate(shoulders.join_tracks(tracks), interval)
         row, valid = 0, 0
-        with tables.writer(folder / TABLE, LANDMARKS, max(1, round(clip.fps))) as add:
+        with tables.writer(folder / TABLE, LANDMARKS, to_frames(1.0, clip.fps, 1)) as add:
             for piece in pieces:
                 found = _load(piece)
                 rows = slice(row, row + len(found["points"]))

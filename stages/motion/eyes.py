@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face.arrays import Floats
+from stages.base.io.timebase import to_frames
 
 _BLINKING = 0.7  # share of the usual opening below which an eye blinks
 _LONGEST_BLINK = 0.6  # s; longer closures are downward glances
@@ -86,7 +87,7 @@ def relative_opening(opening: Floats, fps: float) -> Floats:
     if not known.any():
         return opening
     filled = np.interp(np.arange(len(opening)), np.flatnonzero(known), opening[known])
-    usual = median_filter(filled, max(3, round(_MEDIAN_S * fps)), mode="nearest")
+    usual = median_filter(filled, to_frames(_MEDIAN_S, fps, 3), mode="nearest")
     return np.where(known, filled / np.maximum(usual, 1e-6), np.nan)
 
 

@@ -13,7 +13,8 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
-from stages.base.io.wav_files import AUDIO_RATE, read_wav
+from stages.base.io.timebase import frame_starts, to_frames
+from stages.base.io.wav_files import read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
@@ -83,8 +84,8 @@ def sound_levels(path: Path, fps: float, first: int, end: int) -> Floats:
 
     Reads 16 kHz mono WAV one minute at a time; frames beyond its end are silent.
     """
-    edges = np.round(np.arange(first, end + 1) * AUDIO_RATE / fps).astype(int)
-    minute = round(60 * fps)
+    edges = frame_starts(first, end + 1, fps)
+    minute = to_frames(60.0, fps)
     parts = [np.zeros(0)]
     for start in range(0, end - first, minute):
         cuts = edges[start : start + minute + 1]
@@ -105,7 +106,7 @@ def silent_frames(level: Floats, fps: float) -> NDArray[np.bool_]:
     loud = float(np.percentile(level, _LOUD_PERCENTILE))
     quiet = level < max(loud - _QUIET_BELOW, _QUIET_LEVEL)
     # Opening removes runs shorter than its structure; padding lets silence extend past both ends.
-    length = max(1, round(_SHORTEST_SILENCE * fps))
+    length = to_frames(_SHORTEST_SILENCE, fps, 1)
     padded = np.pad(quiet, length, mode="edge")
     silent: NDArray[np.bool_] = binary_opening(padded, np.ones(length))[length:-length]
     return silent

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from stages.base.config.params import Section
+from stages.base.io.timebase import to_frames
 
 
 class MouthParams(Section):
@@ -103,4 +104,4 @@ class MotionParams(Section):
 
 def frames_in(seconds: float, fps: float) -> int:
     """Convert a duration to whole frames, at least one unless it is zero."""
-    return max(1, round(seconds * fps)) if seconds > 0 else 0
+    return to_frames(seconds, fps, least=1 if seconds > 0 else 0)

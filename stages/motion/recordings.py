@@ -13,6 +13,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.base.face.projection import project
 from stages.base.io import tables
+from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.eyes import gaze_from_irises
@@ -133,7 +134,7 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
     valid = rows["valid"].astype(bool)
     rest = _rest(subject, clip, rows, data)
     held_out = clip.test[0] if clip.test[1] > clip.test[0] else clip.frames
-    last = min(end + round(extra * clip.fps), clip.frames, max(held_out, end))
+    last = min(end + to_frames(extra, clip.fps), clip.frames, max(held_out, end))
     features = read_features(subject, clip, first, last, offset, data)
     head, R, t, irises = (rows[n][valid] for n in ("head", "rotation", "translation", "irises"))
     pose = np.full((len(valid), 6), np.nan)

@@ -19,6 +19,7 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
+from stages.base.io.timebase import to_frames
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.base.training.state import Batch, Update
@@ -178,7 +179,7 @@ def output_gain(
     frames. Ours: an LSTM memorises minutes of speech, and at full strength it then makes the
     regression worse on other speech; a few seconds estimate the gain badly.
     """
-    ahead, second = frames_in(params.mouth.look_ahead_s, fps), max(1, round(fps))
+    ahead, second = frames_in(params.mouth.look_ahead_s, fps), to_frames(1.0, fps, 1)
     weights = landmark_weights(params.mouth.lips)[:, None]
     pieces: dict[int, list[NDArray[np.float64]]] = {}
     for batch in windows.validation():

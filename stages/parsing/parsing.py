@@ -22,6 +22,7 @@ from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import encode_png
+from stages.base.io.timebase import to_frames
 from stages.base.training import pretrained
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.frames import Frames
@@ -70,7 +71,7 @@ class ParsingStage(ClipStage[Clip]):
             raise BadFormat(landmarks, expected, "run `dvc repro`")
         faces = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"], *span)
         first, end = span
-        step, second = (max(1, round(seconds * clip.fps)) for seconds in (_MATTE_SECONDS, 1.0))
+        step, second = (to_frames(seconds, clip.fps, 1) for seconds in (_MATTE_SECONDS, 1.0))
         matte = Matte()
         people = _mattes(frames, span, matte, step)
         # The frames are read again: those of `people` are some frames ahead.
@@ -99,7 +100,7 @@ class ParsingStage(ClipStage[Clip]):
 
     def assemble(self, clip: Clip, pieces: list[Path], folder: Path) -> None:
         """Join the tables of a clip's chunks, a second in memory at a time."""
-        second = max(1, round(clip.fps))
+        second = to_frames(1.0, clip.fps, 1)
         with tables.writer(folder / TABLE, PARSING, second) as add:
             for piece in pieces:
                 for start in range(0, tables.count(piece, PARSING), second):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
+from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
 from stages.references.descriptors import Floats, describe, own_range
@@ -84,7 +85,7 @@ def _frames(path: Path, clip: Clip, index: int, mean_s: float) -> dict[str, NDAr
     return {
         "clip": np.full(len(invalid), index),
         "frame": clip.train[0] + np.arange(len(invalid)),
-        "amplitude": describe(head, rotation, translation, round(mean_s * clip.fps)),
+        "amplitude": describe(head, rotation, translation, to_frames(mean_s, clip.fps)),
         "lids": rows["opening_eyes"].mean(1).astype(float),
         "sharpness": rows["sharpness"].astype(float),
         "box": rows["box"].astype(float),

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.wav_files import AUDIO_RATE, read_wav
+from stages.base.io.timebase import AUDIO_RATE, to_frames
+from stages.base.io.wav_files import read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.features import (
@@ -63,7 +64,7 @@ def spans(subject: Subject, seconds: float) -> list[Span]:
         if clip.id not in late:
             continue
         if not found:
-            left = round(seconds * clip.fps)
+            left = to_frames(seconds, clip.fps)
         first, end = clip.test
         count = int(min(end - first, left))
         if count > 0:
@@ -114,7 +115,7 @@ def speak(
 def _spoken(model: MotionModel, subject: Subject, span: Span, style: str, seed: int) -> Motion:
     """Predict a span after a run-up of one training window, which only warms the networks."""
     clip = span.clip
-    before = max(0, span.first - round(model.params.window_s * model.fps))
+    before = max(0, span.first - to_frames(model.params.window_s, model.fps))
     features = read_features(subject, clip, before, span.end, span.late, DATA)
     heard = np.maximum(np.arange(before, span.end) + span.late // 2, 0)
     level = sound_levels(clip.audio, clip.fps, int(heard[0]), int(heard[-1]) + 1)

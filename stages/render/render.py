@@ -20,8 +20,8 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
+from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_frames
-from stages.base.io.wav_files import AUDIO_RATE
 from stages.generator.model import Source
 from stages.generator.sources import held_out_sources
 from stages.render.actor import Columns, Models, enlarged, load_models, pictures, style_patterns

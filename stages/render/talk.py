@@ -7,7 +7,6 @@ Sound, features, motion and pictures pass through in pieces: memory does not gro
 
 import tempfile
 from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from stages.base.config.params import Training, read_section
 from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
 from stages.base.io.sound import read_sound
-from stages.base.io.wav_files import AUDIO_RATE, read_wav, write_wav
+from stages.base.io.timebase import frames_of_samples
+from stages.base.io.wav_files import read_wav, write_wav
 from stages.motion.features import silent_frames, sound_levels
 from stages.motion.predict import Motion, MotionStream, retarget
 from stages.render.actor import Models, enlarged, load_models, pictures, style_patterns
@@ -75,7 +75,7 @@ def _frames_of(wav: Path, audio: Path, fps: float) -> int:
     samples = _samples(wav)
     if not samples:
         raise BadFormat(audio, "its sound is empty")
-    return ceil(samples * fps / AUDIO_RATE - 1e-6)
+    return frames_of_samples(samples, fps)
 
 
 def _samples(wav: Path) -> int:

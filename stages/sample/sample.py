@@ -20,6 +20,7 @@ from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import read_section
 from stages.base.io import tables
 from stages.base.io.encoding import encode_video
+from stages.base.io.timebase import to_frames
 from stages.sample import contours
 from stages.sample.artifacts import PHONES, RAW, REST, TRUTH, TRUTHS
 from stages.sample.canvas import CANVAS, FloatArray, Image, sample_points
@@ -76,7 +77,7 @@ def make_sample(
 
     The bytes are the same on every run on one machine.
     """
-    frames = round(seconds * fps)
+    frames = to_frames(seconds, fps)
     speech = speak(identity, style, frames / fps, start)
     seed = 10 * IDENTITIES.index(identity) + STYLES.index(style)
     motion = move(speech, style, frames, fps, seed)

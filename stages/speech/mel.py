@@ -10,12 +10,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.io.timebase import AUDIO_RATE
+
 Floats = NDArray[np.float32]
 Read = Callable[[int, int], Floats]  # samples from, to (exclusive)
 
-RATE = 16000
 BANDS, LOWEST, HIGHEST = 80, 90.0, 7600.0  # bands, Hz, Hz (L)
-WINDOW = round(RATE * max(1 / 60, 0.025))  # samples: no sound is skipped at 25 fps (D)
+WINDOW = round(AUDIO_RATE * max(1 / 60, 0.025))  # samples: no sound is skipped at 25 fps (D)
 FFT = 512
 FLOOR, TOP = 1e-5, 10.0  # mel magnitudes that become 0 and 1; a full-scale sine stays below TOP
 SILENCE_DB = -100.0
@@ -25,7 +26,7 @@ _BLOCK = 2048  # frames computed at once
 
 def starts(first: int, last: int, fps: float) -> NDArray[np.int64]:
     """Return the first sample of the audio frames `first` to `last` (exclusive)."""
-    return np.asarray(np.rint(np.arange(first, last) * (RATE / (2 * fps))), np.int64)
+    return np.asarray(np.rint(np.arange(first, last) * (AUDIO_RATE / (2 * fps))), np.int64)
 
 
 def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floats, Floats]:
@@ -95,7 +96,7 @@ def _filters() -> NDArray[np.float64]:
     They are librosa.filters.mel's (see the tests), whose import takes seconds in every worker.
     """
     edges = _hertz(np.linspace(_slaney(LOWEST), _slaney(HIGHEST), BANDS + 2))
-    bins = np.fft.rfftfreq(FFT, 1 / RATE)
+    bins = np.fft.rfftfreq(FFT, 1 / AUDIO_RATE)
     up = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     down = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles: NDArray[np.float64] = np.maximum(0.0, np.minimum(up, down))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from stages.speech.mel import RATE, WINDOW
+from stages.base.io.timebase import AUDIO_RATE
+from stages.speech.mel import WINDOW
 
 PHONES = (
     "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH",
@@ -46,7 +47,7 @@ class PhoneTrack:
             end: end (exclusive).
             fps: video frames a second.
         """
-        times = np.arange(first, end) / (2 * fps) + WINDOW / RATE / 2
+        times = np.arange(first, end) / (2 * fps) + WINDOW / AUDIO_RATE / 2
         out = np.zeros((end - first, len(PHONES)))
         if not len(times):
             return out.astype(np.float32)

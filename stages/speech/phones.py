@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.speech.mel import RATE, Floats, Read
+from stages.base.io.timebase import AUDIO_RATE
+from stages.speech.mel import Floats, Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
@@ -24,7 +25,7 @@ _LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
 _FRAME = 0.01  # seconds, pocketsphinx's frames
 _MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
 _QUIET_DB = -65.0  # a piece whose loudest block is below this holds no speech
-_BLOCK = round(0.02 * RATE)  # samples, the grid of the search for pauses
+_BLOCK = round(0.02 * AUDIO_RATE)  # samples, the grid of the search for pauses
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def recognise_piece(sound: Floats, first: int, *, words: bool) -> list[Word]:
         words: as in `recognise_phones`.
     """
     recognised = _recognise(np.asarray(sound), words=words)
-    return _fill_silence(recognised, first / RATE, (first + len(sound)) / RATE)
+    return _fill_silence(recognised, first / AUDIO_RATE, (first + len(sound)) / AUDIO_RATE)
 
 
 def join_pieces(pieces: Iterable[list[Word]]) -> list[Phone]:
@@ -78,9 +79,9 @@ def join_pieces(pieces: Iterable[list[Word]]) -> list[Phone]:
 def split_at_pauses(read: Read, samples: int) -> Iterator[tuple[int, int]]:
     """Split a sound at its quietest places, every 6 to 12 s; yield first sample and end."""
     first = 0
-    while samples - first > _LONGEST * RATE:
-        begin = first + round(_SHORTEST * RATE)
-        sound = np.asarray(read(begin, first + round(_LONGEST * RATE)), np.float64)
+    while samples - first > _LONGEST * AUDIO_RATE:
+        begin = first + round(_SHORTEST * AUDIO_RATE)
+        sound = np.asarray(read(begin, first + round(_LONGEST * AUDIO_RATE)), np.float64)
         blocks = sound[: len(sound) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
         loudness = np.convolve(np.mean(blocks**2, axis=1), np.ones(9) / 9, mode="valid")
         cut = begin + (int(np.argmin(loudness)) + 4) * _BLOCK + _BLOCK // 2
@@ -92,7 +93,7 @@ def split_at_pauses(read: Read, samples: int) -> Iterator[tuple[int, int]]:
 
 def _recognise(sound: NDArray[np.float32], *, words: bool) -> list[Word]:
     """Return words of phones; silence is a word of one phone. Time 0 is the start of the sound."""
-    if len(sound) < 0.1 * RATE or not _audible(sound):
+    if len(sound) < 0.1 * AUDIO_RATE or not _audible(sound):
         return []
     try:
         if words and _recognise_words(word_decoder(), sound):

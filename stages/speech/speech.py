@@ -24,6 +24,7 @@ from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
+from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.io.wav_files import read_wav
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.ledger import Clip, clips_of
@@ -89,7 +90,7 @@ class SpeechStage(ClipStage[Clip]):
         """Write a clip's mel, phones and sync; the columns that need all clips stay empty."""
         write_phones(join_pieces(_read_words(piece) for piece in pieces), folder / _PHONES)
         read, _ = _open_sound(clip.audio)
-        with tables.writer(folder / TABLE, MEL, round(2 * clip.fps)) as add:
+        with tables.writer(folder / TABLE, MEL, to_frames(1.0, 2 * clip.fps)) as add:
             step = 0
             for block, energy in mel.in_blocks(read, clip.fps, clip.frames):
                 add({"step": np.arange(step, step + len(block)), "mel": block, "energy": energy})
@@ -167,8 +168,8 @@ def _open_sound(path: Path) -> tuple[mel.Read, int]:
     """Return a reader of samples and their number; raise BadFormat unless 16 kHz."""
     with wave.open(str(path), "rb") as file:
         rate, samples = file.getframerate(), file.getnframes()
-    if rate != mel.RATE:
-        raise BadFormat(path, f"expected {mel.RATE} Hz, found {rate}")
+    if rate != AUDIO_RATE:
+        raise BadFormat(path, f"expected {AUDIO_RATE} Hz, found {rate}")
     return lambda first, last: read_wav(path, first, last)[0], samples
 
 

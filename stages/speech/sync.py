@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.speech.mel import RATE, WINDOW
+from stages.base.io.timebase import AUDIO_RATE, to_frames
+from stages.speech.mel import WINDOW
 
 Floats = NDArray[np.float64]
 
@@ -123,18 +124,18 @@ def correlation_by_lag(
     rows = _rows(lips, fps)
     if len(rows) < _FEWEST or np.std(lips[rows]) < 1e-6:
         return np.empty(0), np.empty(0)
-    sound = _subtract_mean(_bands(mel), round(_MEAN * 2 * fps))
+    sound = _subtract_mean(_bands(mel), to_frames(_MEAN, 2 * fps))
     found = np.array([_predicted(_context(sound, 2 * rows + lag, fps), lips[rows]) for lag in lags])
-    return lags / (2 * fps) + WINDOW / RATE / 2 - LEAD, found  # from the window's middle
+    return lags / (2 * fps) + WINDOW / AUDIO_RATE / 2 - LEAD, found  # from the window's middle
 
 
 def _lips(opening: NDArray[np.floating], fps: float) -> Floats:
-    return _subtract_mean(np.asarray(opening, float), round(_MEAN * fps))
+    return _subtract_mean(np.asarray(opening, float), to_frames(_MEAN, fps))
 
 
 def measured_span(first: int, end: int, fps: float) -> tuple[int, int]:
     """Return first and end (exclusive) of the frames of a span that are measured."""
-    count = min(end - first, round(_LONGEST * fps))
+    count = min(end - first, to_frames(_LONGEST, fps))
     first += (end - first - count) // 2
     return first, first + count
 
@@ -171,8 +172,8 @@ def _bands(mel: NDArray[np.float32]) -> Floats:
 
 def _context(sound: Floats, at: NDArray[np.int64], fps: float) -> Floats:
     """Return the sound around audio frames, (M, taps · bands)."""
-    stride = max(1, round(_STRIDE * 2 * fps))
-    reach = round(_CONTEXT * 2 * fps) // stride
+    stride = to_frames(_STRIDE, 2 * fps, 1)
+    reach = to_frames(_CONTEXT, 2 * fps) // stride
     taps = np.arange(-reach, reach + 1) * stride
     around: Floats = sound[at[:, None] + taps].reshape(len(at), -1)
     return around

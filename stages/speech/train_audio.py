@@ -18,6 +18,7 @@ from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io import tables
+from stages.base.io.timebase import to_frames
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
@@ -125,7 +126,7 @@ def run(
     training_subjects(list(names), speech / "seen")
     spans, fps = spans_of(subjects, params, clips, speech)
     torch.manual_seed(training.seed)
-    task = AudioTask(spans, params, round(params.seconds * 2 * fps))
+    task = AudioTask(spans, params, to_frames(params.seconds, 2 * fps))
     weights = train(
         task,
         name=NAME,

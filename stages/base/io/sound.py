@@ -14,7 +14,7 @@ from stages.base.io.containers import (
     start_time,
     video_streams,
 )
-from stages.base.io.wav_files import AUDIO_RATE
+from stages.base.io.timebase import AUDIO_RATE
 
 Samples = NDArray[np.int16]
 

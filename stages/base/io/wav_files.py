@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_file
-
-AUDIO_RATE = 16000
+from stages.base.io.timebase import AUDIO_RATE
 
 
 def write_wav(

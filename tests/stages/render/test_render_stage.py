@@ -13,8 +13,8 @@ from stages.base.config.subjects import Subject
 from stages.base.face.projection import project as project_points
 from stages.base.io import tables
 from stages.base.io.sound import read_audio
+from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_facts, read_frames
-from stages.base.io.wav_files import AUDIO_RATE
 from stages.evaluation.heldout import Heldout
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.model import NotTrained

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.base.io.timebase import AUDIO_RATE
 from stages.speech import mel
 
 
 def tone(hertz: float, seconds: float, amplitude: float = 1.0) -> np.ndarray:
-    time = np.arange(round(seconds * mel.RATE)) / mel.RATE
+    time = np.arange(round(seconds * AUDIO_RATE)) / AUDIO_RATE
     return (amplitude * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
 
 

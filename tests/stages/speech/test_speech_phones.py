@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.base.io.sound import read_audio
-from stages.speech.mel import RATE
+from stages.base.io.timebase import AUDIO_RATE
 from stages.speech.phones import recognise_phones, split_at_pauses
 from stages.speech.syllables import VOWELS, kind, syllabify
 
@@ -90,7 +90,9 @@ def test_syllables_cover_a_word_and_hold_one_vowel_each(word):
 
 
 def test_silence_is_one_silent_phone():
-    (phone,) = recognise_phones(lambda first, last: np.zeros(last - first, np.float32), 3 * RATE)
+    (phone,) = recognise_phones(
+        lambda first, last: np.zeros(last - first, np.float32), 3 * AUDIO_RATE
+    )
     assert (phone.name, phone.start, phone.end, phone.syllable) == ("SIL", 0.0, 3.0, -1)
 
 
@@ -102,16 +104,16 @@ def test_a_sound_shorter_than_a_window_is_silence():
 
 def test_long_sound_is_cut_where_it_is_quiet():
     rng = np.random.default_rng(0)
-    sound = rng.normal(0, 0.1, 30 * RATE).astype(np.float32)
+    sound = rng.normal(0, 0.1, 30 * AUDIO_RATE).astype(np.float32)
     for quiet in (8.0, 17.0):
-        sound[round(quiet * RATE) : round((quiet + 0.3) * RATE)] = 0
+        sound[round(quiet * AUDIO_RATE) : round((quiet + 0.3) * AUDIO_RATE)] = 0
     found = list(split_at_pauses(lambda a, b: sound[a:b], len(sound)))
     assert [first for first, _ in found[1:]] == [last for _, last in found[:-1]]
     assert found[0][0] == 0
     assert found[-1][1] == len(sound)
-    assert 8.0 <= found[0][1] / RATE <= 8.3
-    assert 17.0 <= found[1][1] / RATE <= 17.3
-    assert all(last - first <= 12 * RATE for first, last in found)
+    assert 8.0 <= found[0][1] / AUDIO_RATE <= 8.3
+    assert 17.0 <= found[1][1] / AUDIO_RATE <= 17.3
+    assert all(last - first <= 12 * AUDIO_RATE for first, last in found)
 
 
 def test_the_words_of_a_sentence_are_recognised_as_phones_without_gaps(shared_data: Path):
@@ -119,7 +121,7 @@ def test_the_words_of_a_sentence_are_recognised_as_phones_without_gaps(shared_da
     phones = recognise_phones(lambda a, b: sound[a:b], len(sound))
     spoken = [p for p in phones if p.name != "SIL"]
     assert phones[0].start == 0
-    assert phones[-1].end == pytest.approx(len(sound) / RATE)
+    assert phones[-1].end == pytest.approx(len(sound) / AUDIO_RATE)
     assert all(b.start == pytest.approx(a.end) for a, b in pairwise(phones))
     assert 0.3 < spoken[0].start < 1.3  # the speaker waits at first
     assert [p.name for p in spoken[-5:]] == ["F", "AY", "V", "N", "AW"]
