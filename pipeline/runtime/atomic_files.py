@@ -1,4 +1,4 @@
-"""Whole files or none: write beside, flush to disk, rename."""
+"""Atomic writes: write a temporary file, flush it to disk, rename it."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` when the block succeeds.
 
     Raises:
-        UserError: `path` is there and is no file (a folder, or a device such as /dev/null).
+        UserError: `path` is a folder or a device such as /dev/null.
     """
     if path.exists() and not path.is_file():
         raise UserError(path, "expected a file to write, found a folder or device", "name another")
@@ -33,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; it takes the place of `path` on success."""
+    """Yield a temporary folder in the same folder; replace `path` by it when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)

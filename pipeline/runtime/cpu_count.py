@@ -1,17 +1,15 @@
-"""How many processor cores work may use."""
+"""The number of processor cores to use."""
 
 import os
+import sys
 
 
 def cpu_count() -> int:
-    """Return the cores that this process may use, at least one.
+    """Return the number of cores that this process may use, at least one.
 
-    Those that it may run on, and no more than the environment variable IDIOLECT_CORES says, by
-    which `idiolect repro` shares a machine among stages. No result depends on their number.
+    The environment variable IDIOLECT_CORES limits it: `idiolect repro` shares a machine among
+    stages with it. No result depends on the number.
     """
-    if hasattr(os, "sched_getaffinity"):
-        there = len(os.sched_getaffinity(0))
-    else:
-        there = os.cpu_count() or 1
-    told = os.environ.get("IDIOLECT_CORES", "")
-    return max(1, min(there, int(told))) if told.isdecimal() else there
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limit = os.environ.get("IDIOLECT_CORES", "")
+    return max(1, min(cores or 1, int(limit) if limit.isdecimal() else sys.maxsize))

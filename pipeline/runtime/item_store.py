@@ -1,8 +1,7 @@
-"""The item store: finished work of one item, addressed by everything that made it.
+"""A cache of finished items under .idiolect/items, addressed by everything that they depend on.
 
-A key hashes the input's bytes, the params section, the weights and the stage's code version; the
-value is a folder of files, with their sha256 in `MANIFEST`. The store is only a cache under
-.idiolect/items: without it, results are the same and take longer.
+A key hashes the input's bytes, the params section, the weights and the stage's code version. The
+value is a folder of files, with their sha256 in `MANIFEST`. Results do not depend on the cache.
 """
 
 import hashlib
@@ -33,15 +32,15 @@ def key(**parts: Any) -> str:
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """List the files of an item by their names within it; its manifest is none of them."""
-    found = sorted(path for path in folder.rglob("*") if not path.is_dir())
-    names = {path.relative_to(folder).as_posix(): path for path in found}
+    """Return the files of an item by their names within it, without its manifest."""
+    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
     names.pop(MANIFEST, None)
     return names
 
 
 def recorded(folder: Path) -> dict[str, str] | None:
-    """Read the sha256 by name of the files that an item was made with; None without a manifest.
+    """Read an item's manifest: sha256 by name of file; None if there is none.
 
     Raises:
         BadFormat: the manifest cannot be read.
@@ -64,49 +63,45 @@ def compute(item: str, target: Path, make: Callable[[Path], None], store: Path =
 
     Args:
         item: the key of the item.
-        target: folder to fill; its parent is made.
-        make: writes the files into the empty folder it is given.
-        store: where finished items are kept.
+        target: the folder to fill; its parent is made.
+        make: writes the files into an empty folder.
+        store: the folder of all items.
 
     Returns:
-        True if `make` ran, False if the store had the item.
+        True if `make` was called, False if the store had the item.
 
-    What the store has is hashed before it is used: a damaged item is told and made again.
+    A damaged item in the store is reported and made again.
     """
-    kept = _place(item, store)
-    made = not fetch(item, target, store)
-    if made:
-        if kept.exists():
-            print(f"damaged: {kept}: not the bytes it was made with; made again", file=sys.stderr)
-        with atomic_folder(kept) as part:
-            make(part)
-            hashes = {name: file_hash(path) for name, path in files(part).items()}
-            (part / MANIFEST).write_text(json.dumps(hashes, indent=1))
-        _copy(kept, target)
-    return made
-
-
-def fetch(item: str, target: Path, store: Path = STORE) -> bool:
-    """Fill the folder `target` with the item's files if the store has them whole; tell whether."""
-    kept = _place(item, store)
-    if not _whole(kept):
+    if fetch(item, target, store):
         return False
-    _copy(kept, target)
+    stored = _folder(item, store)
+    if stored.exists():
+        print(f"damaged: {stored}: not the bytes it was made with; made again", file=sys.stderr)
+    with atomic_folder(stored) as part:
+        make(part)
+        hashes = {name: file_hash(path) for name, path in files(part).items()}
+        (part / MANIFEST).write_text(json.dumps(hashes, indent=1))
+    _copy(stored, target)
     return True
 
 
-def _place(item: str, store: Path) -> Path:
+def fetch(item: str, target: Path, store: Path = STORE) -> bool:
+    """Fill the folder `target` from the store; return False if it has no intact such item."""
+    stored = _folder(item, store)
+    try:
+        hashes = {name: file_hash(path) for name, path in files(stored).items()}
+        intact = recorded(stored) == hashes
+    except (BadFormat, OSError):
+        intact = False
+    if intact:
+        _copy(stored, target)
+    return intact
+
+
+def _folder(item: str, store: Path) -> Path:
     return store / item[:2] / item
 
 
-def _copy(kept: Path, target: Path) -> None:
+def _copy(stored: Path, target: Path) -> None:
     with atomic_folder(target) as part:
-        shutil.copytree(kept, part, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
-
-
-def _whole(folder: Path) -> bool:
-    """Tell whether an item is there with exactly the bytes that it was made with."""
-    try:
-        return recorded(folder) == {name: file_hash(path) for name, path in files(folder).items()}
-    except (BadFormat, OSError):
-        return False
+        shutil.copytree(stored, part, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)

@@ -1,7 +1,6 @@
-"""Processes that end with the one that started them, however that one ends.
+"""End a process when its parent dies.
 
-DVC that is killed leaves its stage running, and the next `dvc repro` would run beside it. So every
-process that runs a stage, its workers too, asks the kernel to be killed with its parent.
+A killed DVC would leave its stage running, beside the stage that the next `dvc repro` starts.
 """
 
 import ctypes
@@ -12,19 +11,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """Have this process killed when its parent ends; Linux does so where the call is known.
+    """Kill this process when its parent dies (Linux only), or now if it has died before.
 
     Args:
-        parent: its parent's id where that is known: if it has another one by now, it ends at once.
+        parent: the parent's process id; without it, a parent that died before the call is missed.
 
-    A stage's parent is DVC: dvc.yaml has the shell between them become the stage, by `exec`.
+    A stage's parent is DVC: in dvc.yaml, `exec` replaces the shell between them by the stage.
     """
-    found = os.getppid()
-    if parent not in {None, found}:
-        os.kill(os.getpid(), signal.SIGKILL)
+    parent = parent or os.getppid()
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (AttributeError, OSError):  # no Linux
+    except (AttributeError, OSError):  # not Linux
         return
-    if os.getppid() != found:
+    if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

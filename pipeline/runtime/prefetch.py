@@ -1,4 +1,4 @@
-"""Make the next items while the last is worked on: decoding beside what is done with pictures."""
+"""Produce the next items in a thread while the caller works on the last one."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,14 +10,14 @@ T = TypeVar("T")
 _WAIT_SECONDS = 0.1
 
 
-def prefetch(source: Iterable[T], most: int = 8) -> Iterator[T]:
-    """Yield the items of `source`, in order, while a thread makes the next ones.
+def prefetch(source: Iterable[T], depth: int = 8) -> Iterator[T]:
+    """Yield the items of `source`, in order, while a thread produces the next ones.
 
     Args:
-        source: is iterated in the thread alone; what it raises is raised here, in its place.
-        most: items that may wait, so that memory does not grow.
+        source: iterated in the thread only; its exceptions are raised here, after its items.
+        depth: the number of items that may wait.
     """
-    waiting: Queue[tuple[bool, T | BaseException | None]] = Queue(most)
+    waiting: Queue[tuple[bool, T | BaseException | None]] = Queue(depth)
     stopped = Event()
 
     def put(more: bool, item: T | BaseException | None) -> None:
@@ -26,18 +26,18 @@ def prefetch(source: Iterable[T], most: int = 8) -> Iterator[T]:
                 waiting.put((more, item), timeout=_WAIT_SECONDS)
                 return
 
-    def make() -> None:
+    def produce() -> None:
         try:
             for item in source:
                 put(True, item)
                 if stopped.is_set():
                     return
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is met
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller
             put(False, error)
         else:
             put(False, None)
 
-    thread = Thread(target=make, daemon=True)
+    thread = Thread(target=produce, daemon=True)
     thread.start()
     try:
         while True:

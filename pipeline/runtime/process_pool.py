@@ -1,32 +1,65 @@
-"""Work on many pieces side by side: on this machine's cores, or on a Dask cluster that is there.
+"""Run tasks in parallel, on this machine's cores or on a Dask cluster.
 
-The pieces are what they are however many workers there are, each writes its own files, and the
-libraries inside a piece use one thread: so that the bytes are the same wherever it runs.
+The bytes do not depend on where a task runs: the tasks are the same for any number of workers, each
+writes its own files, and libraries use one thread inside a task.
 """
 
+import logging
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import chdir
 from functools import partial
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.runtime import forkserver
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import MissingInput, UserError
 
-CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler; where to run changes no result
-_ANSWER_SECONDS = 5
+CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler
+# Imported once by the fork server. Our own modules are imported by each worker, which must run the
+# code of its parent.
+_PRELOADED = ["cv2", "mediapipe", "numpy.ma", "pyarrow.parquet", "pydantic.main", "threadpoolctl"]
+_TIMEOUT_SECONDS = 5
 _SCHEMES = ("tcp", "tls", "ws", "wss")
-_one_at_a_time = threading.Lock()
+_task_lock = threading.Lock()
 T = TypeVar("T")
 
 
+def worker_context() -> ForkServerContext:
+    """Return the context that starts workers, by the standard library's fork server."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def end_with_caller(end: Callable[[], None] | None = None) -> None:
+    """End this worker when the process that it works for ends.
+
+    Its parent for the kernel is the fork server, which lives as long as its workers.
+
+    Args:
+        end: ends the worker; kills this process unless given.
+    """
+    threading.Thread(target=_wait_for_caller, args=(end,), daemon=True).start()
+
+
+def _wait_for_caller(end: Callable[[], None] | None) -> None:
+    if (caller := parent_process()) is not None:
+        wait([caller.sentinel])
+        if end:
+            end()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def on_cluster() -> bool:
-    """Tell whether work is to run on a cluster."""
+    """Return whether tasks run on a cluster."""
     return bool(_address())
 
 
@@ -35,37 +68,36 @@ def _address() -> str:
 
 
 def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-    """Call `work` on the values of each task; yield the results in the order of the tasks.
+    """Call `work` with the arguments of each task; yield the results in the order of the tasks.
 
     Args:
-        work: a function of a module; what it returns is small, its files go where a task says.
-        tasks: the arguments of each call; relative paths count from this process's folder.
+        work: a function of a module, with a small result; large results go to files.
+        tasks: the arguments of each call; relative paths are relative to this process's folder.
 
     Raises:
-        MissingInput: $IDIOLECT_CLUSTER is set, and dask is not installed.
-        UserError: the cluster does not answer, or has no worker; or what a call raises.
+        MissingInput: $IDIOLECT_CLUSTER is set, but dask is not installed.
+        UserError: the cluster does not answer or has no worker, or a worker was killed. Errors of
+            `work` are raised too.
 
-    Without a cluster there are as many workers as cores and never more than tasks; a single one is
+    Without a cluster there are as many workers as cores, at most one a task; a single worker is
     this process itself.
     """
     if not tasks:
         return
-    call, jobs = partial(_at, Path.cwd(), work), min(len(tasks), cpu_count())
+    call, jobs = partial(_run_in, Path.cwd(), work), min(len(tasks), cpu_count())
     if address := _address():
         yield from _on_cluster(address, call, tasks)
     elif jobs == 1:
         yield from map(call, tasks)
     else:
-        yield from _side_by_side(jobs, call, tasks)
+        yield from _on_cores(jobs, call, tasks)
 
 
-def _side_by_side(
+def _on_cores(
     jobs: int, call: Callable[[tuple[Any, ...]], T], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[T]:
-    """Call in so many processes of this machine."""
     try:
-        context, begin = forkserver.context(), forkserver.end_with_caller
-        with ProcessPoolExecutor(jobs, context, initializer=begin) as pool:
+        with ProcessPoolExecutor(jobs, worker_context(), initializer=end_with_caller) as pool:
             yield from pool.map(call, tasks)
     except BrokenProcessPool:
         found = "a worker process was killed, as where memory is full"
@@ -75,7 +107,6 @@ def _side_by_side(
 def _on_cluster(
     address: str, call: Callable[[tuple[Any, ...]], T], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[T]:
-    """Call on the workers of a Dask cluster, by joblib."""
     from joblib import Parallel, delayed, parallel_config
 
     with _client(address) as client:
@@ -86,7 +117,7 @@ def _on_cluster(
 
 
 def cluster_facts() -> str:
-    """Say which cluster answers, and how many workers it has; raise as `run` does."""
+    """Return the cluster's address and number of workers, as text; raise as `run` does."""
     address = _address()
     with _client(address) as client:
         return f"{address}, {_workers(client, address)} workers"
@@ -101,57 +132,55 @@ def _workers(client: Any, address: str) -> int:
 
 
 def _client(address: str) -> Any:
-    import logging
-
     try:
         from distributed import Client
         from distributed.security import Security
     except ImportError:
         todo = "pip install -c constraints.txt -e '.[dask]', or unset it"
         raise MissingInput(CLUSTER, "is set, but dask is not installed", todo) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is told once
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its errors are raised
     try:
-        scheme = _scheme(address)  # given what is none, a Client waits 10 s and shows a traceback
+        scheme = _scheme(address)  # with an invalid one, a Client fails after 10 s by a traceback
         if scheme == "tls" and not Security().get_connection_args("client")["ssl_context"]:
             tls = "DASK_DISTRIBUTED__COMM__TLS__"
             todo = (
                 f"set {tls}CA_FILE, {tls}CLIENT__CERT and {tls}CLIENT__KEY, or unset the variable"
             )
             raise UserError(CLUSTER, f"{address} needs certificates, dask knows of none", todo)
-        return Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
+        return Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
     except ValueError as error:
         found = f"{address} is no address of a Dask scheduler: {error}"
         raise UserError(CLUSTER, found, "say tcp://HOST:PORT, or unset the variable") from None
     except (OSError, TimeoutError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
-        found = f"no Dask cluster answers at {address} within {_ANSWER_SECONDS} s: {words[:200]}"
+        found = f"no Dask cluster answers at {address} within {_TIMEOUT_SECONDS} s: {words[:200]}"
         raise UserError(CLUSTER, found, "start it, or unset the variable") from None
 
 
 def _scheme(address: str) -> str:
-    """Return how a scheduler is spoken to; raise ValueError where none has such an address."""
+    """Return the scheme of a scheduler's address; raise ValueError if it is invalid."""
     from distributed.comm.addressing import parse_address, parse_host_port, resolve_address
 
-    scheme, place = parse_address(address)
+    scheme, location = parse_address(address)
     if scheme not in _SCHEMES:
         raise ValueError(f"expected {', '.join(_SCHEMES)}, found {scheme or 'nothing'}")
-    _, port = parse_host_port(place)
+    _, port = parse_host_port(location)
     if not 0 < port < 65536:
         raise ValueError(f"expected a port from 1 to 65535, found {port}")
     resolve_address(address)
     return str(scheme)
 
 
-def _at(home: Path, work: Callable[..., T], task: tuple[Any, ...]) -> T:
-    """Do one piece in the project's folder, its libraries on one thread.
+def _run_in(folder: Path, work: Callable[..., T], task: tuple[Any, ...]) -> T:
+    """Run one task in a folder, with one thread a library.
 
-    A process has one folder, and may be used again from another; a Dask worker with several
-    threads does one piece after the other.
+    The folder and the number of threads belong to the process, so a Dask worker with several
+    threads runs one task at a time.
     """
     import cv2
     from threadpoolctl import threadpool_limits
 
-    with _one_at_a_time, chdir(home), threadpool_limits(1):
+    with _task_lock, chdir(folder), threadpool_limits(1):
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:

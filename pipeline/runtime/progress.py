@@ -1,4 +1,4 @@
-"""One progress bar for all long work: rate and time left, quiet where there is no terminal."""
+"""Progress of long work: a bar in a terminal, otherwise a line every 15 s."""
 
 import sys
 import time
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-_QUIET_SECONDS = 15.0
+_LINE_SECONDS = 15.0
 
 
 class Bar:
-    """Counts work done; made by `bar`."""
+    """Counts finished pieces of work; made by `bar`."""
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        """Add finished work, with a short note to show beside the rate."""
+        """Count more finished pieces; show a short note beside the rate."""
 
 
 class _Terminal(Bar):
@@ -51,15 +51,15 @@ class _Terminal(Bar):
 class _Lines(Bar):
     def __init__(self, title: str, total: int, done: int) -> None:
         self.title, self.total, self.done, self.first = title, total, done, done
-        self.began = self.told = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.told < _QUIET_SECONDS and self.done < self.total:
+        if now - self.printed < _LINE_SECONDS and self.done < self.total:
             return
-        self.told = now
-        rate = (self.done - self.first) / max(now - self.began, 1e-9)
+        self.printed = now
+        rate = (self.done - self.first) / max(now - self.started, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
         line = f"{self.title}: {self.done}/{self.total} {rate:.1f}/s {left:.0f} s left {note}"
         print(line.rstrip(), file=sys.stderr, flush=True)
@@ -67,10 +67,7 @@ class _Lines(Bar):
 
 @contextmanager
 def bar(title: str, total: int, done: int = 0) -> Iterator[Bar]:
-    """Show the progress of `total` pieces of work, `done` of which are finished already.
-
-    A terminal gets a bar; a log gets a line every 15 s and one at the end.
-    """
+    """Show the progress of `total` pieces of work, of which `done` are finished already."""
     if not sys.stderr.isatty():
         yield _Lines(title, total, done)
         return
@@ -81,7 +78,7 @@ def bar(title: str, total: int, done: int = 0) -> Iterator[Bar]:
 
 
 def each(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """Yield items and advance a bar after each."""
+    """Yield items; advance a bar after each."""
     with bar(title, total) as progress:
         for item in items:
             yield item

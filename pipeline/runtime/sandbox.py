@@ -1,8 +1,8 @@
-"""Work on a file that may be anything: in a process of its own, within limits.
+"""Run work on untrusted files in processes of its own, within limits.
 
-On a malformed file a decoder can hang, fill the memory or crash. So each piece of work gets a
-process, which its parent watches and, over a limit, kills with its whole group: that costs its own
-result and no other. Time is the processor's, which does not depend on what else a machine does.
+A decoder can hang, fill the memory or crash on a malformed file. Each piece of work gets a process,
+which is killed with its process group when it exceeds a limit; the other pieces are not affected.
+Time is processor time, which does not depend on the load of the machine.
 """
 
 import errno
@@ -16,27 +16,27 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import current_process
 from multiprocessing.connection import Connection, wait
-from threading import Thread
 from typing import Any
 
 import psutil
 
-from pipeline.runtime import forkserver
+from pipeline.runtime.process_pool import end_with_caller, worker_context
 from pipeline.runtime.user_errors import UserError
 
-_LOOK_SECONDS = 0.1
-_LONGEST = 500  # characters of a reason
-_OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
-_FAILED, _NO_ROOM = 1, 2  # how a process ends that has told why
+_POLL_SECONDS = 0.1
+_REASON_CHARACTERS = 500
+# A machine without room is no file's fault.
+_MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
+_FAILED, _MACHINE_FAILED = 1, 2  # exit codes of a process that has sent its reason
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one piece of work may take.
+    """Limits of one piece of work.
 
     Attributes:
-        floor: seconds of processor time for any work; also the longest standstill, without any.
-        factor: seconds more for each second and megapixel that the work says it has before it.
+        floor: seconds of processor time for any work; also the longest time without progress.
+        factor: more seconds for each second × megapixel that the work announces.
         memory: resident memory in GB.
     """
 
@@ -48,20 +48,20 @@ class Limits:
 def each(
     work: Callable[..., None], items: Sequence[tuple[Any, ...]], limits: Limits, at_once: int
 ) -> Generator[tuple[int, str]]:
-    """Call `work` on each item in a process of its own, some at once.
+    """Call `work` on each item in a process of its own.
 
     Args:
-        work: a function of a module, called with an item's values and, last, a function that it
-            may tell how many seconds × megapixels are before it.
+        work: a function of a module, called with an item's values and a function that announces
+            the amount of work, in seconds × megapixels.
         items: the arguments of each call.
         limits: of each call.
-        at_once: how many processes there may be.
+        at_once: the number of processes.
 
     Yields:
-        (index of the item, why it failed or ""), as they end.
+        (index of the item, reason of its failure or ""), in the order in which they end.
 
     Raises:
-        UserError: the machine has no room left, which is no item's fault.
+        UserError: the machine has no room left.
     """
     waiting = list(enumerate(items))[::-1]
     running: list[_Process] = []
@@ -70,22 +70,22 @@ def each(
             while waiting and len(running) < at_once:
                 number, values = waiting.pop()
                 running.append(_Process(number, partial(work, *values), limits))
-            wait([one.process.sentinel for one in running], _LOOK_SECONDS)
-            for one in list(running):
-                reason = one.look()
+            wait([process.sentinel for process in running], _POLL_SECONDS)
+            for process in list(running):
+                reason = process.result()
                 if reason is not None:
-                    running.remove(one)
-                    yield one.number, reason
+                    running.remove(process)
+                    yield process.number, reason
     finally:
-        for one in running:
-            one.kill()
+        for process in running:
+            process.kill()
 
 
 def alone(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> str:
-    """Call `work` on one item as `each` does, in a cluster's worker; return why it failed or "".
+    """Call `work` on one item as `each` does; return the reason of its failure or "".
 
-    A worker of Dask is a daemon, which Python lets have no children. That shall spare a daemon's
-    children to be orphaned: these die with it.
+    It can be called in a worker of a cluster. Dask's workers are daemons, to which Python allows no
+    children, lest they are orphaned; a child of `each` ends with its parent.
     """
     config = vars(current_process())["_config"]
     daemon = config.get("daemon")
@@ -97,110 +97,102 @@ def alone(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> s
 
 
 class _Process:
-    """A running piece of work, and what has been heard and seen of it."""
+    """The process of one piece of work."""
 
     def __init__(self, number: int, work: Callable[..., None], limits: Limits) -> None:
-        context = forkserver.context()
-        self.heard, said = context.Pipe()
-        self.process = context.Process(target=_work, args=(work, said), daemon=True)
-        try:
-            self.process.start()
-        except BaseException:  # Ctrl-C while it starts
-            self.heard.close()  # which ends it
-            raise
-        said.close()
+        context = worker_context()
         self.number, self.limits = number, limits
-        self.promised, self.told = 0.0, ""
-        self.cpu, self.moved = 0.0, time.monotonic()
+        self.messages, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=_run, args=(work, sender), daemon=True)
+        self.process.start()
+        sender.close()
+        self.sentinel = self.process.sentinel
+        self.announced, self.reason = 0.0, ""
+        self.cpu_seconds, self.progressed = 0.0, time.monotonic()
 
-    def look(self) -> str | None:
-        """Tell why it has failed, "" where it has succeeded, None while it goes on."""
+    def result(self) -> str | None:
+        """Return why it has failed, "" if it has succeeded, None while it runs."""
         code = self.process.exitcode
-        self._listen()
-        reason = self._over() if code is None else self._ended(code)
+        self._receive()
+        reason = self._exceeded_limit() if code is None else self._failure(code)
         if reason is not None:
             self.kill()
-        if code == _NO_ROOM:
-            raise UserError("this machine", self.told, "make room and run again")
+        if code == _MACHINE_FAILED:
+            raise UserError("this machine", self.reason, "make room and run again")
         return reason
 
     def kill(self) -> None:
-        """End it and whatever it has started."""
+        """Kill it and its process group."""
         if self.process.pid is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.join()
-        self.heard.close()
+        self.messages.close()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         with suppress(EOFError, OSError):
-            while self.heard.poll():
-                kind, _, text = self.heard.recv_bytes().decode().partition(" ")
-                if kind == "promise":
-                    self.promised = float(text)
+            while self.messages.poll():
+                kind, _, text = self.messages.recv_bytes().decode().partition(" ")
+                if kind == "announced":
+                    self.announced = float(text)
                 else:
-                    self.told = text
+                    self.reason = text
 
-    def _over(self) -> str | None:
+    def _exceeded_limit(self) -> str | None:
         try:
-            seen = psutil.Process(self.process.pid)
-            times, memory = seen.cpu_times(), seen.memory_info().rss / 1e9
+            process = psutil.Process(self.process.pid)
+            times, memory = process.cpu_times(), process.memory_info().rss / 1e9
         except psutil.Error:
             return None  # it has just ended
-        now, cpu = time.monotonic(), times.user + times.system
-        if cpu > self.cpu:
-            self.cpu, self.moved = cpu, now
+        now, cpu_seconds = time.monotonic(), times.user + times.system
+        if cpu_seconds > self.cpu_seconds:
+            self.cpu_seconds, self.progressed = cpu_seconds, now
         floor, factor = self.limits.floor, self.limits.factor
-        limit = floor + factor * self.promised
-        if cpu > limit:
-            more = f"{factor:g} s × {self.promised:.0f} seconds and megapixels"
+        limit = floor + factor * self.announced
+        if cpu_seconds > limit:
+            more = f"{factor:g} s × {self.announced:.0f} seconds and megapixels"
             return f"took longer than {limit:.0f} s of processor time (limit: {floor:g} s + {more})"
-        if now - self.moved > floor:
-            return f"stood still for {now - self.moved:.0f} s (limit {floor:g} s)"
+        if now - self.progressed > floor:
+            return f"stood still for {now - self.progressed:.0f} s (limit {floor:g} s)"
         if memory > self.limits.memory:
             return f"needed {memory:.1f} GB of memory (limit {self.limits.memory:g} GB)"
         return None
 
-    def _ended(self, code: int) -> str:
+    def _failure(self, code: int) -> str:
         if code == 0:
             return ""
         if code > 0:
-            return self.told or f"its decoding ended with code {code}"
+            return self.reason or f"its decoding ended with code {code}"
         crash = f"its decoding crashed ({signal.Signals(-code).name})"
         if code == -signal.SIGKILL:
             return f"{crash}, as where a machine's memory is full"
         return crash
 
 
-def _work(work: Callable[..., None], said: Connection) -> None:
-    """Do the work in this process; tell the parent what it promises and why it fails."""
+def _run(work: Callable[..., None], sender: Connection) -> None:
+    """Run the work in this process; send the amount of work and the reason of a failure."""
     import cv2
 
     os.setpgid(0, 0)
+    end_with_caller(partial(os.killpg, 0, signal.SIGKILL))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    Thread(target=_die_with_parent, args=(said,), daemon=True).start()
-    cv2.setNumThreads(1)  # one video a core, as many at once as there are
+    cv2.setNumThreads(1)  # there are as many processes as cores
     try:
-        work(partial(_tell, said, "promise"))
+        work(partial(_send, sender, "announced"))
     except OSError as error:
-        _tell(said, "failed", f"{type(error).__name__}: {error.strerror or error}")
-        raise SystemExit(_NO_ROOM if error.errno in _OURS else _FAILED) from None
-    except UserError as problem:
-        _tell(said, "failed", problem.found)
-    except Exception as error:  # noqa: BLE001 - whatever a malformed file brings about
-        _tell(said, "failed", f"{type(error).__name__}: {error}")
+        _send(sender, "failed", f"{type(error).__name__}: {error.strerror or error}")
+        code = _MACHINE_FAILED if error.errno in _MACHINE_ERRORS else _FAILED
+        raise SystemExit(code) from None
+    except UserError as error:
+        _send(sender, "failed", error.found)
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a malformed file
+        _send(sender, "failed", f"{type(error).__name__}: {error}")
     else:
         return
     raise SystemExit(_FAILED)
 
 
-def _tell(said: Connection, kind: str, what: object) -> None:
-    line = " ".join(f"{kind} {what}".split())[:_LONGEST]
-    said.send_bytes(line.encode(errors="backslashreplace"))
-
-
-def _die_with_parent(said: Connection) -> None:
-    """Wait for the parent's end to close, which never says a word, and end the whole group."""
-    said.poll(None)
-    os.killpg(0, signal.SIGKILL)
+def _send(sender: Connection, kind: str, what: object) -> None:
+    line = " ".join(f"{kind} {what}".split())[:_REASON_CHARACTERS]
+    sender.send_bytes(line.encode(errors="backslashreplace"))

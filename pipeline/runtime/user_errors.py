@@ -1,15 +1,16 @@
-"""Errors that a user meets: one line that names the item, what was expected, found, and to do."""
+"""Errors in what a user provides, each reported as one line."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 
 class UserError(Exception):
-    """Tell a user what is wrong with an input; `run` prints it without a traceback.
+    """An error in what a user provides; `report_user_errors` prints it without a traceback.
 
     Args:
-        item: the file, clip, subject or parameter that is wrong.
+        item: the file, clip, subject or parameter with the error.
         found: what was expected and what was found.
         todo: what to do about it.
     """
@@ -19,44 +20,39 @@ class UserError(Exception):
         super().__init__(f"{item}: {found}" + (f"; {todo}" if todo else ""))
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str, str]]:
-        """Travel between processes."""
+        """Keep the arguments when the error passes between processes."""
         return type(self), (self.item, self.found, self.todo)
 
 
 class BadParams(UserError):
-    """params.yaml holds a value that cannot be used."""
+    """params.yaml has an invalid value."""
 
 
 class BadFormat(UserError):
-    """A file does not hold what docs/formats.md says."""
+    """A file does not follow docs/formats.md."""
 
 
 class MissingInput(UserError):
-    """An input that a stage needs is not there."""
+    """An input of a stage is missing."""
 
 
-def fail(problem: UserError, code: int = 1) -> NoReturn:
+def fail(error: UserError, code: int = 1) -> NoReturn:
     """Print a problem as one line on standard error and exit."""
-    import sys
-
-    print(f"error: {problem}", file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     raise SystemExit(code)
 
 
 @contextmanager
 def report_user_errors() -> Iterator[None]:
-    """End the program with one line where the block meets a problem, a bad file, or Ctrl-C."""
+    """End the program with one line on a UserError, a file's OSError, or Ctrl-C in the block."""
     try:
         yield
-    except UserError as problem:
-        fail(problem)
+    except UserError as error:
+        fail(error)
     except OSError as error:
         if error.filename is None:
             raise
-        fail(
-            UserError(
-                error.filename, str(error.strerror).lower(), "see its folder, name and rights"
-            )
-        )
+        todo = "see its folder, name and rights"
+        fail(UserError(error.filename, str(error.strerror).lower(), todo))
     except KeyboardInterrupt:
         fail(UserError("stopped", "by Ctrl-C", "run it again to go on"), 130)

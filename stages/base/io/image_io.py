@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.runtime.native_output import silent
+from pipeline.runtime.native_output import quiet
 from pipeline.runtime.user_errors import BadFormat
 
 Image = NDArray[np.uint8]
@@ -64,7 +64,7 @@ def decode_png(data: bytes) -> Image:
 def read_image(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
     """Read an image file, a PNG unless `decode` is another; raise BadFormat with its path."""
     try:
-        with silent():  # libpng prints its own error
+        with quiet():  # libpng prints its own error
             return decode(path.read_bytes())
     except BadFormat as error:
         raise BadFormat(path, error.found, todo) from None

@@ -92,7 +92,7 @@ def _batches(
 ) -> Generator[Batch, None, None]:
     """Draw the batches of the coming steps in a thread, each from a generator of its own."""
     rngs = ((step, np.random.default_rng([seed, step, rank])) for step in range(first, steps))
-    yield from prefetch((task.batch(step, rng) for step, rng in rngs), most=1)
+    yield from prefetch((task.batch(step, rng) for step, rng in rngs), depth=1)
 
 
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:

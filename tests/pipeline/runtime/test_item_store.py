@@ -6,7 +6,7 @@ import pytest
 from pipeline.runtime import item_store
 
 
-def test_an_item_is_made_once_and_restored_after(workdir: Path) -> None:
+def test_an_item_is_made_once_and_restored_later(workdir: Path) -> None:
     calls = []
 
     def make(folder: Path) -> None:
@@ -20,7 +20,7 @@ def test_an_item_is_made_once_and_restored_after(workdir: Path) -> None:
     assert len(calls) == 1
 
 
-def test_an_item_is_fetched_only_where_it_is_kept(workdir: Path) -> None:
+def test_only_a_stored_item_is_fetched(workdir: Path) -> None:
     assert not item_store.fetch("ab12", workdir / "one")
     assert not (workdir / "one").exists()
     item_store.compute("ab12", workdir / "two", lambda part: (part / "a.txt").touch())
@@ -28,7 +28,7 @@ def test_an_item_is_fetched_only_where_it_is_kept(workdir: Path) -> None:
     assert (workdir / "one/a.txt").is_file()
 
 
-def test_an_item_that_fails_is_not_taken_for_done(workdir: Path) -> None:
+def test_a_failed_item_is_not_stored(workdir: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "half.txt").write_text("half")
         raise RuntimeError
@@ -51,7 +51,7 @@ def test_an_item_that_fails_is_not_taken_for_done(workdir: Path) -> None:
         lambda item: (item / item_store.MANIFEST).unlink(),
     ],
 )
-def test_a_damaged_item_is_told_and_made_again(
+def test_a_damaged_item_is_reported_and_made_again(
     workdir: Path, damage: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def make(folder: Path) -> None:
@@ -63,15 +63,15 @@ def test_a_damaged_item_is_told_and_made_again(
     assert capsys.readouterr().err == ""
     damage(item_store.STORE / key[:2] / key)
     assert item_store.compute(key, workdir / "two", make)
-    told = capsys.readouterr().err
-    assert told.startswith(f"damaged: .idiolect/items/{key[:2]}/{key}: ")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"damaged: .idiolect/items/{key[:2]}/{key}: ")
+    assert message.count("\n") == 1
     assert not item_store.compute(key, workdir / "three", make)
     assert item_store.files(workdir / "three").keys() == {"deep/a.txt"}
     assert (workdir / "three/deep/a.txt").read_text() == "made"
 
 
-def test_what_an_item_was_made_with_is_recorded_and_not_given_out(workdir: Path) -> None:
+def test_the_manifest_of_an_item_is_recorded_and_not_copied_out(workdir: Path) -> None:
     key = item_store.key(a=1)
     item_store.compute(key, workdir / "out", lambda folder: (folder / "a").write_text("a") and None)
     sha256 = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"

@@ -1,4 +1,4 @@
-"""Work that hangs, fills the memory or crashes costs its own result and leaves nothing behind."""
+"""Work that hangs, fills the memory or crashes loses only its own result and leaves no process."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("think_for_ever", "took longer than 3 s of processor time (limit: 2 s + 0.5 s × 2"),
+        ("loop_forever", "took longer than 3 s of processor time (limit: 2 s + 0.5 s × 2"),
         ("stand_still", "stood still for 2 s (limit 2 s)"),
         ("take_all_memory", " GB of memory (limit 0.7 GB)"),
         ("crash", "its decoding crashed (SIGSEGV)"),
@@ -43,27 +43,27 @@ def gone(processes: list[psutil.Process]) -> bool:
     ],
 )
 @pytest.mark.slow
-def test_what_goes_wrong_is_told_and_costs_no_other_result(name: str, reason: str) -> None:
-    def told(work: str) -> dict[int, str]:
+def test_each_failure_is_reported_and_affects_no_other_item(name: str, reason: str) -> None:
+    def reasons(work: str) -> dict[int, str]:
         return dict(each(getattr(misbehaviour, work), [(), ()], LIMITS, 2))
 
-    assert told("do_well") == {0: "", 1: ""}
-    found = told(name)
+    assert reasons("do_well") == {0: "", 1: ""}
+    found = reasons(name)
     assert set(found) == {0, 1}
     for text in found.values():
         assert reason in text
         assert len(text) < 600
         assert text.isprintable()
-    assert told("do_well") == {0: "", 1: ""}
+    assert reasons("do_well") == {0: "", 1: ""}
 
 
-def test_a_full_disk_is_no_videos_fault() -> None:
+def test_a_full_disk_is_an_error_of_the_machine() -> None:
     with pytest.raises(UserError, match="No space left on device; make room and run again"):
         list(each(misbehaviour.fill_the_disk, [()], LIMITS, 1))
 
 
 @pytest.mark.slow
-def test_a_process_over_its_limit_takes_along_what_it_has_started(tmp_path: Path) -> None:
+def test_a_process_over_its_limit_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     list(each(misbehaviour.start_another, [(pid,)], LIMITS, 1))
     other = int(pid.read_text())
@@ -71,13 +71,13 @@ def test_a_process_over_its_limit_takes_along_what_it_has_started(tmp_path: Path
 
 
 def workers(parent: psutil.Process) -> list[psutil.Process]:
-    """Processes that decode: children of the server that a process has started for that."""
+    """Return the sandboxed processes of a process: children of its fork server."""
     with suppress(psutil.NoSuchProcess):
         return [p for p in parent.children(recursive=True) if p.ppid() != parent.pid]
     return []
 
 
-def test_who_stops_listening_stops_the_work() -> None:
+def test_closing_the_generator_ends_the_work() -> None:
     work = each(misbehaviour.stand_still_if, [(False,), (True,), (True,)], Limits(1000, 0, 1), 2)
     assert next(work) == (0, "")
     started = workers(psutil.Process())
@@ -88,7 +88,7 @@ def test_who_stops_listening_stops_the_work() -> None:
 
 @pytest.fixture
 def busy(workdir: Path) -> Iterator[tuple[psutil.Process, list[psutil.Process]]]:
-    """Give a stage at work in a process of its own, and the processes that it has started."""
+    """Return a running stage process and the processes that it has started."""
     raw = workdir / "data/raw/s"
     raw.mkdir(parents=True)
     face_clip(raw / "a.mp4", 50)
@@ -117,7 +117,7 @@ def busy(workdir: Path) -> Iterator[tuple[psutil.Process, list[psutil.Process]]]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stage_that_is_stopped_leaves_no_process(busy, workdir: Path, how) -> None:
+def test_a_stopped_stage_leaves_no_process(busy, workdir: Path, how) -> None:
     stage, started = busy
     os.kill(stage.pid, how)
     assert gone([stage, *started])

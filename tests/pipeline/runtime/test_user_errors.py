@@ -6,12 +6,12 @@ import pytest
 from pipeline.runtime.user_errors import BadParams, UserError, report_user_errors
 
 
-def test_a_problem_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_user_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped, report_user_errors():
         raise BadParams("clips.fps", "expected more than 0, found -1", "set it to 25")
     assert stopped.value.code == 1
-    told = capsys.readouterr().err
-    assert told == "error: clips.fps: expected more than 0, found -1; set it to 25\n"
+    line = capsys.readouterr().err
+    assert line == "error: clips.fps: expected more than 0, found -1; set it to 25\n"
 
 
 def test_ctrl_c_is_one_line_and_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,25 +21,23 @@ def test_ctrl_c_is_one_line_and_exit_code_130(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_problem_travels_between_processes() -> None:
+def test_a_user_error_can_pass_between_processes() -> None:
     back = pickle.loads(pickle.dumps(BadParams("a", "b", "c")))
     assert (type(back), str(back)) == (BadParams, "a: b; c")
 
 
-def test_what_is_no_problem_is_not_hidden() -> None:
+def test_other_errors_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), report_user_errors():
         raise ZeroDivisionError
     assert str(UserError("a", "b")) == "a: b"
 
 
-def test_a_file_that_cannot_be_used_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unusable_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped, report_user_errors():
         (tmp_path / ("a" * 300)).read_text()
     assert stopped.value.code == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "aaa: file name too long" in told
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "aaa: file name too long" in line
     with pytest.raises(OSError, match="nothing to name"), report_user_errors():
         raise OSError("nothing to name")
