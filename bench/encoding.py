@@ -1,10 +1,10 @@
-"""Do the same pictures give the same bytes, with x264's own choice of code and with ours?
+"""Count encodings of the same pictures that give other bytes, by x264's instruction set.
 
     python bench/encoding.py     # two minutes
 
-Several processes beside each other encode the same 25 pictures again and again, by turns with the
-CPU's newest instructions and with those that `stages.base.io.encoding` asks for. Printed: how many
-encodings gave other bytes than most, and the seconds.
+Several concurrent processes encode the same 25 pictures repeatedly, first with the CPU's newest
+instructions, then with those of `stages.base.io.encoding`. Prints for both how many encodings
+differ from the most frequent one, and the seconds.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from stages.base.io import encoding
 
 
 def several(times: int, options: dict[str, str]) -> list[str]:
-    """The sha256 of `times` videos of the same 25 grey pictures and one tone."""
+    """Return the sha256 of so many videos of the same 25 grey pictures and one tone."""
     encoding.X264 = options
     tone = np.sin(np.arange(16000) / 20).astype(np.float32) / 2, 16000
     grey = [np.full((64, 96, 3), 20 + 4 * index, np.uint8) for index in range(25)]

@@ -1,46 +1,36 @@
-"""Frames a second of the data half, from a video to clips, landmarks, parsing and speech.
+"""Measure frames a second of the data half, from a video to clips, landmarks, parsing and speech.
 
     python bench/extract.py                        # ../shared/data/newscaster/71s.mp4, minutes
     python bench/extract.py VIDEO --fan-frames 8
+    python bench/extract.py VIDEO --only ours
 
-Side by side in one run, on the same video:
+Runs on the same video, one after the other:
 
-    ours          the four stages as a user runs them, `python -m stages NAME`, with an empty store
-    one process   the same with one worker: kept to one core, as `taskset` does
+    ours          the four stages, `python -m stages NAME`, with an empty item store
+    one process   the same on one core
     mediapipe     a plain loop: decode with OpenCV, face mesh with attention; writes nothing
-    fan           face-alignment's own per-frame path on the first frames, random weights (they cost
-                  the same time); its boxes are given, so that its face detector costs nothing
+    fan           face-alignment's own per-frame path on the first frames, with random weights
+                  (which cost the same time) and given boxes (its face detector costs nothing)
 
-Printed for each: frames a second of wall time, processor seconds of all its processes, which a
-machine busy with other work changes less, and the largest sum of their resident memory.
+Prints for each: frames a second of wall time, processor seconds of all its processes (which depend
+less on other load), and the largest sum of their resident memory.
 """
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from threading import Event, Thread
 
-import psutil
-
-REPO = Path(__file__).resolve().parent.parent
-VIDEO = REPO.parent / "shared" / "data" / "newscaster" / "71s.mp4"
-STAGES = ("clips", "landmarks", "parsing", "speech")
-_LOOK_SECONDS = 0.1
-_LOOKS = 5  # for new processes every fifth time: finding them costs a core 6 ms
+from testbed import STAGES, VIDEO, one_core, project, watched
 
 
 @dataclass
 class Spent:
-    """What a run took: wall and processor seconds, peak of the tree's resident memory in GB."""
+    """Cost of a run: wall and processor seconds, peak of the tree's resident memory in GB."""
 
     wall: float
     cpu: float
@@ -53,68 +43,6 @@ class Spent:
         return self.frames / self.wall
 
 
-class Watch:
-    """Looks at a process and all that it has started, every tenth of a second."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        self.process, self.peak, self.ended = process, 0.0, Event()
-        self.seen: list[tuple[float, float]] = []  # seconds, GB
-        self.cpu: dict[int, float] = {}
-        self.began = time.monotonic()
-        self.thread = Thread(target=self._look, daemon=True)
-        self.thread.start()
-
-    def _look(self) -> None:
-        tree: list[psutil.Process] = []
-        for look in count():
-            if self.ended.wait(_LOOK_SECONDS):
-                return
-            total = 0.0
-            with suppress(psutil.Error):
-                if look % _LOOKS == 0:
-                    tree = [self.process, *self.process.children(recursive=True)]
-            for one in tree:
-                with suppress(psutil.Error):
-                    total += one.memory_info().rss / 1e9
-                    times = one.cpu_times()
-                    self.cpu[one.pid] = times.user + times.system
-            self.seen.append((time.monotonic() - self.began, total))
-            self.peak = max(self.peak, total)
-
-    def stop(self) -> None:
-        """End looking."""
-        self.ended.set()
-        self.thread.join()
-
-
-def watched(
-    command: list[str], folder: Path
-) -> tuple[float, float, float, list[tuple[float, float]]]:
-    """Run a command; return wall and processor seconds, peak in GB, and memory over time."""
-    began = time.monotonic()
-    with subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": paths()}) as process:
-        watch = Watch(psutil.Process(process.pid))
-        code = process.wait()
-        watch.stop()
-    if code:
-        raise SystemExit(f"{' '.join(command)}: ended with {code}")
-    return time.monotonic() - began, sum(watch.cpu.values()), watch.peak, watch.seen
-
-
-def paths() -> str:
-    """PYTHONPATH with this repository first."""
-    return os.pathsep.join([str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def project(video: Path, folder: Path) -> None:
-    """Make an empty project whose one subject has one video."""
-    raw = folder / "data" / "raw" / "person"
-    raw.mkdir(parents=True)
-    (raw / video.name).symlink_to(video.resolve())
-    for name in ("params.yaml", "versions.yaml", "dvc.yaml"):
-        shutil.copy(REPO / name, folder)
-
-
 def stages(video: Path, frames: int, prefix: list[str]) -> Spent:
     """Run the data half in an empty project."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("IDIOLECT_BENCH")) as name:
@@ -122,7 +50,7 @@ def stages(video: Path, frames: int, prefix: list[str]) -> Spent:
         project(video, folder)
         total = Spent(0.0, 0.0, 0.0, frames)
         for stage in STAGES:
-            command = [*prefix, sys.executable, "-m", f"stages.{stage}", "seen/person"]
+            command = [*prefix, sys.executable, "-m", "stages", stage, "seen/person"]
             wall, cpu, peak, _ = watched(command, folder)
             print(f"  {stage}: {wall:.1f} s, {cpu:.1f} processor s, {peak:.2f} GB", flush=True)
             total.wall, total.cpu = total.wall + wall, total.cpu + cpu
@@ -130,15 +58,8 @@ def stages(video: Path, frames: int, prefix: list[str]) -> Spent:
     return total
 
 
-def one_core() -> list[str]:
-    """Return what keeps a command to one core, where cores() then finds one."""
-    core = min(os.sched_getaffinity(0))
-    script = "import os,sys; os.sched_setaffinity(0,{%d}); os.execvp(sys.argv[1],sys.argv[1:])"
-    return [sys.executable, "-c", script % core]
-
-
 def loop(name: str, video: Path, frames: int) -> Spent:
-    """Run one of the peers in a process of its own."""
+    """Run a peer in a process of its own."""
     command = [sys.executable, __file__, str(video), "--peer", name, "--fan-frames", str(frames)]
     wall, cpu, peak, _ = watched(command, Path.cwd())
     return Spent(wall, cpu, peak, frames)
@@ -189,7 +110,7 @@ PEERS: dict[str, Callable[[Path, int], None]] = {"mediapipe": mediapipe_loop, "f
 
 
 def frames_of(video: Path) -> int:
-    """Count a video's frames, as its header says."""
+    """Return the frame count in a video's header."""
     import av
 
     with av.open(str(video)) as container:
@@ -208,7 +129,7 @@ def main() -> None:
     parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.video.is_file():
-        print(f"bench/extract.py: needs a video; {args.video} is not here")
+        print(f"bench/extract.py: no video {args.video}")
         return
     if args.peer:
         PEERS[args.peer](args.video, args.fan_frames)

@@ -1,13 +1,13 @@
-"""Faces made bad on purpose: what the measures of `stages.clips.quality` say, and what they cost.
+"""Measure how `stages.clips.quality` rates faces degraded on purpose, and its cost.
 
     python bench/face_quality.py [DATA]     # half a minute; DATA: folders of videos
 
-Four frames of each video, clean and spoilt: blurred, dark, burnt out, a patch as large as a hand
-over nose and mouth or over one half of the face, of the skin's own colour and dark, a microphone
-before the mouth, and real hands (five looks at those of DATA/hard/half_body_hevc_portrait.mp4, in
-the colour of the face) before the mouth, beside the face and below the chin. One line a kind:
-median of each measure (least to most), and how many faces are beyond the limit of params.yaml.
-Then the time that a look takes.
+Takes four frames of each video, clean and degraded: blurred, dark, overexposed, a patch as large as
+a hand over nose and mouth or over one half of the face, of the skin's own colour and dark, a
+microphone before the mouth, and real hands (five moments of DATA/hard/half_body_hevc_portrait.mp4,
+in the colour of the face) before the mouth, beside the face and below the chin. Prints one line a
+kind: median of each measure (least to most), and the share of faces beyond a limit of params.yaml;
+then the time per face.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import people
+import testbed
 from numpy.typing import NDArray
 
 from stages.base.config.params import read_section
@@ -34,7 +34,7 @@ from stages.clips.quality import Quality, QualityMeter
 
 EVERY, FRAMES = 12, 4
 DARK = np.array([35.0, 30.0, 32.0])
-LENDS_HANDS = "hard/half_body_hevc_portrait.mp4"  # pale hands before a dark coat
+HANDS_VIDEO = "hard/half_body_hevc_portrait.mp4"  # pale hands before a dark coat
 HANDS_AT = (0.0, 2.5, 4.0, 6.0, 8.5)  # seconds
 HANDS_IN = (slice(1150, 1620), slice(430, 730))
 PLACES = {"over mouth": (0.0, 0.28), "beside": (0.75, 0.3), "below chin": (0.0, 0.95)}
@@ -67,7 +67,7 @@ def painted(image: Image, box: Box, kind: str) -> Image:
 
 
 def hands(video: Path) -> list[Hand]:
-    """Cut hands out by their colour; none where the video is absent."""
+    """Cut hands out by their colour; return none where the video is absent."""
     found = []
     for at in HANDS_AT if video.is_file() else ():
         facts = read_facts(video)
@@ -84,8 +84,8 @@ def hands(video: Path) -> list[Hand]:
     return found
 
 
-def lent(image: Image, box: Box, hand: Hand, place: str) -> Image:
-    """Put a hand there, 0.9 of the box wide or high and as bright and coloured as the forehead."""
+def with_hand(image: Image, box: Box, hand: Hand, place: str) -> Image:
+    """Paste a hand, 0.9 of the box wide or high, in the brightness and colour of the forehead."""
     picture, mask = hand
     (x, y), (right, down), side = box.centre, PLACES[place], box.side
     scale = 0.9 * side / max(mask.shape)
@@ -102,7 +102,7 @@ def lent(image: Image, box: Box, hand: Hand, place: str) -> Image:
     return np.asarray(mixed, np.uint8)
 
 
-def spoilt(image: Image, box: Box, lending: list[Hand]) -> Iterator[tuple[str, Image]]:
+def degraded(image: Image, box: Box, hand_images: list[Hand]) -> Iterator[tuple[str, Image]]:
     yield "clean", image
     yield "blurred, σ 4 % of the face", cv2.GaussianBlur(image, (0, 0), 0.04 * box.side)
     yield "a tenth of the light", np.asarray(image * 0.1, np.uint8)
@@ -110,48 +110,48 @@ def spoilt(image: Image, box: Box, lending: list[Hand]) -> Iterator[tuple[str, I
     for kind in ("skin over mouth", "dark over mouth", "skin half", "dark half", "microphone"):
         yield kind, painted(image, box, kind)
     for place in PLACES:
-        for hand in lending:
-            yield f"hand {place}", lent(image, box, hand, place)
+        for hand in hand_images:
+            yield f"hand {place}", with_hand(image, box, hand, place)
 
 
-def beyond(seen: Quality, params: ClipsParams) -> bool:
-    measures = {"missing": 0.0, "face_height": 999.0, "loudness": -9.0} | asdict(seen)
+def beyond(ratings: Quality, params: ClipsParams) -> bool:
+    measures = {"missing": 0.0, "face_height": 999.0, "loudness": -9.0} | asdict(ratings)
     row = LedgerRow(status="ok", start=0.0, end=9.0, **measures)
     return apply_limits(row, params).status == "rejected"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, nargs="?", default=people.SHARED)
+    parser.add_argument("data", type=Path, nargs="?", default=testbed.SHARED)
     data = parser.parse_args().data
     videos = sorted(p for p in data.glob("*/*.m*") if p.suffix != ".md")
     if not videos:
-        raise SystemExit("no videos here: absent")
+        raise SystemExit("no videos here")
     params, find, look = read_section("clips", ClipsParams), FaceFinder(), QualityMeter()
-    lending = hands(data / LENDS_HANDS)
+    hand_images = hands(data / HANDS_VIDEO)
     found: dict[str, list[Quality]] = defaultdict(list)
     spent: dict[str, list[float]] = defaultdict(list)
     for video in videos:
         for image in frames(video):
             boxes = find(image)
-            for kind, picture in spoilt(image, boxes[0], lending) if boxes else ():
+            for kind, picture in degraded(image, boxes[0], hand_images) if boxes else ():
                 began = time.process_time()
                 found[kind].append(look(picture, boxes[0]))
                 spent[kind].append(time.process_time() - began)
     names = list(asdict(found["clean"][0]))
     print(f"{len(videos)} videos, {len(found['clean'])} faces; median (least to most)\n")
     print(f"| face | {' | '.join(names)} | beyond a limit |\n|{'---|' * (len(names) + 2)}")
-    for kind, seen in found.items():
+    for kind, ratings in found.items():
         cells = []
         for name in names:
-            values = np.array([getattr(one, name) for one in seen])
+            values = np.array([getattr(one, name) for one in ratings])
             known = values[np.isfinite(values)]
             if not len(known):
                 cells.append("none")
                 continue
             low, mid, high = np.quantile(known, (0, 0.5, 1))
             cells.append(f"{mid:.3g} ({low:.3g} to {high:.3g})")
-        share = np.mean([beyond(one, params) for one in seen])
+        share = np.mean([beyond(one, params) for one in ratings])
         print(f"| {kind} | {' | '.join(cells)} | {share:.0%} |")
     for kind in ("clean", "hand over mouth"):
         if kind in spent:

@@ -1,12 +1,12 @@
-"""How well the generator draws held-out frames from true landmarks, beside trivial answers.
+"""Measure how well the generator draws held-out frames from true landmarks.
 
     python bench/generator_quality.py --data data --subjects newscaster --steps 1500
     python bench/generator_quality.py --model models/generator.safetensors --subjects sample_calm
 
-Without --model it trains the base on the subjects' training spans first, into a throw-away
-folder; params come from params.yaml, single ones from --set, e.g.
---set learning_rate=5e-4 losses.l1=50.
-PSNR of the face crop (landmark box enlarged by a fifth) and of the whole frame, mean over frames.
+Without --model it first trains the base on the subjects' training spans, in a temporary folder.
+Params come from params.yaml, single ones from --set, e.g. --set learning_rate=5e-4 losses.l1=50.
+Prints PSNR of the face crop (landmark box enlarged by a fifth) and of the whole frame, mean over
+frames, beside trivial baselines.
 """
 
 import argparse

@@ -1,18 +1,18 @@
-"""How far found landmarks, pose and shoulders lie from the sample's truth.
+"""Measure the error of landmarks, pose and shoulders against the sample's truth.
 
-    python bench/landmark_error.py     # three minutes; one more time it takes seconds
+    python bench/landmark_error.py     # three minutes; a second run takes seconds
 
-Makes the sample people of params.yaml, runs clips and landmarks on them (landmarks.backend) and
-brings the truth into the stored frames by the clip's window. The truth is a mesh that MediaPipe
-found in one photograph, moved by rule: errors that MediaPipe makes on every picture of this face
+Generates the sample people of params.yaml, runs clips and landmarks on them (landmarks.backend) and
+transforms the truth into the stored frames by the clip's window. The truth is a mesh that MediaPipe
+detected in one photograph, moved by rule: errors that MediaPipe makes on every picture of this face
 do not show, errors of what moves do.
 
-Distances are told in px of the stored frame and in % of the mean true face height, nasion to chin.
-The truth's 68 points are other vertices of the mesh than ours on jaw, nose and lower lip, so that
-the mesh is asked for the truth's; `ours` is the mean distance of the points as they are stored.
-Pose: what differs by one constant rotation and shift is convention and taken off. Shoulders: the
-points' displacement from their mean, against the drawn one. Lag: where true and found curves,
-moved by parts of a frame, correlate best; positive: the found one comes late.
+Distances are in px of the stored frame and in % of the mean true face height, nasion to chin. The
+truth's 68 points are other mesh vertices than ours on jaw, nose and lower lip, so the mesh is read
+at the truth's; `ours` is the mean distance of the points as stored. Pose: one constant rotation and
+shift between the two conventions is removed. Shoulders: the points' displacement from their mean,
+against the drawn one. Lag: the shift, in parts of a frame, at which true and detected curves
+correlate best; positive: the detected curve is late.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import people
+import testbed
 from numpy.typing import NDArray
 
 from stages.base.config.params import read_section
@@ -55,9 +55,9 @@ def main() -> None:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     ).parse_args()
-    with people.own_folder():
-        for name in people.samples():
-            clips, truth = people.sample(name)
+    with testbed.own_folder():
+        for name in testbed.samples():
+            clips, truth = testbed.sample(name)
             for clip in clips:
                 report(name, clip, truth)
 
@@ -115,7 +115,7 @@ def stored_truth(clip: Clip, truth: Path) -> Columns:
 
 
 def _again(clip: Clip) -> dict[float, Floats]:
-    """Find the landmarks once more, as the truth's vertices where the backend is a mesh.
+    """Detect the landmarks again, at the truth's vertices where the backend is a mesh.
 
     Returns:
         Points, (N, 68, 2), px, by the length of the pose's filter in s.
@@ -147,14 +147,14 @@ def _landmarks(seen: Columns, same: Floats, goal: Columns, height: float) -> Non
     stored, apart = (
         np.linalg.norm(points - goal["points"], axis=-1) for points in (seen["points"], same)
     )
-    told = []
+    table = []
     for group, lines in GROUPS.items():
         chosen = sorted(
             {p for name in lines for line in landmark_groups.GROUPS[name] for p in line.points}
         )
-        told.append((group, apart[:, chosen], stored[:, chosen]))
+        table.append((group, apart[:, chosen], stored[:, chosen]))
     irises = np.linalg.norm(seen["irises"] - goal["irises"], axis=-1)
-    for group, values, kept in (*told, ("irises", irises, irises)):
+    for group, values, kept in (*table, ("irises", irises, irises)):
         print(
             f"| {group} | {values.mean():.2f} | {np.median(values):.2f} |"
             f" {np.quantile(values, 0.95):.2f} | {100 * values.mean() / height:.2f} |"
@@ -193,8 +193,8 @@ def _pose(seen: Columns, goal: Columns, focal: float) -> None:
 def _torso(found: Columns, true: Columns, height: float) -> None:
     """Compare how the shoulders move; single points may slide along them, their mean may not."""
     valid = found["shoulders_valid"].astype(bool)
-    told = f"shoulders, valid in {valid.mean():.0%}"
-    print(f"| {told} | mean error, px | of face height | 95 %, px | r x, y | slope x, y |")
+    title = f"shoulders, valid in {valid.mean():.0%}"
+    print(f"| {title} | mean error, px | of face height | 95 %, px | r x, y | slope x, y |")
     print("|---|---|---|---|---|---|")
     if not valid.any():
         return

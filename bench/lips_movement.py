@@ -1,10 +1,11 @@
-"""How much lips move in videos of speakers, and seem to in a picture that stands still.
+"""Measure how much lips move in videos of speakers, and appear to in a still picture.
 
     python bench/lips_movement.py VIDEO…       # default: the clips in ../shared/data; a minute
 
-The numbers behind `stages/clips/people.py`, by its own measure: the mean change of the opening from
-one sample (0.2 s) to the next, face heights, over the first 12 s. `still` is one frame of the video
-forty times, under noise of 4 grey levels, its box moved and scaled by 2 % at random.
+Gives the thresholds of `stages/clips/people.py`, by its own measure: the mean change of the mouth's
+opening from one sample (0.2 s) to the next, face heights, over the first 12 s. `still` repeats one
+frame of the video forty times, with noise of 4 grey levels, its box moved and scaled by 2 % at
+random.
 """
 
 import argparse

@@ -1,19 +1,19 @@
-"""How steady label maps are from frame to frame, how much they take, and what they look like.
+"""Measure how steady label maps are from frame to frame, and how many bytes they take.
 
     python bench/masks.py                                     # seen subjects of data, a minute
     python bench/masks.py DATA... --only ada --overlays FOLDER
 
-Each DATA is the data folder of a project with parsing done.
+Each DATA is the data folder of a project after `dvc repro parsing`.
 
-Steadiness, a region: the intersection over union of neighbouring frames, which motion lowers; and
-flicker, which it does not: pixels that differ from the frame before and are back in the next, as a
-share of the region. Area: the column `areas`, of the frame, with the mean change between
-neighbouring frames as a share of itself. Person: what is no background, against a matte of each
-frame's own, by intersection over union; beside it how much the own mattes of neighbours share.
+Steadiness of a region: the intersection over union of neighbouring frames, which motion lowers; and
+flicker, which motion does not raise: pixels that differ from the frame before and are back in the
+next, as a share of the region. Area: the column `areas`, as a share of the frame, with the mean
+change between neighbouring frames as a share of itself. Person: all that is not background, against
+a matte of each frame's own, by intersection over union, beside that of neighbouring own mattes.
 
 Bytes: label maps (PNG) of frames spread over the clips against the frames themselves (JPEG of
-clips.jpeg_quality), both made anew from the video at each size, by the stages' own code and the
-backend `mesh`. Overlays: frames with their regions' edges, four a clip.
+clips.jpeg_quality), both made from the video at each size, by the stages' own code and the backend
+`mesh`. Overlays: frames with their regions' edges, four a clip.
 """
 
 import argparse
@@ -48,7 +48,7 @@ Labels = NDArray[np.uint8]
 
 
 @dataclass
-class Told:
+class Person:
     """What is measured of one person, frame by frame."""
 
     shared: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -71,58 +71,58 @@ def main() -> None:
     parser.add_argument("--overlays", type=Path, metavar="FOLDER", help="write NAME.png there")
     args = parser.parse_args()
     with report_user_errors():
-        told = {}
+        measured = {}
         for data in args.data:
             for folder in sorted((data / "parsing" / "seen").glob("*")):
                 if folder.is_dir() and (not args.only or folder.name in args.only):
-                    told[folder.name] = _person(data, folder.name, args.frames)
-        if not told:
+                    measured[folder.name] = _person(data, folder.name, args.frames)
+        if not measured:
             raise MissingInput(args.data[0] / "parsing" / "seen", "no subject", "run `dvc repro`")
-        _report(told)
-        for name, one in told.items():
+        _report(measured)
+        for name, one in measured.items():
             if args.overlays:
                 args.overlays.mkdir(parents=True, exist_ok=True)
                 (args.overlays / f"{name}.png").write_bytes(encode_png(grid(one.overlays, 256)))
 
 
-def _person(data: Path, name: str, count: int) -> Told:
-    told = Told()
+def _person(data: Path, name: str, count: int) -> Person:
+    measured = Person()
     for clip in read_ledger(data / "clips" / "seen" / name):
         rows = tables.read(data / "parsing" / "seen" / name / f"{clip.id}.parquet", PARSING)
         labels = [decode_png(png) for png in rows["labels"]]
         maps = [region_of_label()[one] for one in labels]
-        _steadiness(maps, told)
+        _steadiness(maps, measured)
         frames = Frames(clip.video)
-        _own_mattes(frames, labels, told)
-        told.areas.append(np.asarray(rows["areas"], float))
+        _own_mattes(frames, labels, measured)
+        measured.areas.append(np.asarray(rows["areas"], float))
         for size, picture, mask in _encoded(data, name, clip, count):
-            told.masks[size].append(mask)
-            told.pictures[size].append(picture)
+            measured.masks[size].append(mask)
+            measured.pictures[size].append(picture)
         chosen = np.linspace(0, len(maps) - 1, 4).astype(int)
-        told.overlays.append([(f"{clip.id} {i}", edges(frames[i], maps[i])) for i in chosen])
-    return told
+        measured.overlays.append([(f"{clip.id} {i}", edges(frames[i], maps[i])) for i in chosen])
+    return measured
 
 
-def _steadiness(maps: list[Labels], told: Told) -> None:
+def _steadiness(maps: list[Labels], measured: Person) -> None:
     for index, region in enumerate(REGIONS[:3]):
         masks = [regions == index for regions in maps]
         for i in range(1, len(masks)):
             union = (masks[i - 1] | masks[i]).sum()
             if union:
-                told.shared[region].append(float((masks[i - 1] & masks[i]).sum() / union))
+                measured.shared[region].append(float((masks[i - 1] & masks[i]).sum() / union))
         for before, now, after in zip(masks, masks[1:], masks[2:], strict=False):
             if now.any():
                 back = (now != before) & (now != after)
-                told.flicker[region].append(float(back.sum() / now.sum()))
+                measured.flicker[region].append(float(back.sum() / now.sum()))
 
 
-def _own_mattes(frames: Frames, labels: list[Labels], told: Told) -> None:
+def _own_mattes(frames: Frames, labels: list[Labels], measured: Person) -> None:
     matte, before = Matte(), None
     for i, one in enumerate(labels):
         own = matte(frames[i])
-        told.person.append(_shared(own, one != LABELS.index("background")))
+        measured.person.append(_shared(own, one != LABELS.index("background")))
         if before is not None:
-            told.neighbours.append(_shared(own, before))
+            measured.neighbours.append(_shared(own, before))
         before = own
     matte.close()
 
@@ -172,12 +172,12 @@ def edges(image: Image, regions: Labels) -> Image:
     return drawn
 
 
-def _report(told: dict[str, Told]) -> None:
+def _report(measured: dict[str, Person]) -> None:
     print(
         "| person, frames | region | shared with the next, mean | 5 % | flicker | area | change |"
     )
     print("|---|---|---|---|---|---|---|")
-    for name, one in told.items():
+    for name, one in measured.items():
         frames = sum(map(len, one.areas))
         areas = np.concatenate(one.areas).mean(0)
         steps = np.concatenate([np.abs(np.diff(a, axis=0)) for a in one.areas]).mean(0)
@@ -190,11 +190,11 @@ def _report(told: dict[str, Told]) -> None:
             )
     print("\n| person | as by its own matte, mean | 5 % | own mattes of neighbours, mean | 5 % |")
     print("|---|---|---|---|---|")
-    for name, one in told.items():
+    for name, one in measured.items():
         print(f"| {name} | {_mean_and_low(one.person)} | {_mean_and_low(one.neighbours)} |")
     print("\n| person, frames encoded | size | frame, bytes | label map, bytes | share |")
     print("|---|---|---|---|---|")
-    for name, one in told.items():
+    for name, one in measured.items():
         for size in SIZES:
             picture, labels = np.mean(one.pictures[size]), np.mean(one.masks[size])
             print(

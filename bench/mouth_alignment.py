@@ -1,11 +1,12 @@
-"""How near does the aligned style reference I_m come to the frame's mouth, and where does it not?
+"""Measure the distance of the aligned style reference I_m to the frame, over the mouth.
 
     python bench/mouth_alignment.py                 # seen subjects of data, after `dvc repro match`
     python bench/mouth_alignment.py DATA --every 3  # every third training frame
 
-Over the pixels of the frame's mouth, grey levels of 255: the reference as it is, moved by the
-similarity, by the mesh, and by the mesh but the similarity in triangles that grow more than
-fourfold against the median of the face (a closed mouth drawn open); then those triangles alone.
+Grey levels of 255 over the pixels of the frame's mouth: the reference unmoved, moved by the
+similarity, by the mesh, and by the mesh except in triangles that grow more than fourfold against
+the median of the face (a closed mouth drawn open), which the similarity moves; then those triangles
+alone.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("data", nargs="?", type=Path, default=Path("data"))
-    parser.add_argument("--every", type=int, default=3, help="of so many frames one")
+    parser.add_argument("--every", type=int, default=3, help="measure one frame in so many")
     args = parser.parse_args()
     with report_user_errors():
         size = params.read_section("generator", GeneratorParams).size

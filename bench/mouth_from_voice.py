@@ -1,10 +1,10 @@
-"""What makes the mouth follow a voice: the LSTM, the regression, phones; held out, side by side.
+"""Compare predictors of the mouth from a held-out voice: LSTM, regression, phones.
 
     python bench/mouth_from_voice.py     # in a project after `dvc repro`; about four minutes
 
-Trains each variant anew on the project's seen subjects, into a throw-away folder, and says how the
-mouth's opening of the held-out voice follows the truth: correlation at lag 0, the same at the best
-lag up to 0.12 s, and the amplitude against the true one.
+Trains each variant on the project's seen subjects, in a temporary folder, and compares the mouth's
+opening for the held-out voice with the truth: correlation at lag 0, at the best lag up to 0.12 s,
+and the ratio of amplitudes.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams
 from stages.render.heldout import spans, speak
 
-SHORT = 1  # steps of a training whose network is not asked
+SHORT = 1  # steps of a training whose network is not used
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def _trained(params: MotionParams, training: Training, subjects: list[Subject]) 
 
 def _scores(model: MotionModel, subject: Subject) -> str:
     parts = spans(subject, 600.0)
-    made = face_measures.mouth_opening(speak(model, subject, parts, subject.name, 1)["head"])
+    generated = face_measures.mouth_opening(speak(model, subject, parts, subject.name, 1)["head"])
     rows = [
         tables.read(
             Path(f"data/landmarks/{subject}/{part.clip.id}.parquet"),
@@ -75,9 +75,9 @@ def _scores(model: MotionModel, subject: Subject) -> str:
     ]
     valid = np.concatenate([row["valid"] for row in rows]).astype(bool)
     true = face_measures.mouth_opening(np.concatenate([row["head"] for row in rows]))
-    here = metrics.correlation(true[valid], made[valid])
-    best, lag = best_lag(true, made, valid, model.fps)
-    amplitude = made[valid].std() / true[valid].std()
+    here = metrics.correlation(true[valid], generated[valid])
+    best, lag = best_lag(true, generated, valid, model.fps)
+    amplitude = generated[valid].std() / true[valid].std()
     return f"{valid.sum()} | {here:.2f} | {best:.2f} | {lag:+.2f} | {amplitude:.2f}"
 
 

@@ -1,15 +1,15 @@
-"""How many phones are recognised wrongly, and what it costs, against the sample's own phones.
+"""Measure phone recognition errors and their cost against the sample's own phones.
 
     python bench/phone_error.py      # three minutes
 
 Both sample people's scripts in both styles, 40 s each, spoken and sung, and thirty of the Harvard
-sentences twice, higher and lower, slower and faster; the voice tells when each phone begins and
-ends. Side by side: the recogniser as it is, phones alone, as `speech.recogniser: phones` has it,
-and words as pocketsphinx searches by itself.
+sentences twice, higher and lower, slower and faster; the synthesis gives the time of each phone.
+Compares the recogniser of params.yaml, phones alone (`speech.recogniser: phones`), and words with
+pocketsphinx's default search.
 
-errors: phones that are wrong, missing or too many, per phone spoken (edit distance).
-time: share of 10 ms steps of speech that have the right phone.
-track: correlation of what the motion model reads, how much of each phone sounds when.
+errors: wrong, missing and surplus phones per true phone (edit distance).
+time: share of 10 ms steps of speech with the right phone.
+track: correlation of the motion model's input, the share of each phone at each audio frame.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
+from testbed import SENTENCES
 
 from stages.sample.script import speak
 from stages.sample.voice import RATE as VOICE_RATE
@@ -33,42 +34,10 @@ PEOPLE = [(identity, style) for identity in "ab" for style in ("calm", "lively")
 SECONDS, FPS = 40.0, 25.0
 NOISE, PAUSE = 2e-3, 0.3  # RMS of full scale; seconds between sentences
 VOICES = ((1.0, 1.0), (1.1, 1.2), (0.9, 1.0), (1.0, 1.2), (0.9, 1.0), (1.1, 1.2))  # pace, pitch
-SENTENCES = """
-The birch canoe slid on the smooth planks.
-Glue the sheet to the dark blue background.
-It is easy to tell the depth of a well.
-These days a chicken leg is a rare dish.
-Rice is often served in round bowls.
-The juice of lemons makes fine punch.
-The box was thrown beside the parked truck.
-The hogs were fed chopped corn and garbage.
-Four hours of steady work faced us.
-A large size in stockings is hard to sell.
-The boy was there when the sun rose.
-A rod is used to catch pink salmon.
-The source of the huge river is the clear spring.
-Kick the ball straight and follow through.
-Help the woman get back to her feet.
-A pot of tea helps to pass the evening.
-Smoky fires lack flame and heat.
-The soft cushion broke the man's fall.
-The salt breeze came across from the sea.
-The girl at the booth sold fifty bonds.
-The small pup gnawed a hole in the sock.
-The fish twisted and turned on the bent hook.
-Press the pants and sew a button on the vest.
-The swan dive was far short of perfect.
-The beauty of the view stunned the young boy.
-Two blue fish swam in the tank.
-Her purse was full of useless trash.
-The colt reared and threw the tall rider.
-It snowed, rained, and hailed the same morning.
-Read verse out loud for pleasure.
-""".strip().split("\n")
 
 
 def main() -> None:
-    """Print a row a way of recognising."""
+    """Print one row per recogniser."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     ).parse_args()
@@ -77,15 +46,15 @@ def main() -> None:
     sounds = [resample_poly(one.sound, 320, 441).astype(np.float32) for one in spoken]
     print("| recogniser | phones | errors | time | track | processor ms a second of sound |")
     print("|---|---|---|---|---|---|")
-    report("as it is", spoken, sounds, words=True)
+    report("as params.yaml has it", spoken, sounds, words=True)
     report("phones alone", spoken, sounds, words=False)
     phones.word_decoder.cache_clear()
     phones.SEARCH = {}
-    report("words, searched as pocketsphinx has it", spoken, sounds, words=True)
+    report("words, pocketsphinx's default search", spoken, sounds, words=True)
 
 
 def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
-    """Speak sentences one after the other, in a little noise."""
+    """Synthesize sentences one after the other, with a little noise."""
     phones_of: list[Phone] = []
     sounds, clock = [], 0.0
     for sentence in sentences:
@@ -104,14 +73,14 @@ def _part(sound: Floats, start: int, end: int) -> Floats:
 
 
 def report(name: str, spoken: Sequence[Any], sounds: Sequence[Any], *, words: bool) -> None:
-    """Recognise all sounds and print what is wrong."""
+    """Recognise all sounds and print the errors."""
     phones.word_decoder(), phones._phone_decoder()
     began = time.process_time()
     found = [phones.recognise_phones(partial(_part, s), len(s), words=words) for s in sounds]
     cost = 1000 * (time.process_time() - began) / sum(one.seconds for one in spoken)
-    pairs = [(one.phones, heard) for one, heard in zip(spoken, found, strict=True)]
+    pairs = [(one.phones, recognised) for one, recognised in zip(spoken, found, strict=True)]
     count = sum(len(names(truth)) for truth, _ in pairs)
-    errors = sum(distance(names(truth), names(heard)) for truth, heard in pairs) / count
+    errors = sum(distance(names(truth), names(recognised)) for truth, recognised in pairs) / count
     right = np.concatenate([same(*pair) for pair in pairs]).mean()
     track = np.mean([np.corrcoef(level(a, a), level(b, a))[0, 1] for a, b in pairs])
     print(
@@ -124,20 +93,20 @@ def names(found: Sequence[Any]) -> list[str]:
     return [phone.name for phone in found if phone.name != phones.SILENCE]
 
 
-def distance(truth: list[str], heard: list[str]) -> int:
+def distance(truth: list[str], recognised: list[str]) -> int:
     """Count the phones to change, add or leave out (Levenshtein)."""
-    row = list(range(len(heard) + 1))
+    row = list(range(len(recognised) + 1))
     for i, one in enumerate(truth, 1):
         before, row = row, [i]
-        for j, other in enumerate(heard, 1):
+        for j, other in enumerate(recognised, 1):
             row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (one != other)))
     return row[-1]
 
 
-def same(truth: Sequence[Any], heard: Sequence[Any]) -> NDArray[np.bool_]:
-    """Tell for each 10 ms of speech whether the right phone is heard."""
+def same(truth: Sequence[Any], recognised: Sequence[Any]) -> NDArray[np.bool_]:
+    """Return for each 10 ms of speech whether the recognised phone is right."""
     steps = np.arange(0.005, truth[-1].end, 0.01)
-    true, found = (at(steps, one) for one in (truth, heard))
+    true, found = (at(steps, one) for one in (truth, recognised))
     return np.asarray((true == found)[true != phones.SILENCE], bool)
 
 
@@ -149,7 +118,7 @@ def at(steps: NDArray[np.float64], found: Sequence[Any]) -> NDArray[np.str_]:
 
 
 def level(found: Sequence[Any], truth: Sequence[Any]) -> NDArray[np.float32]:
-    """Return how much of each phone sounds at each audio frame, flat."""
+    """Return the share of each phone at each audio frame, flat."""
     columns = zip(*((phone.name, phone.start, phone.end) for phone in found), strict=True)
     return PhoneTrack(*columns).at(0, int(2 * FPS * truth[-1].end), FPS).ravel()
 

@@ -1,18 +1,18 @@
-"""Do style reference images keep how large each person moves, and what if they were compared raw?
+"""Measure whether style references keep how much each person moves, by two retrievals.
 
     python bench/reference_spread.py                      # seen subjects of data
     python bench/reference_spread.py DATA... --only ada bob
 
 Each DATA is a data folder with clips and landmarks of seen subjects. References are retrieved in
 three ways: (a) as the stage does, each descriptor as a quantile of the person's own range; (b)
-against absolute targets: the templates read off the quantiles of all people pooled (each counts the
-same), raw descriptors divided by their standard deviation in the pool. All else is the same. (c) is
-(a) without the candidates, but the chosen ones, that lie nearer to another template than to theirs.
+against absolute targets: the templates read off the quantiles of all people pooled (each with equal
+weight), raw descriptors divided by their standard deviation in the pool. (c) is (a) without the
+candidates, except the chosen ones, that are nearer to another template than to their own.
 
 A person's own amplitude is the 10th to 90th percentile of mouth opening and width, and the mean
 turn of the head from its running mean. That of references is R minus M (opening), R minus O
 (width), and the mean turn in them; of the four chosen, and of all candidates. Spread is the
-standard deviation between people. Landmarks alone: no speech is needed.
+standard deviation between people. Needs landmarks alone, no speech.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""`idiolect repro -j N` beside `dvc repro`, from nothing to the same dvc.lock, in one run.
+"""Time `idiolect repro -j N` against `dvc repro`, from nothing to the same dvc.lock.
 
     python bench/repro.py                   # both projects, three rounds: half an hour on 2 cores
     python bench/repro.py --rounds 1 --only demo --stages parsing match
 
-Two projects in the preset tiny: the demo's two sample people, and six people of one clip of three
-seconds each, whose stages cannot fill a machine one by one. Every run begins in a new copy without
-results, cache or item store; the two take turns, so that what else the machine does slows both.
-It favours the one that asks for more cores: the last column says how many were taken by others.
-Nothing of the project itself is touched: all lies in .idiolect/bench/repro.
+Two projects in the preset tiny: the demo's two sample people, and six people with one clip of three
+seconds each, whose stages cannot use all cores one by one. Every run starts in a new copy without
+results, cache or item store; the two alternate, so that other load slows both. That load favours
+the command that uses more cores: the last column gives how many cores others used. The project
+itself is not changed: everything is in .idiolect/bench/repro.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from testbed import IDIOLECT
 
 from pipeline.execution.scheduler import environment
 from pipeline.runtime.cpu_count import cpu_count
@@ -31,8 +32,6 @@ from stages.sample.sample import make_sample
 
 HOME = Path.cwd()
 FOLDER = HOME / ".idiolect/bench/repro"
-MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()"
-IDIOLECT = [sys.executable, "-c", MAIN]
 SERIAL = [sys.executable, "-m", "dvc", "repro"]
 QUIET_ROUNDS = 5
 Spent = tuple[float, float, float]  # seconds, those of processors, cores that others used meanwhile
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=cpu_count())
     parser.add_argument("--only", choices=["demo", "six"])
-    parser.add_argument("--stages", nargs="*", default=[], help="with all they need; all if none")
+    parser.add_argument("--stages", nargs="*", default=[], help="and what they need; default: all")
     args = parser.parse_args()
     with report_user_errors():
         serial = [*SERIAL, *args.stages]
@@ -99,9 +98,9 @@ def measure(
             shutil.rmtree(root, ignore_errors=True)
             shutil.copytree(template, root, symlinks=True)
             times.append(run(root, command))
-            told = "dvc" if command is repro else "idiolect"
+            name_of = "dvc" if command is repro else "idiolect"
             wall, spent, others = times[-1]
-            line = f"{told}: {wall:.1f} s, {spent:.1f} s of processors, others {others:.1f}"
+            line = f"{name_of}: {wall:.1f} s, {spent:.1f} s of processors, others {others:.1f}"
             print(f"{name}, round {i + 1}: {line}", flush=True)
             locks.append(lock(root))
         if locks[0] != locks[1]:

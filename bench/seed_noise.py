@@ -1,15 +1,15 @@
-"""How far does another seed move the metrics of promotion.yaml, beside its margins?
+"""Measure how far another seed moves the metrics of promotion.yaml, beside its margins.
 
     python bench/seed_noise.py                 # in a finished project: its own seed, and two more
     python bench/seed_noise.py --seeds 2 3 4 --only train_generator 'render@*' evaluate
 
-In a copy of the project, `training.seed` changes and `idiolect repro` runs what follows: everything
-that is trained. With --only, just these stages run, in this order (`dvc repro --single-item`), on
-what the project's own seed has made. For each rule: the metric's standard deviation over the seeds
-(n - 1), the largest loss of one seed to another, and in how many of the ordered pairs the rule, as
-promotion.yaml has it, is met. A pair differs by its seed alone: no promotion would be earned.
-The copy, .idiolect/bench/seed_noise, is kept: begun again, finished runs cost nothing. Delete it
-once the project itself has changed.
+Sets `training.seed` in a copy of the project and runs `idiolect repro`: every training. With
+--only, just these stages run, in this order (`dvc repro --single-item`), on the results of the
+project's own seed. Prints for each rule: the metric's standard deviation over
+the seeds (n - 1), the largest loss of one seed to another, and in how many of the ordered pairs the
+rule of promotion.yaml is met. A pair differs by its seed alone, so a promotion between them would
+be an error. The copy, .idiolect/bench/seed_noise, stays: a second run repeats no finished run.
+Delete it after a change of the project.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from ruamel.yaml import YAML
+from testbed import IDIOLECT
 
 from pipeline.execution.scheduler import environment
 from pipeline.project.revision import WORKSPACE, Revision
@@ -34,7 +35,6 @@ from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import PARAMS, read_params
 
 FOLDER = Path(".idiolect/bench/seed_noise")
-MAIN = "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()"
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
             with atomic_folder(FOLDER) as part:
                 shutil.copytree(".", part, symlinks=True, ignore=left, dirs_exist_ok=True)
         os.chdir(FOLDER)
-        run(own, [])  # an earlier call has left the last seed's
+        run(own, [])  # undoes the last seed of an earlier call
         sides = []
         for seed in seeds:
             run(seed, args.only)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def run(seed: int, only: Sequence[str]) -> None:
-    """Set the seed and run what follows, by the project's own code."""
+    """Set the seed and run the stages that it changes, by the copy's own code."""
     yaml = YAML()
     params = yaml.load(Path(PARAMS))
     params["training"]["seed"] = seed
@@ -72,7 +72,7 @@ def run(seed: int, only: Sequence[str]) -> None:
     env = environment()
     env.pop("PYTHONPATH", None)
     single = [sys.executable, "-m", "dvc", "repro", "--single-item", "--glob", *only]
-    subprocess.run(single if only else [sys.executable, "-c", MAIN, "repro"], env=env, check=True)
+    subprocess.run(single if only else [*IDIOLECT, "repro"], env=env, check=True)
 
 
 def report(sides: Sequence[Scores]) -> None:
@@ -88,7 +88,7 @@ def report(sides: Sequence[Scores]) -> None:
 
 
 def cells(rows: Sequence[RuleResult], sides: Sequence[Scores]) -> list[str]:
-    """Sum a rule up over pairs."""
+    """Summarise a rule over all pairs."""
     row = rows[0]
     names = [row.who] if row.who in sides[0].subjects() else sides[0].subjects()
     found = [[side.metric(name, row.metric) for name in names] for side in sides]

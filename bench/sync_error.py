@@ -1,17 +1,17 @@
-"""How well it is told how late a clip's sound is: known shifts, pieces, other people's sound.
+"""Measure the error of the estimated lag between a clip's sound and its lips.
 
     python bench/sync_error.py     # three processor minutes, half of them only once
 
-1. Every clip as it is; real clips (../shared/data, left out where absent) beside the estimate of
+1. Every clip unchanged; real clips (../shared/data, skipped where absent) beside the estimate of
    their README.
-2. The sound of a whole clip moved by known times, silence where it has none: the error of a change
-   is the estimate less the shift less the estimate of the unmoved clip. The sample's lips do not
+2. The sound of a whole clip shifted by known times, padded with silence: the error of a change is
+   the estimate less the shift less the estimate of the unshifted clip. The sample's lips do not
    lead, so that -50 ms (sync.LEAD) is its truth.
-3. Pieces of long clips that are sure as a whole, their sound from up to 0.2 s beside, where no
-   further than what is looked at: the error is the estimate less the whole clip's less the shift.
+3. Pieces of long clips whose own lag is sure, their sound shifted by up to 0.2 s within the
+   searched range: the error is the estimate less the whole clip's less the shift.
 4. Pieces with a piece of another person's sound.
 
-ok: sure enough to be corrected; rejected: told as another's sound; assumed: neither.
+ok: sure enough to be corrected; rejected: classified as another's sound; assumed: neither.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import people
+import testbed
 from numpy.typing import NDArray
 
 from stages.base.face.face_measures import mouth_opening
@@ -60,7 +60,7 @@ OTHERS = 4  # other people's sounds to a piece
 
 @dataclass(frozen=True)
 class Recorded:
-    """One clip: whose, opening (N,), sound, frames a second."""
+    """One clip: its person, mouth opening (N,), sound, frames a second."""
 
     person: str
     clip: str
@@ -76,14 +76,14 @@ def main() -> None:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     ).parse_args()
-    with people.own_folder() as home:
-        clips = {name: people.sample(name)[0] for name in people.samples()} | people.shared(home)
+    with testbed.own_folder() as home:
+        clips = {name: testbed.sample(name)[0] for name in testbed.samples()} | testbed.shared(home)
         recorded = [_read(name, clip) for name, found in clips.items() for clip in found]
-    told = [_told(one, one.sound) for one in recorded]
-    _as_they_are(recorded, told)
-    _shifted(recorded, told)
-    long = [(one, sync) for one, sync in zip(recorded, told, strict=True) if sync.is_reliable]
-    _pieces(long, recorded)
+    estimates = [_estimate(one, one.sound) for one in recorded]
+    _report_unchanged(recorded, estimates)
+    _report_shifts(recorded, estimates)
+    long = [(one, sync) for one, sync in zip(recorded, estimates, strict=True) if sync.is_reliable]
+    _report_pieces(long, recorded)
 
 
 def _read(name: str, clip: Clip) -> Recorded:
@@ -94,7 +94,7 @@ def _read(name: str, clip: Clip) -> Recorded:
     return Recorded(name, clip.id, opening, sound, clip.fps)
 
 
-def _told(one: Recorded, sound: NDArray[np.float32]) -> Sync:
+def _estimate(one: Recorded, sound: NDArray[np.float32]) -> Sync:
     frames = len(one.opening)
     first, end = measured_span(0, frames, one.fps)
     mel, _ = log_mel(sound, one.fps, frames)
@@ -105,10 +105,10 @@ def _status(sync: Sync) -> str:
     return assess_sync({"-": sync})["-"].status
 
 
-def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
+def _report_unchanged(recorded: list[Recorded], estimates: list[Sync]) -> None:
     print("| clip | seconds | found, ms | r | strength | | taken, ms | README, ms | apart |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for one, sync in zip(recorded, told, strict=True):
+    for one, sync in zip(recorded, estimates, strict=True):
         readme = README.get(one.clip.rpartition("-")[0])
         verdict = assess_sync({one.clip: sync})[one.clip]
         apart = f"{1000 * verdict.late - readme:+.0f}" if readme is not None else ""
@@ -119,14 +119,14 @@ def _as_they_are(recorded: list[Recorded], told: list[Sync]) -> None:
         )
 
 
-def _shifted(recorded: list[Recorded], told: list[Sync]) -> None:
+def _report_shifts(recorded: list[Recorded], estimates: list[Sync]) -> None:
     print("\n| sound moved by -240 to 240 ms | clips | trials | ok | assumed | rejected |", end="")
     print(" error of the change (ok): mean, ms | max | within 40 ms | all: within 40 ms |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name in ("sample", *WELL_SYNCED):
-        pairs = zip(recorded, told, strict=True)
+        pairs = zip(recorded, estimates, strict=True)
         group = [(one, own) for one, own in pairs if one.of(name)]
-        trials = [(shift, own, sync) for one, own in group for shift, sync in _moved(one)]
+        trials = [(shift, own, sync) for one, own in group for shift, sync in _shift(one)]
         if not trials:
             continue
         statuses = Counter(_status(sync) for _, _, sync in trials)
@@ -142,13 +142,13 @@ def _shifted(recorded: list[Recorded], told: list[Sync]) -> None:
             print(f"| sample, absolute | | | | | | {_errors(absolute[sure])} | |")
 
 
-def _moved(one: Recorded) -> Iterator[tuple[float, Sync]]:
-    """Give each shift in seconds and what is told of the sound that is moved by it."""
+def _shift(one: Recorded) -> Iterator[tuple[float, Sync]]:
+    """Yield each shift in seconds and the estimate for the sound shifted by it."""
     for milliseconds in sorted((STEPS | ODD) - {0}):
         count = round(milliseconds / 1000 * AUDIO_RATE)
         padded = np.pad(one.sound, abs(count))
         sound = padded[abs(count) - count :][: len(one.sound)]
-        yield milliseconds / 1000, _told(one, sound)
+        yield milliseconds / 1000, _estimate(one, sound)
 
 
 def _errors(errors: NDArray[np.float64]) -> str:
@@ -161,7 +161,7 @@ def _errors(errors: NDArray[np.float64]) -> str:
     )
 
 
-def _pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None:
+def _report_pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None:
     print(
         "\n| pieces of | own sound | ok | assumed | rejected | error (ok): mean, ms | max |", end=""
     )
@@ -174,7 +174,7 @@ def _pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None
         foreign: list[Sync] = []
         for one, whole in long:
             count = round(seconds * one.fps)
-            for first in _begins(one, count):
+            for first in _starts(one, count):
                 lips = one.opening[first : first + count]
                 for shift in BESIDE:
                     if abs(whole.offset + shift) > LONGEST_LAG - 0.04:
@@ -191,7 +191,7 @@ def _pieces(long: list[tuple[Recorded, Sync]], recorded: list[Recorded]) -> None
         )
 
 
-def _begins(one: Recorded, count: int) -> list[int]:
+def _starts(one: Recorded, count: int) -> list[int]:
     margin = round(max(BESIDE) * one.fps) + 1
     found = list(range(margin, len(one.opening) - count - margin, count))
     return found[:: -(-len(found) // MOST)] if found else []
@@ -215,10 +215,10 @@ def _others(
         yield mel[first : first + steps]
 
 
-def _shares(told: list[Sync]) -> str:
-    statuses = Counter(_status(sync) for sync in told)
+def _shares(estimates: list[Sync]) -> str:
+    statuses = Counter(_status(sync) for sync in estimates)
     return " | ".join(
-        f"{statuses[s] / max(len(told), 1):.1%}" for s in ("ok", "assumed", "rejected")
+        f"{statuses[s] / max(len(estimates), 1):.1%}" for s in ("ok", "assumed", "rejected")
     )
 
 

@@ -1,12 +1,12 @@
-"""Does memory grow with a video's length? It must not.
+"""Measure the peak memory of the data half against a video's length: it must not grow.
 
     python bench/two_hours.py                      # 5, 20 and 120 minutes: hours on 2 cores
-    python bench/two_hours.py --minutes 5 20       # what it takes is printed stage by stage
+    python bench/two_hours.py --minutes 5 20       # prints a row as each stage ends
     python bench/two_hours.py --minutes 5 120 --stages clips
 
-Loops a video (../shared/data/newscaster/71s.mp4) to each length, its packets copied as they are,
-into a temporary folder, and runs the stages on it as a user does. Printed: for every stage and
-length the peak of the resident memory of all its processes, in all and in each quarter of its time.
+Repeats a video (../shared/data/newscaster/71s.mp4) to each length, by copying its packets, in a
+temporary folder, and runs the stages on it. Prints, for every stage and length, the peak resident
+memory of all its processes, in total and in each quarter of its time.
 """
 
 import argparse
@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from extract import STAGES, VIDEO, one_core, project, watched
+from testbed import STAGES, VIDEO, one_core, project, watched
 
 LIMIT = 1.5  # GB
 
 
 def looped(video: Path, minutes: float, target: Path) -> None:
-    """Write a video again and again into one file, without decoding it."""
+    """Repeat a video in one file by copying its packets."""
     import av
 
     with av.open(str(target), "w") as out:
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--one-core", action="store_true")
     args = parser.parse_args()
     if not args.video.is_file():
-        print(f"bench/two_hours.py: needs a video; {args.video} is not here")
+        print(f"bench/two_hours.py: no video {args.video}")
         return
     prefix = one_core() if args.one_core else []
     print("| stage | minutes | s | processor s | peak GB | in each quarter of its time |")
@@ -65,13 +65,13 @@ def main() -> None:
             looped(args.video, minutes, long)
             project(long, folder)
             for stage in args.stages:
-                command = [*prefix, sys.executable, "-m", f"stages.{stage}", "seen/person"]
-                wall, cpu, peak, seen = watched(command, folder)
+                command = [*prefix, sys.executable, "-m", "stages", stage, "seen/person"]
+                wall, cpu, peak, samples = watched(command, folder)
                 quarters = [[0.0], [0.0], [0.0], [0.0]]
-                for when, memory in seen:
+                for when, memory in samples:
                     quarters[min(3, int(4 * when / max(wall, 1e-9)))].append(memory)
-                told = ", ".join(f"{max(quarter):.2f}" for quarter in quarters)
-                row = f"{wall:.0f} | {cpu:.0f} | {peak:.2f} | {told}"
+                shares = ", ".join(f"{max(quarter):.2f}" for quarter in quarters)
+                row = f"{wall:.0f} | {cpu:.0f} | {peak:.2f} | {shares}"
                 print(f"| {stage} | {minutes:g} | {row} |", flush=True)
                 over = over or peak > LIMIT
     print(f"limit {LIMIT} GB: {'exceeded' if over else 'kept'}")
