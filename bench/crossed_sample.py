@@ -42,12 +42,14 @@ from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
 from stages.evaluation import metrics
 from stages.evaluation.params import EvaluationParams
+from stages.generator.driving import Driving
+from stages.generator.isps import read_isps
 from stages.landmarks import landmarks
 from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
-from stages.render.actor import Models, load_models, pictures, style_patterns
-from stages.render.talk import motion_of
+from stages.render.any_audio import predict_motion
+from stages.render.trained_models import Models, load_models
 from stages.sample.params import SampleParams
 from stages.sample.sample import make_sample
 from stages.sample.script import SCRIPTS, Line
@@ -118,7 +120,9 @@ def _score_list(models: Models, identity: str, style: str, lines: list[str]) -> 
         for lent in (style, identity):
             moved = _animate(models, identity, lent, delayed, len(truth["valid"]))
             rows[f"motion, in the style of {lent}"] = moved
-            drawn = pictures(models.generator, identity, moved, style_patterns(lent), 8)
+            source = models.generator.default_source(identity)
+            isps = read_isps(lent).chosen_images()
+            drawn = models.generator.frames(source, Driving.from_columns(moved), isps)
             rows[f"redetected, in the style of {lent}"] = _redetect(
                 folder / lent, drawn, sample.fps, sound
             )
@@ -188,7 +192,7 @@ def _detect(
 def _animate(models: Models, identity: str, style: str, sound: Path, count: int) -> Motion:
     """Animate an identity by a sound in a style."""
     seed = read_section("training", Training).seed
-    motion = join(list(motion_of(models, style, sound, count, seed)))
+    motion = join(list(predict_motion(models, style, sound, count, seed)))
     return retarget(motion, models.motion.person(style), models.motion.person(identity))
 
 

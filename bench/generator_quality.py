@@ -19,31 +19,34 @@ import cv2
 import numpy as np
 import torch
 
-from stages.base.config.params import Training, seen_subjects
+from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
 from stages.base.face import similarity
 from stages.base.io.image_io import encode_png
-from stages.base.training.loop import train
-from stages.generator import drawing, model
+from stages.base.training.loop import cosine, train
+from stages.generator import model
+from stages.generator.conditioning import images_to_tensor, tensor_to_images
+from stages.generator.driving import Driving
 from stages.generator.footage import Footage, read_footage
-from stages.generator.inference import Generator, load
+from stages.generator.isps import Isps, read_isps
+from stages.generator.model import Generator
 from stages.generator.network import sample
-from stages.generator.params import GeneratorParams, read_generator
-from stages.generator.patterns import Patterns, read_patterns
-from stages.generator.sources import held_out_sources, sources_of
+from stages.generator.params import GeneratorParams
+from stages.generator.source_images import Source, choose_sources, held_out_sources
 from stages.generator.task import GeneratorTask
-from stages.generator.training_run import schedule
 
 
 def main() -> None:
     args = _arguments()
-    params = _changed(read_generator(), args.set)
+    params = _changed(read_section("generator", GeneratorParams), args.set)
     subjects = [Subject("seen", name) for name in args.subjects or seen_subjects()]
     training = read_footage(subjects, params.size, data=args.data)
-    patterns = [_patterns(f, args.data) for f in training]
-    generator = load(args.model) if args.model else _train(params, training, patterns, args.threads)
+    isps = [_isps(f, args.data) for f in training]
+    generator = (
+        Generator.load(args.model) if args.model else _train(params, training, isps, args.threads)
+    )
     held = read_footage(subjects, params.size, held_out=True, data=args.data)
-    for before, now, styles in zip(training, held, patterns, strict=True):
+    for before, now, styles in zip(training, held, isps, strict=True):
         _report(generator, before, now, styles, args)
 
 
@@ -73,14 +76,13 @@ def _changed(params: GeneratorParams, changes: list[str]) -> GeneratorParams:
     return GeneratorParams.model_validate(content)
 
 
-def _patterns(footage: Footage, data: Path) -> Patterns:
+def _isps(footage: Footage, data: Path) -> Isps:
     """Read the ISPs; without them, take training frames in their place."""
-    path = data / "isp" / footage.subject.name / "isps.parquet"
-    if path.is_file():
-        return read_patterns(path, footage.size)
+    if (data / "isp" / footage.subject.name / "isps.parquet").is_file():
+        return read_isps(footage.subject.name, footage.size, data / "isp")
     rows = np.linspace(0, len(footage) - 1, 32).astype(int)
-    return Patterns(
-        images=np.stack([footage.picture(int(row)) for row in rows]),
+    return Isps(
+        images=np.stack([footage.image(int(row)) for row in rows]),
         template=np.arange(32) % 4,
         chosen=np.arange(32) < 4,
         clip=np.array([footage.clips[footage.clip[row]].id for row in rows], object),
@@ -89,14 +91,14 @@ def _patterns(footage: Footage, data: Path) -> Patterns:
 
 
 def _train(
-    params: GeneratorParams, footage: list[Footage], patterns: list[Patterns], threads: int
+    params: GeneratorParams, footage: list[Footage], isps: list[Isps], threads: int
 ) -> Generator:
-    sources = [sources_of(f) for f in footage]
+    sources = [choose_sources(f) for f in footage]
     task = GeneratorTask(
         params,
         footage,
         sources,
-        patterns,
+        isps,
         steps=params.steps,
         rates=(params.learning_rate, params.discriminator.learning_rate),
         seed=1,
@@ -114,14 +116,14 @@ def _train(
             inputs={},
             ema=params.ema,
             clip=params.clip,
-            schedule=schedule(params.steps, params.warmup),
+            schedule=cosine(params.steps, min(params.warmup, params.steps // 4), floor=0.01),
         )
         seconds = time.monotonic() - began
         print(f"{params.steps} steps in {seconds:.0f} s, {seconds / params.steps:.3f} s a step")
         names = [f.subject.name for f in footage]
         path = Path("model.safetensors")
         model.save(path, weights, dict(zip(names, sources, strict=True)), params)
-        generator = load(path)
+        generator = Generator.load(path)
         os.chdir(home)
     return generator
 
@@ -129,7 +131,7 @@ def _train(
 def footage_paths(footage: list[Footage], home: Path) -> None:
     """Make the readers' paths whole, since the training runs in a folder of its own."""
     for person in footage:
-        for reader in person.pictures:
+        for reader in person.readers:
             reader.path = home / reader.path
 
 
@@ -137,7 +139,7 @@ def _report(
     generator: Generator,
     before: Footage,
     now: Footage,
-    patterns: Patterns,
+    isps: Isps,
     args: argparse.Namespace,
 ) -> None:
     name, sheet = now.subject.name, args.sheet
@@ -147,23 +149,22 @@ def _report(
     rows = np.array([i for i in range(len(now)) if (ids[i], int(now.frame[i])) not in given])
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, args.frames).astype(int))]
     sources = [found[ids[row]] for row in rows]
-    truth = np.stack([now.picture(int(row)) for row in rows])
+    truth = np.stack([now.image(int(row)) for row in rows])
     scale = now.clips[0].size / generator.size
     driving = now.driving.scaled(scale)
 
     def draw(isps: np.ndarray) -> np.ndarray:
         frames: list[np.ndarray] = []
         for row, source in zip(rows, sources, strict=True):
-            parts = (driving.points, driving.irises, driving.shoulders)
-            points, irises, shoulders = (values[row : row + 1] for values in parts)
-            frames += generator.frames(name, points, irises, shoulders, isps, source=source)
+            columns = {name: values[row : row + 1] for name, values in vars(driving).items()}
+            frames += generator.frames(source, Driving.from_columns(columns), isps)
         return np.stack(frames)
 
     began = time.monotonic()
-    drawn = draw(patterns.best())
+    drawn = draw(isps.chosen_images())
     each = (time.monotonic() - began) / len(rows)
-    black = np.zeros_like(patterns.best())
-    training = np.stack([before.picture(i) for i in range(len(before))])
+    black = np.zeros_like(isps.chosen_images())
+    training = np.stack([before.image(i) for i in range(len(before))])
     points = now.driving.points[rows]
     apart = np.linalg.norm(before.driving.points[None] - points[:, None], axis=-1).mean(-1)
     nearest = apart.argmin(1)
@@ -201,15 +202,15 @@ def _report(
         sheet.with_name(f"{sheet.stem}_{name}.png").write_bytes(encode_png(big))
 
 
-def _warped(sources: list[model.Source], footage: Footage, rows: np.ndarray) -> np.ndarray:
+def _warped(sources: list[Source], footage: Footage, rows: np.ndarray) -> np.ndarray:
     """Warp the sources to the landmarks alone, without the network."""
     driving = footage.driving
     places = [
-        drawing.places(source, driving.points[row], driving.shoulders[row])
+        source.warp_grid(driving.points[row], driving.shoulders[row])
         for source, row in zip(sources, rows, strict=True)
     ]
-    images = drawing.to_tensor([source.image for source in sources])
-    return drawing.to_images(sample(images, torch.from_numpy(np.stack(places))))
+    images = images_to_tensor([source.image for source in sources])
+    return tensor_to_images(sample(images, torch.from_numpy(np.stack(places))))
 
 
 def _box(points: np.ndarray) -> tuple[slice, slice]:

@@ -21,9 +21,9 @@ from pipeline.runtime.user_errors import report_user_errors
 from stages.base.config import params
 from stages.base.config.subjects import Subject
 from stages.generator.footage import Footage, read_footage
+from stages.generator.losses import EMPTY, MOUTH
+from stages.generator.matched_references import MatchedReferences
 from stages.generator.params import GeneratorParams
-from stages.generator.references import Matches
-from stages.generator.style_loss import EMPTY, MOUTH
 
 Floats = NDArray[np.floating[Any]]
 LIMIT = 4.0
@@ -53,23 +53,23 @@ def main() -> None:
 def _measured(person: Footage, data: Path, every: int) -> list[tuple[float, ...]]:
     """Per frame: four distances, grown pixels and all of the mouth, and two distances in those."""
     ways = {
-        kind: Matches(person.subject, person.size, kind, data)
+        kind: MatchedReferences(person.subject, person.size, kind, data)
         for kind in ("none", "similarity", "mesh")
     }
     found = []
     for row in range(0, len(person), every):
         clip, frame = person.clips[person.clip[row]].id, int(person.frame[row])
-        reference = ways["mesh"].reference(clip, frame)
+        reference = ways["mesh"].matched_index(clip, frame)
         if reference < 0:
             continue
         points = person.driving.points[row]
-        laid = {kind: way.at(clip, frame, points) for kind, way in ways.items()}
+        laid = {kind: way.aligned(clip, frame, points) for kind, way in ways.items()}
         empty = np.any([codes == EMPTY for _, codes in laid.values()], axis=0)
-        mouth = (ways["mesh"].labelled(clip, frame) == MOUTH) & ~empty
+        mouth = (ways["mesh"].frame_codes(clip, frame) == MOUTH) & ~empty
         if not mouth.any():
             continue
         grown = mouth & (_growth(ways["mesh"].points[reference], points, person.size) > LIMIT)
-        truth = person.picture(row).astype(float)
+        truth = person.image(row).astype(float)
         apart = {kind: np.abs(image - truth).mean(-1) for kind, (image, _) in laid.items()}
         apart["limited"] = np.where(grown, apart["similarity"], apart["mesh"])
         there = [apart[k][grown].mean() if grown.any() else np.nan for k in ("mesh", "similarity")]

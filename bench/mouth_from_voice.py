@@ -23,7 +23,7 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.motion import ridge_regression, train_motion
 from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams
-from stages.render.heldout import spans, speak
+from stages.render.held_out_speech import held_out_spans, predict_speech
 
 SHORT = 1  # steps of a training whose network is not used
 
@@ -61,8 +61,9 @@ def _trained(params: MotionParams, training: Training, subjects: list[Subject]) 
 
 
 def _scores(model: MotionModel, subject: Subject) -> str:
-    parts = spans(subject, 600.0)
-    generated = face_measures.mouth_opening(speak(model, subject, parts, subject.name, 1)["head"])
+    parts = held_out_spans(subject, 600.0)
+    columns = predict_speech(model, subject, parts, subject.name, 1)
+    generated = face_measures.mouth_opening(columns["head"])
     rows = [
         tables.read(
             Path(f"data/landmarks/{subject}/{part.clip.id}.parquet"),

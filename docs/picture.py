@@ -13,7 +13,7 @@ import numpy as np
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures
 from stages.base.io import tables
-from stages.evaluation.heldout import Heldout
+from stages.evaluation.held_out_frames import SubjectFrames
 from stages.render.artifacts import MOTION
 
 mpl.use("svg")
@@ -25,10 +25,10 @@ RINGS = {36, 42, 48, 60}
 
 
 def main(name: str) -> None:
-    held = Heldout(Subject("seen", name))
+    held = SubjectFrames(Subject("seen", name))
     made = tables.read(Path(f"reports/videos/{name}/{name}.parquet"), MOTION, ["head"])["head"]
-    true, valid = held.test_columns("head"), held.test_columns("valid").astype(bool)
-    count, fps = min(len(made), len(true)), held.clips[0].fps
+    true, valid = held.rendered_column("head"), held.rendered_column("valid").astype(bool)
+    count, fps = min(len(made), len(true)), held.fps
     opening = face_measures.mouth_opening(true[:count])
     others = face_measures.mouth_opening(made[:count])
     mpl.rcParams.update({"svg.hashsalt": "idiolect", "font.size": 9})

@@ -145,9 +145,9 @@ def render(
     ] = None,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen on its own."""
-    from stages.render.talk import render_talk
+    from stages.render.any_audio import render_audio
 
-    render_talk(identity, style or identity, audio, out)
+    render_audio(identity, style or identity, audio, out)
     typer.echo(out)
 
 

@@ -66,7 +66,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         found = _read_section(name, content, getattr(import_module(module), model))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
-        if isinstance(found, GeneratorParams) and found.compares:
+        if isinstance(found, GeneratorParams) and found.needs_perceptual_network:
             load_perceptual(found.perceptual.network, found.perceptual.taps)
 
 

@@ -1,5 +1,6 @@
-"""Tables of `evaluation`, column by column; pipeline/report/columns.yaml describes them."""
+"""Output paths and tables of `evaluation`; pipeline/report/columns.yaml describes them."""
 
+from stages.base.config.paths import REPORTS
 from stages.base.io.formats import CLIP, FRAME, Column, Format
 
 SCORES = Format(
@@ -37,3 +38,6 @@ VOICE_SCORES = Format(
         Column("lips_at_rest", "float64"),
     ),
 )
+
+METRICS = REPORTS / "metrics.json"
+EVALUATION = REPORTS / "evaluation"

@@ -1,33 +1,45 @@
-"""`python -m stages evaluate`: score every seen subject's renders and reconstructions."""
+"""Score every seen subject's renders and reconstructions against held-out truth.
+
+    python -m stages evaluate
+
+Reads renders, clips, landmarks, parsing, references, match, ISPs and the generator; writes
+reports/metrics.json and the tables and figures of reports/evaluation. No metric reads the region
+weights. Method: section 8 of method.md; definitions: docs/method.md, "Evaluation".
+"""
 
 import json
 import math
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from stages.base.config import code_version
 from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
-from stages.base.face import face_measures
+from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
-from stages.evaluation import motion_scores, pictures, reconstruction
-from stages.evaluation.artifacts import SCORES, VOICE_SCORES
-from stages.evaluation.heldout import Heldout
+from stages.base.io.video_frames import read_frames
+from stages.evaluation import motion_scores, plots, reconstruction
+from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
+from stages.evaluation.held_out_frames import SubjectFrames
+from stages.evaluation.motion_scores import OpeningScores
 from stages.evaluation.params import EvaluationParams
-from stages.evaluation.redetection import landmarks_of, landmarks_of_video
-from stages.generator.inference import Generator, load
+from stages.evaluation.reconstruction import Reconstruction
+from stages.evaluation.redetection import redetect_landmarks
+from stages.generator.artifacts import MODEL
+from stages.generator.model import Generator
+from stages.render.artifacts import VIDEOS
 
-MODEL = Path("models/generator.safetensors")
-VIDEOS = Path("reports/videos")
-OUT = Path("reports/evaluation")
-METRICS = Path("reports/metrics.json")
-# What the field reports beside these, and why it is not here.
+SPLIT = "held-out spans of seen subjects"
+CROP = "face: box of the 68 landmarks, 20 % wider on each side"
+# Common measures of the field that are not computed, and why.
 ABSENT = {
     "LPIPS": "its AlexNet or VGG weights are in no registry package",
     "FID": "its Inception weights are in no registry package",
@@ -35,15 +47,18 @@ ABSENT = {
     "LSE-C, LSE-D": "SyncNet weights are in no registry package",
     "CPBD": "not computed yet",
 }
+_PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
 
 
-@dataclass
-class Scored:
-    """One subject's scores, the page that shows them, and the scores of every frame.
+@dataclass(frozen=True)
+class SubjectResult:
+    """One subject's metrics, section of tables.md, and scores of every frame.
 
     Attributes:
-        frames: of frames drawn from true landmarks, columns of SCORES.
-        voice: of frames made from voice, columns of VOICE_SCORES.
+        metrics: its part of metrics.json.
+        page: lines of Markdown.
+        frames: columns of SCORES, of frames drawn from true landmarks.
+        voice: columns of VOICE_SCORES, of frames predicted from voice.
     """
 
     metrics: dict[str, Any]
@@ -52,158 +67,169 @@ class Scored:
     voice: dict[str, Any]
 
 
-def run(params: EvaluationParams, names: list[str]) -> dict[str, Any]:
-    """Score every seen subject; write metrics, tables and pictures; return the metrics."""
-    generator = load(MODEL)
-    subjects = training_subjects(names, Path("data/clips/seen"))
-    scored = {subject.name: _subject(subject, generator, names, params) for subject in subjects}
-    found: dict[str, Any] = {
-        "split": "held-out spans of seen subjects",
-        "crop": "face: box of the 68 landmarks, 20 % wider on each side",
+def main() -> None:
+    """Score the seen subjects; write metrics, tables and figures."""
+    torch.set_num_threads(read_section("training", Training).threads)
+    params, names = read_section("evaluation", EvaluationParams), seen_subjects()
+    generator = Generator.load()
+    subjects = training_subjects(names, DATA / "clips/seen")
+    results = {s.name: _evaluate(s, generator, names, params) for s in subjects}
+    content = {
+        "split": SPLIT,
+        "crop": CROP,
         "size": generator.size,
-        "judges": {"generator": file_hash(MODEL), "measures": measures()},
+        "judges": {
+            "generator": file_hash(MODEL),
+            # Numbers of another version of the measures are not comparable.
+            "measures": code_version.compute("stages.evaluation.metrics"),
+        },
         "absent": ABSENT,
-        "subjects": {name: one.metrics for name, one in scored.items()},
+        "subjects": {name: result.metrics for name, result in results.items()},
     }
     with atomic_file(METRICS) as part:
-        part.write_text(json.dumps(_finite(found), indent=1) + "\n")
-    page = ["# Evaluation", "", f"Split: {found['split']}. Crop: {found['crop']}.", ""]
-    for one in scored.values():
-        page += one.page
+        part.write_text(json.dumps(_without_nan(content), indent=1) + "\n")
+    page = ["# Evaluation", "", f"Split: {SPLIT}. Crop: {CROP}.", ""]
+    for result in results.values():
+        page += result.page
     page += ["Absent: " + "; ".join(f"{k} ({why})" for k, why in ABSENT.items()) + "."]
-    with atomic_file(OUT / "tables.md") as part:
+    with atomic_file(EVALUATION / "tables.md") as part:
         part.write_text("\n".join(page) + "\n")
-    with tables.writer(OUT / "frames.parquet", SCORES, 65536) as add:
-        for one in scored.values():
-            add(one.frames)
-    with tables.writer(OUT / "voice.parquet", VOICE_SCORES, 65536) as add:
-        for one in scored.values():
-            add(one.voice)
-    return found
+    with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
+        for result in results.values():
+            add(result.frames)
+    with tables.writer(EVALUATION / "voice.parquet", VOICE_SCORES, 65536) as add:
+        for result in results.values():
+            add(result.voice)
 
 
-def measures() -> str:
-    """Return the code version of the measures: numbers of another are not comparable."""
-    return code_version.compute("stages.evaluation.metrics")
-
-
-def _subject(
+def _evaluate(
     subject: Subject, generator: Generator, names: list[str], params: EvaluationParams
-) -> Scored:
-    held = Heldout(subject)
+) -> SubjectResult:
+    held = SubjectFrames(subject)
     others = [name for name in names if name != subject.name]
-    drawn = reconstruction.draw(held, generator, others, params.frames)
-    framewise = reconstruction.per_frame(drawn)
-    pictured = reconstruction.means(framewise)
-    made = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
-    moved = motion_scores.rows(held, made)
-    seen, valid = landmarks_of_video(VIDEOS / f"{subject.name}.mp4")
-    fps = held.clips[0].fps
-    style = {f"style_of_{name}": _style_distance(held, name, fps, params) for name in names}
-    again = motion_scores.redetected(held, seen, valid)
-    drawn_again = _drawn_again(drawn)
-    scores: dict[str, Any] = {
-        "frames": len(drawn.rows),
+    drawn = reconstruction.reconstruct(held, generator, others, params.frames)
+    frame_scores = reconstruction.score_frames(drawn)
+    means = reconstruction.mean_scores(frame_scores)
+    generated = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
+    points, valid = redetect_landmarks(
+        image for _, image in read_frames(VIDEOS / f"{subject.name}.mp4")
+    )
+    swapped = {"isps_swapped_move": reconstruction.change(drawn, "isps_swapped")} if others else {}
+    motion = motion_scores.score_motion(held, generated)
+    redetected = _redetect_drawn(drawn)
+    metrics: dict[str, Any] = {
+        "frames": len(drawn.frames),
         "frames_of_new_scenes": drawn.new_scene,
-        "reconstruction": pictured,
-        "gain_psnr_face": reconstruction.gain(pictured),
-        "gain_psnr": reconstruction.gain(pictured, "psnr"),
-        "isps_zeroed_move": reconstruction.movement(drawn, "isps_zeroed"),
-        **({"isps_swapped_move": reconstruction.movement(drawn, "isps_swapped")} if others else {}),
-        "drawn_again": drawn_again,
-        "motion_frames": len(made),
-        "motion": moved,
-        "render": again,
-        "style_distance": style,
+        "reconstruction": means,
+        "gain_psnr_face": reconstruction.gain(means, "psnr_face"),
+        "gain_psnr": reconstruction.gain(means, "psnr"),
+        "isps_zeroed_move": reconstruction.change(drawn, "isps_zeroed"),
+        **swapped,
+        "drawn_again": {name: asdict(scores) for name, scores in redetected.items()},
+        "motion_frames": len(generated),
+        "motion": {name: asdict(scores) for name, scores in motion.items()},
+        "render": motion_scores.score_redetection(held, points, valid),
+        "style_distance": {
+            f"style_of_{name}": _style_distance(held, name, generated, params) for name in names
+        },
     }
-    _draw(held, drawn, made, seen, valid, fps)
-    page = [
-        f"## {subject.name}",
+    images = {"truth": drawn.truth, **drawn.methods}
+    plots.plot_frames(
+        EVALUATION / f"{subject.name}_frames.png",
+        {name: images[name] for name in _PLOTTED},
+        f"{subject.name}: held-out frames",
+    )
+    curves = {
+        "truth": mouth_opening(held.rendered_column("head")),
+        "generated": mouth_opening(generated),
+        "seen in the render": np.where(valid, mouth_opening(points), np.nan),
+    }
+    figure = EVALUATION / f"{subject.name}_mouth.png"
+    plots.plot_opening(figure, curves, held.fps, f"{subject.name}: held-out voice")
+    return SubjectResult(
+        metrics,
+        _page(subject.name, metrics),
+        reconstruction.score_columns(subject.name, drawn, frame_scores),
+        motion_scores.voice_columns(held, generated, points),
+    )
+
+
+def _redetect_drawn(drawn: Reconstruction) -> dict[str, OpeningScores]:
+    """Score openings redetected in the truth, in the generator's frames, and in a copy.
+
+    The truth's row measures the error of the detector at the images' size.
+    """
+    images = {"truth": drawn.truth} | {
+        name: drawn.methods[name] for name in ("generator", "nearest_frame_aligned")
+    }
+    clips = [frame.clip.id for frame in drawn.frames]
+    scores = {}
+    for name, frames in images.items():
+        parts = [
+            redetect_landmarks(
+                image for image, own in zip(frames, clips, strict=True) if own == clip
+            )
+            for clip in dict.fromkeys(clips)
+        ]
+        points, valid = (np.concatenate(part) for part in zip(*parts, strict=True))
+        scores[name] = motion_scores.score_openings(drawn.points[valid], points[valid])
+    return scores
+
+
+def _style_distance(
+    held: SubjectFrames, style: str, generated: Any, params: EvaluationParams
+) -> float:
+    """SLD of the subject's own render to a seen subject's real motion."""
+    real = SubjectFrames(Subject("seen", style))
+    window = to_frames(params.window_s, held.fps)
+    stride = to_frames(params.stride_s, held.fps, 1)
+    return motion_scores.style_distance(real, held, generated, window, stride)
+
+
+def _page(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    """Write one subject's section of tables.md."""
+    new = metrics["frames_of_new_scenes"]
+    source = (
+        "of them show a scene that training never saw: their source is the clip's first\n"
+        "held-out frame, which is not scored."
+    )
+    detected = "The mouth's opening, detected again in the rendered"
+    return [
+        f"## {name}",
         "",
-        f"{len(drawn.rows)} frames from true landmarks, on the face crop",
-        f"{scores['gain_psnr_face']:+.2f} dB over the best trivial row.",
-        *_new_scenes(drawn.new_scene),
+        f"{metrics['frames']} frames from true landmarks, on the face crop",
+        f"{metrics['gain_psnr_face']:+.2f} dB over the best trivial row.",
+        *([f"{new} {source}"] if new else []),
         "",
-        pictures.table(pictured),
+        markdown_table(metrics["reconstruction"]),
         "",
         "Openings of mouth and eyes, detected again in these pictures, against the true ones:",
         "correlation, and amplitude over the true one.",
         "",
-        pictures.table(drawn_again),
+        markdown_table(metrics["drawn_again"]),
         "",
-        f"{len(made)} frames from voice. The mouth's opening, detected again in the rendered",
-        f"video, follows the truth with r = {again['mouth_correlation']:.2f}.",
+        f"{metrics['motion_frames']} frames from voice. {detected}",
+        f"video, follows the truth with r = {metrics['render']['mouth_correlation']:.2f}.",
         "",
-        pictures.table(moved),
+        markdown_table(metrics["motion"]),
         "",
-    ]
-    frames = reconstruction.columns(subject.name, drawn, framewise)
-    return Scored(scores, page, frames, motion_scores.per_frame(held, made, seen))
-
-
-def _drawn_again(drawn: reconstruction.Drawn) -> dict[str, reconstruction.Scores]:
-    """See mouth and eyes again in the truth, in what was drawn from its landmarks, in a copy.
-
-    The truth's row tells what the pictures' size and the detector cost.
-    """
-    shown = {name: drawn.answers[name] for name in ("generator", "nearest_frame_aligned")}
-    clips = [row.clip.id for row in drawn.rows]
-    scores = {}
-    for name, images in ({"truth": drawn.truth} | shown).items():
-        found = [
-            landmarks_of(images[i] for i in range(len(clips)) if clips[i] == clip)
-            for clip in dict.fromkeys(clips)
-        ]
-        points, valid = (np.concatenate(part) for part in zip(*found, strict=True))
-        scores[name] = motion_scores.seen_again(drawn.points[valid], points[valid])
-    return scores
-
-
-def _new_scenes(frames: int) -> list[str]:
-    if not frames:
-        return []
-    return [
-        f"{frames} of them show a scene that training never saw: their source is the clip's first",
-        "held-out frame, which is not scored.",
     ]
 
 
-def _style_distance(held: Heldout, other: str, fps: float, params: EvaluationParams) -> float:
-    """SLD of the subject's own render to another subject's real motion."""
-    made = motion_scores.read_motion(VIDEOS / held.subject.name / f"{held.subject.name}.parquet")
-    real = Heldout(Subject("seen", other))
-    window, stride = to_frames(params.window_s, fps), to_frames(params.stride_s, fps, 1)
-    return motion_scores.style_distance(real, held, made, window, stride)
+def markdown_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Format scores as a Markdown table, one row for each name."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for row, values in rows.items():
+        cells = [f"{values[name]:.2f}" if name in values else "" for name in names]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
-def _draw(
-    held: Heldout, drawn: reconstruction.Drawn, made: Any, seen: Any, valid: Any, fps: float
-) -> None:
-    name = held.subject.name
-    pictures.frames_sheet(OUT / f"{name}_frames.png", drawn, f"{name}: held-out frames")
-    truth = face_measures.mouth_opening(held.test_columns("head"))
-    shown = np.where(valid, face_measures.mouth_opening(seen), np.nan)
-    curves = {
-        "truth": truth,
-        "generated": face_measures.mouth_opening(made),
-        "seen in the render": shown,
-    }
-    pictures.opening_plot(OUT / f"{name}_mouth.png", curves, fps, f"{name}: held-out voice")
-
-
-def _finite(value: Any) -> Any:
-    """Put null where a number is none: JSON has neither NaN nor infinity."""
+def _without_nan(value: Any) -> Any:
+    """Replace numbers that are not finite by None: JSON has neither NaN nor infinity."""
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: _without_nan(entry) for key, entry in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def main() -> None:
-    """Evaluate the subjects that params.yaml names."""
-    training = read_section("training", Training)
-    import torch
-
-    torch.set_num_threads(training.threads)
-    run(read_section("evaluation", EvaluationParams), seen_subjects())

@@ -1,7 +1,7 @@
-"""The measures: pictures against pictures, motion against motion.
+"""The measures: images against images, motion against motion.
 
-Landmark measures are taken in the head's own frame (pose removed: another take of the same words
-has another head pose), x and y, in percent of a face height.
+Landmark measures are computed in the head's own frame, x and y, in percent of a face height: the
+pose is removed, since another recording of the same words has another head pose.
 """
 
 from typing import Any
@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import face_measures
+from stages.base.io.image_io import Image
 
 Floats = NDArray[np.floating[Any]]
-Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 MOUTH = slice(48, 68)
 PERCENT = 100.0
 
 
 def psnr(truth: Image, image: Image) -> float:
-    """Return the peak signal-to-noise ratio of two pictures (H, W, 3) of 8 bits, dB."""
+    """Return the peak signal-to-noise ratio of two images (H, W, 3) of 8 bits, dB."""
     error = np.mean((truth.astype(np.float64) - image.astype(np.float64)) ** 2)
     return float(10 * np.log10(255.0**2 / error)) if error else float("inf")
 
 
 def ssim(truth: Image, image: Image) -> float:
-    """Return the structural similarity (Wang et al. 2004, Gaussian window) of two pictures."""
+    """Return the structural similarity (Wang et al. 2004, Gaussian window) of two images."""
     from skimage.metrics import structural_similarity
 
     return float(
@@ -45,13 +45,12 @@ def face_box(points: Floats, size: int, margin: float = 0.2) -> Box:
     """Return the face crop: the landmarks' box, wider by `margin` of its size on each side.
 
     Args:
-        points: 68 landmarks, (68, 2), px of the picture.
-        size: width and height of the picture.
-        margin: what is added on each side, over the box's width or height.
+        points: 68 landmarks, (68, 2), px of the image.
+        size: width and height of the image.
+        margin: added on each side, over the box's width or height.
 
     Returns:
-        Left, top, right and bottom (exclusive), whole px inside the picture, 16 px at least.
-
+        Left, top, right and bottom (exclusive), whole px inside the image, 16 px at least.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     grow = (high - low) * margin
@@ -62,7 +61,7 @@ def face_box(points: Floats, size: int, margin: float = 0.2) -> Box:
 
 
 def crop(image: Image, box: Box) -> Image:
-    """Cut a box out of a picture."""
+    """Cut a box out of an image."""
     left, top, right, bottom = box
     return image[top:bottom, left:right]
 
@@ -74,35 +73,44 @@ def region_l1(truth: Image, image: Image, mask: NDArray[np.bool_]) -> float:
     return float(np.abs(truth[mask].astype(np.float64) - image[mask].astype(np.float64)).mean())
 
 
-def landmark_distance(truth: Floats, made: Floats) -> float:
+def landmark_distance(truth: Floats, generated: Floats) -> float:
     """D-L: mean distance of landmarks (N, P, 3) over points and frames, % of a face height."""
-    return float(np.linalg.norm(_flat(truth) - _flat(made), axis=-1).mean() * PERCENT)
+    return float(np.linalg.norm(_flat(truth) - _flat(generated), axis=-1).mean() * PERCENT)
 
 
-def velocity_distance(truth: Floats, made: Floats, fps: float) -> float:
-    """D-V: mean distance of the landmarks' velocities, % of a face height a second."""
-    speed = np.diff(_flat(truth), axis=0) - np.diff(_flat(made), axis=0)
-    return float(np.linalg.norm(speed, axis=-1).mean() * fps * PERCENT)
+def velocity_distance(
+    truth: Floats, generated: Floats, valid: NDArray[np.bool_], fps: float
+) -> float:
+    """D-V: mean distance of the landmarks' velocities, % of a face height a second.
+
+    The mean is over steps between two valid frames, (N,); NaN without any.
+    """
+    steps = valid[1:] & valid[:-1]
+    if not steps.any():
+        return float("nan")
+    velocity = np.diff(_flat(truth), axis=0) - np.diff(_flat(generated), axis=0)
+    distances = np.linalg.norm(velocity[steps], axis=-1).mean(axis=-1) * fps * PERCENT
+    return float(distances.mean(dtype=np.float64))
 
 
-def area_distance(truth: Floats, made: Floats) -> float:
+def area_distance(truth: Floats, generated: Floats) -> float:
     """D-A: mean difference of the open mouth's area, % of a squared face height."""
-    difference = face_measures.mouth_area(truth) - face_measures.mouth_area(made)
+    difference = face_measures.mouth_area(truth) - face_measures.mouth_area(generated)
     return float(np.abs(difference).mean() * PERCENT)
 
 
-def mouth_distance(truth: Floats, made: Floats) -> float:
+def mouth_distance(truth: Floats, generated: Floats) -> float:
     """LMD: mean distance of the mouth's 20 landmarks, % of a face height.
 
-    Both are moved to the mouth's mean first, as the measure's authors do (Chen et al. 2018).
+    Both are centred on the mouth's mean first, as by the measure's authors (Chen et al. 2018).
     """
-    return float(mouth_distances(truth, made).mean())
+    return float(mouth_distances(truth, generated).mean())
 
 
-def mouth_distances(truth: Floats, made: Floats) -> Floats:
-    """Return LMD of every frame, (N,), % of a face height; `made` is (N or 1, 68, 3)."""
-    lips, drawn = (_flat(_centred(points[:, MOUTH])) for points in (truth, made))
-    distances: Floats = np.linalg.norm(lips - drawn, axis=-1).mean(axis=-1) * PERCENT
+def mouth_distances(truth: Floats, generated: Floats) -> Floats:
+    """Return LMD of every frame, (N,), % of a face height; `generated` is (N or 1, 68, 3)."""
+    lips, generated = (_flat(_centred(points[:, MOUTH])) for points in (truth, generated))
+    distances: Floats = np.linalg.norm(lips - generated, axis=-1).mean(axis=-1) * PERCENT
     return distances
 
 
@@ -122,22 +130,23 @@ def correlation(first: Floats, second: Floats) -> float:
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
 
 
-def windowed_distance(reference: Floats, made: Floats, frames: int, stride: int) -> float:
+def windowed_distance(reference: Floats, generated: Floats, frames: int, stride: int) -> float:
     """SLD: mean over reference windows of the least D-L to any generated window.
 
     Args:
         reference: landmarks of the style's real videos, (N, P, 3), face heights.
-        made: landmarks of the generated video, (M, P, 3).
+        generated: landmarks of the generated video, (M, P, 3).
         frames: F, frames in a window.
         stride: v, frames between windows.
 
     Returns:
         % of a face height; NaN where one is shorter than a window. Source: section 8 of
         method.md, the formula and not the released script.
-
     """
     windows = [_flat(reference)[i : i + frames] for i in _starts(len(reference), frames, stride)]
-    others = np.array([_flat(made)[i : i + frames] for i in _starts(len(made), frames, stride)])
+    others = np.array(
+        [_flat(generated)[i : i + frames] for i in _starts(len(generated), frames, stride)]
+    )
     if not windows or not len(others):
         return float("nan")
     least = [np.linalg.norm(others - w, axis=-1).mean(axis=(1, 2)).min() for w in windows]

@@ -1,23 +1,53 @@
-"""Generated motion against true motion over the held-out voice."""
+"""Scores of motion that is generated from the held-out speech, against the true motion."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face import face_measures
+from stages.base.face.face_measures import eye_opening, mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.evaluation import metrics
-from stages.evaluation.heldout import Heldout
+from stages.evaluation.held_out_frames import SubjectFrames
 from stages.render.artifacts import MOTION
 
 Floats = NDArray[np.floating[Any]]
-Scores = dict[str, float]
+Valid = NDArray[np.bool_]
+_NAN = float("nan")
 _SHIFT_S = 2.0
 _LONGEST_LAG_S = 0.12
 _FEWEST = 10  # frames that a correlation needs
+
+
+@dataclass(frozen=True)
+class MotionScores:
+    """One motion against the truth; the fields are keys of metrics.json, see docs/method.md."""
+
+    d_l: float
+    lmd: float
+    d_v: float
+    d_a: float
+    mouth_correlation: float
+    mouth_amplitude: float
+    best_lag_correlation: float
+    best_lag_s: float
+
+
+@dataclass(frozen=True)
+class OpeningScores:
+    """Openings of mouth and eyes against the true ones: correlation, and amplitude over theirs.
+
+    An amplitude is a standard deviation: below 1 the compared face moves less.
+    """
+
+    mouth_correlation: float
+    mouth_amplitude: float
+    eyes_correlation: float
+    eyes_amplitude: float
+    frames: int
 
 
 def read_motion(path: Path) -> Floats:
@@ -25,187 +55,166 @@ def read_motion(path: Path) -> Floats:
     return tables.read(path, MOTION, ["head"])["head"]
 
 
-def rows(held: Heldout, made: Floats) -> dict[str, Scores]:
-    """Score the generated motion, the trivial answers and the truth.
+def score_motion(held: SubjectFrames, generated: Floats) -> dict[str, MotionScores]:
+    """Score the generated motion, the baselines and the truth.
 
     Args:
-        held: the subject; its test spans, joined in ledger order, are the truth.
-        made: generated landmarks of the same frames, (N, 68, 3).
+        held: the subject; its test spans, joined as in renders, are the truth.
+        generated: landmarks of the same frames, (N, 68, 3).
 
     Returns:
-        `generated`; `mean_face` (the training mean, unmoved); `other_audio` (the generated motion
-        moved against the truth by 2 s and more, in short spans by quarters: what the wrong voice
-        gives, mean over shifts); `truth`.
-
+        `generated`; `mean_face` (the training mean, unmoved); `truth`; and, unless there are fewer
+        than four frames, `other_audio` (the generated motion shifted against the truth by
+        multiples of 2 s, in short spans by quarters: the score of a wrong voice, mean over shifts).
     """
-    valid = held.test_columns("valid").astype(bool)
-    truth, fps = held.test_columns("head"), held.clips[0].fps
-    count = min(len(truth), len(made))
-    valid, truth, made = valid[:count], truth[:count], made[:count]
-    mean = _mean_face(held)
-    step = min(to_frames(_SHIFT_S, fps), count // 4)
-    shifted = [
-        _score(truth, np.roll(made, shift, axis=0), valid, fps)
-        for shift in (range(step, count - step + 1, step) if step else ())
-    ]
-    found = {
-        "generated": _score(truth, made, valid, fps),
-        "mean_face": _score(truth, np.broadcast_to(mean, truth.shape), valid, fps),
+    valid = held.rendered_column("valid").astype(bool)
+    truth, fps = held.rendered_column("head"), held.fps
+    count = min(len(truth), len(generated))
+    valid, truth, generated = valid[:count], truth[:count], generated[:count]
+    mean = np.broadcast_to(held.mean_head(), truth.shape)
+    scores = {
+        "generated": _score(truth, generated, valid, fps),
+        "mean_face": _score(truth, mean, valid, fps),
         "truth": _score(truth, truth, valid, fps),
     }
-    if shifted:
-        found["other_audio"] = {k: _round(np.mean([s[k] for s in shifted])) for k in shifted[0]}
-    return found
+    if step := min(to_frames(_SHIFT_S, fps), count // 4):
+        shifted = [
+            asdict(_score(truth, np.roll(generated, shift, axis=0), valid, fps))
+            for shift in range(step, count - step + 1, step)
+        ]
+        means = {name: _round(np.mean([s[name] for s in shifted])) for name in shifted[0]}
+        scores["other_audio"] = MotionScores(**means)
+    return scores
 
 
-def _score(truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float) -> Scores:
-    pairs = valid[1:] & valid[:-1]
-    opening, true_opening = (
-        face_measures.mouth_opening(made[valid]),
-        face_measures.mouth_opening(truth[valid]),
+def _score(truth: Floats, generated: Floats, valid: Valid, fps: float) -> MotionScores:
+    opening, true_opening = mouth_opening(generated[valid]), mouth_opening(truth[valid])
+    best, lag = best_lag(mouth_opening(truth), mouth_opening(generated), valid, fps)
+    return MotionScores(
+        d_l=_round(metrics.landmark_distance(truth[valid], generated[valid])),
+        lmd=_round(metrics.mouth_distance(truth[valid], generated[valid])),
+        d_v=_round(metrics.velocity_distance(truth, generated, valid, fps)),
+        d_a=_round(metrics.area_distance(truth[valid], generated[valid])),
+        mouth_correlation=_round(metrics.correlation(true_opening, opening)),
+        mouth_amplitude=_round(opening.std() / max(true_opening.std(), 1e-9)),
+        best_lag_correlation=_round(best),
+        best_lag_s=_round(lag),
     )
-    steps = np.concatenate([[False], pairs])
-    best, lag = best_lag(
-        face_measures.mouth_opening(truth), face_measures.mouth_opening(made), valid, fps
-    )
-    return {
-        "d_l": _round(metrics.landmark_distance(truth[valid], made[valid])),
-        "lmd": _round(metrics.mouth_distance(truth[valid], made[valid])),
-        "d_v": _round(_velocity(truth, made, steps, fps)),
-        "d_a": _round(metrics.area_distance(truth[valid], made[valid])),
-        "mouth_correlation": _round(metrics.correlation(true_opening, opening)),
-        "mouth_amplitude": _round(opening.std() / max(true_opening.std(), 1e-9)),
-        "best_lag_correlation": _round(best),
-        "best_lag_s": _round(lag),
-    }
 
 
-def best_lag(
-    truth: Floats, made: Floats, valid: NDArray[np.bool_], fps: float
-) -> tuple[float, float]:
+def best_lag(truth: Floats, generated: Floats, valid: Valid, fps: float) -> tuple[float, float]:
     """Return the highest correlation over lags up to 0.12 s, and its lag in seconds.
 
-    A held-out clip may be filmed out of sync, which no model can know from its sound.
+    A held-out clip may be recorded out of sync, which no model can infer from its sound.
 
     Args:
         truth: true openings, (N,).
-        made: generated openings, (N,).
+        generated: generated openings, (N,).
         valid: where the truth is known, (N,).
         fps: frames a second.
 
     Returns:
-        Correlation, and how much later than the truth the generated mouth moves.
+        Correlation, and the delay of the generated mouth behind the true one; NaN with too few
+        frames.
     """
     most = to_frames(_LONGEST_LAG_S, fps)
     inside = valid.copy()
     inside[:most] = inside[len(inside) - most :] = False
     if inside.sum() < _FEWEST:
-        return float("nan"), float("nan")
-    found = {
-        lag: metrics.correlation(truth[inside], np.roll(made, -lag)[inside])
+        return _NAN, _NAN
+    correlations = {
+        lag: metrics.correlation(truth[inside], np.roll(generated, -lag)[inside])
         for lag in sorted(range(-most, most + 1), key=abs)
     }
-    known = {lag: value for lag, value in found.items() if np.isfinite(value)}
-    if not known:
-        return float("nan"), float("nan")
-    lag = max(known, key=lambda lag: known[lag])
-    return known[lag], lag / fps
+    lag = max(correlations, key=lambda lag: correlations[lag])
+    return correlations[lag], lag / fps
 
 
-def _velocity(truth: Floats, made: Floats, steps: NDArray[np.bool_], fps: float) -> float:
-    """D-V over the steps between two valid frames."""
-    at = np.flatnonzero(steps)
-    if not len(at):
-        return float("nan")
-    pairs = [metrics.velocity_distance(truth[i - 1 : i + 1], made[i - 1 : i + 1], fps) for i in at]
-    return float(np.mean(pairs))
+def style_distance(
+    real: SubjectFrames, own: SubjectFrames, generated: Floats, window: int, stride: int
+) -> float:
+    """Compute SLD between the real motion of one subject and generated motion on another's face.
 
-
-def style_distance(real: Heldout, own: Heldout, made: Floats, window: int, stride: int) -> float:
-    """SLD between the real motion of one subject and a generated motion on another's face.
-
-    Both are displacements from their owner's mean training face, so that faces do not count.
+    Both are displacements from their owner's mean training face, so faces do not count.
 
     Args:
-        real: whose style.
-        own: whose face the generated motion moves.
-        made: the generated landmarks, (N, 68, 3), face heights.
+        real: the subject of the real style.
+        own: the subject whose face moves.
+        generated: the generated landmarks, (N, 68, 3), face heights.
         window: F, frames.
         stride: v, frames.
-
     """
-    truth = real.test_columns("head")[real.test_columns("valid").astype(bool)]
-    reference = truth - _mean_face(real)
-    return _round(metrics.windowed_distance(reference, made - _mean_face(own), window, stride))
+    truth = real.rendered_column("head")[real.rendered_column("valid").astype(bool)]
+    displacements = truth - real.mean_head(), generated - own.mean_head()
+    return _round(metrics.windowed_distance(*displacements, window, stride))
 
 
-def _mean_face(held: Heldout) -> Floats:
-    mean: Floats = held.column(held.rows("train"), "head").mean(axis=0)
-    return mean
-
-
-def redetected(held: Heldout, found: Floats, valid: NDArray[np.bool_]) -> Scores:
-    """Correlate the opening seen in the rendered video with the true opening.
+def score_redetection(held: SubjectFrames, points: Floats, valid: Valid) -> dict[str, float]:
+    """Score the openings in a rendered video against the true ones.
 
     Args:
         held: the subject.
-        found: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
-        valid: where a face was found, (N,).
+        points: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
+        valid: where a face was detected, (N,).
 
+    Returns:
+        `OpeningScores` without the correlation of the eyes: blinks are drawn at random.
     """
-    true_valid = held.test_columns("valid").astype(bool)
-    count = min(len(found), len(true_valid))
+    true_valid = held.rendered_column("valid").astype(bool)
+    count = min(len(points), len(true_valid))
     both = valid[:count] & true_valid[:count]
-    scores = seen_again(held.test_columns("points")[:count][both], found[:count][both])
-    # Blinks are drawn at random: they are not where the true ones were.
+    true = held.rendered_column("points")[:count][both]
+    scores = asdict(score_openings(true, points[:count][both]))
     return {name: score for name, score in scores.items() if name != "eyes_correlation"}
 
 
-def seen_again(true: Floats, found: Floats) -> Scores:
-    """Compare the opening of mouth and eyes of landmarks, (N, 68, 2) each: correlation, amplitude.
+def score_openings(true: Floats, points: Floats) -> OpeningScores:
+    """Compare the openings of landmarks, (N, 68, 2) each; NaN without a frame."""
+    mouth, eyes = ((_NAN, _NAN), (_NAN, _NAN))
+    if len(true):
+        mouth, eyes = (
+            (
+                _round(metrics.correlation(opening(true), opening(points))),
+                _round(opening(points).std() / max(opening(true).std(), 1e-9)),
+            )
+            for opening in (mouth_opening, _lid_opening)
+        )
+    return OpeningScores(*mouth, *eyes, len(true))
 
-    An amplitude is a standard deviation over the true one: below 1 what is drawn moves less.
-    """
-    scores: Scores = {}
-    for name, opening in (("mouth", face_measures.mouth_opening), ("eyes", _lids)):
-        scores[f"{name}_correlation"] = scores[f"{name}_amplitude"] = float("nan")
-        if len(true):
-            a, b = opening(true), opening(found)
-            scores[f"{name}_correlation"] = _round(metrics.correlation(a, b))
-            scores[f"{name}_amplitude"] = _round(b.std() / max(a.std(), 1e-9))
-    return scores | {"frames": len(true)}
 
-
-def per_frame(held: Heldout, made: Floats, seen: Floats) -> dict[str, Any]:
-    """Lay what was made of a subject's voice out frame by frame, as VOICE_SCORES.
+def voice_columns(held: SubjectFrames, generated: Floats, redetected: Floats) -> dict[str, Any]:
+    """Return the columns of the format VOICE_SCORES.
 
     Args:
         held: the subject.
-        made: generated landmarks in the head's frame, (N, 68, 3), face heights.
-        seen: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
-
+        generated: generated landmarks in the head's frame, (N, 68, 3), face heights.
+        redetected: landmarks detected in the rendered frames, (N, 68, 2), px; NaN where none.
     """
-    count = min(len(made), len(seen), len(held.test_frames()))
-    frames = held.test_frames()[:count]
-    hidden = ~held.test_columns("valid")[:count].astype(bool)
-    truth, made, seen = held.test_columns("head")[:count], made[:count], seen[:count]
-    found = {
-        "opening": face_measures.mouth_opening(truth),
-        "opening_made": face_measures.mouth_opening(made),
-        "opening_shown": face_measures.mouth_opening(held.test_columns("points")[:count]),
-        "opening_seen": face_measures.mouth_opening(seen),
-        "lips": metrics.mouth_distances(truth, made),
-        "lips_at_rest": metrics.mouth_distances(truth, _mean_face(held)[None]),
+    frames = held.rendered_frames()
+    count = min(len(generated), len(redetected), len(frames))
+    frames, generated, redetected = frames[:count], generated[:count], redetected[:count]
+    truth = held.rendered_column("head")[:count]
+    columns = {
+        "opening": mouth_opening(truth),
+        "opening_made": mouth_opening(generated),
+        "opening_shown": mouth_opening(held.rendered_column("points")[:count]),
+        "opening_seen": mouth_opening(redetected),
+        "lips": metrics.mouth_distances(truth, generated),
+        "lips_at_rest": metrics.mouth_distances(truth, held.mean_head()[None]),
     }
+    hidden = ~held.rendered_column("valid")[:count].astype(bool)
     for name in ("opening", "opening_shown", "lips", "lips_at_rest"):
-        found[name] = np.where(hidden, np.nan, found[name])
-    subjects = [held.subject.name] * count
-    clips, indices = [clip for clip, _ in frames], [frame for _, frame in frames]
-    return {"subject": subjects, "clip": clips, "frame": indices, **found}
+        columns[name] = np.where(hidden, np.nan, columns[name])
+    return {
+        "subject": [held.subject.name] * count,
+        "clip": [frame.clip.id for frame in frames],
+        "frame": [frame.frame for frame in frames],
+        **columns,
+    }
 
 
-def _lids(points: Floats) -> Floats:
-    lids: Floats = face_measures.eye_opening(points).mean(axis=-1)
+def _lid_opening(points: Floats) -> Floats:
+    lids: Floats = eye_opening(points).mean(axis=-1)
     return lids
 
 

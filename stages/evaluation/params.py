@@ -1,4 +1,4 @@
-"""The section `evaluation` of params.yaml."""
+"""Section `evaluation` of params.yaml."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from stages.base.config.params import Section
 
 
 class EvaluationParams(Section):
-    """How much is evaluated."""
+    """How many frames and which windows are evaluated."""
 
     frames: int = Field(ge=1, description="held-out frames a subject at most, evenly spread")
     window_s: float = Field(gt=0, description="F of the style distances, s")

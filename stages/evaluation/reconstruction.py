@@ -1,242 +1,255 @@
-"""Held-out frames drawn from their true landmarks, beside the trivial answers."""
+"""Held-out frames drawn from their true landmarks, and their scores beside the baselines'."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import UserError
-from stages.base.face import similarity
+from stages.base.config.paths import DATA
 from stages.base.io import tables
-from stages.base.io.image_io import decode_jpeg, resize
+from stages.base.io.image_io import Image, decode_jpeg, resize
 from stages.base.io.pixels import opencv_transform
 from stages.evaluation import metrics
-from stages.evaluation.heldout import Heldout, Row, thinned
-from stages.evaluation.trivial import TrainingFrames, moved
-from stages.generator.inference import Generator, read_isps
-from stages.generator.model import Source
-from stages.generator.sources import held_out_sources
+from stages.evaluation.baselines import TrainingFrames, align, warp
+from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin
+from stages.generator.driving import Driving
+from stages.generator.isps import read_isps
+from stages.generator.model import Generator
+from stages.generator.source_images import Source, held_out_sources
 from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_masks
 from stages.references.artifacts import REFERENCES, TEMPLATES
 
-Floats = NDArray[np.floating[Any]]
-Image = NDArray[np.uint8]
-Scores = dict[str, float]
-TRIVIAL = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
+Masks = NDArray[np.bool_]
+BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 _TRAINING_FRAMES = 2000
 
 
-@dataclass
-class Drawn:
-    """Held-out frames with every answer to them.
+@dataclass(frozen=True)
+class Reconstruction:
+    """Held-out frames with the images of every method.
 
     Attributes:
-        rows: which frames.
-        new_scene: of these, how many are of a scene that training never saw.
-        points: their landmarks at the pictures' size, (N, 68, 2).
+        frames: which frames.
+        new_scene: how many of these show a scene without training frames.
+        points: their landmarks at the images' size, (N, 68, 2).
         truth: (N, H, W, 3).
-        answers: name of the answer to its pictures, (N, H, W, 3).
+        methods: name of the method to its images, (N, H, W, 3).
         regions: masks in the order of REGIONS, (N, 4, H, W).
-        matched: the aligned match I_m, (N, H, W, 3), and where it is, (N, H, W).
-
+        matched: the aligned match I_m, (N, H, W, 3).
+        covered: where I_m has a pixel, (N, H, W).
     """
 
-    rows: list[Row]
+    frames: list[FrameRef]
     new_scene: int
-    points: Floats
+    points: NDArray[np.floating[Any]]
     truth: Image
-    answers: dict[str, Image]
-    regions: NDArray[np.bool_]
+    methods: dict[str, Image]
+    regions: Masks
     matched: Image
-    matched_where: NDArray[np.bool_]
+    covered: Masks
 
 
-def draw(held: Heldout, generator: Generator, others: list[str], most: int) -> Drawn:
-    """Draw a subject's held-out frames in every way.
+@dataclass(frozen=True)
+class FrameScores:
+    """One method's image of one frame; NaN where a region or a match is missing.
+
+    PSNR (dB) and SSIM of the whole frame and of the face crop; mean L1 a region to the truth and to
+    I_m, grey levels. The fields are columns of the format SCORES.
+    """
+
+    psnr: float
+    psnr_face: float
+    ssim: float
+    ssim_face: float
+    l1_mouth: float
+    l1_eyes: float
+    l1_skin: float
+    l1_other: float
+    l1_match_mouth: float
+    l1_match_eyes: float
+    l1_match_skin: float
+
+
+def reconstruct(
+    held: SubjectFrames, generator: Generator, others: Sequence[str], most: int
+) -> Reconstruction:
+    """Draw a subject's held-out frames by the generator, its ablations and the baselines.
 
     Args:
         held: the subject.
         generator: the trained generator.
-        others: names of the other seen subjects; the first lends its ISPs to the row `swapped`.
+        others: names of the other seen subjects; `isps_swapped` has the ISPs of the first.
         most: frames at most, evenly spread.
 
+    Raises:
+        UserError: no frame is left to score.
     """
     size, name = generator.size, held.subject.name
     trained = generator.sources[name]
-    sources = held_out_sources(held.subject, trained, size)
-    given = {(source.clip, source.frame) for source in sources.values()}
-    rows = thinned([r for r in held.rows("test") if (r.clip.id, r.frame) not in given], most)
-    if not rows:
-        found = "no held-out frame with a face is left to be judged by"
+    by_clip = held_out_sources(held.subject, trained, size)
+    used = {(source.clip, source.frame) for source in by_clip.values()}
+    frames = [f for f in held.valid_frames("test") if (f.clip.id, f.frame) not in used]
+    if not frames:
+        found = "no held-out frame with a face is left to score"
         raise UserError(held.subject, found, "add a longer video")
-    own = [sources[row.clip.id] for row in rows]
-    points = held.scaled(rows, "points", size)
-    training = _training(held, size)
-    nearest = [training.nearest(p) for p in points]
-    isps = read_isps(Path("data/isp") / name / "isps.parquet")
-    answers = {
-        "generator": _drawn(held, generator, rows, own, isps, "drawn from true landmarks"),
-        "isps_zeroed": _drawn(held, generator, rows, own, np.zeros_like(isps), "with ISPs zeroed"),
-        "mean_frame": np.repeat(training.mean[None], len(rows), axis=0),
-        "nearest_frame": training.images[nearest],
-        "nearest_frame_aligned": np.stack(
-            [training.aligned(i, p) for i, p in zip(nearest, points, strict=True)]
-        ),
-        "source": np.stack([source.image for source in own]),
-        "source_aligned": np.stack(
-            [
-                moved(source.image, similarity.fit_similarity(source.points, p), size)
-                for source, p in zip(own, points, strict=True)
-            ]
-        ),
+    frames = thin(frames, most)
+    sources = [by_clip[frame.clip.id] for frame in frames]
+    points = held.scaled_points(frames, size)
+    isps = read_isps(name).chosen_images()
+    draw = partial(_draw, held, generator, frames, sources)
+    methods = {
+        "generator": draw(isps, "drawn from true landmarks"),
+        "isps_zeroed": draw(np.zeros_like(isps), "with ISPs zeroed"),
+        **_baselines(held, sources, points, size),
     }
     if others:
-        swapped = read_isps(Path("data/isp") / others[0] / "isps.parquet")
-        answers["isps_swapped"] = _drawn(held, generator, rows, own, swapped, "with others' ISPs")
-    matched, where = _matched(held, rows, size)
-    return Drawn(
-        rows,
-        sum(not any(source is one for one in trained) for source in own),
+        swapped = read_isps(others[0]).chosen_images()
+        methods["isps_swapped"] = draw(swapped, "with others' ISPs")
+    matched, covered = _matched_references(held, frames, size)
+    return Reconstruction(
+        frames,
+        sum(not any(source is known for known in trained) for source in sources),
         points,
-        held.images(rows, size),
-        answers,
-        np.stack([region_masks(labels) for labels in held.labels(rows, size)]),
+        held.images(frames, size),
+        methods,
+        np.stack([region_masks(labels) for labels in held.labels(frames, size)]),
         matched,
-        where,
+        covered,
     )
 
 
-def _training(held: Heldout, size: int) -> TrainingFrames:
-    rows = thinned(held.rows("train"), _TRAINING_FRAMES)
-    return TrainingFrames(held.images(rows, size), held.scaled(rows, "points", size))
+def _baselines(
+    held: SubjectFrames, sources: Sequence[Source], points: NDArray[Any], size: int
+) -> dict[str, Image]:
+    chosen = thin(held.valid_frames("train"), _TRAINING_FRAMES)
+    training = TrainingFrames(held.images(chosen, size), held.scaled_points(chosen, size))
+    nearest = [training.nearest(p) for p in points]
+    aligned = [
+        align(training.images[i], training.points[i], p)
+        for i, p in zip(nearest, points, strict=True)
+    ]
+    sources_aligned = [align(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
+    return {
+        "mean_frame": np.repeat(training.mean[None], len(points), axis=0),
+        "nearest_frame": training.images[nearest],
+        "nearest_frame_aligned": np.stack(aligned),
+        "source": np.stack([source.image for source in sources]),
+        "source_aligned": np.stack(sources_aligned),
+    }
 
 
-def _drawn(
-    held: Heldout,
+def _draw(
+    held: SubjectFrames,
     generator: Generator,
-    rows: list[Row],
+    frames: list[FrameRef],
     sources: list[Source],
     isps: Image,
     title: str,
 ) -> Image:
-    name = held.subject.name
-
-    def frames() -> Iterator[Image]:
-        for _, clip in groupby(zip(rows, sources, strict=True), lambda pair: pair[0].clip.id):
+    def images() -> Iterator[Image]:
+        pairs = zip(frames, sources, strict=True)
+        for _, clip in groupby(pairs, lambda pair: pair[0].clip.id):
             part = list(clip)
-            known = [row for row, _ in part]
-            points, irises, shoulders = (
-                held.column(known, column) for column in ("points", "irises", "shoulders")
-            )
-            yield from generator.frames(name, points, irises, shoulders, isps, source=part[0][1])
+            rows = [frame for frame, _ in part]
+            names = ("points", "irises", "shoulders")
+            driving = Driving.from_columns({name: held.column(rows, name) for name in names})
+            yield from generator.frames(part[0][1], driving, isps)
 
-    return np.stack(list(each(frames(), f"{name} {title}", len(rows))))
+    return np.stack(list(each(images(), f"{held.subject.name} {title}", len(frames))))
 
 
-def _matched(held: Heldout, rows: list[Row], size: int) -> tuple[Image, NDArray[np.bool_]]:
-    """Align each frame's best reference to it; where the transform leaves nothing is False."""
-    index, transform = held.match(rows)
-    path = Path("data/references") / held.subject.name / "references.parquet"
+def _matched_references(
+    held: SubjectFrames, frames: list[FrameRef], size: int
+) -> tuple[Image, Masks]:
+    """Align each frame's matched reference to it; return also where it has a pixel."""
+    index, transform = held.match(frames)
+    path = DATA / "references" / held.subject.name / "references.parquet"
     table = tables.read(path, REFERENCES, ["template", "chosen", "image"])
-    images = [
+    references = [
         decode_jpeg(table["image"][(table["template"] == template) & table["chosen"]][0])
         for template in TEMPLATES
     ]
-    out = np.zeros((len(rows), size, size, 3), np.uint8)
-    where = np.zeros((len(rows), size, size), bool)
-    for i, row in enumerate(rows):
-        if index[i] < 0:
-            continue
-        scale = size / row.clip.size
-        to_frame = transform[i] * np.array([1.0, 1.0, scale])
-        reference = resize(images[index[i]], size)
-        out[i] = moved(reference, to_frame, size)
-        where[i] = _covered(to_frame, size)
-    return out, where
-
-
-def _covered(transform: Floats, size: int) -> NDArray[np.bool_]:
-    """Tell which pixels of the frame the moved picture reaches."""
-    import cv2
-
+    matched = np.zeros((len(frames), size, size, 3), np.uint8)
+    covered = np.zeros((len(frames), size, size), bool)
     full = np.full((size, size), 255, np.uint8)
-    matrix = opencv_transform(transform)
-    covered: NDArray[np.bool_] = cv2.warpAffine(full, matrix, (size, size)) == 255
-    return covered
+    for i, frame in enumerate(frames):
+        if index[i] >= 0:
+            to_frame = transform[i] * np.array([1.0, 1.0, size / frame.clip.size])
+            matched[i] = warp(resize(references[index[i]], size), to_frame)
+            covered[i] = cv2.warpAffine(full, opencv_transform(to_frame), (size, size)) == 255
+    return matched, covered
 
 
-def per_frame(drawn: Drawn) -> dict[str, list[Scores]]:
-    """Score every answer in every frame.
-
-    PSNR and SSIM of whole and face crop, mean L1 a region to the truth and to I_m; NaN where a
-    region or a match is missing. The truth's own row tells its distance to I_m alone.
-    """
+def score_frames(drawn: Reconstruction) -> dict[str, list[FrameScores]]:
+    """Score every method in every frame; the truth itself has only its distance to I_m."""
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
-    frames = range(len(drawn.rows))
-    with ThreadPoolExecutor(cpu_count()) as pool:  # most of it runs outside of Python
-        found = {
-            name: list(pool.map(partial(_one, drawn), images, boxes, frames))
-            for name, images in drawn.answers.items()
+    frames = range(len(drawn.frames))
+
+    def score(image: Image, box: metrics.Box, i: int) -> FrameScores:
+        truth = drawn.truth[i]
+        face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
+        to_truth = zip(REGIONS, drawn.regions[i], strict=True)
+        return FrameScores(
+            psnr=metrics.psnr(truth, image),
+            psnr_face=metrics.psnr(true_face, face),
+            ssim=metrics.ssim(truth, image),
+            ssim_face=metrics.ssim(true_face, face),
+            **{f"l1_{region}": metrics.region_l1(truth, image, mask) for region, mask in to_truth},
+            **_match_l1(drawn, image, i),
+        )
+
+    with ThreadPoolExecutor(cpu_count()) as pool:  # most of the work releases the GIL
+        scores = {
+            name: list(pool.map(score, images, boxes, frames))
+            for name, images in drawn.methods.items()
         }
-    itself = dict.fromkeys(found["generator"][0], float("nan"))
-    found["truth"] = [itself | _to_match(drawn, drawn.truth[i], i) for i in frames]
-    return found
+    unknown = {field.name: float("nan") for field in fields(FrameScores)}
+    scores["truth"] = [
+        FrameScores(**(unknown | _match_l1(drawn, drawn.truth[i], i))) for i in frames
+    ]
+    return scores
 
 
-def _one(drawn: Drawn, image: Image, box: metrics.Box, i: int) -> Scores:
-    truth = drawn.truth[i]
-    face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
-    found = {
-        "psnr": metrics.psnr(truth, image),
-        "psnr_face": metrics.psnr(true_face, face),
-        "ssim": metrics.ssim(truth, image),
-        "ssim_face": metrics.ssim(true_face, face),
-    }
-    for region, mask in zip(REGIONS, drawn.regions[i], strict=True):
-        found[f"l1_{region}"] = metrics.region_l1(truth, image, mask)
-    return found | _to_match(drawn, image, i)
-
-
-def _to_match(drawn: Drawn, image: Image, i: int) -> Scores:
-    where = drawn.matched_where[i]
+def _match_l1(drawn: Reconstruction, image: Image, i: int) -> dict[str, float]:
+    covered = drawn.covered[i]
     return {
-        f"l1_match_{region}": metrics.region_l1(drawn.matched[i], image, mask & where)
+        f"l1_match_{region}": metrics.region_l1(drawn.matched[i], image, mask & covered)
         for region, mask in zip(REGIONS, drawn.regions[i], strict=True)
         if region != "other"
     }
 
 
-def columns(subject: str, drawn: Drawn, found: Mapping[str, list[Scores]]) -> dict[str, Any]:
-    """Lay the scores of one subject's frames out as columns of the format SCORES."""
-    rows = [(name, i) for name in found for i in range(len(drawn.rows))]
-    table: dict[str, Any] = {
-        "subject": [subject] * len(rows),
-        "clip": [drawn.rows[i].clip.id for _, i in rows],
-        "frame": [drawn.rows[i].frame for _, i in rows],
-        "answer": [name for name, _ in rows],
-    }
-    measures = found["generator"][0]
-    return table | {m: np.array([found[name][i][m] for name, i in rows]) for m in measures}
+def score_columns(
+    subject: str, drawn: Reconstruction, scores: Mapping[str, list[FrameScores]]
+) -> dict[str, Any]:
+    """Return the scores of one subject's frames as columns of the format SCORES."""
+    rows = [
+        {"subject": subject, "clip": f.clip.id, "frame": f.frame, "answer": name, **asdict(score)}
+        for name, of_frames in scores.items()
+        for f, score in zip(drawn.frames, of_frames, strict=True)
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def means(found: Mapping[str, list[Scores]]) -> dict[str, Scores]:
-    """Average every answer's scores over frames."""
-    return {name: _mean(rows) for name, rows in found.items()}
+def mean_scores(scores: Mapping[str, list[FrameScores]]) -> dict[str, dict[str, float]]:
+    """Average every method's scores over frames."""
+    return {name: _mean([asdict(score) for score in rows]) for name, rows in scores.items()}
 
 
-def _mean(rows: list[Scores]) -> Scores:
-    """Average over frames; a frame without the region does not count, nor a measure without any."""
-    averages: Scores = {}
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average the finite values of each measure; a measure without any is left out."""
+    averages = {}
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         finite = values[np.isfinite(values)]
@@ -245,19 +258,21 @@ def _mean(rows: list[Scores]) -> Scores:
     return averages
 
 
-def gain(found: Mapping[str, Scores], measure: str = "psnr_face") -> float:
-    """Return what the generator gains over the best trivial row, in the measure's unit."""
-    best = max(found[name][measure] for name in TRIVIAL)
-    return round(found["generator"][measure] - best, 4)
+def gain(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
+    """Return the generator's gain over the best baseline, in the measure's unit."""
+    best = max(means[name][measure] for name in BASELINES)
+    return round(means["generator"][measure] - best, 4)
 
 
-def movement(drawn: Drawn, name: str) -> Scores:
-    """Return how far an answer's pictures are from the generator's, mean L1 a region."""
-    rows = [
-        {
-            region: metrics.region_l1(drawn.answers["generator"][i], drawn.answers[name][i], mask)
-            for region, mask in zip(REGIONS, drawn.regions[i], strict=True)
-        }
-        for i in range(len(drawn.rows))
-    ]
-    return _mean(rows)
+def change(drawn: Reconstruction, method: str) -> dict[str, float]:
+    """Return the mean L1 a region between a method's images and the generator's."""
+    pairs = zip(drawn.methods["generator"], drawn.methods[method], drawn.regions, strict=True)
+    return _mean(
+        [
+            {
+                region: metrics.region_l1(generated, other, mask)
+                for region, mask in zip(REGIONS, masks, strict=True)
+            }
+            for generated, other, masks in pairs
+        ]
+    )

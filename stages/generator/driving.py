@@ -1,11 +1,12 @@
-"""What drives the generator: landmarks, irises and shoulders, as they are or neutralised.
+"""Driving landmarks: as detected, or neutralised.
 
-Neutralised (ours): the amplitude of mouth, eyes and pose is pulled to the population's, while the
-target frame stays, so that a person's own amplitude can come from the ISPs alone.
+Neutralised (ours): the amplitude of mouth, eyes and pose is scaled to the population's while the
+target frame stays, so only the ISPs can carry a person's own amplitude.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ Floats = NDArray[np.float32]
 
 _MOUTH = np.r_[3:14, 48:68]  # lips, and the part of the contour that the jaw moves
 _EYES = np.r_[17:27, 36:48]  # lids and brows
-_EYE = (np.r_[36:42], np.r_[42:48])
-_LIMIT = 4.0  # no amplitude is made more than so many times larger or smaller
+_EYE_RINGS = (np.r_[36:42], np.r_[42:48])
+_LARGEST_GAIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class Driving:
     irises: Floats
     shoulders: Floats
 
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, NDArray[Any]]) -> "Driving":
+        """Take the columns points, irises and shoulders."""
+        return cls(*(np.asarray(columns[field.name], np.float32) for field in fields(cls)))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
     def scaled(self, factor: float) -> "Driving":
         """Return the same for frames `factor` times as large."""
         scale = np.float32(factor)
@@ -35,8 +44,8 @@ class Driving:
 
 
 @dataclass(frozen=True)
-class Take:
-    """Valid frames of one clip: one camera.
+class ClipMotion:
+    """The valid frames of one clip: one camera.
 
     Attributes:
         head: landmarks without the pose, (N, 68, 3), face heights.
@@ -44,7 +53,7 @@ class Take:
         translation: t, (N, 3), face heights.
         focal: focal length of the clip's camera, px.
         size: width and height of the stored frames, px.
-        driving: the landmarks as seen, px of the stored frames.
+        driving: the detected landmarks, px of the stored frames.
     """
 
     head: Floats
@@ -55,9 +64,8 @@ class Take:
     driving: Driving
 
 
-@dataclass(frozen=True)
-class Amplitudes:
-    """How much one person moves: RMS of mouth and eyes (face heights), pose (rad), place."""
+class Amplitudes(NamedTuple):
+    """How much one person moves: RMS of mouth and eyes (face heights), rotation, translation."""
 
     mouth: float
     eyes: float
@@ -65,73 +73,64 @@ class Amplitudes:
     translation: float
 
     def gains(self, population: "Amplitudes") -> "Amplitudes":
-        """Return the factors that take these amplitudes to the population's."""
-        return Amplitudes(
-            *(
-                float(np.clip(b / max(a, 1e-6), 1 / _LIMIT, _LIMIT))
-                for a, b in zip(_values(self), _values(population), strict=True)
-            )
-        )
+        """Return the bounded factors from these amplitudes to the population's."""
+        low, high = 1 / _LARGEST_GAIN, _LARGEST_GAIN
+        pairs = zip(self, population, strict=True)
+        return Amplitudes(*(float(np.clip(b / max(a, 1e-6), low, high)) for a, b in pairs))
 
 
-def _values(a: Amplitudes) -> tuple[float, float, float, float]:
-    return a.mouth, a.eyes, a.rotation, a.translation
-
-
-def population(people: Sequence[Amplitudes]) -> Amplitudes:
+def mean_amplitudes(people: Sequence[Amplitudes]) -> Amplitudes:
     """Average amplitudes over people, each counted once."""
-    return Amplitudes(*(float(v) for v in np.mean([_values(a) for a in people], axis=0)))
+    return Amplitudes(*(float(v) for v in np.mean(people, axis=0)))
 
 
-def mean_head(takes: Sequence[Take]) -> Floats:
+def mean_head(clips: Sequence[ClipMotion]) -> Floats:
     """Average a person's head over all frames, (68, 3), face heights."""
-    total = sum(take.head.sum(0, dtype=np.float64) for take in takes)
-    count = sum(len(take.head) for take in takes)
-    mean: Floats = np.asarray(total / max(count, 1), np.float32)
+    total = sum(clip.head.sum(0, dtype=np.float64) for clip in clips)
+    mean: Floats = np.asarray(total / sum(len(clip.head) for clip in clips), np.float32)
     return mean
 
 
-def amplitudes(takes: Sequence[Take]) -> Amplitudes:
+def measure_amplitudes(clips: Sequence[ClipMotion]) -> Amplitudes:
     """Measure how much a person moves about the mean head and each clip's mean pose."""
-    mean = mean_head(takes)
-    moved = np.concatenate([take.head - mean for take in takes])
-    turned = np.concatenate([_about_mean(_angles(take)) for take in takes])
-    placed = np.concatenate([_about_mean(take.translation) for take in takes])
-    return Amplitudes(_rms(moved[:, _MOUTH]), _rms(moved[:, _EYES]), _rms(turned), _rms(placed))
+    mean = mean_head(clips)
+    moved = np.concatenate([clip.head - mean for clip in clips])
+    angles = np.concatenate([_about_mean(_angles(clip)) for clip in clips])
+    shifts = np.concatenate([_about_mean(clip.translation) for clip in clips])
+    return Amplitudes(_rms(moved[:, _MOUTH]), _rms(moved[:, _EYES]), _rms(angles), _rms(shifts))
 
 
-def neutralised(take: Take, mean: Floats, gains: Amplitudes) -> Driving:
+def neutralise(clip: ClipMotion, mean: Floats, gains: Amplitudes) -> Driving:
     """Scale a clip's motion about the person's mean head and the clip's mean pose.
 
     Args:
-        take: the clip's frames.
+        clip: the clip's frames.
         mean: the person's mean head, (68, 3).
-        gains: factors on the amplitudes; all 1 change nothing.
+        gains: factors on the amplitudes; factors of 1 change nothing.
 
     Returns:
         Driving rows, px of the stored frames.
     """
     factor = np.ones((68, 1), np.float32)
     factor[_MOUTH], factor[_EYES] = gains.mouth, gains.eyes
-    head = mean + (take.head - mean) * factor
-    angles = _angles(take)
-    turned = angles.mean(0) + _about_mean(angles) * gains.rotation
-    placed = take.translation.mean(0) + _about_mean(take.translation) * gains.translation
-    R = head_pose.rotation_from_angles(turned)
-    points = projection.project(head, R, placed, take.focal, take.size).astype(np.float32)
-    irises = take.driving.irises.copy()
-    for side, eye in enumerate(_EYE):
-        irises[:, side] += points[:, eye].mean(1) - take.driving.points[:, eye].mean(1)
-    shoulders = take.driving.shoulders
-    centre = shoulders[np.isfinite(shoulders).all((1, 2))]
-    if len(centre):
-        middle = centre.mean(0)
+    head = mean + (clip.head - mean) * factor
+    angles = _angles(clip)
+    R = head_pose.rotation_from_angles(angles.mean(0) + _about_mean(angles) * gains.rotation)
+    t = clip.translation.mean(0) + _about_mean(clip.translation) * gains.translation
+    points = projection.project(head, R, t, clip.focal, clip.size).astype(np.float32)
+    irises = clip.driving.irises.copy()
+    for side, ring in enumerate(_EYE_RINGS):
+        irises[:, side] += points[:, ring].mean(1) - clip.driving.points[:, ring].mean(1)
+    shoulders = clip.driving.shoulders
+    known = shoulders[np.isfinite(shoulders).all((1, 2))]
+    if len(known):
+        middle = known.mean(0)
         shoulders = middle + (shoulders - middle) * np.float32(gains.translation)
     return Driving(points, irises, shoulders)
 
 
-def _angles(take: Take) -> NDArray[np.float64]:
-    return head_pose.angles_from_rotation(take.rotation)
+def _angles(clip: ClipMotion) -> NDArray[np.float64]:
+    return head_pose.angles_from_rotation(clip.rotation)
 
 
 def _about_mean(rows: NDArray[np.floating]) -> NDArray[np.floating]:

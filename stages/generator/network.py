@@ -1,11 +1,9 @@
 """The networks: a U-Net with residual blocks, and a PatchGAN discriminator at two scales.
 
 Sources: U-Net with residual blocks at each scale and tanh (LSP), PatchGAN (pix2pixHD). Ours: the
-first down-sampling and the last up-sampling move pixels to channels and back, so that no
-convolution runs at full size; and the frame is the source, taken from where the landmarks' warp
-and a flow of the network's tell, plus a difference by a tanh that reaches from black to white and
-back. (Tried on a real clip: without the flow 400 steps gain 0.7 dB on the warped source; a mask
-that blends paint with the warped source shuts within some steps, and nothing is learnt any more.)
+first down-sampling and the last up-sampling move pixels to channels and back, so no convolution
+runs at full size; the frame is the source, sampled by the landmarks' warp plus a flow that the
+network predicts, plus a difference by a scaled tanh that spans the range of the image.
 """
 
 from collections.abc import Sequence
@@ -19,19 +17,19 @@ from torch.nn import functional as F
 MAP_CHANNELS = 7
 ISP_CHANNELS = 12
 SOURCE_CHANNELS = 6  # the source as it is and as warped
-PLACE_CHANNELS = 4  # where in the image a pixel lies, and how far the source was moved there
-_MOVED = 8.0  # brings that move to the size of the other channels
+PLACE_CHANNELS = 4  # a pixel's place in the image, and the warp's displacement there
+_DISPLACEMENT_SCALE = 8.0  # brings the displacement to the range of the other channels
 _SLOPE = 0.1
-_REACH = 1 / 16  # how far the flow can take a pixel, in widths of the image
+_LARGEST_FLOW = 1 / 16  # of the predicted flow, in widths of the image
 
 
 def activate(x: Tensor) -> Tensor:
-    """Apply the one non-linearity of these networks."""
+    """Apply the activation function of these networks, a leaky ReLU."""
     return F.leaky_relu(x, _SLOPE)
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity; starts as the identity."""
+    """A residual block of two convolutions; starts as the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -50,7 +48,7 @@ class UNet(nn.Module):
 
     Args:
         size: width and height of the frame, a power of two; log2(size) − 1 down-samplings.
-        channels: features after each down-sampling; the last holds for all deeper ones.
+        channels: features after each down-sampling; the last value holds for all deeper ones.
     """
 
     def __init__(self, size: int, channels: Sequence[int]) -> None:
@@ -68,7 +66,7 @@ class UNet(nn.Module):
         self.decode = nn.ModuleList(Residual(c) for c in wide[:-1])
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                # Nothing normalises here: torch's own start would lose the signal on its way down.
+                # Without normalisation torch's own initialisation would lose the signal on its way.
                 nn.init.kaiming_normal_(layer.weight, _SLOPE)
                 nn.init.zeros_(cast("Tensor", layer.bias))
         for block in (*self.encode, *self.decode):
@@ -80,46 +78,46 @@ class UNet(nn.Module):
         place = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))[None]
         self.register_buffer("place", place, persistent=False)
 
-    def forward(self, source: Tensor, where: Tensor, drawn: Tensor, isps: Tensor) -> Tensor:
-        """Draw frames.
+    def forward(self, source: Tensor, grid: Tensor, maps: Tensor, isps: Tensor) -> Tensor:
+        """Generate frames.
 
         Args:
             source: source image of the identity, (B, 3, H, W), −1 to 1.
-            where: place in the source of each pixel, (B, H, W, 2), −1 to 1 from edge to edge.
-            drawn: facial map, (B, 7, H, W), 0 to 1.
+            grid: place in the source of each pixel, (B, H, W, 2), −1 to 1 from edge to edge.
+            maps: facial maps, (B, 7, H, W), 0 to 1.
             isps: the four ISPs, (B, 12, H, W), −1 to 1; black, −1, where dropped.
 
         Returns:
-            Frames, (B, 3, H, W), −1 to 1 where the network is right; nothing bounds it, so that
-            the gradient reaches what is too bright or too dark.
+            Frames, (B, 3, H, W), about −1 to 1; unbounded, so the gradient also reaches pixels
+            that are too bright or too dark.
         """
-        warped = sample(source, where)
+        warped = sample(source, grid)
         place = cast("Tensor", self.place).expand(len(source), -1, -1, -1)
-        move = (where.permute(0, 3, 1, 2) - place) * _MOVED
-        x = torch.cat([source, warped, drawn, isps, place, move], dim=1)
+        displacement = (grid.permute(0, 3, 1, 2) - place) * _DISPLACEMENT_SCALE
+        x = torch.cat([source, warped, maps, isps, place, displacement], dim=1)
         x = self.encode[0](self.stem(F.pixel_unshuffle(x, 2)))
-        kept = []
+        skips = []
         for down, encode in zip(self.down, self.encode[1:], strict=True):
-            kept.append(x)
+            skips.append(x)
             x = encode(down(activate(x)))
-        for i in reversed(range(len(kept))):
+        for i in reversed(range(len(skips))):
             x = self.up[i](activate(F.interpolate(x, scale_factor=2.0)))
-            x = self.decode[i](self.join[i](torch.cat([x, kept[i]], dim=1)))
+            x = self.decode[i](self.join[i](torch.cat([x, skips[i]], dim=1)))
         head = self.head(activate(x))
-        flow = 2 * _REACH * torch.tanh(head[:, 12:])
+        flow = 2 * _LARGEST_FLOW * torch.tanh(head[:, 12:])
         flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
-        moved = sample(source, where + flow.permute(0, 2, 3, 1))
+        moved = sample(source, grid + flow.permute(0, 2, 3, 1))
         change = 2 * torch.tanh(F.pixel_shuffle(head[:, :12], 2) / 2)
         return moved + change
 
 
-def sample(image: Tensor, where: Tensor) -> Tensor:
-    """Take pixels of an image (B, C, H, W) from places (B, H, W, 2), cubic, borders repeated."""
-    return F.grid_sample(image, where, "bicubic", "border", align_corners=False)
+def sample(image: Tensor, grid: Tensor) -> Tensor:
+    """Sample an image (B, C, H, W) at a grid (B, H, W, 2), bicubic, borders repeated."""
+    return F.grid_sample(image, grid, "bicubic", "border", align_corners=False)
 
 
 class Patches(nn.Module):
-    """One PatchGAN: 4 × 4 convolutions, one verdict a patch."""
+    """One PatchGAN: 4 × 4 convolutions, one score a patch."""
 
     def __init__(self, inputs: int, channels: int, layers: int) -> None:
         super().__init__()
@@ -130,7 +128,7 @@ class Patches(nn.Module):
         self.verdict = nn.Conv2d(wide[-1], 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the features of each layer and last the verdicts, (B, 1, h, w)."""
+        """Return the features of each layer, and last the patch scores, (B, 1, h, w)."""
         features = []
         for layer in self.layers:
             x = activate(layer(x))
@@ -139,17 +137,17 @@ class Patches(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Two PatchGANs, at full and at half size, that see the frame beside its facial map."""
+    """Two PatchGANs, at full and at half size, on a frame and its facial map."""
 
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
         self.scales = nn.ModuleList(Patches(3 + MAP_CHANNELS, channels, layers) for _ in range(2))
 
-    def forward(self, image: Tensor, drawn: Tensor) -> list[list[Tensor]]:
-        """Judge frames (B, 3, H, W) that belong to facial maps (B, 7, H, W): a list a scale."""
-        x = torch.cat([image, drawn], dim=1)
-        verdicts = []
+    def forward(self, image: Tensor, maps: Tensor) -> list[list[Tensor]]:
+        """Score frames (B, 3, H, W) with facial maps (B, 7, H, W); return a list a scale."""
+        x = torch.cat([image, maps], dim=1)
+        outputs = []
         for scale in self.scales:
-            verdicts.append(scale(x))
+            outputs.append(scale(x))
             x = F.avg_pool2d(x, 2)
-        return verdicts
+        return outputs

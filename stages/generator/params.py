@@ -1,20 +1,21 @@
 """Sections of params.yaml that the generator's two phases read."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import PARAMS, Section, read_params, read_section
-from stages.generator.alignment import Alignment
+from stages.base.config.params import PARAMS, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(gt=0)]
+LearningRate = Annotated[float, Field(gt=0)]
 
 
 class LossWeights(Section):
-    """Weights of L_G."""
+    """Weights of the terms of L_G."""
 
     adversarial: Weight
     l1: Weight
@@ -24,23 +25,23 @@ class LossWeights(Section):
 
 
 class DiscriminatorParams(Section):
-    """The PatchGAN, and from which share of the steps on it takes part."""
+    """The PatchGAN, and the share of the steps after which it takes part."""
 
-    channels: Annotated[int, Field(gt=0)]
-    layers: Annotated[int, Field(gt=0)]
-    learning_rate: Annotated[float, Field(gt=0)]
+    channels: Count
+    layers: Count
+    learning_rate: LearningRate
     begins: Share
 
 
 class PerceptualParams(Section):
-    """The network of the perceptual and style losses, and how many images of a batch it sees.
+    """The network of the perceptual and style losses, and the images of a batch that it compares.
 
-    The loss is a mean over images: fewer of them estimate the same at less cost. Close-ups of
-    the mouth, of all images, are compared beside with a weight of their own; ours.
+    The loss is a mean over images: fewer images estimate the same value at less cost. Close-ups
+    of the mouth, of all images, are compared in addition, with a weight of their own; ours.
     """
 
     network: str
-    taps: tuple[int, ...]
+    taps: tuple[Annotated[int, Field(ge=0)], ...]
     images: Annotated[int, Field(ge=0)]
     close: Weight
     begins: Share
@@ -50,10 +51,10 @@ class GeneratorParams(Section):
     """Section `generator`: networks, data and L_G of both phases."""
 
     size: Annotated[int, Field(ge=16)]
-    channels: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
-    steps: Annotated[int, Field(gt=0)]
-    batch: Annotated[int, Field(gt=0)]
-    learning_rate: Annotated[float, Field(gt=0)]
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)]
+    steps: Count
+    batch: Count
+    learning_rate: LearningRate
     warmup: Annotated[int, Field(ge=0)]
     ema: Share
     clip: Annotated[float, Field(gt=0)]
@@ -68,23 +69,23 @@ class GeneratorParams(Section):
     focus: Weight
 
     @property
-    def compares(self) -> bool:
-        """Tell whether L_G asks for a perceptual network."""
+    def needs_perceptual_network(self) -> bool:
+        """Return whether L_G has a perceptual or style term."""
         return bool(self.perceptual.images and (self.losses.perceptual or self.losses.style))
 
     @model_validator(mode="after")
-    def _power_of_two(self) -> "GeneratorParams":
+    def _check_power_of_two(self) -> "GeneratorParams":
         if self.size & (self.size - 1):
             raise ValueError("size must be a power of two")
         return self
 
 
 class StyleGeneratorParams(Section):
-    """Section `style_generator`: how long the second phase goes on, and how I_m is aligned."""
+    """Section `style_generator`: steps of the second phase, and how I_m is aligned."""
 
-    steps: Annotated[int, Field(gt=0)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    alignment: Alignment
+    steps: Count
+    learning_rate: LearningRate
+    alignment: Literal["none", "similarity", "mesh"]
 
 
 class RegionWeights(Section):
@@ -96,15 +97,15 @@ class RegionWeights(Section):
     other: Weight
 
     @model_validator(mode="after")
-    def _not_all_zero(self) -> "RegionWeights":
-        if not any((self.mouth, self.eyes, self.skin, self.other)):
+    def _check_not_all_zero(self) -> "RegionWeights":
+        if not any(self.by_code):
             raise ValueError("all region weights are 0: set one above, or lambda_sp to 0")
         return self
 
-
-def read_lambda() -> float:
-    """Read `lambda_sp`; raise BadParams unless it is a number of at least 0."""
-    return check_lambda(read_params().get("lambda_sp"))
+    @property
+    def by_code(self) -> tuple[float, float, float, float]:
+        """The weights in the order of the region codes of `losses`."""
+        return self.other, self.skin, self.eyes, self.mouth
 
 
 def check_lambda(value: object) -> float:
@@ -113,8 +114,3 @@ def check_lambda(value: object) -> float:
     if not math.isfinite(number) or number < 0:
         raise BadParams(f"{PARAMS}: lambda_sp", f"expected a number ≥ 0, found {value!r}")
     return float(number)
-
-
-def read_generator() -> GeneratorParams:
-    """Read section `generator`."""
-    return read_section("generator", GeneratorParams)

@@ -1,83 +1,65 @@
-"""Phase two of the generator: goes on from the base with L_G + lambda_sp · L_sp.
+"""Phase two of the generator: continue from the base with L_G + lambda_sp · L_sp.
 
-    python -m stages train_generator
+    python -m stages train_generator     # a minute on a CPU; `idiolect preset tiny`: seconds
 
-Reads the base, what it read, parsing, references and match; writes models/generator.safetensors
-and, beside its curves, style_loss.png: frame | best reference | aligned | W.
-A change of `region_weights` costs this phase alone. Method: section "Style-aware generator" of
-docs/method.md, equation (3).
+Reads the base model and its inputs, parsing, references and match; writes
+models/generator.safetensors and, beside its curves, style_loss.png: frame | best reference |
+aligned | W. A change of `region_weights` re-runs this phase alone, not the base.
+Method: section "Style-aware generator" of docs/method.md, equation (3).
 """
 
-from pathlib import Path
-
+from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.params import read_params, read_section
+from stages.generator import model, style_loss_sheet
+from stages.generator.artifacts import BASE_MODEL, MODEL, STYLE_LOSS_SHEET
+from stages.generator.matched_references import MatchedReferences
+from stages.generator.params import RegionWeights, StyleGeneratorParams, check_lambda
+from stages.generator.task import GeneratorTask, StyleTerm
+from stages.generator.training_run import read_inputs, train_phase
 
-BASE = Path("models/generator_base.safetensors")
-MODEL = Path("models/generator.safetensors")
 STAGE = "train_generator"
-REPORT = Path("reports/training") / STAGE
 
 
-def run() -> None:
-    """Train with L_G + λ L_sp and write the model; raise UserError where an input is off."""
-    from pipeline.runtime import item_store
-    from stages.base.config.params import read_section
-    from stages.base.training.loop import train
-    from stages.generator import model, style_sheet, training_run
-    from stages.generator.params import RegionWeights, StyleGeneratorParams, read_lambda
-    from stages.generator.references import Matches
-    from stages.generator.style_loss import weight_vector
-    from stages.generator.task import GeneratorTask, StyleTerm
-
+def main() -> None:
+    """Train with L_G + λ L_sp and write the model; raise UserError for a bad input."""
     phase = read_section("style_generator", StyleGeneratorParams)
-    weights = read_section("region_weights", RegionWeights)
-    vector, factor = weight_vector(weights.model_dump()), read_lambda()
-    inputs = training_run.read_inputs()
-    params = inputs.params
-    tensors, config, sources = model.read(BASE)
-    names = [subject.name for subject in inputs.subjects]
+    region_weights = read_section("region_weights", RegionWeights)
+    factor = check_lambda(read_params().get("lambda_sp"))
+    inputs = read_inputs()
+    params, names = inputs.params, [subject.name for subject in inputs.subjects]
+    tensors, config, sources = model.read(BASE_MODEL)
     if list(sources) != sorted(names):
-        raise BadFormat(BASE, f"trained on {', '.join(sources)}, not {', '.join(names)}")
-    matches = [
-        Matches(subject, params.size, phase.alignment, training_run.DATA)
-        for subject in inputs.subjects
+        raise BadFormat(BASE_MODEL, f"trained on {', '.join(sources)}, not {', '.join(names)}")
+    references = [
+        MatchedReferences(subject, params.size, phase.alignment) for subject in inputs.subjects
     ]
+    rate = phase.learning_rate
     task = GeneratorTask(
         params,
         inputs.footage,
         [sources[name] for name in names],
-        inputs.patterns,
+        inputs.isps,
         steps=phase.steps,
-        rates=(phase.learning_rate, min(phase.learning_rate, params.discriminator.learning_rate)),
+        rates=(rate, min(rate, params.discriminator.learning_rate)),
         seed=inputs.training.seed,
-        style=StyleTerm(matches, vector, factor),
+        style=StyleTerm(references, region_weights.by_code, factor),
     )
-    model.continue_from(BASE, tensors, config, task.modules)
-    trained = train(
+    model.load_base_weights(BASE_MODEL, tensors, config, task.modules)
+    weights = train_phase(
+        STAGE,
         task,
-        name=STAGE,
-        steps=phase.steps,
-        training=inputs.training,
-        inputs=training_run.fingerprint(
-            inputs,
-            STAGE,
-            "parsing",
-            "references",
-            "match",
-            base=item_store.file_hash(BASE),
-            style_generator=phase.model_dump(),
-            region_weights=weights.model_dump(),
-            lambda_sp=factor,
-        ),
-        ema=params.ema,
-        clip=params.clip,
-        schedule=training_run.schedule(phase.steps, params.warmup),
+        inputs,
+        phase.steps,
+        "parsing",
+        "references",
+        "match",
+        base=item_store.file_hash(BASE_MODEL),
+        style_generator=phase.model_dump(),
+        region_weights=region_weights.model_dump(),
+        lambda_sp=factor,
     )
-    model.save(MODEL, {"unet": trained["unet"]}, sources, params)
-    sheet = REPORT / "style_loss.png"
-    style_sheet.draw(sheet, inputs.footage, phase.alignment, vector, training_run.DATA)
-
-
-def main() -> None:
-    """Train as params.yaml says."""
-    run()
+    model.save(MODEL, {"unet": weights["unet"]}, sources, params)
+    style_loss_sheet.write_sheet(
+        STYLE_LOSS_SHEET, inputs.footage, phase.alignment, region_weights.by_code
+    )

@@ -1,51 +1,34 @@
 """Phase one of the generator: L_G, from scratch, on all seen subjects.
 
-    python -m stages train_generator_base
+    python -m stages train_generator_base     # minutes on a CPU; `idiolect preset tiny`: seconds
 
 Reads clips, landmarks and ISPs; writes models/generator_base.safetensors: the averaged U-Net and
-the discriminator, which phase two goes on from, and each identity's source images.
+the discriminator, from which phase two continues, and each identity's source images.
 Method: section "Style-aware generator" of docs/method.md.
 """
 
-from pathlib import Path
+from stages.generator import model
+from stages.generator.artifacts import BASE_MODEL
+from stages.generator.source_images import choose_sources
+from stages.generator.task import GeneratorTask
+from stages.generator.training_run import read_inputs, train_phase
 
-BASE = Path("models/generator_base.safetensors")
 STAGE = "train_generator_base"
 
 
-def run() -> None:
-    """Train with L_G and write the base model; raise UserError where an input is off."""
-    from stages.base.training.loop import train
-    from stages.generator import model, training_run
-    from stages.generator.sources import sources_of
-    from stages.generator.task import GeneratorTask
-
-    inputs = training_run.read_inputs()
+def main() -> None:
+    """Train with L_G and write the base model; raise UserError for a bad input."""
+    inputs = read_inputs()
     params = inputs.params
-    sources = [sources_of(footage) for footage in inputs.footage]
+    sources = {footage.subject.name: choose_sources(footage) for footage in inputs.footage}
     task = GeneratorTask(
         params,
         inputs.footage,
-        sources,
-        inputs.patterns,
+        list(sources.values()),
+        inputs.isps,
         steps=params.steps,
         rates=(params.learning_rate, params.discriminator.learning_rate),
         seed=inputs.training.seed,
     )
-    weights = train(
-        task,
-        name=STAGE,
-        steps=params.steps,
-        training=inputs.training,
-        inputs=training_run.fingerprint(inputs, STAGE),
-        ema=params.ema,
-        clip=params.clip,
-        schedule=training_run.schedule(params.steps, params.warmup),
-    )
-    names = [subject.name for subject in inputs.subjects]
-    model.save(BASE, weights, dict(zip(names, sources, strict=True)), params)
-
-
-def main() -> None:
-    """Train as params.yaml says."""
-    run()
+    weights = train_phase(STAGE, task, inputs, params.steps)
+    model.save(BASE_MODEL, weights, sources, params)

@@ -1,73 +1,70 @@
-"""What both phases of the generator's training do alike: read inputs, train, write the model."""
+"""The shared part of both training phases: read the inputs, then train."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training import checkpoint
-from stages.base.training.loop import cosine
-from stages.base.training.state import Schedule
+from stages.base.training.loop import cosine, train
+from stages.base.training.model_files import Weights
 from stages.generator.footage import Footage, read_footage
-from stages.generator.params import GeneratorParams, read_generator
-from stages.generator.patterns import Patterns, read_patterns
-
-DATA = Path("data")
+from stages.generator.isps import Isps, read_isps
+from stages.generator.params import GeneratorParams
+from stages.generator.task import GeneratorTask
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a phase reads: params and, a person each, training frames and ISPs."""
+    """What a phase reads: params, and of each person the training frames and ISPs."""
 
     params: GeneratorParams
     training: Training
     subjects: list[Subject]
     footage: list[Footage]
-    patterns: list[Patterns]
+    isps: list[Isps]
 
 
 def read_inputs() -> Inputs:
     """Read params and the artifacts of all seen subjects; raise UserError for a bad one."""
-    params = read_generator()
-    common = read_section("training", Training)
+    params = read_section("generator", GeneratorParams)
+    training = read_section("training", Training)
     subjects = training_subjects(seen_subjects(), DATA / "clips/seen")
-    patterns = [read_patterns(_isps(subject), params.size) for subject in subjects]
-    footage = read_footage(subjects, params.size)
-    return Inputs(params, common, subjects, footage, patterns)
+    isps = [read_isps(subject.name, params.size) for subject in subjects]
+    return Inputs(params, training, subjects, read_footage(subjects, params.size), isps)
 
 
-def _isps(subject: Subject) -> Path:
-    path = DATA / "isp" / subject.name / "isps.parquet"
-    if not path.is_file():
-        raise MissingInput(path, "no ISPs of this seen subject", "run `dvc repro`")
-    return path
-
-
-def fingerprint(inputs: Inputs, stage: str, *kinds: str, **more: Any) -> Mapping[str, Any]:
-    """Return all that a phase's result depends on, for its checkpoints.
+def train_phase(
+    stage: str, task: GeneratorTask, inputs: Inputs, steps: int, *kinds: str, **more: Any
+) -> Weights:
+    """Train a phase, resumed from its last checkpoint of the same inputs; return the weights.
 
     Args:
-        inputs: what was read.
-        stage: name in versions.yaml.
-        kinds: folders of data that are read beside clips, landmarks and ISPs.
+        stage: its name in versions.yaml.
+        task: networks, batches and the step.
+        inputs: what the phase read.
+        steps: optimizer steps.
+        kinds: folders of data that it read beside clips, landmarks and ISPs.
         more: params of this phase alone.
     """
-    names = [str(subject) for subject in inputs.subjects]
-    names += [subject.name for subject in inputs.subjects]  # what only seen subjects have
-    kinds = ("clips", "landmarks", "isp", *kinds)
-    folders = [DATA / kind / name for kind in kinds for name in names]
-    return checkpoint.fingerprint(
-        stage,
-        {path for folder in folders for path in folder.rglob("*.parquet")},
-        generator=inputs.params.model_dump(mode="json"),
-        subjects=[str(subject) for subject in inputs.subjects],
-        **more,
+    params, subjects = inputs.params, [str(subject) for subject in inputs.subjects]
+    # Some kinds have a folder a role, others only one a seen subject.
+    names = subjects + [subject.name for subject in inputs.subjects]
+    folders = [DATA / kind / n for kind in ("clips", "landmarks", "isp", *kinds) for n in names]
+    return train(
+        task,
+        name=stage,
+        steps=steps,
+        training=inputs.training,
+        inputs=checkpoint.fingerprint(
+            stage,
+            {path for folder in folders for path in folder.rglob("*.parquet")},
+            generator=params.model_dump(mode="json"),
+            subjects=subjects,
+            **more,
+        ),
+        ema=params.ema,
+        clip=params.clip,
+        schedule=cosine(steps, min(params.warmup, steps // 4), floor=0.01),
     )
-
-
-def schedule(steps: int, warmup: int) -> Schedule:
-    """Return the learning rate's course: warm-up, then a cosine down to a hundredth."""
-    return cosine(steps, min(warmup, steps // 4), floor=0.01)

@@ -1,5 +1,6 @@
-"""Tables of `render`, column by column; pipeline/report/columns.yaml describes them."""
+"""Output paths and tables of `render`; pipeline/report/columns.yaml describes them."""
 
+from stages.base.config.paths import REPORTS
 from stages.base.io.formats import FRAME, Column, Format
 
 MOTION = Format(
@@ -14,3 +15,5 @@ MOTION = Format(
         Column("shoulders", "float32", (18, 2)),
     ),
 )
+
+VIDEOS = REPORTS / "videos"

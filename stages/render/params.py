@@ -1,4 +1,4 @@
-"""Render: held-out voice, motion and generator put together to videos with sound."""
+"""Section `render` of params.yaml."""
 
 from pydantic import Field
 
@@ -6,12 +6,12 @@ from stages.base.config.params import Section
 
 
 class RenderParams(Section):
-    """Section `render` of params.yaml.
+    """Rendering of held-out speech and of any audio.
 
     Attributes:
-        seconds: of held-out sound that is rendered, at most; the first in ledger order.
+        seconds: most seconds of held-out speech to render, from the start of the ledger.
         crf: x264's constant quality, 0 (lossless) to 51.
-        panel: width and height of a picture in the side-by-side video, px; the least of any video.
+        panel: width and height of a panel in the side-by-side video, px; the least of any video.
         batch: frames drawn at once.
     """
 

@@ -1,6 +1,6 @@
-"""Render the held-out voice of one seen subject.
+"""Render the held-out speech of one seen subject.
 
-    python -m stages render seen/NAME
+    python -m stages render seen/NAME     # tiny preset: seconds
 
 Reads the subject's held-out spans, features and landmarks, the ISPs and the two models; writes
 reports/videos/NAME.mp4 and reports/videos/NAME: NAME.parquet (its motion), beside.mp4 (truth, from
@@ -10,87 +10,125 @@ true landmarks, from the voice), and as_OTHER.mp4 and .parquet in the next seen 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.encoding import encode_video
-from stages.base.io.image_io import Image
+from stages.base.io.image_io import Image, resize
 from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_frames
-from stages.generator.model import Source
-from stages.generator.sources import held_out_sources
-from stages.render.actor import Columns, Models, enlarged, load_models, pictures, style_patterns
-from stages.render.artifacts import MOTION
-from stages.render.beside import side_by_side, truth
-from stages.render.heldout import Span, resting, spans, speak, true_landmarks, voice
+from stages.clips.frames import Frames
+from stages.generator.driving import Driving
+from stages.generator.isps import read_isps
+from stages.generator.source_images import Source, held_out_sources
+from stages.motion.recordings import read_rest
+from stages.render.artifacts import MOTION, VIDEOS
+from stages.render.held_out_speech import (
+    Columns,
+    Span,
+    held_out_spans,
+    predict_speech,
+    read_speech,
+    read_true_landmarks,
+)
 from stages.render.params import RenderParams
+from stages.render.trained_models import Models, load_models
 
-VIDEOS = Path("reports/videos")
 _ROWS = 64  # in a row group: about a second
+_LABELS = ("truth", "from true landmarks", "from the voice")
+_STRIP, _GREY = 24, 235  # height, px, and colour of the labels' strip
 
 
-class Scene:
-    """One subject's held-out voice, and what it takes to draw it."""
+class Renderer:
+    """Renders one subject's held-out speech."""
 
     def __init__(
-        self, subject: Subject, parts: list[Span], models: Models, params: RenderParams
+        self, subject: Subject, spans: list[Span], models: Models, params: RenderParams
     ) -> None:
-        self.subject, self.parts, self.models, self.params = subject, parts, models, params
-        self.fps = models.motion.fps
-        self.sound = (voice(parts), AUDIO_RATE)
-        self.frames = sum(len(part) for part in parts)
+        self.subject, self.spans, self.models, self.params = subject, spans, models, params
+        self.default = models.generator.default_source(subject.name)
         trained = models.generator.sources[subject.name]
-        self.sources = held_out_sources(subject, trained, models.generator.size)
-        self.usual = trained[0]
+        known = held_out_sources(subject, trained, models.generator.size)
+        # A clip without any face has no source of its own.
+        self.sources = [known.get(span.clip.id, self.default) for span in spans]
 
-    def source(self, span: Span) -> Source:
-        """Return the source of a span's scene; the usual one where no frame shows a face."""
-        return self.sources.get(span.clip.id, self.usual)
-
-    def speak(self, style: str, seed: int, video: Path, table: Path) -> None:
-        """Write the video of the voice in a style, and its motion."""
-        columns = speak(self.models.motion, self.subject, self.parts, style, seed)
+    def write_speech(self, style: str, seed: int, video: Path, table: Path) -> None:
+        """Write the video of the speech in a style, and its motion."""
+        columns = predict_speech(self.models.motion, self.subject, self.spans, style, seed)
         tables.write(table, MOTION, columns, _ROWS)
+        # Where a clip has no rest the motion is in the default source's camera.
         sources = [
-            self.source(span) if resting(self.subject, span.clip) else self.usual
-            for span in self.parts
+            source if read_rest(self.subject, span.clip, DATA) else self.default
+            for span, source in zip(self.spans, self.sources, strict=True)
         ]
-        drawn = enlarged(self.draw(columns, style, sources), self.params.panel)
-        self.encode(video, each(drawn, f"render {video.name}", self.frames))
+        frames = self._draw(columns, style, sources)
+        self._encode(video, enlarge(frames, self.params.panel))
 
-    def draw(self, columns: Columns, style: str, sources: Sequence[Source]) -> Iterator[Image]:
-        """Draw landmarks, a source a span, with the ISPs of a style."""
-        isps, at = style_patterns(style), 0
-        for span, source in zip(self.parts, sources, strict=True):
-            rows = {name: values[at : at + len(span)] for name, values in columns.items()}
-            generator, name = self.models.generator, self.subject.name
-            yield from pictures(generator, name, rows, isps, self.params.batch, source)
-            at += len(span)
-
-    def encode(self, video: Path, drawn: Iterable[Image]) -> None:
-        """Write a video with the voice."""
-        encode_video(video, drawn, self.fps, self.sound, self.params.crf)
-
-    def compare(self, spoken: Path, video: Path) -> None:
-        """Write truth, reconstruction and the spoken video beside each other."""
-        sources = [self.source(span) for span in self.parts]
-        known = self.draw(true_landmarks(self.subject, self.parts), self.subject.name, sources)
+    def write_comparison(self, speech: Path, video: Path) -> None:
+        """Write truth, reconstruction and the video of the speech side by side."""
+        landmarks = read_true_landmarks(self.subject, self.spans)
         panels = [
-            truth(self.parts, self.models.generator.size),
-            known,
-            (picture for _, picture in read_frames(spoken)),
+            _decode(self.spans, self.models.generator.size),
+            self._draw(landmarks, self.subject.name, self.sources),
+            (image for _, image in read_frames(speech)),
         ]
-        rows = side_by_side(panels, self.params.panel)
-        self.encode(video, each(rows, f"render {video.name}", self.frames))
+        self._encode(video, side_by_side(panels, self.params.panel))
+
+    def _draw(self, columns: Columns, style: str, sources: Sequence[Source]) -> Iterator[Image]:
+        """Draw the frames of landmark columns with one source a span and the ISPs of a style."""
+        isps, first = read_isps(style).chosen_images(), 0
+        for span, source in zip(self.spans, sources, strict=True):
+            end = first + len(span)
+            rows = Driving.from_columns({name: c[first:end] for name, c in columns.items()})
+            yield from self.models.generator.frames(source, rows, isps, self.params.batch)
+            first = end
+
+    def _encode(self, video: Path, images: Iterable[Image]) -> None:
+        count = sum(map(len, self.spans))
+        sound = (read_speech(self.spans), AUDIO_RATE)
+        counted = each(images, f"render {video.name}", count)
+        encode_video(video, counted, self.models.motion.fps, sound, self.params.crf)
+
+
+def enlarge(images: Iterable[Image], panel: int) -> Iterator[Image]:
+    """Enlarge images that are smaller than a panel, px.
+
+    H.264 keeps a quarter of the colour's pixels, which is too few for lips in a small image.
+    """
+    for image in images:
+        yield resize(image, max(panel, len(image)))
+
+
+def _decode(spans: Sequence[Span], size: int) -> Iterator[Image]:
+    """Decode the frames of spans, (size, size, 3) each."""
+    for span in spans:
+        frames = Frames(span.clip.video, size)
+        for index in range(span.first, span.end):
+            yield frames[index]
+
+
+def side_by_side(panels: Sequence[Iterable[Image]], size: int) -> Iterator[Image]:
+    """Join the frames of several videos side by side, under their labels."""
+    header = np.full((_STRIP, len(panels) * size, 3), _GREY, np.uint8)
+    scale = min(0.5, size / 420)
+    for index, label in enumerate(_LABELS):
+        place = (index * size + 6, _STRIP - 8)
+        cv2.putText(header, label, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (30, 30, 30), 1, 16)
+    for images in zip(*panels, strict=True):
+        row = np.concatenate([resize(image, size) for image in images], axis=1)
+        yield np.concatenate([header, row])
 
 
 def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> None:
-    """Render a subject in its own style and in the next one's.
+    """Render a subject in its own style and in the next seen subject's.
 
     Raises:
         UserError: an input is missing or does not fit.
@@ -99,18 +137,18 @@ def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> N
         raise BadParams(subject, f"not in subjects.seen ({', '.join(seen)})")
     own, other = subject.name, seen[(seen.index(subject.name) + 1) % len(seen)]
     models = load_models(own, other)
-    scene = Scene(subject, spans(subject, params.seconds), models, params)
+    renderer = Renderer(subject, held_out_spans(subject, params.seconds), models, params)
     with atomic_folder(VIDEOS / own) as folder:
-        spoken = VIDEOS / f"{own}.mp4"
-        scene.speak(own, seed, spoken, folder / f"{own}.parquet")
+        speech = VIDEOS / f"{own}.mp4"
+        renderer.write_speech(own, seed, speech, folder / f"{own}.parquet")
         if other != own:
             crossed = folder / f"as_{other}.mp4"
-            scene.speak(other, seed, crossed, crossed.with_suffix(".parquet"))
-        scene.compare(spoken, folder / "beside.mp4")
+            renderer.write_speech(other, seed, crossed, crossed.with_suffix(".parquet"))
+        renderer.write_comparison(speech, folder / "beside.mp4")
 
 
 def main(subject: str) -> None:
     """Render the subject that the command line names."""
-    torch.set_num_threads(1)  # threads are part of the result, and renders run side by side
+    torch.set_num_threads(1)  # threads change bytes, and renders run in parallel
     seed = read_section("training", Training).seed
     run(Subject.parse(subject), seen_subjects(), read_section("render", RenderParams), seed)

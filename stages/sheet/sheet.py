@@ -1,4 +1,4 @@
-"""Draw one page of what was found in a subject's videos.
+"""Draw one page of what the stages recorded about a subject's videos.
 
     python -m stages sheet seen/NAME       # some seconds
 
@@ -11,50 +11,46 @@ from pathlib import Path
 import numpy as np
 
 from stages.base.config.subjects import Subject
-from stages.sheet import found, page
-from stages.sheet.found import Folders, Found, Row
+from stages.clips.ledger import clips_of
+from stages.sheet import page
+from stages.sheet.artifacts import SHEETS
+from stages.sheet.clip_summary import read_ledger, read_sync, summarise
 
 
-def run(subject: Subject, data: Path = Path("data")) -> Path:
-    """Draw a subject's page, also where no clip is usable; return where it lies.
+def run(subject: Subject) -> Path:
+    """Draw a subject's page, also without a usable clip; return its path.
 
     Raises:
         MissingInput: a stage that it reads has not run.
     """
-    folders = Folders.of(subject, data)
-    rows = found.ledger(folders)
-    good = [row for row in rows if row["status"] == "ok"]
-    syncs = found.syncs(folders) if good else {}
-    chosen = drawn([str(syncs[str(row["clip"])]["status"]) for row in good], page.DRAWN)
-    clips = found.clips(folders)
-    seen = subject.role == "seen"
-
-    def load(row: Row) -> Found:
-        name = str(row["clip"])
-        return found.load(clips[name], row, syncs[name], folders, seen=seen)
-
-    shown = [load(good[i]) for i in chosen]
-    rest = [(row, syncs[str(row["clip"])]) for i, row in enumerate(good) if i not in chosen]
-    target = data.parent / "reports" / "sheets" / f"{subject.name}.png"
-    page.draw(target, f"{subject.name} ({subject.role})", rows, shown, rest)
+    rows = read_ledger(subject)
+    usable = [row for row in rows if row.status == "ok"]
+    sync = read_sync(subject) if usable else {}
+    chosen = choose_clips([sync[row.clip].status for row in usable], page.LARGEST_DRAWN)
+    clips = {clip.id: clip for clip in clips_of(subject)}
+    drawn = [usable[i] for i in chosen]
+    summaries = [summarise(subject, clips[row.clip], row, sync[row.clip]) for row in drawn]
+    others = [(row, sync[row.clip]) for i, row in enumerate(usable) if i not in chosen]
+    target = SHEETS / f"{subject.name}.png"
+    page.draw(target, f"{subject.name} ({subject.role})", rows, summaries, others)
     return target
 
 
-def drawn(verdicts: list[str], most: int) -> list[int]:
-    """Choose the clips that are drawn, in order: those in doubt first, the others evenly spread.
+def choose_clips(verdicts: list[str], most: int) -> list[int]:
+    """Choose the clips to draw, in order: doubtful sync first, the others evenly spread.
 
     Args:
-        verdicts: on the sound of each clip: ok, assumed or rejected.
-        most: how many there may be.
+        verdicts: on the sync of each clip: ok, assumed or rejected.
+        most: clips to choose at most.
     """
     order = {"rejected": 0, "assumed": 1}
-    doubt = [i for i, verdict in enumerate(verdicts) if verdict in order]
-    doubt.sort(key=lambda i: order[verdicts[i]])
-    sure = [i for i in range(len(verdicts)) if verdicts[i] not in order]
-    first = doubt[: max(most - min(len(sure), most // 2), 0)]
-    left = min(most - len(first), len(sure))
-    spread = np.linspace(0, len(sure) - 1, left).round().astype(int)
-    return sorted([*first, *(sure[i] for i in spread)])
+    doubtful = [i for i, verdict in enumerate(verdicts) if verdict in order]
+    doubtful.sort(key=lambda i: order[verdicts[i]])
+    certain = [i for i, verdict in enumerate(verdicts) if verdict not in order]
+    first = doubtful[: max(most - min(len(certain), most // 2), 0)]
+    left = min(most - len(first), len(certain))
+    spread = np.linspace(0, len(certain) - 1, left).round().astype(int)
+    return sorted([*first, *(certain[i] for i in spread)])
 
 
 def main(subject: str) -> None:

@@ -1,10 +1,10 @@
-"""Mouth and eyes seen again in pictures, against known openings."""
+"""Redetected openings of mouth and eyes, against known ones."""
 
 import numpy as np
 import pytest
 
 from stages.base.face import mean_face
-from stages.evaluation.motion_scores import seen_again
+from stages.evaluation.motion_scores import score_openings
 
 
 def opening(gaps, lids):
@@ -17,17 +17,17 @@ def opening(gaps, lids):
 
 def test_a_mouth_drawn_half_as_open_follows_with_half_the_amplitude():
     gaps, lids = np.array([0.0, 0.1, 0.2, 0.05]), np.array([0.0, 0.02, 0.0, 0.04])
-    scores = seen_again(opening(gaps, lids), opening(gaps / 2, -lids))
-    assert scores["mouth_correlation"] == pytest.approx(1, abs=0.01)
-    assert scores["mouth_amplitude"] == pytest.approx(0.5, abs=0.05)
-    assert scores["eyes_correlation"] == pytest.approx(-1, abs=0.01)
-    assert scores["eyes_amplitude"] == pytest.approx(1, abs=0.05)
-    assert scores["frames"] == 4
+    scores = score_openings(opening(gaps, lids), opening(gaps / 2, -lids))
+    assert scores.mouth_correlation == pytest.approx(1, abs=0.01)
+    assert scores.mouth_amplitude == pytest.approx(0.5, abs=0.05)
+    assert scores.eyes_correlation == pytest.approx(-1, abs=0.01)
+    assert scores.eyes_amplitude == pytest.approx(1, abs=0.05)
+    assert scores.frames == 4
 
 
-def test_nothing_seen_has_no_score_but_a_count():
+def test_without_frames_every_score_is_nan_and_the_count_is_zero():
     none = np.zeros((0, 68, 2))
-    scores = seen_again(none, none)
-    assert scores["frames"] == 0
-    assert np.isnan(scores["mouth_correlation"])
-    assert np.isnan(scores["eyes_amplitude"])
+    scores = score_openings(none, none)
+    assert scores.frames == 0
+    assert np.isnan(scores.mouth_correlation)
+    assert np.isnan(scores.eyes_amplitude)

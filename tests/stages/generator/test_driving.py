@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 from stages.base.face import head_pose, mean_face, projection
 from stages.generator.driving import (
     Amplitudes,
+    ClipMotion,
     Driving,
-    Take,
-    amplitudes,
+    mean_amplitudes,
     mean_head,
-    neutralised,
-    population,
+    measure_amplitudes,
+    neutralise,
 )
 
 SIZE, FOCAL = 256, 600.0
 
 
-def take(gain=1.0, frames=40, seed=0):
+def clip(gain=1.0, frames=40, seed=0):
     """A head whose mouth, lids and pose move `gain` times as much as usual."""
     rng = np.random.default_rng(seed)
     wave = np.sin(np.arange(frames) / 3)[:, None, None] * gain
@@ -34,11 +34,11 @@ def take(gain=1.0, frames=40, seed=0):
     shoulders = np.full((frames, 18, 2), 200.0) + 10 * t[:, None, :2]
     driving = Driving(*(a.astype(np.float32) for a in (points, irises, shoulders)))
     parts = (a.astype(np.float32) for a in (head, R, t))
-    return Take(*parts, FOCAL, SIZE, driving)
+    return ClipMotion(*parts, FOCAL, SIZE, driving)
 
 
 def test_amplitudes_grow_with_the_motion():
-    calm, lively = amplitudes([take(1)]), amplitudes([take(2)])
+    calm, lively = measure_amplitudes([clip(1)]), measure_amplitudes([clip(2)])
     assert lively.mouth == pytest.approx(2 * calm.mouth, rel=1e-3)
     assert lively.eyes == pytest.approx(2 * calm.eyes, rel=1e-3)
     assert lively.rotation == pytest.approx(2 * calm.rotation, rel=1e-2)
@@ -46,36 +46,36 @@ def test_amplitudes_grow_with_the_motion():
 
 
 def test_the_population_counts_each_person_once():
-    ways = [Amplitudes(1, 2, 3, 4), Amplitudes(3, 2, 1, 0)]
-    assert population(ways) == Amplitudes(2, 2, 2, 2)
+    people = [Amplitudes(1, 2, 3, 4), Amplitudes(3, 2, 1, 0)]
+    assert mean_amplitudes(people) == Amplitudes(2, 2, 2, 2)
 
 
-def test_gains_of_one_leave_the_landmarks_where_they_were_seen():
-    one = take()
-    same = neutralised(one, mean_head([one]), Amplitudes(1, 1, 1, 1))
+def test_gains_of_one_leave_the_landmarks_as_detected():
+    one = clip()
+    same = neutralise(one, mean_head([one]), Amplitudes(1, 1, 1, 1))
     np.testing.assert_allclose(same.points, one.driving.points, atol=0.02)
     np.testing.assert_allclose(same.irises, one.driving.irises, atol=0.02)
     np.testing.assert_allclose(same.shoulders, one.driving.shoulders, atol=1e-3)
 
 
 def test_gains_of_zero_hold_the_person_still():
-    one = take()
-    still = neutralised(one, mean_head([one]), Amplitudes(0, 0, 0, 0))
+    one = clip()
+    still = neutralise(one, mean_head([one]), Amplitudes(0, 0, 0, 0))
     assert np.ptp(still.points, axis=0).max() < 0.01
     assert np.ptp(still.shoulders, axis=0).max() < 0.01
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.floats(0.4, 2.5), st.integers(0, 100))
-def test_a_lively_and_a_calm_person_meet_at_the_populations_mouth(gain, seed):
-    people = [[take(1.0, seed=seed)], [take(gain, seed=seed + 1)]]
-    ways = [amplitudes(person) for person in people]
-    average = population(ways)
+def test_a_lively_and_a_calm_person_get_the_same_mouth_amplitude(gain, seed):
+    people = [[clip(1.0, seed=seed)], [clip(gain, seed=seed + 1)]]
+    amplitudes = [measure_amplitudes(person) for person in people]
+    average = mean_amplitudes(amplitudes)
     heights = []
-    for person, way in zip(people, ways, strict=True):
-        moved = neutralised(person[0], mean_head(person), way.gains(average))
+    for person, own in zip(people, amplitudes, strict=True):
+        moved = neutralise(person[0], mean_head(person), own.gains(average))
         gap = np.linalg.norm(moved.points[:, 62] - moved.points[:, 66], axis=-1)
-        heights.append(way.mouth * way.gains(average).mouth)
+        heights.append(own.mouth * own.gains(average).mouth)
         assert np.isfinite(gap).all()
     assert heights[0] == pytest.approx(heights[1], rel=1e-4)
 

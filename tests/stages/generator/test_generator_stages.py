@@ -8,16 +8,16 @@ import pytest
 
 from pipeline.runtime.user_errors import UserError
 from stages.__main__ import main
+from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.training.model_files import load_model
 from stages.generator import train_generator, train_generator_base
-from stages.generator.footage import choose_source, read_footage
-from stages.generator.inference import load, read_isps
-from stages.generator.params import read_generator
-from stages.generator.patterns import read_patterns
-from stages.generator.references import Matches
-from stages.generator.sources import sources_of
-from stages.generator.style_loss import EMPTY
+from stages.generator.driving import Driving
+from stages.generator.footage import read_footage
+from stages.generator.isps import read_isps
+from stages.generator.model import Generator
+from stages.generator.params import GeneratorParams
+from stages.generator.source_images import choose_sources
 from stages.generator.task import GeneratorTask
 
 ANN = Subject("seen", "ann")
@@ -29,22 +29,23 @@ def digest(path):
 
 def draw(path, identity="ann", style="ann", rows=slice(0, 5), batch=8):
     footage = read_footage([Subject("seen", identity)], 64, held_out=True)[0]
-    parts = (footage.driving.points, footage.driving.irises, footage.driving.shoulders)
-    isps = read_isps(Path("data/isp") / style / "isps.parquet")
-    generator = load(path)
-    return np.stack(list(generator.frames(identity, *(p[rows] for p in parts), isps, batch)))
+    columns = {name: values[rows] for name, values in vars(footage.driving).items()}
+    isps = read_isps(style).chosen_images()
+    generator = Generator.load(path)
+    source = generator.default_source(identity)
+    return np.stack(list(generator.frames(source, Driving.from_columns(columns), isps, batch)))
 
 
 def test_footage_holds_valid_frames_of_the_span_alone(project):
     train, held = read_footage([ANN], 32)[0], read_footage([ANN], 32, held_out=True)[0]
     assert set(train.frame) == set(range(30)) - {7}
     assert set(held.frame) == set(range(34, 40))
-    assert train.picture(3).shape == (32, 32, 3)
+    assert train.image(3).shape == (32, 32, 3)
     assert np.isfinite(train.driving.points).all()
     assert train.driving.points.max() < 32
 
 
-def test_a_lone_persons_neutral_driving_is_the_seen_one_and_a_lively_ones_is_smaller(project):
+def test_neutral_driving_is_unchanged_for_one_person_and_smaller_for_the_livelier_of_two(project):
     alone = read_footage([ANN], 32)[0]
     np.testing.assert_allclose(alone.neutral.points, alone.driving.points, atol=0.05)
     _, bob = read_footage([ANN, Subject("seen", "bob")], 32)
@@ -69,66 +70,40 @@ def test_rare_rows_are_drawn_evenly_over_the_opening_of_the_mouth(project):
 
 def test_the_source_is_sharp_with_a_closed_mouth(project):
     footage = read_footage([ANN], 32)[0]
-    row = choose_source(footage, np.arange(len(footage)))
-    gaps = np.linalg.norm(footage.facts["head"][:, 66] - footage.facts["head"][:, 62], axis=-1)
+    row = footage.sharp_neutral_row(np.arange(len(footage)))
+    gaps = np.linalg.norm(footage.columns["head"][:, 66] - footage.columns["head"][:, 62], axis=-1)
     assert gaps[row] <= np.quantile(gaps, 1 / 3)
 
 
-def apart(alignment: str, frames=range(12, 30, 5)) -> float:
-    """Mean distance of the aligned references to their frames, where both show a face."""
-    matches, footage = Matches(ANN, 64, alignment), read_footage([ANN], 64)[0]
-    found = []
-    for frame in frames:
-        row = frame - 1  # frame 7 is not valid
-        matched, codes = matches.at("one", frame, footage.driving.points[row])
-        face = (codes != EMPTY) & (codes > 0)
-        found.append(np.abs(matched.astype(int) - footage.picture(row))[face].mean())
-    return float(np.mean(found))
-
-
-def test_a_matched_reference_lies_over_its_frame(project):
-    matches = Matches(ANN, 64, "similarity")
-    points = read_footage([ANN], 64)[0].driving.points
-    _, codes = matches.at("one", 12, points[11])
-    assert {0, 1, 2, 3} <= set(np.unique(codes))
-    nothing, empty = matches.at("one", 10, points[9])  # its reference is −1
-    assert not nothing.any()
-    assert (empty == EMPTY).all()
-
-
-def test_a_mesh_aligns_better_than_a_similarity_and_this_better_than_nothing(project):
-    assert apart("mesh") < apart("similarity") < apart("none")
-
-
-def compared(close: float) -> list[float]:
+def perceptual_losses(close: float) -> list[float]:
     """Perceptual and style loss of one batch's frames with something in the middle of the mouth."""
-    found = read_generator()
-    losses = found.losses.model_copy(update={"perceptual": 1.0, "style": 1.0})
-    seen = found.perceptual.model_copy(update={"images": 2, "close": close})
-    params = found.model_copy(update={"losses": losses, "perceptual": seen})
+    params = read_section("generator", GeneratorParams)
+    losses = params.losses.model_copy(update={"perceptual": 1.0, "style": 1.0})
+    perceptual = params.perceptual.model_copy(update={"images": 2, "close": close})
+    params = params.model_copy(update={"losses": losses, "perceptual": perceptual})
     footage = [read_footage([ANN], params.size)[0]]
-    patterns = [read_patterns(Path("data/isp/ann/isps.parquet"), params.size)]
-    sources = [sources_of(one) for one in footage]
-    task = GeneratorTask(params, footage, sources, patterns, 1, (1e-3, 1e-3), seed=1)
+    isps = [read_isps("ann", params.size)]
+    sources = [choose_sources(person) for person in footage]
+    task = GeneratorTask(params, footage, sources, isps, 1, (1e-3, 1e-3), seed=1)
     batch = task.batch(0, np.random.default_rng(1))
     drawn = batch["frame"].clone()
-    for image, places in zip(drawn, batch["close"], strict=True):
+    for image, places in zip(drawn, batch["close_up"], strict=True):
         x, y = ((places.mean((0, 1)) + 1) * params.size / 2).int().tolist()
         image[:, y, x] = 1
-    return [float(value) for value in task._compared(drawn, batch)]
+    return [float(value) for value in task._perceptual_losses(drawn, batch)]
 
 
 @pytest.mark.slow
 def test_close_ups_add_to_the_perceptual_losses_by_their_weight(project):
-    none, once, twice = (np.array(compared(close)) for close in (0.0, 1.0, 2.0))
+    none, once, twice = (np.array(perceptual_losses(close)) for close in (0.0, 1.0, 2.0))
     assert (once - none > none).all()  # a pixel of the mouth is more of a close-up
     assert twice - none == pytest.approx(2 * (once - none), rel=1e-4)
 
 
 @pytest.mark.slow
 def test_both_phases_train_and_draw_frames_of_each_identity(project):
-    train_generator_base.run()
-    train_generator.run()
+    train_generator_base.main()
+    train_generator.main()
     tensors, config = load_model(project / "models/generator.safetensors")
     assert list(config["subjects"]) == ["ann", "bob"]
     assert [source["clip"] for source in config["subjects"]["ann"]] == ["one"]
@@ -139,30 +114,30 @@ def test_both_phases_train_and_draw_frames_of_each_identity(project):
     assert one.dtype == np.uint8
     np.testing.assert_allclose(draw(path, "ann", "bob", batch=2).astype(int), one, atol=1)
     with pytest.raises(UserError, match="not an identity"):
-        load(path).source("carl")
+        Generator.load(path).default_source("carl")
 
 
 @pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_and_weights_change_the_second_phase_alone(
     project, monkeypatch
 ):
-    train_generator_base.run()
-    train_generator.run()
+    train_generator_base.main()
+    train_generator.main()
     first = digest("models/generator_base.safetensors"), digest("models/generator.safetensors")
     again = project / "again"
     again.mkdir()
     for name in ("data", "params.yaml", "versions.yaml"):
         (again / name).symlink_to(project / name)
     monkeypatch.chdir(again)
-    train_generator_base.run()
-    train_generator.run()
+    train_generator_base.main()
+    train_generator.main()
     assert (
         digest("models/generator_base.safetensors"),
         digest("models/generator.safetensors"),
     ) == first
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("mouth: 5.0", "mouth: 6.0"))
-    train_generator.run()
+    train_generator.main()
     assert digest("models/generator.safetensors") != first[1]
 
 
@@ -177,7 +152,7 @@ def test_the_same_inputs_give_the_same_bytes_and_weights_change_the_second_phase
         ("bob: {role: seen}}, seen: [ann, bob]", "carl: {role: seen}}, seen: [ann, carl]", "carl"),
     ],
 )
-def test_what_cannot_be_used_is_one_line(project, capsys, old, new, word):
+def test_a_bad_params_file_is_reported_in_one_line(project, capsys, old, new, word):
     text = (project / "params.yaml").read_text()
     assert old in text
     (project / "params.yaml").write_text(text.replace(old, new))
@@ -190,7 +165,7 @@ def test_what_cannot_be_used_is_one_line(project, capsys, old, new, word):
 
 
 def test_a_base_of_other_channels_is_refused(project, capsys):
-    train_generator_base.run()
+    train_generator_base.main()
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("[16, 16]", "[16, 32]"))
     with pytest.raises(SystemExit):

@@ -12,11 +12,11 @@ from stages.base.io.image_io import encode_jpeg, encode_png
 from stages.base.io.wav_files import write_wav
 from stages.base.training.model_files import save_model
 from stages.clips.artifacts import FRAMES, LEDGER
-from stages.generator import refinement, scenes
-from stages.generator.model import Source
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
+from stages.generator.source_images import Source, colour_histogram
+from stages.generator.warp_correction import no_correction
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.references.artifacts import TEMPLATES
 from stages.speech.apc import APC
@@ -103,8 +103,8 @@ def _write_generator() -> None:
         image=np.full((GENERATOR.size, GENERATOR.size, 3), 128, np.uint8),
         points=(points * scale).astype(np.float32),
         shoulders=(ann.rest.shoulders * scale).astype(np.float32),
-        refinement=refinement.none(),
-        look=scenes.look([np.full((8, 8, 3), 128, np.uint8)]),
+        correction=no_correction(),
+        colours=colour_histogram([np.full((8, 8, 3), 128, np.uint8)]),
         stored=SIZE,
         clip="one-001",
         frame=0,

@@ -15,11 +15,11 @@ from stages.base.io import tables
 from stages.base.io.sound import read_audio
 from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_facts, read_frames
-from stages.evaluation.heldout import Heldout
+from stages.evaluation.held_out_frames import SubjectFrames
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.model import NotTrained
 from stages.render.artifacts import MOTION
-from stages.render.heldout import spans, true_landmarks, voice
+from stages.render.held_out_speech import held_out_spans, read_speech, read_true_landmarks
 from stages.render.params import RenderParams
 from stages.render.render import run
 from tests.stages.motion.people import FOCAL, SIZE, write_sync
@@ -49,7 +49,7 @@ def test_every_video_has_all_held_out_frames_and_their_sound(project):
     assert (beside.width, beside.height) == (3 * 64, 64 + 24)
 
 
-def test_the_motion_table_is_what_was_drawn(project):
+def test_the_motion_table_holds_the_drawn_motion(project):
     folder = render()
     rows = tables.read(folder / "ann/ann.parquet", MOTION)
     assert rows["frame"].tolist() == list(range(FRAMES))
@@ -69,28 +69,28 @@ def test_the_same_inputs_give_the_same_bytes(project):
     assert digests() == first
 
 
-def test_held_out_spans_are_cut_to_the_seconds_asked_for(project):
-    assert [len(span) for span in spans(ANN, 0.2)] == [5]
-    whole = spans(ANN, 100.0)
+def test_held_out_spans_are_cut_to_a_total_length(project):
+    assert [len(span) for span in held_out_spans(ANN, 0.2)] == [5]
+    whole = held_out_spans(ANN, 100.0)
     assert (whole[0].first, whole[0].end) == (80, 100)
-    assert len(voice(whole)) == 20 * 640
+    assert len(read_speech(whole)) == 20 * 640
 
 
-def test_a_held_out_clip_of_others_sound_is_not_rendered(project):
+def test_a_held_out_clip_with_foreign_sound_is_not_rendered(project):
     copy_clip("ann", "two-001")
     write_sync(Path("data"), "seen/ann", {"one-001": float("nan"), "two-001": 0.04})
-    assert [(span.clip.id, span.late) for span in spans(ANN, 100.0)] == [("two-001", 2)]
-    assert len(Heldout(ANN).test_columns("head")) == 20
+    assert [(span.clip.id, span.late) for span in held_out_spans(ANN, 100.0)] == [("two-001", 2)]
+    assert len(SubjectFrames(ANN).rendered_column("head")) == 20
 
 
-def test_a_subject_with_nothing_held_out_is_told(project):
+def test_a_subject_without_a_held_out_span_is_an_error(project):
     with pytest.raises(MissingInput, match="held-out"):
-        spans(ANN, 0.0)
+        held_out_spans(ANN, 0.0)
 
 
-def test_a_frame_without_a_face_holds_the_last_one(project):
+def test_a_frame_without_a_face_repeats_the_last_one(project):
     lose_faces("ann", [85, 86, 80])
-    known = true_landmarks(ANN, spans(ANN, 10.0))
+    known = read_true_landmarks(ANN, held_out_spans(ANN, 10.0))
     truth = tables.read(Path("data/landmarks/seen/ann/one-001.parquet"), LANDMARKS)["points"]
     assert np.array_equal(known["points"][5], truth[84])
     assert np.array_equal(known["points"][6], truth[84])
@@ -98,10 +98,10 @@ def test_a_frame_without_a_face_holds_the_last_one(project):
 
 
 @pytest.mark.slow
-def test_a_held_out_clip_without_any_face_is_drawn_from_the_usual_source(project):
+def test_a_held_out_clip_without_any_face_is_drawn_from_the_default_source(project):
     copy_clip("ann", "two-001")
     lose_faces("ann", list(range(80, 100)), "two-001")
-    parts = spans(ANN, 10.0)
+    parts = held_out_spans(ANN, 10.0)
     assert [part.clip.id for part in parts] == ["one-001", "two-001"]
     params = read_section("render", RenderParams).model_copy(update={"seconds": 10.0})
     run(ANN, ["ann", "bob"], params, seed=1)
@@ -114,7 +114,7 @@ def test_a_subject_that_is_not_seen_is_refused(project):
         run(Subject("seen", "carol"), ["ann"], read_section("render", RenderParams), 1)
 
 
-def test_a_subject_that_the_models_do_not_know_is_named(project):
+def test_an_error_names_a_subject_that_the_models_were_not_trained_on(project):
     with pytest.raises(NotTrained, match="carol"):
         run(Subject("seen", "carol"), ["ann", "carol"], read_section("render", RenderParams), 1)
 
@@ -123,9 +123,9 @@ def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
     Path("models/generator.safetensors").unlink()
     with pytest.raises(SystemExit):
         main(["render", "seen/ann"])
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1
-    assert "generator.safetensors" in told[0]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert "generator.safetensors" in lines[0]
     with pytest.raises(SystemExit):
         main(["render"])
 
@@ -136,7 +136,7 @@ def test_one_subject_alone_needs_no_other(project):
     assert names == ["ann.parquet", "beside.mp4"]
 
 
-def test_missing_patterns_are_told(project):
+def test_missing_isps_are_an_error(project):
     Path("data/isp/ann/isps.parquet").unlink()
     with pytest.raises(UserError, match="ISPs"):
         render()

@@ -1,4 +1,4 @@
-"""A page a subject, whatever was found: many clips, none, names of any characters."""
+"""A page a subject: many clips, none, names of any characters."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from stages.clips.ledger import LedgerRow
 from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.sheet import page
-from stages.sheet.sheet import drawn, main, run
+from stages.sheet.sheet import choose_clips, main, run
 from stages.speech.artifacts import MEL, PHONES, SYNC
 
 SEEN = Subject("seen", "s")
@@ -143,7 +143,7 @@ def test_a_subject_without_a_usable_clip_has_a_page_of_reasons(workdir: Path) ->
     assert 50 < shape(run(SEEN))[0] < 300
 
 
-def test_a_stage_that_has_not_run_is_named(workdir: Path) -> None:
+def test_an_error_names_the_stage_that_has_not_run(workdir: Path) -> None:
     with pytest.raises(MissingInput, match="clips"):
         run(SEEN)
     write_subject(Path("data"), [clip_row("a")], {})
@@ -152,19 +152,19 @@ def test_a_stage_that_has_not_run_is_named(workdir: Path) -> None:
         run(SEEN)
 
 
-def test_clips_whose_sound_is_in_doubt_are_drawn_first_and_others_evenly() -> None:
+def test_clips_with_doubtful_sync_are_drawn_first_and_others_evenly() -> None:
     verdicts = ["ok"] * 100
     verdicts[7], verdicts[50] = "rejected", "assumed"
-    chosen = drawn(verdicts, page.DRAWN)
-    assert len(chosen) == page.DRAWN == len(set(chosen))
+    chosen = choose_clips(verdicts, page.LARGEST_DRAWN)
+    assert len(chosen) == page.LARGEST_DRAWN == len(set(chosen))
     assert {0, 7, 50, 99} <= set(chosen)
-    assert drawn(["assumed"] * 30 + ["rejected"] * 2, 4) == [0, 1, 30, 31]
-    assert drawn(["assumed"] * 30 + ["ok"] * 30, 4) == [0, 1, 30, 59]
-    assert drawn(["ok"] * 3, 12) == [0, 1, 2]
-    assert drawn([], 12) == []
+    assert choose_clips(["assumed"] * 30 + ["rejected"] * 2, 4) == [0, 1, 30, 31]
+    assert choose_clips(["assumed"] * 30 + ["ok"] * 30, 4) == [0, 1, 30, 59]
+    assert choose_clips(["ok"] * 3, 12) == [0, 1, 2]
+    assert choose_clips([], 12) == []
 
 
-def test_words_are_wrapped_and_what_no_font_has_is_written_out() -> None:
+def test_text_is_wrapped_and_characters_without_a_glyph_are_escaped() -> None:
     assert plot_text.escape_missing("é 中\n") == "é \\u4e2d\\n"
     lines = plot_text.wrap_text("word " * 100, 20, 3)
     assert len(lines) == 3
@@ -173,17 +173,17 @@ def test_words_are_wrapped_and_what_no_font_has_is_written_out() -> None:
     assert plot_text.wrap_text("", 20, 3) == [""]
 
 
-def test_landmarks_and_regions_are_seen_on_the_tiles() -> None:
-    from stages.sheet.found import Moment
-    from stages.sheet.pictures import COLOURS, strip
+def test_landmarks_and_regions_are_drawn_on_the_tiles() -> None:
+    from stages.sheet.clip_summary import ShownFrame
+    from stages.sheet.tiles import COLOURS, draw_tiles
 
     grey = np.full((64, 64, 3), 100, np.uint8)
     labels = np.zeros((64, 64), np.uint8)
     labels[40:48, 24:40] = 5  # a mouth
     points = 32 + 14 * mean_face.MEAN_FACE[:, :2]
     nothing = np.full((18, 2), np.nan)
-    there = Moment(0, grey, labels, points, np.full((2, 2), 30.0), nothing)
-    tiles = strip([there], 64)
+    there = ShownFrame(0, grey, labels, points, np.full((2, 2), 30.0), nothing)
+    tiles = draw_tiles([there], 64)
     assert tiles.shape == (64, 128, 3)
     marked, coloured = tiles[:, :64].astype(int), tiles[:, 64:]
     assert (marked[..., 1] - marked[..., 0] > 60).sum() > 50

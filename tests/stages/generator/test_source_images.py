@@ -1,4 +1,4 @@
-"""Scenes: told apart by colour wherever the crop lies, one source each."""
+"""Scenes: separated by colour wherever the crop lies, one source image each."""
 
 from pathlib import Path
 
@@ -8,9 +8,15 @@ import pytest
 
 from stages.base.config.subjects import Subject
 from stages.clips.ledger import read_ledger
-from stages.generator import scenes
 from stages.generator.footage import read_footage
-from stages.generator.sources import held_out_sources, of_clips, sources_of
+from stages.generator.source_images import (
+    choose_sources,
+    colour_histogram,
+    group_scenes,
+    held_out_sources,
+    match_scenes,
+    nearest_scene,
+)
 from stages.generator.task import GeneratorTask
 from stages.generator.training_run import read_inputs
 from tests.stages.generator.conftest import write_person
@@ -29,51 +35,51 @@ def test_another_crop_is_the_same_scene_and_another_light_is_not(photograph):
     one, moved = photograph[:384, :384], photograph[20:404, 30:414]
     dim = (photograph * 0.5).astype(np.uint8)[:384, :384]
     blue = one[..., [2, 0, 1]].copy()
-    here = scenes.look([one])
+    here = colour_histogram([one])
     assert here.sum() == pytest.approx(1.0, abs=1e-5)
-    assert scenes.nearest(here, [scenes.look([moved])]) == 0
-    assert scenes.nearest(here, [scenes.look([one[:, ::-1].copy()])]) == 0
-    assert scenes.nearest(here, [scenes.look([dim])]) is None
-    assert scenes.nearest(here, [scenes.look([blue]), here]) == 1
-    assert scenes.group([here, scenes.look([dim]), scenes.look([moved])]) == [0, 1, 0]
+    assert nearest_scene(here, [colour_histogram([moved])]) == 0
+    assert nearest_scene(here, [colour_histogram([one[:, ::-1].copy()])]) == 0
+    assert nearest_scene(here, [colour_histogram([dim])]) is None
+    assert nearest_scene(here, [colour_histogram([blue]), here]) == 1
+    assert group_scenes([here, colour_histogram([dim]), colour_histogram([moved])]) == [0, 1, 0]
 
 
 @pytest.mark.slow
 def test_the_clips_of_real_addresses_fall_into_their_rooms(shared_data):
     import av
 
-    found = []
+    histograms = []
     for letter in "abcdef":
         with av.open(str(shared_data / "obama" / f"weekly_720_{letter}.mp4")) as video:
             frames = [f.to_ndarray(format="rgb24") for f in video.decode(video=0)][::10]
-        found.append(scenes.look([cv2.resize(f[:, 240:960], (128, 128)) for f in frames]))
-    assert scenes.group(found) == [0, 1, 2, 3, 3, 4]  # d and e are one address
+        histograms.append(colour_histogram([cv2.resize(f[:, 240:960], (128, 128)) for f in frames]))
+    assert group_scenes(histograms) == [0, 1, 2, 3, 3, 4]  # d and e are one address
 
 
 def test_one_scene_has_one_source_and_held_out_frames_of_it_use_it(project):
     (footage,) = read_footage([ANN], 32)
-    sources = sources_of(footage)
+    sources = choose_sources(footage)
     assert len(sources) == 1
-    assert of_clips(footage, sources) == [0]
+    assert match_scenes(footage, sources) == [0]
     assert held_out_sources(ANN, sources, 32) == {"one": sources[0]}
 
 
-def test_a_scene_that_training_never_saw_lends_its_first_held_out_frame(project):
+def test_the_source_of_a_new_scene_is_its_first_held_out_frame(project):
     (footage,) = read_footage([ANN], 32)
     write_person(Path("elsewhere"), "ann", (40, 90, 60), 1.0)
-    strange = sources_of(read_footage([ANN], 32, data=Path("elsewhere"))[0])
-    found = held_out_sources(ANN, strange, 32)["one"]
+    strange = choose_sources(read_footage([ANN], 32, data=Path("elsewhere"))[0])
+    source = held_out_sources(ANN, strange, 32)["one"]
     (clip,) = read_ledger(Path("data/clips/seen/ann"))
-    assert (found.clip, found.frame) == ("one", clip.test[0])
-    assert found.image.shape == footage.picture(0).shape
-    assert not found.refinement.weights.any()
+    assert (source.clip, source.frame) == ("one", clip.test[0])
+    assert source.image.shape == footage.image(0).shape
+    assert not source.correction.weights.any()
 
 
 def test_people_of_several_scenes_alone_are_drawn_from_other_frames(project):
     inputs = read_inputs()
-    sources = [sources_of(footage) for footage in inputs.footage]
+    sources = [choose_sources(footage) for footage in inputs.footage]
     params = inputs.params.model_copy(update={"one_shot": 1.0})
-    task = GeneratorTask(params, inputs.footage, sources, inputs.patterns, 6, (1e-3, 1e-3), 1)
+    task = GeneratorTask(params, inputs.footage, sources, inputs.isps, 6, (1e-3, 1e-3), 1)
     rng, row = np.random.default_rng(0), 5
     assert all(task._source(0, row, rng) is sources[0][0] for _ in range(20))
     task.sources = [(sources[0][0], sources[0][0]), *sources[1:]]

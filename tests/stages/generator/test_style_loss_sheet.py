@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.base.config.subjects import Subject
 from stages.base.io.image_io import read_image, resize
-from stages.generator import style_sheet
+from stages.generator import style_loss_sheet
 from stages.generator.footage import read_footage
 
 WEIGHTS = (0.0, 1.0, 3.0, 5.0)
@@ -16,7 +16,7 @@ CELL, LEFT, TOP = 192, 4, 26
 def drawn(size: int) -> np.ndarray:
     """Draw the sheet beside a training at some size; return its first row, (4, 192, 192, 3)."""
     footage = read_footage([Subject("seen", "ann")], size)
-    style_sheet.draw(Path("sheet.png"), footage, "mesh", WEIGHTS)
+    style_loss_sheet.write_sheet(Path("sheet.png"), footage, "mesh", WEIGHTS)
     page = read_image(Path("sheet.png"))
     lefts = [LEFT + (CELL + LEFT) * k for k in range(4)]
     return np.stack([page[TOP : TOP + CELL, x : x + CELL] for x in lefts])
@@ -27,13 +27,13 @@ def test_it_shows_frames_as_they_are_stored_whatever_the_training_size(project: 
     assert np.array_equal(small[:2], stored[:2])
     assert np.abs(small[2:].astype(int) - stored[2:]).mean() < 0.5
     footage = read_footage([Subject("seen", "ann")], 64)[0]
-    pictures = [resize(footage.picture(row), CELL) for row in range(len(footage))]
+    pictures = [resize(footage.image(row), CELL) for row in range(len(footage))]
     assert any(np.array_equal(stored[0], picture) for picture in pictures)
 
 
 def test_where_there_is_no_reference_the_aligned_one_is_grey_as_w_is(project: Path):
     _, reference, aligned, weights = drawn(32)
     corner = (slice(0, 20), slice(0, 20))
-    assert (reference[corner] != style_sheet._GREY).all()
-    assert (weights[corner] == style_sheet._GREY).all()
-    assert (aligned[corner] == style_sheet._GREY).all()
+    assert (reference[corner] != style_loss_sheet._GREY).all()
+    assert (weights[corner] == style_loss_sheet._GREY).all()
+    assert (aligned[corner] == style_loss_sheet._GREY).all()

@@ -1,4 +1,4 @@
-"""ISPs drawn for a step: one a template, from elsewhere than the target."""
+"""ISPs: the chosen ones, and random candidates away from the target."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,15 @@ import pytest
 from pipeline.runtime.user_errors import UserError
 from stages.base.io import tables
 from stages.base.io.image_io import encode_png
-from stages.generator.inference import read_isps
-from stages.generator.patterns import read_patterns
+from stages.generator.isps import read_isps
 from stages.references.artifacts import TEMPLATES
 from stages.style_mapping.artifacts import ISPS
 
 
-def write(path, drop=None):
+def write(root, drop=None):
     rows = [(t, rank) for t in TEMPLATES for rank in range(3) if (t, rank) != drop]
     tables.write(
-        path,
+        root / "ann/isps.parquet",
         ISPS,
         {
             "template": [t for t, _ in rows],
@@ -29,30 +28,30 @@ def write(path, drop=None):
             ],
         },
     )
-    return path
+    return root
 
 
 def test_the_chosen_isps_come_in_the_templates_order(tmp_path):
-    isps = read_isps(write(tmp_path / "isps.parquet"))
+    isps = read_isps("ann", root=write(tmp_path)).chosen_images()
     assert isps.shape == (4, 8, 8, 3)
     assert isps[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
 
 
 def test_candidates_near_the_target_are_never_drawn(tmp_path):
-    patterns = read_patterns(write(tmp_path / "isps.parquet"), size=4)
+    isps = read_isps("ann", size=4, root=write(tmp_path))
     rng = np.random.default_rng(0)
-    drawn = np.stack([patterns.draw("a", 90, 25, rng)[:, 0, 0, 0] % 10 for _ in range(50)])
+    drawn = np.stack([isps.draw("a", 90, 25, rng)[:, 0, 0, 0] % 10 for _ in range(50)])
     assert drawn.shape == (50, 4)
     assert set(drawn.ravel()) == {0, 2}  # rank 1 lies ten frames off, rank 2 in another clip
 
 
 def test_a_near_candidate_is_drawn_where_there_is_no_other(tmp_path):
-    patterns = read_patterns(write(tmp_path / "isps.parquet"))
-    near = patterns.draw("a", 100, 1e9, np.random.default_rng(0))
+    isps = read_isps("ann", root=write(tmp_path))
+    near = isps.draw("a", 100, 1e9, np.random.default_rng(0))
     assert set(near[:, 0, 0, 0] % 10) == {2}
 
 
 def test_a_template_without_a_chosen_isp_is_refused(tmp_path):
-    path = write(tmp_path / "isps.parquet", drop=("R", 0))
+    root = write(tmp_path, drop=("R", 0))
     with pytest.raises(UserError, match="no chosen ISP of template R"):
-        read_patterns(path)
+        read_isps("ann", root=root)

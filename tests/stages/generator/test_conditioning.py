@@ -1,4 +1,4 @@
-"""The facial map: what is drawn, and where."""
+"""The facial map, the focus map, and the close-up of the mouth."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base.face import landmark_groups, mean_face
-from stages.generator import facial_map
+from stages.generator import conditioning
 
 SIZE = 64
 
@@ -26,13 +26,14 @@ def shoulders():
 
 def drawn(points, irises=None, lines=None, size=SIZE):
     irises = np.full((2, 2), np.nan) if irises is None else irises
-    return facial_map.draw(points, irises, shoulders() if lines is None else lines, size)
+    lines = shoulders() if lines is None else lines
+    return conditioning.facial_map(points, irises, lines, size).transpose(2, 0, 1)
 
 
 def test_every_group_has_its_own_channel_and_covers_its_landmarks(face):
     out = drawn(face)
     assert out.shape == (7, SIZE, SIZE)
-    for channel, group in zip(out, facial_map.CHANNELS[:-1], strict=False):
+    for channel, group in zip(out, conditioning.CHANNELS[:-1], strict=False):
         for line in landmark_groups.GROUPS[group]:
             for index in line.points:
                 x, y = np.floor(face[index]).astype(int)
@@ -72,7 +73,7 @@ def test_irises_and_shoulders_are_left_out_where_unknown(face):
     assert drawn(face, lines=np.full((18, 2), np.nan))[6].sum() == 0
 
 
-def test_a_landmark_that_is_no_number_is_refused(face):
+def test_a_landmark_that_is_not_finite_is_refused(face):
     broken = face.copy()
     broken[5] = np.nan
     with pytest.raises(ValueError, match="68 finite"):
@@ -81,7 +82,7 @@ def test_a_landmark_that_is_no_number_is_refused(face):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.floats(0.01, 100))
-def test_a_face_of_any_place_and_size_is_drawn_without_harm(face, dx, dy, scale):
+def test_a_face_of_any_place_and_size_can_be_drawn(face, dx, dy, scale):
     out = drawn((face - 32) * scale + np.array([dx, dy]))
     assert out.dtype == np.uint8
 
@@ -89,3 +90,27 @@ def test_a_face_of_any_place_and_size_is_drawn_without_harm(face, dx, dy, scale)
 def test_shifting_by_whole_pixels_shifts_the_map(face):
     out, moved = drawn(face), drawn(face + np.array([3, 2]))
     np.testing.assert_array_equal(moved[:6, 2:, 3:], out[:6, :-2, :-3])
+
+
+def test_the_focus_map_has_spots_as_wide_as_mouth_and_eyes():
+    points = np.zeros((68, 2))
+    points[48:68] = (32.5, 44.5)
+    points[[48, 54]] = [(22.5, 44.5), (42.5, 44.5)]  # σ is half the width, 10 px
+    points[36:42], points[42:48] = (20.5, 20.5), (44.5, 20.5)
+    spot = conditioning.focus_map(points, 64)
+    assert spot.shape == (64, 64)
+    assert spot[44, 32] == spot[20, 20] == spot[20, 44] == 1
+    assert spot[44, 42] == pytest.approx(np.exp(-0.5))
+    assert spot[60, 4] < 0.01
+
+
+def test_a_close_up_has_the_mouth_in_its_centre():
+    points = np.zeros((68, 2))
+    points[48:68] = (32.0, 44.0)
+    points[[48, 54]] = [(22.0, 44.0), (42.0, 44.0)]  # 20 px wide: a square of 2 · 0.85 · 20 px
+    places = conditioning.close_up_grid(points, 64)
+    assert places.shape == (32, 32, 2)
+    px = (places + 1) * 32
+    assert px.mean((0, 1)) == pytest.approx([32.0, 44.0], abs=1e-4)
+    assert px[0, 1] - px[0, 0] == pytest.approx([34 / 32, 0.0], abs=1e-4)
+    assert px[0, 0] == pytest.approx([32 - 17 + 17 / 32, 44 - 17 + 17 / 32], abs=1e-4)

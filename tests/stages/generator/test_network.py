@@ -16,14 +16,14 @@ def inputs(size=32, batch=2, seed=0):
 
 
 @pytest.mark.parametrize(("size", "scales"), [(16, 3), (32, 4), (128, 6), (512, 8)])
-def test_it_halves_the_image_log2_size_minus_one_times(size, scales):
+def test_the_unet_halves_the_image_log2_size_minus_one_times(size, scales):
     unet = UNet(size, [16])
     assert len(unet.encode) == scales
     assert len(unet.down) == scales - 1  # the first halving moves pixels to channels
     assert size // 2**scales == 2
 
 
-def test_it_starts_as_the_warped_source():
+def test_the_unet_starts_as_the_warped_source():
     torch.manual_seed(0)
     given = inputs()
     out = UNet(32, [16, 32])(*given)
@@ -52,9 +52,9 @@ def test_a_residual_block_starts_as_the_identity():
     torch.testing.assert_close(Residual(8)(x), x)
 
 
-def test_the_discriminator_judges_patches_at_two_scales():
-    judge = Discriminator(16, 3)
-    full, half = judge(*[inputs(64)[i] for i in (0, 2)])
+def test_the_discriminator_scores_patches_at_two_scales():
+    discriminator = Discriminator(16, 3)
+    full, half = discriminator(*[inputs(64)[i] for i in (0, 2)])
     assert [f.shape[1] for f in full] == [16, 32, 64, 1]
     assert full[-1].shape[-1] == 8
     assert half[-1].shape[-1] == 4

@@ -1,4 +1,4 @@
-"""Any sound, said by a trained identity in a trained style."""
+"""Any audio, spoken by a trained identity in a trained style."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from stages.base.io.wav_files import write_wav
 from stages.motion.features import silent_frames, sound_levels
 from stages.motion.model import MotionModel, NotTrained
 from stages.motion.predict import generate, join
-from stages.render.actor import load_models
-from stages.render.talk import features_of, motion_of, render_talk
+from stages.render.any_audio import compute_features, predict_motion, render_audio
+from stages.render.trained_models import load_models
 from stages.speech import mel
 
 
-def say(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
+def write_voice(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
     sound = np.random.default_rng(0).normal(0, 0.1, round(seconds * rate))
     sound[len(sound) // 2 :] = 0.0
     write_wav(Path(path), sound, rate)
@@ -25,31 +25,31 @@ def say(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
 
 
 def test_a_voice_becomes_a_video_as_long_with_the_sound_in_it(project):
-    frames = render_talk("ann", "bob", say(1.03, rate=22050), Path("talk.mp4"))
+    frames = render_audio("ann", "bob", write_voice(1.03, rate=22050), Path("talk.mp4"))
     assert frames == 26
     assert len(list(read_frames(Path("talk.mp4")))) == 26
     assert (read_facts(Path("talk.mp4")).audio, read_facts(Path("talk.mp4")).width) == (True, 64)
     assert abs(len(read_audio(Path("talk.mp4"))) / 16000 - 1.03) < 0.1
 
 
-def test_a_video_can_lend_its_voice(project):
-    render_talk("ann", "ann", say(0.4), Path("first.mp4"))
-    assert render_talk("bob", "bob", Path("first.mp4"), Path("second.mp4")) >= 10
+def test_the_voice_of_a_video_can_be_used(project):
+    render_audio("ann", "ann", write_voice(0.4), Path("first.mp4"))
+    assert render_audio("bob", "bob", Path("first.mp4"), Path("second.mp4")) >= 10
 
 
 def test_the_same_voice_gives_the_same_bytes(project):
     for name in ("a.mp4", "b.mp4"):
-        render_talk("ann", "bob", say(0.3), Path(name))
+        render_audio("ann", "bob", write_voice(0.3), Path(name))
     assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
 
 
 def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
-    wav, frames = say(1.0), 25
+    wav, frames = write_voice(1.0), 25
     models = load_models("ann")
     monkeypatch.setattr(mel, "_BLOCK", 14)
-    pieces = join(list(motion_of(models, "ann", wav, frames, 1)))
+    pieces = join(list(predict_motion(models, "ann", wav, frames, 1)))
     monkeypatch.setattr(mel, "_BLOCK", 2048)
-    features = np.concatenate(list(features_of(wav, frames, 25.0)))
+    features = np.concatenate(list(compute_features(wav, frames, 25.0)))
     quiet = silent_frames(sound_levels(wav, 25.0, 0, frames), 25.0)
     whole = generate(MotionModel.load(), features, "ann", 1, quiet)
     assert len(pieces) == len(whole) == frames
@@ -60,46 +60,46 @@ def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
 @pytest.mark.parametrize(("identity", "style"), [("carol", "ann"), ("ann", "carol")])
 def test_an_identity_or_style_never_trained_is_named_with_those_that_were(project, identity, style):
     with pytest.raises(NotTrained, match=r"^carol: no such subject; .* trained on ann, bob"):
-        render_talk(identity, style, say(0.2), Path("talk.mp4"))
+        render_audio(identity, style, write_voice(0.2), Path("talk.mp4"))
     assert not Path("talk.mp4").exists()
 
 
 @pytest.mark.parametrize(
-    ("role", "seen", "told"),
+    ("role", "seen", "message"),
     [
         ("unseen", "", r"^carol: is unseen, .* ann, bob; .*`idiolect remove carol`"),
         ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `dvc repro`$"),
     ],
 )
-def test_why_a_subject_of_the_project_has_no_model_is_told(project, role, seen, told):
+def test_an_error_says_why_a_subject_of_the_project_has_no_model(project, role, seen, message):
     text = Path("params.yaml").read_text()
     text = text.replace("bob: {role: seen}", f"bob: {{role: seen}}, carol: {{role: {role}}}")
     Path("params.yaml").write_text(text.replace("[ann, bob", f"[ann, bob{seen}"))
-    with pytest.raises(NotTrained, match=told):
-        render_talk("carol", "ann", say(0.2), Path("talk.mp4"))
+    with pytest.raises(NotTrained, match=message):
+        render_audio("carol", "ann", write_voice(0.2), Path("talk.mp4"))
 
 
-def test_wrong_inputs_are_told_before_anything_is_loaded(project):
+def test_wrong_inputs_are_errors_before_anything_is_loaded(project):
     with pytest.raises(MissingInput, match=r"no\.wav"):
-        render_talk("ann", "ann", Path("no.wav"), Path("talk.mp4"))
+        render_audio("ann", "ann", Path("no.wav"), Path("talk.mp4"))
     with pytest.raises(UserError, match=r"\.mp4"):
-        render_talk("ann", "ann", say(0.2), Path("talk.avi"))
+        render_audio("ann", "ann", write_voice(0.2), Path("talk.avi"))
 
 
-def test_the_voice_is_never_written_over(project):
-    render_talk("ann", "ann", say(0.2), Path("voice.mp4"))
+def test_the_voice_is_never_overwritten(project):
+    render_audio("ann", "ann", write_voice(0.2), Path("voice.mp4"))
     before = Path("voice.mp4").read_bytes()
     Path("link.mp4").hardlink_to("voice.mp4")
     for out in ("voice.mp4", "link.mp4"):
         with pytest.raises(UserError, match="voice itself"):
-            render_talk("ann", "ann", Path("voice.mp4"), Path(out))
+            render_audio("ann", "ann", Path("voice.mp4"), Path(out))
     assert Path("voice.mp4").read_bytes() == before
 
 
-def test_a_file_without_sound_is_told(project):
+def test_a_file_without_sound_is_an_error(project):
     Path("text.wav").write_text("these are words")
     with pytest.raises(UserError, match=r"text\.wav"):
-        render_talk("ann", "ann", Path("text.wav"), Path("talk.mp4"))
+        render_audio("ann", "ann", Path("text.wav"), Path("talk.mp4"))
     write_wav(Path("empty.wav"), np.zeros(0))
     with pytest.raises(UserError, match=r"empty\.wav"):
-        render_talk("ann", "ann", Path("empty.wav"), Path("talk.mp4"))
+        render_audio("ann", "ann", Path("empty.wav"), Path("talk.mp4"))

@@ -1,0 +1,138 @@
+"""Render a trained identity speaking any audio, in its own or another's style.
+
+    render_audio("sample_calm", "sample_lively", Path("voice.wav"), Path("talk.mp4"))
+
+Sound, features, motion and frames are processed in pieces: memory does not grow with the audio.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.runtime.progress import each
+from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
+from stages.base.config.params import Training, read_section
+from stages.base.io.encoding import encode_video
+from stages.base.io.image_io import Image
+from stages.base.io.sound import read_sound
+from stages.base.io.timebase import frames_of_samples
+from stages.base.io.wav_files import read_wav, write_wav
+from stages.generator.driving import Driving
+from stages.generator.isps import read_isps
+from stages.motion.features import silent_frames, sound_levels
+from stages.motion.predict import Motion, MotionStream, retarget
+from stages.render.params import RenderParams
+from stages.render.render import enlarge
+from stages.render.trained_models import Models, load_models
+from stages.speech import mel
+from stages.speech.apc import gain
+from stages.speech.artifacts import AUDIO_MODEL
+from stages.speech.features import Representer
+from stages.speech.params import SpeechParams
+from stages.speech.phone_track import PhoneTrack
+from stages.speech.phones import recognise_phones
+
+_SOUND_RATE = 48000  # of the video's sound
+_WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
+
+
+def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
+    """Render an identity speaking audio in a style; return the number of frames.
+
+    Args:
+        identity: the face, a trained subject.
+        style: the style, a trained subject.
+        audio: any audio or video file with sound.
+        out: the video to write, H.264 and AAC, ending in .mp4.
+
+    Raises:
+        NotTrained: identity or style is not among the trained subjects.
+        NotAVideo: the file has no sound that can be decoded.
+        UserError: another input is missing or wrong.
+    """
+    if out.suffix.lower() != ".mp4":
+        raise UserError(out, "expected a name that ends in .mp4")
+    if not audio.is_file():
+        raise MissingInput(audio, "no such file")
+    if out.exists() and out.samefile(audio):
+        raise UserError(out, "is the voice itself, which stays as it is", "name another file")
+    params = read_section("render", RenderParams)
+    models, isps = load_models(identity, style), read_isps(style).chosen_images()
+    fps = models.motion.fps
+    with tempfile.TemporaryDirectory() as folder:
+        speech, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
+        write_wav(speech, read_sound(audio))
+        write_wav(played, read_sound(audio, _SOUND_RATE), _SOUND_RATE)
+        if not (samples := _count_samples(speech)):
+            raise BadFormat(audio, "its sound is empty")
+        frames = frames_of_samples(samples, fps)
+        drawn = _draw(models, identity, style, speech, frames, isps, params)
+        images = each(drawn, f"render {out.name}", frames)
+        sound = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
+        encode_video(out, images, fps, (sound, _SOUND_RATE), params.crf)
+    return frames
+
+
+def _count_samples(wav: Path) -> int:
+    return (wav.stat().st_size - _WAV_HEADER) // 2
+
+
+def _draw(
+    models: Models,
+    identity: str,
+    style: str,
+    wav: Path,
+    frames: int,
+    isps: Image,
+    params: RenderParams,
+) -> Iterator[Image]:
+    face, mover, first = models.motion.person(identity), models.motion.person(style), 0
+    source = models.generator.default_source(identity)
+    seed = read_section("training", Training).seed
+    for motion in predict_motion(models, style, wav, frames, seed):
+        columns = retarget(motion, mover, face, first=first)
+        first += len(motion)
+        driving = Driving.from_columns(columns)
+        drawn = models.generator.frames(source, driving, isps, params.batch)
+        yield from enlarge(drawn, params.panel)
+
+
+def predict_motion(
+    models: Models, style: str, wav: Path, frames: int, seed: int
+) -> Iterator[Motion]:
+    """Yield the motion of a style speaking a 16 kHz WAV file, in pieces."""
+    fps = models.motion.fps
+    quiet = silent_frames(sound_levels(wav, fps, 0, frames), fps)
+    stream, first = MotionStream(models.motion, style, seed), 0
+    for features in compute_features(wav, frames, fps):
+        count = len(features) // 2
+        yield stream.push(features, quiet[first : first + count])
+        first += count
+    yield stream.finish()
+
+
+def compute_features(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float32]]:
+    """Yield the audio features of a 16 kHz WAV file, (2n, 551), in pieces.
+
+    The file is read twice: the first pass measures its loudness.
+    """
+    representer = Representer()
+    if abs(representer.fps - fps) > 1e-6:
+        raise BadFormat(AUDIO_MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
+
+    def read(first: int, last: int) -> NDArray[np.float32]:
+        return read_wav(wav, first, last)[0]
+
+    energy = np.concatenate([e for _, e in mel.in_blocks(read, fps, frames)])
+    blocks = (m for m, _ in mel.in_blocks(read, fps, frames))
+    words = read_section("speech", SpeechParams).recogniser == "words"
+    phones = recognise_phones(read, _count_samples(wav), words=words)
+    track = PhoneTrack([p.name for p in phones], [p.start for p in phones], [p.end for p in phones])
+    step = 0
+    for features in representer.features(blocks, gain(energy, representer.level)):
+        sounding = track.at(step, step + len(features), fps)
+        yield np.concatenate([features, sounding], axis=1)
+        step += len(features)

@@ -1,0 +1,44 @@
+"""The motion model and the generator, loaded together for subjects that both know."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stages.base.config.params import Subjects, read_section
+from stages.generator.model import Generator
+from stages.motion.model import MotionModel, NotTrained
+
+
+@dataclass(frozen=True)
+class Models:
+    """The two models of a render."""
+
+    motion: MotionModel
+    generator: Generator
+
+
+def load_models(*names: str) -> Models:
+    """Read both models and check that they were trained on the subjects.
+
+    Raises:
+        MissingInput: a model file is missing.
+        NotTrained: a model was not trained on a subject.
+    """
+    motion = MotionModel.load()
+    _check_trained(names, motion.people, "motion")
+    generator = Generator.load()
+    _check_trained(names, generator.subjects, "generator")
+    return Models(motion, generator)
+
+
+def _check_trained(names: Iterable[str], trained: Iterable[str], model: str) -> None:
+    for name in names:
+        if name in trained:
+            continue
+        subjects = read_section("subjects", Subjects).all
+        known = f"the {model} model was trained on {', '.join(trained)}"
+        if name not in subjects:
+            raise NotTrained(name, f"no such subject; {known}", "name one of them")
+        if subjects[name].role == "unseen":
+            todo = f"name one of them, or train on it: `idiolect remove {name}`, and add it again"
+            raise NotTrained(name, f"is unseen, so nothing is trained on it; {known}", todo)
+        raise NotTrained(name, f"is not trained yet; {known}", "run `dvc repro`")
