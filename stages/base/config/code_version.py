@@ -1,13 +1,13 @@
-"""A stage's code version: a hash of what it imports from here, without comments and docstrings.
+"""Code versions: a hash of each stage's import closure in `stages`, without comments.
 
-versions.yaml holds one hash a stage and is among the stage's params in dvc.yaml, so that changed
-code re-runs what imports it and a changed comment runs nothing. `python -m
-stages.base.config.code_version` (`make lock`) writes it.
+versions.yaml holds one hash a stage, which dvc.yaml lists among the stage's params: changed code
+re-runs the stages that import it, a changed comment or docstring none. `make lock` writes it:
+
+    python -m stages.base.config.code_version
 """
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from stages.base.config.params import read_params
 
 VERSIONS = Path("versions.yaml")
 ROOT = Path(__file__).resolve().parents[3]
+_DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 ENTRIES = {
     "sample": "stages.sample.sample",
     "neutral": "stages.neutral.neutral",
@@ -45,26 +46,25 @@ def version(stage: str, path: Path = VERSIONS) -> str:
     """Return the recorded code version of a stage.
 
     Raises:
-        BadParams: none is recorded, or the code has changed since: results must not be filed under
-            the version of other code.
+        BadParams: none is recorded, or the code has changed since: results must not be stored
+            under the version of other code.
     """
-    recorded, now = read_params(path).get(stage), compute(ENTRIES[stage])
-    if recorded != now:
+    recorded, current = read_params(path).get(stage), compute(ENTRIES[stage])
+    if recorded != current:
         found = "the code has changed since its version was recorded"
         raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `dvc repro`")
-    return now
+    return current
 
 
 def compute(module: str, root: Path = ROOT) -> str:
     """Hash the syntax trees of a module and of all of ours that it imports, at any depth.
 
     Args:
-        module: dotted name of a module or package that is run.
+        module: dotted name of a module or package.
         root: folder of the `stages` package.
 
     Returns:
-        16 hex digits; the same for any change of comments, docstrings and layout alone.
-
+        16 hex digits; changes of comments, docstrings and layout leave them as they are.
     """
     digest = hashlib.sha256()
     for path in sorted(closure(module, root)):
@@ -74,18 +74,15 @@ def compute(module: str, root: Path = ROOT) -> str:
 
 
 def closure(module: str, root: Path = ROOT) -> set[Path]:
-    """Find the files of a module, its packages and all of ours that they import."""
-    entry = _files(module, root)
-    found: set[Path] = set()
-    waiting = list(entry)
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
+    """Return the files of a module, of its packages and of all of ours that they import."""
+    files: set[Path] = set()
+    pending = _files(module, root)
+    while pending:
+        path = pending.pop()
+        files.add(path)
         for name in _read(path, root)[0]:
-            waiting.extend(_files(name, root) - found)
-    return found
+            pending |= _files(name, root) - files
+    return files
 
 
 def _files(module: str, root: Path) -> set[Path]:
@@ -93,51 +90,30 @@ def _files(module: str, root: Path) -> set[Path]:
     parts = module.split(".")
     if parts[0] != "stages":
         return set()
-    around = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
+    packages = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
     own = root.joinpath(*parts).with_suffix(".py")
-    return {path for path in [*around, own] if path.is_file()}
+    return {path for path in [*packages, own] if path.is_file()}
 
 
 @cache
 def _read(path: Path, root: Path) -> tuple[list[str], str]:
     """Return what a file imports, and a hash of its syntax tree without docstrings."""
-    return _parse(path.read_text(), path.relative_to(root).parts[:-1])
-
-
-def _parse(code: str, package: tuple[str, ...]) -> tuple[list[str], str]:
-    tree = ast.parse(code)
+    tree, package = ast.parse(path.read_text()), path.relative_to(root).parts[:-1]
     names = []
-    for node in _statements(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             name = ".".join([*base, *([node.module] if node.module else [])])
             names += [name, *(f"{name}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:]
+        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
     return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and the statements in it, at any depth: expressions hold none."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, name, None)
-            waiting.extend(inner if isinstance(inner, list) else [])
-
-
 def write(path: Path = VERSIONS) -> None:
-    """Write versions.yaml for the code as it is, unless that is what it says."""
+    """Write versions.yaml for the present code, unless it is up to date."""
     lines = [f"{stage}: {compute(module)!r}\n" for stage, module in ENTRIES.items()]
     text = "# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines)
     if path.is_file() and path.read_text() == text:

@@ -1,4 +1,4 @@
-"""A subject is one person: a folder of videos, with a role (seen or unseen in training)."""
+"""Subjects: people with a folder of videos each and a role, seen or unseen in training."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True)
 class Subject:
-    """One person; as text `ROLE/NAME`, which is also its folder under data/clips and beside it."""
+    """One person; as text `ROLE/NAME`, its folder below data/clips and most of data's folders."""
 
     role: str
     name: str
@@ -30,14 +30,14 @@ class Subject:
 
 
 def check_name(name: str) -> str:
-    """Return a subject's name, or raise BadParams where it is none."""
+    """Return a subject's name; raise BadParams where it is not a valid one."""
     if not _NAME.fullmatch(name):
         raise BadParams(name, "a subject's name has 1 to 63 of a-z, 0-9 and _, first no _")
     return name
 
 
 def training_subjects(names: list[str], folder: Path) -> list[Subject]:
-    """List the seen subjects of params.yaml, whose data lie in `folder`, in their order.
+    """Return the seen subjects of params.yaml, whose data are in `folder`, in the order of `names`.
 
     Raises:
         MissingInput: a listed subject has no folder.

@@ -1,4 +1,4 @@
-"""Similarity transforms between sets of 2D points."""
+"""Fit similarity transforms to pairs of 2D points."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,11 +7,11 @@ from stages.base.face.arrays import Floats
 
 
 def fit_similarity(source: ArrayLike, target: ArrayLike) -> Floats:
-    """Fit scale, rotation and shift that take source to target, least squares (Umeyama).
+    """Fit scale, rotation and translation from source to target, least squares (Umeyama).
 
     Args:
         source: points, (…, N, 2).
-        target: where they shall lie, (…, N, 2).
+        target: the same points after the transform, (…, N, 2).
 
     Returns:
         Transforms [sR | t], (…, 2, 3), never a mirror.
@@ -25,11 +25,3 @@ def fit_similarity(source: ArrayLike, target: ArrayLike) -> Floats:
     sR = np.stack([np.stack([a, -b], axis=-1), np.stack([b, a], axis=-1)], axis=-2)
     shift = np.swapaxes(md, -1, -2) - sR @ np.swapaxes(ms, -1, -2)
     return np.concatenate([sR, shift], axis=-1)
-
-
-def apply_similarity(transform: ArrayLike, points: ArrayLike) -> Floats:
-    """Move points, (…, N, 2), by transforms [sR | t], (…, 2, 3)."""
-    A = np.asarray(transform, float)
-    turned: Floats = np.asarray(points, float) @ np.swapaxes(A[..., :2], -1, -2)
-    moved: Floats = turned + A[..., None, :, 2]
-    return moved

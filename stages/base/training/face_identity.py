@@ -1,23 +1,22 @@
-"""Whose face it is, as dlib's face network judges it: 128 numbers a face, compared by cosine.
+"""Face identity by dlib's face network: descriptors of 128 numbers, compared by cosine.
 
-a, b = (descriptor(image, points) for image, points in pictures)
-similarity(a, b)                      # about 0.96 for one person, 0.80 to 0.85 for two
+    a, b = (descriptor(image, points) for image, points in faces)
+    similarity(a, b)                      # about 0.96 for one person, 0.80 to 0.85 for two
 
-The judge is dlib's (`dlib_face` in `stages.base.training.pretrained`, CC0); it is neither ArcFace
-nor the CSIM of papers, so that its numbers stand beside dlib's name. It runs on one thread and
-repeats exactly.
+The network is dlib's (`dlib_face` in `stages.base.training.weights_table`, CC0). It is neither
+ArcFace nor the CSIM of papers: reports name dlib beside its numbers. It runs on one thread and is
+deterministic.
 """
 
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image
 from stages.base.training import pretrained
-
-Floats = NDArray[np.float64]
 
 WEIGHTS = "dlib_face"
 _CHIP = 150  # px; the network's input
@@ -41,7 +40,7 @@ def descriptor(image: Image, points: ArrayLike) -> Floats:
     at = np.asarray(points, float)
     if not np.isfinite(at).all():
         return np.full(128, np.nan)
-    # dlib's points are whole pixels, whose centres lie half a pixel from the edges that we count.
+    # dlib's points are pixel indices: our coordinates of a pixel's centre are 0.5 more.
     parts = [dlib.point(round(x - 0.5), round(y - 0.5)) for x, y in at]
     around = dlib.rectangle(*(round(v) for v in (*at.min(0), *at.max(0))))
     face = dlib.full_object_detection(around, parts)

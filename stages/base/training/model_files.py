@@ -1,4 +1,4 @@
-"""A trained model's file: tensors and configuration, as safetensors."""
+"""Read and write trained models: tensors and a configuration, as safetensors."""
 
 import json
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ Weights = dict[str, dict[str, Tensor]]
 
 
 def save_model(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
-    """Write a model whole: contiguous tensors on the CPU and its configuration as JSON."""
+    """Write a model's tensors, and its configuration as JSON in the metadata; atomic."""
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with atomic_file(path) as module_tensors:
-        save_file(flat, module_tensors, metadata={"config": json.dumps(config, sort_keys=True)})
+    with atomic_file(path) as part:
+        save_file(flat, part, metadata={"config": json.dumps(config, sort_keys=True)})
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,8 +38,8 @@ def flatten_modules(weights: Weights) -> dict[str, Tensor]:
     """Flatten module name → state dict to one mapping, `NAME.PARAMETER`."""
     return {
         f"{name}.{key}": tensor
-        for name, module_tensors in weights.items()
-        for key, tensor in module_tensors.items()
+        for name, state_dict in weights.items()
+        for key, tensor in state_dict.items()
     }
 
 

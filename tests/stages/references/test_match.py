@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.face import head_pose, mean_face
-from stages.base.face import similarity as similarities
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import opencv_transform
@@ -43,7 +42,7 @@ def laid_over(image: Image, points: np.ndarray, A: np.ndarray) -> tuple[Image, n
     moved = cv2.warpAffine(
         image, opencv_transform(A), (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
     )
-    return moved, similarities.apply_similarity(A, points)
+    return moved, points @ A[:, :2].T + A[:, 2]
 
 
 def test_a_moved_reference_is_matched_and_its_transform_recovered(tmp_path: Path) -> None:
@@ -81,7 +80,7 @@ def test_the_transform_takes_the_references_landmarks_to_the_frames(
     table = match._best(
         np.array([[0.5, 0.1, 0.3, 0.2]]),
         np.tile(layout(), (4, 1, 1)),
-        similarities.apply_similarity(A, layout())[None],
+        (layout() @ A[:, :2].T + A[:, 2])[None],
     )
     assert table["reference"].tolist() == [1]
     np.testing.assert_allclose(table["transform"][0], A, atol=1e-9)
