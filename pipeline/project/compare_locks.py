@@ -1,11 +1,13 @@
-"""Compare and publish dvc.lock: which stages give the same bytes on another machine.
+"""Compare dvc.lock with another machine's, and write one to compare with.
 
 idiolect verify --against docs/sample.lock        # stage by stage, out by out
-idiolect verify --write-lock docs/sample.lock     # a release's hashes, with this CPU's flags
+idiolect verify --write-lock docs/sample.lock     # the hashes of a release, with CPU flags
 """
 
 from pathlib import Path
 from typing import Any
+
+from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
@@ -16,11 +18,11 @@ _CPU = "# CPU: "
 
 
 def compare(other: Path, lock: Path = LOCK) -> int:
-    """Print how the outs of two locks agree; return 1 if any that both have differs.
+    """Print which outs of two locks are the same; return 1 if an out of both differs.
 
     Raises:
-        MissingInput: a lock is not there.
-        BadFormat: a file is no dvc.lock.
+        MissingInput: a lock does not exist.
+        BadFormat: a file is not a dvc.lock.
     """
     from pipeline.project.doctor import cpu
 
@@ -29,13 +31,13 @@ def compare(other: Path, lock: Path = LOCK) -> int:
     for stage in dict.fromkeys([*here, *there]):
         ours, theirs = (_outs(stages.get(stage, {})) for stages in (here, there))
         same_inputs = _inputs(here.get(stage, {})) == _inputs(there.get(stage, {}))
-        rows += [
-            (stage, path, _verdict(ours.get(path), theirs.get(path), same_inputs))
-            for path in dict.fromkeys([*ours, *theirs])
-        ]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
-    for stage, path, verdict in rows:
-        print(f"{stage:<{widths[0]}}  {path:<{widths[1]}}  {verdict}")
+        differs = f"differs, {'from the same inputs' if same_inputs else 'as do its inputs'}"
+        for path in dict.fromkeys([*ours, *theirs]):
+            verdict = "same" if ours.get(path) == theirs.get(path) else differs
+            if path not in ours or path not in theirs:
+                verdict = "only here" if path in ours else "only there"
+            rows.append((stage, path, verdict))
+    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
     print(f"CPU here:  {cpu()}")
     print(f"CPU there: {_cpu_of(other)}")
     both = {stage for stage, _, verdict in rows if not verdict.startswith("only")}
@@ -45,7 +47,7 @@ def compare(other: Path, lock: Path = LOCK) -> int:
 
 
 def write(path: Path, lock: Path = LOCK) -> None:
-    """Write a lock with this CPU's flags and torch's version at its head."""
+    """Write a lock below a comment with this CPU's flags and the version of torch."""
     from importlib.metadata import version
 
     from pipeline.project.doctor import cpu
@@ -62,7 +64,9 @@ def write(path: Path, lock: Path = LOCK) -> None:
 def _stages(path: Path) -> dict[str, Any]:
     """Read the stages of a lock."""
     if not path.is_file():
-        raise MissingInput(path, "not here", "run `dvc repro`" if path == LOCK else "name another")
+        raise MissingInput(
+            path, "not here", "run `dvc repro`" if path == LOCK else "give the path of another"
+        )
     try:
         stages: dict[str, Any] = read_params(path)["stages"]
         for entry in stages.values():
@@ -82,14 +86,6 @@ def _inputs(entry: dict[str, Any]) -> tuple[dict[str, str], Any]:
     return deps, entry.get("params")
 
 
-def _verdict(ours: str | None, theirs: str | None, same_inputs: bool) -> str:
-    if ours is None or theirs is None:
-        return "only here" if theirs is None else "only there"
-    if ours == theirs:
-        return "same"
-    return "differs, from the same inputs" if same_inputs else "differs, as do its inputs"
-
-
 def _cpu_of(lock: Path) -> str:
     lines = lock.read_text().splitlines()
-    return next((ln.removeprefix(_CPU) for ln in lines if ln.startswith(_CPU)), "not told")
+    return next((ln.removeprefix(_CPU) for ln in lines if ln.startswith(_CPU)), "unknown")

@@ -1,9 +1,9 @@
-"""`idiolect verify`: hash again what was recorded, and name every file that differs.
+"""`idiolect verify`: hash all recorded files again, and name every file that differs.
 
     idiolect verify          # the item store (sha256), the outs and DVC's cache (md5)
 
-DVC hashes a file of the workspace again when its size or time has changed, and one of its cache
-never; here every byte is read. Nothing is changed: each line says what to do.
+DVC hashes a file of the workspace again only if its size or time has changed, and a file of its
+cache never; here every byte is read. Nothing is changed: each line names the repair.
 """
 
 import hashlib
@@ -12,7 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.project import compare_locks
-from pipeline.project.recorded_hashes import NOTHING, RUN, Group, Hashes, of_dvc, of_store
+from pipeline.project.recorded_hashes import (
+    NOTHING,
+    RUN,
+    Group,
+    Hashes,
+    read_dvc,
+    read_item_store,
+)
 from pipeline.runtime import progress
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.item_store import STORE
@@ -20,7 +27,7 @@ from pipeline.runtime.user_errors import MissingInput, UserError
 
 
 def run(write_lock: Path | None = None) -> int:
-    """Hash everything again; print a line for all that differs, and one of counts.
+    """Hash everything again; print a line for each difference, and one of counts.
 
     Args:
         write_lock: where to write dvc.lock with this CPU's flags if nothing differs.
@@ -30,50 +37,46 @@ def run(write_lock: Path | None = None) -> int:
 
     Raises:
         MissingInput: this is no project's folder.
-        UserError: DVC cannot read its files, or a lock is to be written of outs that were never
-        made.
+        UserError: DVC cannot read its files, or a lock is to be written without recorded outs.
     """
     if not Path(".dvc").is_dir():
         raise MissingInput(".dvc", "not here", "run inside the project's folder")
-    outs, cache, unrecorded = of_dvc()
-    store, problems, old = of_store()
+    outs, cache, unrecorded = read_dvc()
+    store, errors, without = read_item_store()
     groups = [*store, *cache, *outs]
     hashes, size = _hash({path: group.kind for group in groups for path in group.files()})
-    problems += _differing(store, cache, outs, hashes)
-    for problem in problems:
-        print(f"differs: {problem}")
-    if old:
+    errors += _differences(store, cache, outs, hashes)
+    for error in errors:
+        print(f"differs: {error}")
+    if without:
         todo = f"no stage uses them; to free the disk, delete {STORE}"
-        print(f"not recorded: items of an older version: {old}; {todo}")
+        print(f"not recorded: items of an older version: {without}; {todo}")
     if unrecorded:
-        named = (
-            ", ".join(unrecorded)
-            if compare_locks.LOCK.is_file()
-            else f"{compare_locks.LOCK} is not here"
-        )
-        print(f"not recorded: {named}; run `dvc repro`")
+        lock = compare_locks.LOCK
+        names = ", ".join(unrecorded) if lock.is_file() else f"{lock} is not here"
+        print(f"not recorded: {names}; run `dvc repro`")
     counts = f"{len(store)} items, {len(outs)} outs, {len(cache)} objects of DVC's cache"
-    told = f"{len(problems)} differ{'s' * (len(problems) == 1)}" if problems else "nothing differs"
-    print(f"{counts}, {size / 2**20:.0f} MB: {told}")
-    if write_lock and not problems:
+    differ = f"{len(errors)} differ{'s' * (len(errors) == 1)}" if errors else "nothing differs"
+    print(f"{counts}, {size / 2**20:.0f} MB: {differ}")
+    if write_lock and not errors:
         if unrecorded:
             raise UserError(write_lock, "not written: outs are not recorded", "run `dvc repro`")
         compare_locks.write(write_lock)
         print(f"written: {write_lock}")
-    return 1 if problems else 0
+    return 1 if errors else 0
 
 
 def _hash(files: Mapping[Path, str]) -> tuple[dict[Path, str], int]:
-    """Hash files by their kinds, side by side; return the hashes and the bytes read."""
-    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
+    """Hash files by their kinds in threads; return the hashes and the bytes read."""
     hashes, done = {}, 0
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
     with (
         ThreadPoolExecutor(cpu_count()) as pool,
         progress.bar("verify (MB)", sum(sizes) >> 20) as bar,
     ):
-        found = pool.map(digest, files, files.values())
-        for path, size, told in zip(files, sizes, found, strict=True):
-            hashes[path] = told
+        digests = pool.map(digest, files, files.values())
+        for path, size, hashed in zip(files, sizes, digests, strict=True):
+            hashes[path] = hashed
             if step := ((done + size) >> 20) - (done >> 20):
                 bar.advance(step)
             done += size
@@ -81,11 +84,11 @@ def _hash(files: Mapping[Path, str]) -> tuple[dict[Path, str], int]:
 
 
 def digest(path: Path, kind: str) -> str:
-    """Hash a file by sha256, md5 or as a `RUN`; what keeps it from being read is told instead."""
+    """Return the sha256, md5 or `RUN` hash of a file, or why it cannot be read."""
     try:
         with path.open("rb") as file:
             if kind == RUN:
-                return _entry_hash(file.read())
+                return _run_entry_hash(file.read())
             return hashlib.file_digest(file, kind).hexdigest()
     except FileNotFoundError:
         return NOTHING
@@ -93,7 +96,7 @@ def digest(path: Path, kind: str) -> str:
         return f"unreadable: {error.strerror}"
 
 
-def _entry_hash(content: bytes) -> str:
+def _run_entry_hash(content: bytes) -> str:
     """Hash an entry of DVC's run cache as DVC does."""
     from dvc.utils import dict_sha256
     from ruamel.yaml import YAML
@@ -106,42 +109,42 @@ def _entry_hash(content: bytes) -> str:
         return "unreadable: not what DVC wrote"
 
 
-def _differing(
+def _differences(
     store: Sequence[Group], cache: Sequence[Group], outs: Sequence[Group], hashes: Hashes
 ) -> Iterator[UserError]:
-    """Yield what differs, the cache before the outs that come back from it."""
+    """Yield an error for each difference; the cache comes before the outs restored from it."""
     for group in store:
         todo = f"delete {group.path}: it is made again when needed"
-        yield from (_told(*difference, todo) for difference in group.differences(hashes))
+        yield from (_error(*difference, todo) for difference in group.differences(hashes))
     damaged = {group.stage for group in outs if group.differences(hashes)}
-    held = {
+    stage_of = {
         name: group.stage
         for group in outs
         if group.stage not in damaged
-        for name in (group.name, *(hashes[path] for path in group.there))
+        for name in (group.name, *(hashes[path] for path in group.present))
     }
     for group in cache:
-        back = f", then `dvc commit {held[group.name]}`" if group.name in held else ""
-        yield from (_told(*d, f"delete it{back}") for d in group.differences(hashes))
-    whole = {group.name for group in cache if not group.differences(hashes)}
+        restore = f", then `dvc commit {stage_of[group.name]}`" if group.name in stage_of else ""
+        yield from (_error(*d, f"delete it{restore}") for d in group.differences(hashes))
+    cached = {group.name for group in cache if not group.differences(hashes)}
     for group in outs:
-        for path, expected, found in group.differences(hashes):
-            yield _told(path, expected, found, _todo(group, expected, found, whole))
+        for path, expected, computed in group.differences(hashes):
+            yield _error(path, expected, computed, _repair(group, expected, computed, cached))
 
 
-def _told(path: Path, expected: str, found: str, todo: str) -> UserError:
-    short = (text if " " in text else text[:12] for text in (expected, found))
+def _error(path: Path, expected: str, computed: str, todo: str) -> UserError:
+    short = (text if " " in text else text[:12] for text in (expected, computed))
     return UserError(path, "expected {}, found {}".format(*short), todo)
 
 
-def _todo(group: Group, expected: str, found: str, whole: set[str]) -> str:
-    """Say how a file of the workspace comes back; `whole` names what the cache still has."""
-    delete = "" if found == NOTHING else "delete it, then "
+def _repair(group: Group, expected: str, computed: str, cached: set[str]) -> str:
+    """Return how to restore a file of the workspace; `cached` names intact objects of the cache."""
+    delete = "" if computed == NOTHING else "delete it, then "
     if expected == NOTHING:
         return "delete it"
-    if group.expected is None and found != NOTHING:
+    if group.expected is None and computed != NOTHING:
         delete = f"which file is not known: its listing is not in DVC's cache; {delete}"
-    elif expected in whole:
+    elif expected in cached:
         return f"{delete}`dvc checkout {group.path}`"
     if group.stage.endswith(".dvc"):
         return f"{delete}copy it again from where it came, or `dvc pull {group.path}`"
