@@ -13,6 +13,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from stages.base.face.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
@@ -79,16 +80,10 @@ def _side(person: NDArray[np.bool_], row: int, edge: int, step: int, height: flo
     if count < _LEAST_SPAN * height:
         return np.zeros((0, 2))
     chosen = np.linspace(0, count - 1, PER_SIDE)
-    heights = _median(tops[:count].astype(float), max(1, round(0.03 * height)))
+    width = 2 * max(1, round(0.03 * height)) + 1
+    heights = median_filter(tops[:count].astype(float), width, mode="nearest")
     y = np.interp(chosen, np.arange(count), heights)
     return np.stack([np.interp(chosen, np.arange(count), columns[:count]) + 0.5, y], axis=-1)
-
-
-def _median(values: Floats, reach: int) -> Floats:
-    """Filter by a running median over `reach` values to either side."""
-    padded = np.pad(values, reach, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    return np.asarray(np.median(windows, axis=-1))
 
 
 @dataclass(frozen=True)

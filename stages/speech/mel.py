@@ -1,7 +1,8 @@
 """Log-mel spectrogram at two frames a video frame (section "Data" of docs/method.md).
 
-Frame i starts at sample round(i · 16000 / (2 · fps)), a fractional hop that no library offers;
-at a whole hop the result is librosa's (`stft(center=False)`, `filters.mel`), see the tests.
+Frame i starts at sample round(i · 16000 / (2 · fps)). No library's STFT has a fractional hop:
+frames are cut here, with scipy's window and librosa's filter bank. At a whole hop the result is
+that of `librosa.stft(center=False)`, see the tests.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,9 +19,9 @@ Read = Callable[[int, int], Floats]  # samples from, to (exclusive)
 BANDS, LOWEST, HIGHEST = 80, 90.0, 7600.0  # bands, Hz, Hz (L)
 WINDOW = round(AUDIO_RATE * max(1 / 60, 0.025))  # samples: no sound is skipped at 25 fps (D)
 FFT = 512
-FLOOR, TOP = 1e-5, 10.0  # mel magnitudes that become 0 and 1; a full-scale sine stays below TOP
+FLOOR, TOP = 1e-5, 10.0  # mel magnitudes that map to 0 and 1; a full-scale sine is below TOP
 SILENCE_DB = -100.0
-DECIBELS = 20 * float(np.log10(TOP / FLOOR))  # what the range 0 to 1 of a mel spans: 120 dB
+DECIBELS = 20 * float(np.log10(TOP / FLOOR))  # range of a mel's values 0 to 1: 120 dB
 _BLOCK = 2048  # frames computed at once
 
 
@@ -33,7 +34,7 @@ def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floa
     """Compute mel and energy of a sound.
 
     Args:
-        samples: mono, 16 kHz, (S,) within -1 to 1; what it lacks at the end is silence.
+        samples: mono, 16 kHz, (S,) within -1 to 1; padded with silence at the end.
         fps: video frames a second.
         frames: video frames N.
 
@@ -53,28 +54,23 @@ def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floa
 
 
 def in_blocks(read: Read, fps: float, frames: int) -> Iterator[tuple[Floats, Floats]]:
-    """Yield what `log_mel` returns in pieces, so that memory does not grow with the sound.
+    """Yield the mel and energy of `log_mel` in blocks: memory does not grow with the sound.
 
     Args:
-        read: gives the samples `first` to `last` (exclusive), fewer at the end of the sound.
+        read: returns the samples `first` to `last` (exclusive), fewer at the end of the sound.
         fps: video frames a second.
         frames: video frames.
     """
     total = 2 * frames
-    for first in range(0, max(total, 1), _BLOCK):
-        begin = starts(first, min(first + _BLOCK, total), fps)
-        yield _frames_of(read, begin) if len(begin) else _nothing()
-
-
-def _nothing() -> tuple[Floats, Floats]:
-    return np.zeros((0, BANDS), np.float32), np.zeros(0, np.float32)
+    for first in range(0, total, _BLOCK):
+        yield _frames_of(read, starts(first, min(first + _BLOCK, total), fps))
 
 
 def _frames_of(read: Read, begin: NDArray[np.int64]) -> tuple[Floats, Floats]:
     first, last = int(begin[0]), int(begin[-1]) + WINDOW
     sound = np.zeros(last - first, np.float64)
-    found = read(first, last)
-    sound[: len(found)] = found
+    samples = read(first, last)
+    sound[: len(samples)] = samples
     windows = sound[(begin - first)[:, None] + np.arange(WINDOW)]  # (frames, WINDOW)
     magnitude = np.abs(np.fft.rfft(windows * _hann(), FFT))
     mel = magnitude @ _filters().T
@@ -86,34 +82,15 @@ def _frames_of(read: Read, begin: NDArray[np.int64]) -> tuple[Floats, Floats]:
 
 @cache
 def _hann() -> NDArray[np.float64]:
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    from scipy.signal import get_window
+
+    return np.asarray(get_window("hann", WINDOW), np.float64)
 
 
 @cache
 def _filters() -> NDArray[np.float64]:
-    """Build Slaney's triangles, (80, 257), of unit area over frequency.
+    """Return Slaney's mel filter bank, (80, 257)."""
+    from librosa.filters import mel  # imports numba: seconds, which other users of RATE save
 
-    They are librosa.filters.mel's (see the tests), whose import takes seconds in every worker.
-    """
-    edges = _hertz(np.linspace(_slaney(LOWEST), _slaney(HIGHEST), BANDS + 2))
-    bins = np.fft.rfftfreq(FFT, 1 / AUDIO_RATE)
-    up = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    down = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    triangles: NDArray[np.float64] = np.maximum(0.0, np.minimum(up, down))
-    return triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]
-
-
-_LINEAR, _LOG_FROM = 200.0 / 3, 1000.0  # Hz a mel below, Hz from which the scale is logarithmic
-_LOG_STEP = float(np.log(6.4)) / 27.0
-
-
-def _slaney(hertz: float) -> float:
-    """Return the mel of a frequency on Slaney's scale."""
-    if hertz < _LOG_FROM:
-        return hertz / _LINEAR
-    return _LOG_FROM / _LINEAR + float(np.log(hertz / _LOG_FROM)) / _LOG_STEP
-
-
-def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    above = _LOG_FROM * np.exp(_LOG_STEP * (mel - _LOG_FROM / _LINEAR))
-    return np.where(mel < _LOG_FROM / _LINEAR, mel * _LINEAR, above)
+    bank = mel(sr=AUDIO_RATE, n_fft=FFT, n_mels=BANDS, fmin=LOWEST, fmax=HIGHEST, dtype=np.float64)
+    return np.asarray(bank)
