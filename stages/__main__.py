@@ -20,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Run one stage of dvc.yaml on what lies here; `idiolect repro` runs those that are stale.",
+    help="Run one stage of dvc.yaml in this project. `idiolect repro` runs the stale ones.",
 )
 Name = Annotated[str, typer.Argument(metavar="SUBJECT", help="ROLE/NAME, or NAME in params.yaml.")]
 

@@ -26,8 +26,8 @@ from pipeline.promotion import champions
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
-from stages.base.config.params import Subjects, read_section
-from stages.base.config.subjects import Subject, check_name
+from stages.base.config.params import Subjects, check_name, read_section
+from stages.base.config.subjects import Subject
 
 _OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 SERVED_BY = "IDIOLECT_SERVED_BY"  # the process of `idiolect serve`, for the runs that it starts

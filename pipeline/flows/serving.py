@@ -19,7 +19,7 @@ from pipeline.execution import project_lock
 from pipeline.flows import overdue, server
 from pipeline.flows.retrain import SERVED_BY, retrain
 from pipeline.runtime.user_errors import UserError
-from stages.base.config.subjects import check_name
+from stages.base.config.params import check_name
 
 SERVED = Path(".idiolect/serve.lock")
 

@@ -14,9 +14,15 @@ from pipeline.project.presets import edit_params, read_preset, sample_subjects
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
-from stages.base.config.params import Subjects, read_params, read_section, validate_section
+from stages.base.config.params import (
+    Subjects,
+    check_name,
+    read_params,
+    read_section,
+    validate_section,
+)
 from stages.base.config.paths import DATA, REPORTS
-from stages.base.config.subjects import ROLES, check_name
+from stages.base.config.subjects import ROLES
 
 RAW = DATA / "raw"
 

@@ -3,6 +3,7 @@
 Each stage package defines its own section as a subclass of `Section`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -10,9 +11,9 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.runtime.user_errors import BadParams, MissingInput
-from stages.base.config.subjects import check_name
 
 PARAMS = Path("params.yaml")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 
 class Section(BaseModel):
@@ -33,6 +34,13 @@ class Role(Section):
     """Whether trainings read a subject."""
 
     role: Literal["seen", "unseen"]
+
+
+def check_name(name: str) -> str:
+    """Return a subject's name, or raise BadParams if it is invalid."""
+    if not _NAME.fullmatch(name):
+        raise BadParams(name, "a subject's name has 1 to 63 of a-z, 0-9 and _, first no _")
+    return name
 
 
 class Subjects(Section):

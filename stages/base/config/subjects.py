@@ -1,18 +1,17 @@
 """Subjects: people with a folder of videos each and a role, seen or unseen in training."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.runtime.user_errors import BadParams, MissingInput
+from stages.base.config.params import Subjects, check_name, read_section
 
 ROLES = ("seen", "unseen")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One person; as text `ROLE/NAME`, its folder below data/clips and most of data's folders."""
+    """One person; its text `ROLE/NAME` is also its folder within each folder of data/."""
 
     role: str
     name: str
@@ -22,18 +21,22 @@ class Subject:
 
     @classmethod
     def parse(cls, text: str) -> "Subject":
-        """Read `ROLE/NAME`, as dvc.yaml passes it; raise BadParams for anything else."""
-        role, _, name = text.partition("/")
-        if role not in ROLES or not _NAME.fullmatch(name):
-            raise BadParams(text, "expected ROLE/NAME, ROLE seen or unseen, NAME of a-z 0-9 _")
-        return cls(role, name)
+        """Read `ROLE/NAME`, or the `NAME` of a subject in params.yaml.
 
-
-def check_name(name: str) -> str:
-    """Return a subject's name; raise BadParams where it is not a valid one."""
-    if not _NAME.fullmatch(name):
-        raise BadParams(name, "a subject's name has 1 to 63 of a-z, 0-9 and _, first no _")
-    return name
+        Raises:
+            BadParams: the text is neither.
+            MissingInput: there is no params.yaml to look up a name.
+        """
+        role, slash, name = text.partition("/")
+        if not slash:
+            subjects = read_section("subjects", Subjects).all
+            if text not in subjects:
+                names = ", ".join(subjects) or "none"
+                raise BadParams(text, f"expected ROLE/NAME, or a subject of params.yaml: {names}")
+            return cls(subjects[text].role, text)
+        if role not in ROLES:
+            raise BadParams(text, f"expected ROLE/NAME, ROLE one of {', '.join(ROLES)}")
+        return cls(role, check_name(name))
 
 
 def training_subjects(names: list[str], folder: Path) -> list[Subject]:

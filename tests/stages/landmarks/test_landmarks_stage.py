@@ -183,7 +183,7 @@ def test_face_alignment_finds_in_a_batch_what_the_package_finds_frame_by_frame(r
 
 def test_a_wrong_argument_ends_the_command_with_one_line(workdir):
     done = subprocess.run(
-        [sys.executable, "-m", "stages", "landmarks", "nobody"],
+        [sys.executable, "-m", "stages", "landmarks", "nobody/x"],
         capture_output=True,
         text=True,
         check=False,
@@ -191,5 +191,5 @@ def test_a_wrong_argument_ends_the_command_with_one_line(workdir):
         env={"PYTHONPATH": str(REPO), "PATH": ""},
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: nobody: expected ROLE/NAME")
+    assert done.stderr.splitlines()[-1].startswith("error: nobody/x: expected ROLE/NAME")
     assert "Traceback" not in done.stderr

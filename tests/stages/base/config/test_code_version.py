@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,51 @@ def test_the_recorded_versions_are_those_of_the_code() -> None:
     recorded = read_params(REPO / "versions.yaml")
     computed = {s: code_version.compute(m) for s, m in code_version.ENTRIES.items()}
     assert recorded == computed, "run `make lock`"
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """Copy this repository's code."""
+    for package in ("stages", "pipeline"):
+        shutil.copytree(REPO / package, tmp_path / package)
+    return tmp_path
+
+
+def versions(code: Path) -> dict[str, str]:
+    code_version._read.cache_clear()
+    return {name: code_version.compute(entry, code) for name, entry in code_version.ENTRIES.items()}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_an_edit_of_the_pipeline_makes_no_stage_stale(code: Path) -> None:
+    before = versions(code)
+    edit(code / "pipeline/runtime/progress.py", "rate", "speed")
+    edit(code / "pipeline/report/columns.yaml", "frame", "picture")
+    assert versions(code) == before
+
+
+def test_an_edit_of_a_face_module_makes_stale_exactly_the_stages_that_import_it(
+    code: Path,
+) -> None:
+    before = versions(code)
+    stale_of_any = set()
+    for module in sorted((code / "stages/base/face").glob("[!_]*.py")):
+        text = module.read_text()
+        module.write_text(text + "\nEDITED = 1\n")
+        after = versions(code)
+        stale = {name for name in before if after[name] != before[name]}
+        importing = {
+            name
+            for name, entry in code_version.ENTRIES.items()
+            if module in code_version.closure(entry, code)
+        }
+        assert stale == importing
+        stale_of_any |= stale
+        module.write_text(text)
+    assert {"landmarks", "train_motion", "render"} <= stale_of_any
+    assert "train_audio" not in stale_of_any
