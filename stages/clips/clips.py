@@ -1,4 +1,4 @@
-"""Clips of one subject: one person's videos, cut, cropped, at one rate, with a split.
+"""Cut one subject's videos into clips with one frame rate, cropped to the face, and split them.
 
     python -m stages clips seen/NAME
 

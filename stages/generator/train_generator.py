@@ -1,4 +1,4 @@
-"""Phase two of the generator: continue from the base with L_G + lambda_sp · L_sp.
+"""Train the generator on from its base, with L_G + lambda_sp · L_sp.
 
     python -m stages train_generator     # a minute on a CPU; `idiolect preset tiny`: seconds
 

@@ -1,4 +1,4 @@
-"""Phase one of the generator: L_G, from scratch, on all seen subjects.
+"""Train the generator's base on all seen subjects, with L_G.
 
     python -m stages train_generator_base     # minutes on a CPU; `idiolect preset tiny`: seconds
 

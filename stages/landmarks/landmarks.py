@@ -1,4 +1,4 @@
-"""Landmarks, irises, shoulders, head pose and camera in every frame of a subject's clips.
+"""Detect landmarks, irises, shoulders, head pose and camera in each frame of a subject's clips.
 
     python -m stages landmarks seen/NAME
 

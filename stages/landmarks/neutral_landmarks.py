@@ -1,4 +1,4 @@
-"""Landmarks and pose of the face in the neutral image.
+"""Detect the landmarks and the pose of the face in the neutral image.
 
     python -m stages neutral_landmarks
 

@@ -1,4 +1,4 @@
-"""The general neutral image I_s of the style mapping: the user's portrait, or the default face.
+"""Write the neutral image I_s of the style mapping: the user's portrait, or the default face.
 
     python -m stages neutral    # writes data/neutral.png, RGB
 

@@ -1,4 +1,4 @@
-"""Face parsing: the label of every pixel in every frame of a subject's clips.
+"""Label every pixel of the face in each frame of a subject's clips.
 
     python -m stages parsing seen/NAME
 

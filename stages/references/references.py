@@ -1,4 +1,4 @@
-"""Pick a subject's style reference images: the frames that best show its four key motions.
+"""Select a subject's style reference images: the frames that best show its four key motions.
 
     python -m stages references seen/NAME       # a second or two
 

@@ -1,4 +1,4 @@
-"""The sample subjects: a face from a package and a voice from another, so that no data is needed.
+"""Make the sample subjects' videos, with a face and a voice from packages.
 
     python -m stages sample sample_calm         # a minute on one core
 

@@ -1,4 +1,4 @@
-"""Features of one subject's speech, two a video frame: the APC network's last layer, and phones.
+"""Compute a subject's audio features, two a video frame, by the APC network.
 
     python -m stages features seen/NAME
 

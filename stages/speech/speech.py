@@ -1,4 +1,4 @@
-"""Speech of a subject's clips: mel spectrogram, phones, and the offset between sound and lips.
+"""Compute mel spectrogram, phones and audio-visual offset of a subject's clips.
 
     python -m stages speech seen/NAME
 

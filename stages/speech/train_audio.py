@@ -1,4 +1,4 @@
-"""Train the APC network: the sound of the seen subjects' training spans predicts itself.
+"""Train the APC network on the speech of the seen subjects.
 
     python -m stages train_audio
 

@@ -1,4 +1,4 @@
-"""Intermediate Style Patterns of one subject: the neutral face with the motion of its references.
+"""Make a subject's Intermediate Style Patterns: the neutral face with its references' motion.
 
     python -m stages isp seen/sample_calm      # seconds
 

@@ -1,4 +1,4 @@
-"""Train the style mapping: reconstruct one frame of a video, or the retargeted neutral face.
+"""Train the style mapping, which moves a face by the motion of a reference image.
 
     python -m stages train_style_mapping     # laptop preset: five minutes on 2 cores
 
