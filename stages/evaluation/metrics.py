@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stages.base.face import face_measures
 from stages.base.io.image_io import Image
@@ -20,14 +21,12 @@ PERCENT = 100.0
 
 def psnr(truth: Image, image: Image) -> float:
     """Return the peak signal-to-noise ratio of two images (H, W, 3) of 8 bits, dB."""
-    error = np.mean((truth.astype(np.float64) - image.astype(np.float64)) ** 2)
-    return float(10 * np.log10(255.0**2 / error)) if error else float("inf")
+    with np.errstate(divide="ignore"):  # equal images: infinity
+        return float(peak_signal_noise_ratio(truth, image, data_range=255))
 
 
 def ssim(truth: Image, image: Image) -> float:
     """Return the structural similarity (Wang et al. 2004, Gaussian window) of two images."""
-    from skimage.metrics import structural_similarity
-
     return float(
         structural_similarity(
             truth,
