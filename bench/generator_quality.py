@@ -1,12 +1,12 @@
 """Measure how well the generator draws held-out frames from true landmarks.
 
-    python bench/generator_quality.py --data data --subjects newscaster --steps 1500
+    python bench/generator_quality.py --data data --subjects newscaster --set steps=1500
     python bench/generator_quality.py --model models/generator.safetensors --subjects sample_calm
 
 Without --model it first trains the base on the subjects' training spans, in a temporary folder.
 Params come from params.yaml, single ones from --set, e.g. --set learning_rate=5e-4 losses.l1=50.
-Prints PSNR of the face crop (landmark box enlarged by a fifth) and of the whole frame, mean over
-frames, beside trivial baselines.
+Prints PSNR of the face crop (landmark box enlarged by a fifth on each side) and of the whole
+frame, mean over frames, beside trivial baselines.
 """
 
 import argparse
@@ -21,9 +21,10 @@ import torch
 
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
-from stages.base.face import similarity
 from stages.base.io.image_io import encode_png
 from stages.base.training.loop import cosine, train
+from stages.evaluation import metrics
+from stages.evaluation.baselines import align
 from stages.generator import model
 from stages.generator.conditioning import images_to_tensor, tensor_to_images
 from stages.generator.driving import Driving
@@ -77,7 +78,7 @@ def _changed(params: GeneratorParams, changes: list[str]) -> GeneratorParams:
 
 
 def _isps(footage: Footage, data: Path) -> Isps:
-    """Read the ISPs; without them, take training frames in their place."""
+    """Read the ISPs; use training frames instead where there are none."""
     if (data / "isp" / footage.subject.name / "isps.parquet").is_file():
         return read_isps(footage.subject.name, footage.size, data / "isp")
     rows = np.linspace(0, len(footage) - 1, 32).astype(int)
@@ -129,7 +130,7 @@ def _train(
 
 
 def footage_paths(footage: list[Footage], home: Path) -> None:
-    """Make the readers' paths whole, since the training runs in a folder of its own."""
+    """Make the readers' paths absolute, since the training runs in another folder."""
     for person in footage:
         for reader in person.readers:
             reader.path = home / reader.path
@@ -169,34 +170,35 @@ def _report(
     apart = np.linalg.norm(before.driving.points[None] - points[:, None], axis=-1).mean(-1)
     nearest = apart.argmin(1)
     warped = _warped(sources, now, rows)
-    answers = {
+    methods = {
         "generator": drawn,
         "generator, no ISPs": draw(black),
         "mean frame": np.repeat(training.mean(0)[None], len(rows), axis=0),
         "nearest": training[nearest],
         "nearest, aligned": np.stack(
             [
-                _aligned(training[n], before.driving.points[n], p)
+                align(training[n], before.driving.points[n], p)
                 for n, p in zip(nearest, points, strict=True)
             ]
         ),
         "source": np.stack([source.image for source in sources]),
         "source, aligned": np.stack(
-            [_aligned(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
+            [align(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
         ),
         "source, warped": warped,
     }
     print(f"{name}: {len(rows)} held-out frames, {each * 1000:.0f} ms a frame drawn")
-    for answer, images in answers.items():
-        scores = [_psnr(a, b) for a, b in zip(images, truth, strict=True)]
+    boxes = [metrics.face_box(p, generator.size) for p in points]
+    for method, images in methods.items():
+        scores = [metrics.psnr(a, b) for a, b in zip(images, truth, strict=True)]
         crops = [
-            _psnr(a[box], b[box])
-            for a, b, box in zip(images, truth, map(_box, points), strict=True)
+            metrics.psnr(metrics.crop(a, box), metrics.crop(b, box))
+            for a, b, box in zip(images, truth, boxes, strict=True)
         ]
-        print(f"  {answer:20s} face {np.mean(crops):6.2f} dB   whole {np.mean(scores):6.2f} dB")
+        print(f"  {method:20s} face {np.mean(crops):6.2f} dB   whole {np.mean(scores):6.2f} dB")
     if sheet is not None:
         some = np.linspace(0, len(rows) - 1, 8).astype(int)
-        lines = [truth, drawn, warped, answers["nearest, aligned"]]
+        lines = [truth, drawn, warped, methods["nearest, aligned"]]
         picture = np.concatenate([np.concatenate(list(line[some]), axis=1) for line in lines])
         big = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         sheet.with_name(f"{sheet.stem}_{name}.png").write_bytes(encode_png(big))
@@ -211,26 +213,6 @@ def _warped(sources: list[Source], footage: Footage, rows: np.ndarray) -> np.nda
     ]
     images = images_to_tensor([source.image for source in sources])
     return tensor_to_images(sample(images, torch.from_numpy(np.stack(places))))
-
-
-def _box(points: np.ndarray) -> tuple[slice, slice]:
-    low, high = points.min(0), points.max(0)
-    middle, half = (low + high) / 2, (high - low) / 2 * 1.2
-    a = np.maximum(np.floor(middle - half), 0).astype(int)
-    b = np.ceil(middle + half).astype(int)
-    return slice(a[1], b[1]), slice(a[0], b[0])
-
-
-def _psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = np.mean((a.astype(np.float64) - b) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
-def _aligned(image: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    matrix = similarity.fit_similarity(points, target)
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    size = image.shape[1], image.shape[0]
-    return np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
@@ -198,32 +199,29 @@ def _page(name: str, metrics: Mapping[str, Any]) -> list[str]:
         f"## {name}",
         "",
         f"{metrics['frames']} frames from true landmarks, on the face crop",
-        f"{metrics['gain_psnr_face']:+.2f} dB over the best trivial row.",
+        f"{metrics['gain_psnr_face']:+.2f} dB over the best baseline.",
         *([f"{new} {source}"] if new else []),
         "",
-        markdown_table(metrics["reconstruction"]),
+        _table(metrics["reconstruction"]),
         "",
         "Openings of mouth and eyes, detected again in these pictures, against the true ones:",
         "correlation, and amplitude over the true one.",
         "",
-        markdown_table(metrics["drawn_again"]),
+        _table(metrics["drawn_again"]),
         "",
         f"{metrics['motion_frames']} frames from voice. {detected}",
         f"video, follows the truth with r = {metrics['render']['mouth_correlation']:.2f}.",
         "",
-        markdown_table(metrics["motion"]),
+        _table(metrics["motion"]),
         "",
     ]
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+def _table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Format scores as a Markdown table, one row for each name."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for row, values in rows.items():
-        cells = [f"{values[name]:.2f}" if name in values else "" for name in names]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    cells = [[row, *(values.get(name) for name in names)] for row, values in rows.items()]
+    return str(tabulate(cells, ["", *names], "github", floatfmt=".2f"))
 
 
 def _without_nan(value: Any) -> Any:
