@@ -17,20 +17,20 @@ from stages.speech.artifacts import FEATURES
 
 def random_rows(fmt: Format, rows: int, seed: int = 0) -> dict[str, object]:
     rng = np.random.default_rng(seed)
-    made: dict[str, object] = {}
+    columns: dict[str, object] = {}
     for column in fmt.columns:
         if column.type == "string":
-            made[column.name] = [f"é{i}" for i in range(rows)]
+            columns[column.name] = [f"é{i}" for i in range(rows)]
         elif column.type == "binary":
-            made[column.name] = [rng.bytes(i % 7) for i in range(rows)]
+            columns[column.name] = [rng.bytes(i % 7) for i in range(rows)]
         else:
             values = rng.integers(0, 2, (rows, *column.shape))
-            made[column.name] = values.astype(column.type)
-    return made
+            columns[column.name] = values.astype(column.type)
+    return columns
 
 
 @pytest.mark.parametrize("fmt", find_tables(), ids=lambda fmt: fmt.name)
-def test_every_format_comes_back_as_it_was_written(fmt: Format, tmp_path: Path) -> None:
+def test_every_format_is_read_back_as_it_was_written(fmt: Format, tmp_path: Path) -> None:
     rows = random_rows(fmt, 7)
     tables.write(tmp_path / "a.parquet", fmt, rows, rows_per_group=3)
     back = tables.read(tmp_path / "a.parquet", fmt)
@@ -90,7 +90,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         tables.write(tmp_path / "a.parquet", MATCH, rows)
 
 
-def test_another_format_a_torn_file_and_no_file_are_told_apart(tmp_path: Path) -> None:
+def test_another_format_a_torn_file_and_no_file_have_errors_of_their_own(tmp_path: Path) -> None:
     tables.write(tmp_path / "a.parquet", MATCH, random_rows(MATCH, 4))
     with pytest.raises(BadFormat, match="columns differ"):
         tables.read(tmp_path / "a.parquet", FEATURES)

