@@ -1,6 +1,6 @@
-"""Take the picture of a run in Prefect's UI: `python docs/screenshot_ui.py` in a project.
+"""Take a screenshot of a run in Prefect's UI: `python docs/screenshot_ui.py` in a project.
 
-Runs its flow `reproduce`, with a server on loopback whose records are thrown away, and writes
+Runs the flow `reproduce` of the project, with a temporary server on loopback, and writes
 docs/prefect.png. Needs the extra `flows` and Chromium (Debian: `apt-get install chromium`).
 """
 
@@ -19,7 +19,7 @@ from pipeline.runtime.user_errors import UserError, report_user_errors
 
 OUT = Path("docs/prefect.png")
 SIZE = (1500, 1100)  # px
-SETTLES = 30_000  # ms of the page's own clock
+SETTLE_MS = 30_000  # of the page's own clock
 COLOURS = 64
 
 
@@ -35,8 +35,8 @@ def main() -> None:
         with server.running() as api:
             subprocess.run([sys.executable, "-m", "pipeline.flows.reproduce"], check=False)
             page = f"{api.removesuffix('/api')}/runs/flow-run/{only_run()}"
-            picture = photographed(chromium, page, Path(home))
-    picture.convert("RGB").quantize(COLOURS).save(OUT, optimize=True)
+            image = screenshot(chromium, page, Path(home))
+    image.convert("RGB").quantize(COLOURS).save(OUT, optimize=True)
     print(OUT)
 
 
@@ -48,16 +48,16 @@ def only_run() -> UUID:
     return run.id
 
 
-def photographed(chromium: str, page: str, home: Path) -> Image.Image:
-    """Return the page as it is once its scripts have settled."""
+def screenshot(chromium: str, page: str, home: Path) -> Image.Image:
+    """Render a page with Chromium; return it after its scripts have settled."""
     shot = home / "shot.png"
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--enable-unsafe-swiftshader"]
-    options += [f"--user-data-dir={home / 'chromium'}", f"--virtual-time-budget={SETTLES}"]
+    options += [f"--user-data-dir={home / 'chromium'}", f"--virtual-time-budget={SETTLE_MS}"]
     options += [f"--window-size={SIZE[0]},{SIZE[1]}", f"--screenshot={shot}"]
     done = subprocess.run([chromium, *options, page], capture_output=True, check=False)
     if not shot.is_file():
         last = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UserError("chromium", f"took no picture: {last[-1] if last else done.returncode}")
+        raise UserError("chromium", f"took no screenshot: {last[-1] if last else done.returncode}")
     return Image.open(io.BytesIO(shot.read_bytes()))
 
 

@@ -3,9 +3,11 @@
     idiolect --help
 
 Heavy imports stay inside the commands: `--help` must answer at once.
+
+Long because a command is mostly its options and their help.
 """
 
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
@@ -22,32 +24,28 @@ app = typer.Typer(
 
 Inbox = Annotated[str, typer.Option(help="A folder of videos, or an fsspec URL (s3://…).")]
 InboxSubject = Annotated[
-    str, typer.Option(help="The person in these videos; a new one is added as seen.")
+    str, typer.Option(help="The person in the videos; new ones are added as seen.")
 ]
 Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "-j", "--jobs", min=1, help="Stages to run at once. Default: the number of cores."
-    ),
+    int | None, typer.Option("-j", "--jobs", min=1, help="Stages at once. Default: all cores.")
 ]
 Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done, and do nothing.")]
 
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"idiolect {version('idiolect')}")
+        typer.echo(f"idiolect {installed('idiolect')}")
         raise typer.Exit
 
 
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+
 @app.callback()
-def _options(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
+def _options(*, version: Version = False) -> None:
     pass
 
 
@@ -55,11 +53,9 @@ def _options(
 def add(
     videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
     subject: Annotated[str, typer.Option(help="Name of the person: a-z, 0-9 and _.")],
-    unseen: Annotated[
-        bool, typer.Option("--unseen", help="Hold the person out of every training.")
-    ] = False,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Use in no training.")] = False,
     keep_sample: Annotated[
-        bool, typer.Option("--keep-sample", help="Keep the sample subjects in the project.")
+        bool, typer.Option("--keep-sample", help="Keep the sample subjects.")
     ] = False,
 ) -> None:
     """Copy videos of one person into the project; the originals are only read."""
@@ -101,12 +97,8 @@ def sample() -> None:
 
 @app.command()
 def neutral(
-    image: Annotated[
-        Path | None, typer.Argument(help="A portrait of one person, facing ahead, lips closed.")
-    ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="Return to the face of the sample.")
-    ] = False,
+    image: Annotated[Path | None, typer.Argument(help="A face, lips closed.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Use the sample's face.")] = False,
 ) -> None:
     """Set the neutral image: the face that all style patterns are made with."""
     from pipeline.project import neutral_image
@@ -140,9 +132,7 @@ def render(
     identity: Annotated[str, typer.Option(help="The face: a trained subject.")],
     audio: Annotated[Path, typer.Option(help="The voice: any audio or video file.")],
     out: Annotated[Path, typer.Option(help="The video to write (.mp4).")],
-    style: Annotated[
-        str | None, typer.Option(help="The style: a trained subject. Default: the identity.")
-    ] = None,
+    style: Annotated[str | None, typer.Option(help="The style. Default: the identity's.")] = None,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen on its own."""
     from stages.render.any_audio import render_audio
@@ -154,10 +144,7 @@ def render(
 @app.command()
 def repro(
     stages: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Stages or groups of stages (`render`), with all that they need. Default: all."
-        ),
+        list[str] | None, typer.Argument(help="Stages or groups, and what they need. Default: all.")
     ] = None,
     jobs: Jobs = None,
     dry: Dry = False,
@@ -214,12 +201,10 @@ def champion() -> None:
 
 @app.command()
 def promote(
-    anyway: Annotated[
-        str, typer.Option(metavar="WHY", help="Promote against the rules, for this reason.")
-    ] = "",
+    anyway: Annotated[str, typer.Option(metavar="WHY", help="Promote in any case.")] = "",
     dry: Dry = False,
 ) -> None:
-    """Make the results in the workspace champion if they pass the rules of promotion.yaml."""
+    """Promote the results in the workspace if they pass the rules of promotion.yaml."""
     from pipeline.promotion import champions
 
     decision = champions.decide_workspace()
@@ -235,9 +220,7 @@ def promote(
 @app.command()
 def compare(
     first: Annotated[str, typer.Argument(help="A git revision, or `champion`.")],
-    second: Annotated[
-        str, typer.Argument(help="Another one. Default: the workspace.")
-    ] = "workspace",
+    second: Annotated[str, typer.Argument(help="Another one.")] = "workspace",
 ) -> None:
     """Compare params, metrics and images of two revisions."""
     from pipeline.promotion import champions
@@ -250,9 +233,7 @@ def compare(
 
 @app.command()
 def rollback(
-    to: Annotated[
-        int | None, typer.Option(help="Number of the champion. Default: the one before.")
-    ] = None,
+    to: Annotated[int | None, typer.Option(help="A champion. Default: the one before.")] = None,
 ) -> None:
     """Return to the models and params of an earlier champion; the code stays."""
     from pipeline.promotion.rollback import rollback as roll
@@ -267,7 +248,7 @@ def rollback(
 
 @app.command()
 def retrain(inbox: Inbox, subject: InboxSubject, jobs: Jobs = None) -> None:
-    """Add new videos from an inbox, run the stale stages, and promote the results or keep."""
+    """Add new videos from an inbox, run the stale stages, and decide on promotion."""
     _require_prefect()
     from pipeline.flows.retrain import run
 
@@ -280,14 +261,12 @@ def retrain(inbox: Inbox, subject: InboxSubject, jobs: Jobs = None) -> None:
 def serve(
     inbox: Inbox,
     subject: InboxSubject,
-    cron: Annotated[
-        str, typer.Option(help="Five cron fields, in the time zone of this machine.")
-    ] = "0 3 * * *",
+    cron: Annotated[str, typer.Option(help="Five cron fields, local time.")] = "0 3 * * *",
     jobs: Jobs = None,
 ) -> None:
     """Run `retrain` on a schedule, one run at a time, until Ctrl-C."""
     _require_prefect()
-    from pipeline.flows.serving import serve as serve_retrain
+    from pipeline.flows.serve import serve as serve_retrain
 
     serve_retrain(inbox, subject, cron, jobs)
 
@@ -313,12 +292,10 @@ def doctor() -> None:
 @app.command()
 def verify(
     against: Annotated[
-        Path | None,
-        typer.Option(help="Compare dvc.lock with another one, stage by stage, and hash nothing."),
+        Path | None, typer.Option(help="Compare dvc.lock with this one instead.")
     ] = None,
     write_lock: Annotated[
-        Path | None,
-        typer.Option(help="If nothing differs, write dvc.lock with this CPU's flags to a file."),
+        Path | None, typer.Option(help="If nothing differs, write dvc.lock and CPU flags here.")
     ] = None,
 ) -> None:
     """Hash the item store, the outs and DVC's cache again, and name what differs."""

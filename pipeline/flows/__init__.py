@@ -1,11 +1,11 @@
-"""Prefect over DVC: DVC decides what is stale, Prefect when and where, and shows it.
+"""Prefect flows over DVC: DVC decides what is stale; Prefect schedules runs and shows them.
 
-    python -m pipeline.flows.reproduce [STAGE…]             # `idiolect repro`, seen in Prefect's UI
     idiolect retrain --inbox PATH --subject NAME            # new videos, a run, a decision
     idiolect serve --inbox PATH --subject NAME --cron "0 3 * * *"
+    python -m pipeline.flows.reproduce [STAGE…]             # `idiolect repro` in Prefect's UI
 
-Needs the extra `flows`. Nothing but the server of PREFECT_API_URL is spoken to; where that is not
-set, one of its own on loopback.
+Needs the extra `flows`. The only server contacted is that of PREFECT_API_URL or of Prefect's
+profile; without either, a server is started on loopback.
 """
 
 import logging
@@ -17,11 +17,11 @@ for _name, _value in {
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # s: how soon a run that is due or cancelled is seen
+    "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds until a due or cancelled run is noticed
 }.items():
     os.environ.setdefault(_name, _value)
 
-# Where the stream breaks that they listen to, they ask instead, and warn with a traceback. A level
-# would be reset as Prefect sets its logging up.
+# When their event stream breaks, these observers poll instead and log a warning with a traceback.
+# A filter, because Prefect's logging setup resets levels.
 for _name in ("FlowRunCancellingObserver", "FlowRunSuspendingObserver"):
-    logging.getLogger(f"prefect.{_name}").addFilter(lambda told: told.levelno >= logging.ERROR)
+    logging.getLogger(f"prefect.{_name}").addFilter(lambda record: record.levelno >= logging.ERROR)

@@ -1,88 +1,87 @@
-"""New videos from a folder or a bucket: known by their sha256, judged before they are taken in.
+"""New videos from a folder or a bucket, identified by sha256 and judged before they are added.
 
-    python -m pipeline.flows.inbox ROLE/NAME     # judge what lies in .idiolect/inbox, as `clips`
-    does
-
-What was seen is remembered in .idiolect/inbox.json, so that a file that has not changed is not
-fetched again; deleting it costs that time alone.
+.idiolect/inbox.json records every file and its verdict, so that an unchanged file is not fetched
+again. Deleting it costs that time alone.
 """
 
 import json
 import shutil
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.execution import helper_process
+from pipeline.flows import helper
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
-from pipeline.runtime.parent_death import end_with_parent
-from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
+from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 
 FOLDER = Path(".idiolect/inbox")
-SEEN = Path(".idiolect/inbox.json")
+RECORDS = Path(".idiolect/inbox.json")
 RAW = Path("data/raw")
-_MODULE = "pipeline.flows.inbox"
-_JUDGED = "judged: "
-_KNOWN = {"sha256", "reason"}
+
+
+class Record(TypedDict):
+    """One file of an inbox: its sha256, and why it was rejected (empty if it was not)."""
+
+    sha256: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What was found in an inbox.
+class Fetched:
+    """What an inbox holds for a subject.
 
     Attributes:
         new: copies of videos that the subject does not have yet, in `FOLDER`.
-        refused: files that were judged bad before, with the reasons.
+        rejected: the reasons of files that were rejected before.
     """
 
     new: tuple[Path, ...]
-    refused: tuple[str, ...]
+    rejected: tuple[str, ...]
 
 
-def take(inbox: str, subject: str) -> Taken:
-    """Copy what is new in an inbox to `FOLDER`; the inbox is only read.
+def fetch(inbox: str, subject: str) -> Fetched:
+    """Copy new videos of an inbox to `FOLDER`; the inbox is only read.
 
     Args:
-        inbox: a folder, or what fsspec reads: `s3://bucket/folder`, `memory://x` …
-        subject: whose videos they are.
+        inbox: a folder, or an fsspec URL: `s3://bucket/folder`, `memory://x` …
+        subject: the person in the videos.
 
     Raises:
         MissingInput: there is no such folder.
-        UserError: it cannot be read, or its kind needs a package that is not here.
+        UserError: it cannot be read, or its protocol needs a package that is not installed.
 
-    A video is new where no file of data/raw/SUBJECT has its sha256, whatever it is called.
+    A video is new if no file of data/raw/SUBJECT has its sha256, whatever its name.
     """
     clear()
-    seen = _seen()
-    known = {file_hash(path) for path in (RAW / subject).glob("*") if path.is_file()}
+    records = _read_records()
+    reasons = {record["sha256"]: record["reason"] for record in records.values()}
+    present = {file_hash(path) for path in (RAW / subject).glob("*") if path.is_file()}
     new: list[Path] = []
-    refused: list[str] = []
+    rejected: list[str] = []
     try:
-        for source, remote, mark in _listed(inbox):
-            entry = seen.get(mark) or {}
-            sha256 = entry.get("sha256")
-            if sha256 is None or (sha256 not in known and not entry.get("reason")):
+        for source, remote, state in _list_files(inbox):
+            sha256 = records[state]["sha256"] if state in records else ""
+            if not sha256 or (sha256 not in present and not reasons[sha256]):
                 copy = FOLDER / Path(remote).name
                 with atomic_file(copy) as part:
                     source.get_file(remote, str(part))
                 sha256 = file_hash(copy)
-                seen[mark] = entry = {"sha256": sha256, "reason": _reason(seen, sha256)}
-                if sha256 in known or entry["reason"]:
+                records[state] = {"sha256": sha256, "reason": reasons.setdefault(sha256, "")}
+                if sha256 in present or reasons[sha256]:
                     copy.unlink()
                 else:
-                    known.add(sha256)
-                    new.append(_renamed(copy, subject, sha256))
-            if entry.get("reason") and sha256 not in known:
-                refused.append(entry["reason"])
+                    present.add(sha256)
+                    new.append(_rename_if_taken(copy, subject, sha256))
+            if sha256 not in present:
+                rejected.append(reasons[sha256])
     finally:
-        _remember(seen)
-    return Taken(tuple(new), tuple(dict.fromkeys(refused)))
+        _write_records(records)
+    return Fetched(tuple(new), tuple(dict.fromkeys(rejected)))
 
 
 def clear() -> None:
@@ -90,99 +89,82 @@ def clear() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def _listed(inbox: str) -> list[tuple[Any, str, str]]:
-    """List the files of an inbox: its file system, the path there, and a mark of path and state."""
+def _list_files(inbox: str) -> Iterator[tuple[Any, str, str]]:
+    """Yield the file system of an inbox, the path of each file, and a key of its path and state."""
     import fsspec
 
     try:
         source, root = fsspec.core.url_to_fs(inbox)
         if not source.isdir(root):
             raise MissingInput(inbox, "no such folder", "name one that holds videos")
-        paths = sorted(source.find(root, maxdepth=1))
-        named = [path for path in paths if not Path(path).name.startswith(".")]
-        return [(source, path, f"{path} {source.ukey(path)}") for path in named]
+        for path in sorted(source.find(root, maxdepth=1)):
+            if not Path(path).name.startswith("."):
+                yield source, path, f"{path} {source.ukey(path)}"
     except (ImportError, ValueError, OSError) as error:
         raise UserError(inbox, f"cannot be read: {' '.join(str(error).split())}") from None
 
 
-def _renamed(copy: Path, subject: str, sha256: str) -> Path:
-    """Give a copy another name where another video of the subject's has its own."""
+def _rename_if_taken(copy: Path, subject: str, sha256: str) -> Path:
+    """Rename a copy if another video of the subject has its name."""
     if not (RAW / subject / copy.name).exists():
         return copy
     return copy.rename(copy.with_stem(f"{copy.stem}-{sha256[:8]}"))
 
 
-def _seen() -> dict[str, dict[str, str]]:
+def _read_records() -> dict[str, Record]:
     try:
-        content = json.loads(SEEN.read_text())
-    except (OSError, ValueError):
+        content = json.loads(RECORDS.read_text())
+        return {
+            state: {"sha256": str(record["sha256"]), "reason": str(record["reason"])}
+            for state, record in content.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
-    if not isinstance(content, dict):
-        return {}
-    return {k: e for k, e in content.items() if isinstance(e, dict) and set(e) == _KNOWN}
 
 
-def _reason(seen: dict[str, dict[str, str]], sha256: str) -> str:
-    """Return why a file of the same bytes was refused before."""
-    return next((e["reason"] for e in seen.values() if e["sha256"] == sha256), "")
+def _write_records(records: dict[str, Record]) -> None:
+    with atomic_file(RECORDS) as part:
+        part.write_text(json.dumps(records, indent=1))
 
 
-def _remember(seen: dict[str, dict[str, str]]) -> None:
-    with atomic_file(SEEN) as part:
-        part.write_text(json.dumps(seen, indent=1))
-
-
-def judge(videos: Sequence[Path], subject: Subject, stop: Event | None = None) -> dict[Path, str]:
-    """Judge videos of `FOLDER` as the stage `clips` does, in a process of its own.
+def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
+    """Judge videos of `FOLDER` as the stage `clips` does, in a helper process.
 
     Returns:
-        For each video why it is bad; empty where a shot of it is good.
+        For each video why it is rejected; empty if a shot of it is good.
 
     Raises:
-        UserError: judging itself failed, with its last words.
+        UserError: judging failed; the message is its last line of output.
 
-    What is measured is kept in .idiolect/items, where the stage finds it. A verdict is remembered.
+    The measurements stay in .idiolect/items for the stage; the verdicts stay in `RECORDS`.
     """
-    code, said = helper_process.run(_MODULE, [str(subject)], stop)
-    told = [line for line in said if line.startswith(_JUDGED)]
-    if code or not told:
-        raise UserError(FOLDER, said[-1].removeprefix("error: ") if said else "judging it failed")
-    reasons: dict[str, str] = json.loads(told[-1].removeprefix(_JUDGED))
-    found = {path: reasons.get(path.name, f"{path.name}: has no row") for path in videos}
-    seen, hashes = _seen(), {file_hash(path): reason for path, reason in found.items()}
-    for entry in seen.values():
-        entry["reason"] = hashes.get(entry["sha256"], entry["reason"])
-    _remember(seen)
-    return found
+    code, lines = helper_process.run(helper.MODULE, ["judge", str(subject)])
+    if code or not lines:
+        raise UserError(FOLDER, lines[-1].removeprefix("error: ") if lines else "judging failed")
+    reasons: dict[str, str] = json.loads(lines[-1])
+    verdicts = {path: reasons.get(path.name, f"{path.name}: has no row") for path in videos}
+    by_hash = {file_hash(path): reason for path, reason in verdicts.items()}
+    records = _read_records()
+    for record in records.values():
+        record["reason"] = by_hash.get(record["sha256"], record["reason"])
+    _write_records(records)
+    return verdicts
 
 
-def _judge(subject: Subject) -> dict[str, str]:
-    """Judge all of `FOLDER`; return the reasons by file name, empty for good ones."""
+def judge_folder(subject: Subject) -> dict[str, str]:
+    """Judge all videos of `FOLDER` here; return the reasons by file name, empty for good ones."""
     from stages.clips.clips import run
     from stages.clips.params import ClipsParams
 
-    with_role = Subject(subject.role, FOLDER.name)
-    made = Path(".idiolect/inbox_clips")
+    in_inbox = Subject(subject.role, FOLDER.name)
+    out = Path(".idiolect/inbox_clips")
     try:
-        rows = run(with_role, read_section("clips", ClipsParams), FOLDER.parent, made)
+        rows = run(in_inbox, read_section("clips", ClipsParams), FOLDER.parent, out)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(out, ignore_errors=True)
     good = {row.video for row in rows if row.status == "ok"}
     reasons: dict[str, list[str]] = {}
     for row in rows:
-        told = f"{row.status}: {row.video}: {row.reason}"
-        reasons.setdefault(row.file, []).extend([] if row.video in good else [told])
-    return {name: "; ".join(told) for name, told in reasons.items()}
-
-
-def main(arguments: list[str]) -> None:
-    """Judge for the subject that the command line names."""
-    with report_user_errors():
-        end_with_parent()
-        if len(arguments) != 1:
-            raise UserError(_MODULE, "expected one argument, ROLE/NAME")
-        print(_JUDGED + json.dumps(_judge(Subject.parse(arguments[0]))))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        reason = f"{row.status}: {row.video}: {row.reason}"
+        reasons.setdefault(row.file, []).extend([] if row.video in good else [reason])
+    return {name: "; ".join(parts) for name, parts in reasons.items()}

@@ -1,189 +1,249 @@
-"""The flow `reproduce`: `idiolect repro` with a task for each stage.
+"""The flow `reproduce`: `idiolect repro` with one task per stage.
 
     python -m pipeline.flows.reproduce [STAGE…]
 
-One run of the engine lies under it, with its lock, its cores and its stop; a task appears when
-its stage starts, waits on the tasks of those that its stage needs, and logs what it says. What DVC
-finds unchanged, or restores, is `Cached`; what needs a failed stage is `Blocked`.
+One run of the engine does the work, in the main thread: a signal that cancels the flow first stops
+the stages, then reaches Prefect. A task appears when its stage starts, depends on the tasks of the
+stages that its stage needs, and logs the output of the stage. A stage that is unchanged or restored
+is `Cached`; one that needs a failed stage is `Blocked`.
 """
 
 import os
-import sys
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from threading import Lock
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock
+from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, task
+import typer
+from prefect import Task, allow_failure, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State as Told
+from prefect.client.schemas.objects import State as PrefectState
 from prefect.client.schemas.objects import StateType
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline.execution import helper_process, remote
+from pipeline.execution import helper_process
 from pipeline.execution.reproduce import counts
+from pipeline.execution.reproduce import reproduce as run_stages
+from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_process import PULL
-from pipeline.execution.stage_run import State
-from pipeline.flows import artifacts, server
-from pipeline.flows.following import Ended, Following, Plan, Voice
-from pipeline.runtime.user_errors import UserError
+from pipeline.execution.stage_run import RunCallbacks, StageRun, State
+from pipeline.flows import artifacts, helper, server
+from pipeline.runtime.user_errors import UserError, report_user_errors
 
-_OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-_REMOTE = "pipeline.execution.remote"
-_ERROR = "ERROR: "  # as DVC says it, before it offers help on a last line
+TASK: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+_ERROR = "ERROR: "  # prefix of DVC's error lines
+_SIGNALLED = 128  # an exit code above it: the run was stopped by this signal
 
 
-@flow(name="reproduce", task_runner=ThreadPoolTaskRunner(), persist_result=False)
+def run_name() -> str:
+    """Name a run by its project folder, its subject if it has one, and the time."""
+    parts = (Path.cwd().name, flow_run.parameters.get("subject"))
+    return " ".join(filter(None, (*parts, f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")))
+
+
+@flow(
+    name="reproduce",
+    flow_run_name=run_name,
+    task_runner=ThreadPoolTaskRunner(),
+    persist_result=False,
+)
 def reproduce(
-    stages: list[str] | None = None, jobs: int | None = None, ours: bool = True
-) -> "Told[Any]":
-    """Run what is stale, as `idiolect repro` does; end as Failed where a stage has.
+    stages: list[str] | None = None, jobs: int | None = None, check_project: bool = True
+) -> "PrefectState[Any]":
+    """Run the stale stages, as `idiolect repro` does; end as Failed if a stage has.
 
     Args:
-        stages: as DVC names them, or groups; all if none.
-        jobs: how many at once; as many as cores unless given.
-        ours: a project of this package's stages.
+        stages: names of DVC, or groups; all if none.
+        jobs: stages to run at once; the number of cores unless given.
+        check_project: write versions.yaml and check params.yaml first.
     """
     try:
-        return _reproduce(stages or (), jobs, ours)
-    except UserError as problem:
-        return Failed(message=str(problem))
+        return _reproduce(stages or (), jobs, check_project=check_project)
+    except UserError as error:
+        return Failed(message=str(error))
 
 
-def _reproduce(stages: Sequence[str], jobs: int | None, ours: bool) -> "Told[Any]":
-    store = remote.name()
-    if store:
-        name = f"fetch from {store}"
-        told = _from_remote.with_options(name=name, task_run_name=name)(return_state=True)
+def _reproduce(
+    stages: Sequence[str], jobs: int | None, *, check_project: bool
+) -> "PrefectState[Any]":
+    remote = _default_remote()
+    if remote:
         os.environ.pop(PULL, None)
-        if told.name == "Completed":
+        fetch = _task(f"fetch from {remote}", lambda: _call_remote("fetch"))
+        if fetch(return_state=True).name == "Completed":
             os.environ[PULL] = "1"
-    with Following(stages, jobs, ours) as following:
-        tasks = _Tasks(following, store)
-        for event in following.events():
-            tasks.hear(event)
+    tasks = _Tasks(remote)
+    try:
+        code, ended = run_stages(
+            stages,
+            jobs,
+            callbacks=lambda _: tasks,
+            on_plan=tasks.plan,
+            check_project=check_project,
+        )
+        if code > _SIGNALLED:
+            signal.raise_signal(code - _SIGNALLED)  # the stages have ended: now Prefect may cancel
         tasks.wait()
-    works = following.works
-    artifacts.stages(works, tasks.names)
+    finally:
+        tasks.stopping.set()
+    artifacts.stages(ended, tasks.names)
     artifacts.metrics()
-    artifacts.results([work.name for work in works if work.state in {State.RAN, State.RESTORED}])
-    failed = [f"{work.name}: {work.note}" for work in works if work.state is State.FAILED]
+    artifacts.results([stage.name for stage in ended if stage.state in {State.RAN, State.RESTORED}])
+    failed = [f"{stage.name}: {stage.note}" for stage in ended if stage.state is State.FAILED]
     if failed:
-        return Failed(message=f"{counts(works)}; failed: {'; '.join(failed)}")
-    if any(work.state is State.STOPPED for work in works):
-        return Failed(message=f"{counts(works)}; run it again to go on")
-    return Completed(message=counts(works))
+        return Failed(message=f"{counts(ended)}; failed: {'; '.join(failed)}")
+    return Completed(message=counts(ended))
 
 
-class _Tasks:
-    """The tasks of one run; each waits on those that its stage needs."""
+def _task(name: str, function: Callable[[], "PrefectState[Any]"]) -> "Task[[], Any]":
+    return task(function, name=name, task_run_name=name, **TASK)
 
-    def __init__(self, following: Following, store: str) -> None:
-        self.following, self.store = following, store
+
+class _Tasks(RunCallbacks):
+    """The tasks of one run, which log what the engine reports.
+
+    Each depends on the tasks of the stages that its stage needs, and runs however those end.
+    """
+
+    def __init__(self, remote: str) -> None:
+        self.remote = remote
         self.names: Sequence[str] = ()
+        self._needs: Mapping[str, frozenset[str]] = {}
+        self._events: dict[str, SimpleQueue[str | StageRun | None]] = {}
         self._futures: dict[str, PrefectFuture[Any]] = {}
         self._pushes: list[PrefectFuture[Any]] = []
-        self._one_push = Lock()
+        self._pushing = Lock()  # one push at a time
+        self.stopping = Event()
 
-    def hear(self, event: Plan | Voice) -> None:
-        """Submit what an event is about: stages that are not stale, or one that has begun."""
-        if isinstance(event, Voice):
-            self._submit(event)
-            return
-        self.dag, self.names = event.dag, event.names
-        artifacts.plan(event.dag, event.names)
-        stale = set(event.dag.stale(event.names))
-        for name in event.names:
+    def plan(self, dag: Dag, names: Sequence[str]) -> None:
+        """Submit the tasks of stages that are not stale."""
+        self.names, self._needs = names, {name: dag.nodes[name].needs for name in names}
+        artifacts.plan(dag, names)
+        stale = set(dag.stale(names))
+        for name in names:
             if name not in stale:
-                self._submit(Voice(name), cached=True)
+                self._submit(name, _unchanged)
 
-    def _submit(self, voice: Voice, *, cached: bool = False) -> None:
-        @task(name=voice.name, task_run_name=voice.name, **_OPTIONS)
-        def stage() -> "Told[Any]":
-            if cached:
-                return Completed(name="Cached", message="nothing that it depends on has changed")
-            ended = voice.lines(get_run_logger().info)
-            return _told(ended)
+    def stage_changed(self, stage: StageRun) -> None:
+        """Submit the task of a stage that starts, or never will; end that of one that has ended."""
+        name = stage.name
+        if name not in self._events:
+            self._events[name] = SimpleQueue()
+            future = self._submit(name, lambda: self._follow(name))
+            if self.remote:
+                push = _task(f"push {name}", lambda: self._push(name, future))
+                self._pushes.append(push.submit(wait_for=[allow_failure(future)]))
+        if stage.state not in {State.WAITING, State.RUNNING}:
+            self._events[name].put(stage)
 
-        needs = self.dag.nodes[voice.name].needs
-        before = [self._futures[name] for name in self.names if name in needs & set(self._futures)]
-        future = stage.submit(wait_for=[_whatever(one) for one in before])
-        self._futures[voice.name] = future
-        if self.store and not cached:
-            self._push(voice.name, future)
+    def stage_output(self, stage: StageRun, line: str) -> None:
+        """Log a line of output."""
+        self._events[stage.name].put(line)
 
-    def _push(self, name: str, future: PrefectFuture[Any]) -> None:
-        @task(name=f"push {name}", task_run_name=f"push {name}", **_OPTIONS)
-        def push() -> "Told[Any]":
-            if future.state.name != "Completed":
-                return Completed(name="Cached", message="it did not run")
-            with self._one_push, suppress(helper_process.Stopped):
-                return _remotely("push", name, stop=self.following.stopping)
-            return Told(type=StateType.CANCELLED, name="Stopped")
+    def stage_progress(self, stage: StageRun) -> None:
+        """Log the progress of a stage."""
+        self._events[stage.name].put(stage.note)
 
-        self._pushes.append(push.submit(wait_for=[_whatever(future)]))
+    def _submit(self, name: str, function: Callable[[], "PrefectState[Any]"]) -> PrefectFuture[Any]:
+        needs = self._needs[name] & set(self._futures)
+        before = [allow_failure(self._futures[other]) for other in self.names if other in needs]
+        self._futures[name] = _task(name, function).submit(wait_for=before)
+        return self._futures[name]
+
+    def _follow(self, name: str) -> "PrefectState[Any]":
+        log = get_run_logger()
+        while isinstance(event := self._events[name].get(), str):
+            log.info(event)
+        return _state(event) if event else _stopped()
+
+    def _push(self, name: str, future: PrefectFuture[Any]) -> "PrefectState[Any]":
+        if future.state.name != "Completed":
+            return Completed(name="Cached", message="the stage did not run")
+        with self._pushing, suppress(helper_process.Stopped):
+            return _call_remote("push", name, stop=self.stopping)
+        return _stopped()
+
+    def __exit__(self, *_: object) -> None:
+        """End the tasks of stages whose end the engine has not reported."""
+        for events in self._events.values():
+            events.put(None)
 
     def wait(self) -> None:
-        """Wait until all tasks have said what became of them."""
+        """Wait until all tasks have ended."""
         for future in [*self._futures.values(), *self._pushes]:
             future.wait()
 
 
-def _whatever(future: PrefectFuture[Any]) -> Any:
-    """Have a task wait for another, and run however that one ends: the engine has decided."""
-    from prefect import allow_failure
-
-    return allow_failure(future)
+def _unchanged() -> "PrefectState[Any]":
+    return Completed(name="Cached", message="nothing that it depends on has changed")
 
 
-def _told(ended: Ended) -> "Told[Any]":
-    took = f"{ended.seconds:.1f} s"
-    match ended.state:
+def _state(stage: StageRun) -> "PrefectState[Any]":
+    """Return Prefect's state for a stage that has ended."""
+    match stage.state:
         case State.RAN:
-            return Completed(message=f"ran, {took}")
+            return Completed(message=f"ran, {stage.seconds:.1f} s")
         case State.RESTORED:
-            return Completed(name="Cached", message=f"restored from DVC's run cache, {took}")
+            message = f"restored from DVC's run cache, {stage.seconds:.1f} s"
+            return Completed(name="Cached", message=message)
         case State.UNCHANGED:
-            return Completed(name="Cached", message="what it reads came out the same")
+            return Completed(name="Cached", message="its inputs came out unchanged")
         case State.FAILED:
-            return Failed(message=ended.note)
+            return Failed(message=stage.note)
         case State.BLOCKED:
-            return Told(type=StateType.CANCELLED, name="Blocked", message=ended.note)
+            return PrefectState(type=StateType.CANCELLED, name="Blocked", message=stage.note)
         case _:
-            return Told(type=StateType.CANCELLED, name="Stopped", message="the run was stopped")
+            return _stopped()
 
 
-@task(name="fetch", **_OPTIONS)
-def _from_remote() -> "Told[Any]":
-    return _remotely("fetch")
+def _stopped() -> "PrefectState[Any]":
+    return PrefectState(type=StateType.CANCELLED, name="Stopped", message="the run was stopped")
 
 
-def _remotely(*arguments: str, stop: Any = None) -> "Told[Any]":
-    """Speak to DVC's remote; a failure is told and loud, and no reason to throw results away."""
+def _default_remote() -> str:
+    """Return the name of DVC's default remote; empty if there is none."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return str(repo.config["core"].get("remote") or "")
+
+
+def _call_remote(*command: str, stop: Event | None = None) -> "PrefectState[Any]":
+    """Fetch from or push to DVC's remote; a failure is logged and does not fail the run."""
     logger = get_run_logger()
-    code, said = helper_process.run(_REMOTE, arguments, stop)
-    for line in said:
+    code, lines = helper_process.run(helper.MODULE, command, stop)
+    for line in lines:
         (logger.warning if code else logger.info)(line)
     if code:
-        errors = [line.removeprefix(_ERROR) for line in said if line.startswith(_ERROR)]
-        return Completed(name="NotReached", message=errors[0] if errors else f"ended with {code}")
-    return Completed(message=said[-1] if said else "done")
+        errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+        return Completed(name="NotReached", message=errors[0] if errors else f"exit code {code}")
+    return Completed(message=lines[-1] if lines else "done")
 
 
-def main(arguments: list[str], *, ours: bool = True) -> int:
-    """Run the flow for the stages that the command line names; return the exit code."""
+def main(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages or groups. Default: all.")
+    ] = None,
+) -> None:
+    """Run the flow `reproduce` with the named server of Prefect's, or one of its own."""
+    raise typer.Exit(run(stages or []))
+
+
+def run(stages: list[str], *, check_project: bool = True) -> int:
+    """Run the flow here and now, print its message, and return the exit code."""
     with server.running():
-        told = reproduce(arguments, ours=ours, return_state=True)
-    print(told.message, file=sys.stderr if told.is_failed() else sys.stdout)
-    return 0 if told.is_completed() else 1
+        state = reproduce(stages, check_project=check_project, return_state=True)
+    typer.echo(state.message, err=state.is_failed())
+    return 0 if state.is_completed() else 1
 
 
 if __name__ == "__main__":
-    from pipeline.runtime.user_errors import report_user_errors
-
     with report_user_errors():
-        if any(argument.startswith("-") for argument in sys.argv[1:]):
-            raise UserError("pipeline.flows.reproduce", "expected names of stages")
-        raise SystemExit(main(sys.argv[1:]))
+        typer.run(main)

@@ -1,9 +1,9 @@
-"""The flow `retrain`: new videos from an inbox, a run of what follows, and who is champion then.
+"""The flow `retrain`: new videos from an inbox, a run of the stale stages, and a decision.
 
     idiolect retrain --inbox PATH --subject NAME
 
-Each step is a task; the run itself is the flow `reproduce`. A run that was stopped or has failed is
-taken up by the next one, with or without new videos. What goes wrong keeps the champion.
+Each step is a task; the run is the flow `reproduce`. A run that was stopped or has failed is
+finished by the next one, with or without new videos. A failure keeps the champion.
 """
 
 import os
@@ -14,13 +14,12 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State as Told
+from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from pipeline.execution import dvc_project, project_lock
-from pipeline.flows import inbox, overdue, server
-from pipeline.flows.reproduce import reproduce
+from pipeline.flows import inbox, server
+from pipeline.flows.reproduce import TASK, reproduce, run_name
 from pipeline.project import git, people
 from pipeline.promotion import champions
 from pipeline.runtime.parent_death import end_with_parent
@@ -29,80 +28,70 @@ from stages.base.config import code_version
 from stages.base.config.params import Subjects, check_name, read_section
 from stages.base.config.subjects import Subject
 
-_OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 SERVED_BY = "IDIOLECT_SERVED_BY"  # the process of `idiolect serve`, for the runs that it starts
 KEPT, PROMOTED, NOTHING_NEW = "Kept", "Promoted", "Nothing new"
 
 
-def _in_one_line(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a task that meets a problem fail with its line, and no traceback in the log."""
+def _fail_in_one_line(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a step that returns Failed for a UserError, so that Prefect logs no traceback."""
 
     @wraps(step)
-    def told(*arguments: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return step(*arguments)
-        except UserError as problem:
-            return Failed(message=f"the champion stays: {problem}")
+            return step(*args, **kwargs)
+        except UserError as error:
+            return Failed(message=f"the champion stays: {error}")
 
-    return told
+    return wrapper
 
 
-@flow(name="retrain", persist_result=False)
+@flow(name="retrain", flow_run_name=run_name, persist_result=False)
+@_fail_in_one_line
 def retrain(
-    inbox_path: str, subject: str, jobs: int | None = None, ours: bool = True
-) -> "Told[Any]":
-    """Take in what is new, run what is stale, and promote the outcome or keep the champion.
+    inbox_path: str, subject: str, jobs: int | None = None, check_project: bool = True
+) -> "State[Any]":
+    """Add new videos, run the stale stages, and promote the results or keep the champion.
 
     Args:
-        inbox_path: a folder, or what fsspec reads.
-        subject: whose videos lie there; a new one is added as seen.
-        jobs: stages at once; as many as cores unless given.
-        ours: a project of this package's stages.
+        inbox_path: a folder, or an fsspec URL.
+        subject: the person in the videos; a new one is added as seen.
+        jobs: stages to run at once; the number of cores unless given.
+        check_project: write versions.yaml and check params.yaml first.
 
     Returns:
-        Completed, named Promoted, Kept or Nothing new, with the reasons; Failed where a step has.
-        Runs of the same schedule that are due as this one begins end as Missed.
+        Completed, named Promoted, Kept or Nothing new, with the reasons; Failed if a step failed.
     """
     if SERVED_BY in os.environ:
         end_with_parent(int(os.environ[SERVED_BY]))
-    if missed := overdue.skip():
-        get_run_logger().info("due too, and missed: %s", ", ".join(missed))
-    try:
-        return _retrain(inbox_path, subject, jobs, ours)
-    except UserError as problem:
-        return Failed(message=f"the champion stays: {problem}")
-
-
-def _retrain(inbox_path: str, subject: str, jobs: int | None, ours: bool) -> "Told[Any]":
     with project_lock.hold():
-        if ours:
+        if check_project:
             code_version.write()
-    told = take_in(inbox_path, check_name(subject), return_state=True)
-    if not told.is_completed():
-        return Told(type=told.type, name=told.name, message=told.message)
-    added, refused = told.result()
-    if not added and not _unfinished():
-        reasons = f": {'; '.join(refused)}" if refused else ""
+    state = take_in(inbox_path, check_name(subject), return_state=True)
+    if not state.is_completed():
+        return State(type=state.type, name=state.name, message=state.message)
+    added, rejected = state.result()
+    if not added and not _is_unfinished():
+        reasons = f": {'; '.join(rejected)}" if rejected else ""
         return Completed(name=NOTHING_NEW, message=f"nothing new{reasons}")
-    told = reproduce(jobs=jobs, ours=ours, return_state=True)
-    if not told.is_completed():
-        return Failed(message=f"the champion stays: {told.message}")
-    told = decide(return_state=True)  # a task.s; the run has one of its own
-    return Told(type=told.type, name=told.name, message=told.message)
+    state = reproduce(jobs=jobs, check_project=check_project, return_state=True)
+    if not state.is_completed():
+        return Failed(message=f"the champion stays: {state.message}")
+    state = decide(return_state=True)
+    return State(type=state.type, name=state.name, message=state.message)  # not the task's own
 
 
-@task(name="take in", **_OPTIONS)
-@_in_one_line
+@task(name="take in", **TASK)
+@_fail_in_one_line
 def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
-    """Copy new videos, judge them, add the good; return their names, and why others are bad."""
+    """Add the good new videos of an inbox; return their names and the reasons of the others."""
     logger = get_run_logger()
-    taken = inbox.take(inbox_path, subject)
+    fetched = inbox.fetch(inbox_path, subject)
     known = read_section("subjects", Subjects).all.get(subject)
     role = known.role if known else "seen"
-    judged = inbox.judge(taken.new, Subject(role, subject)) if taken.new else {}
-    good = [path for path, reason in judged.items() if not reason]
-    refused = [*taken.refused, *filter(None, judged.values())]
-    for reason in refused:
+    verdicts = inbox.judge(fetched.new, Subject(role, subject)) if fetched.new else {}
+    good = [path for path, reason in verdicts.items() if not reason]
+    rejected = [*fetched.rejected, *filter(None, verdicts.values())]
+    for reason in rejected:
         logger.warning(reason)
     if good:
         with project_lock.hold():
@@ -110,26 +99,26 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
         for warning in added.warnings:
             logger.warning(warning)
     inbox.clear()
-    _table(good, refused)
-    return [path.name for path in good], refused
+    _show_inbox(good, rejected)
+    return [path.name for path in good], rejected
 
 
-def _table(good: Sequence[Path], refused: Sequence[str]) -> None:
+def _show_inbox(good: Sequence[Path], rejected: Sequence[str]) -> None:
     rows = [{"video": path.name, "verdict": "added"} for path in good]
-    rows += [{"video": "", "verdict": reason} for reason in refused]
-    create_table_artifact(key="inbox", table=rows, description="What was found in the inbox")
+    rows += [{"video": "", "verdict": reason} for reason in rejected]
+    create_table_artifact(key="inbox", table=rows, description="Videos of the inbox")
 
 
-def _unfinished() -> bool:
-    """Tell whether an earlier run is still to be ended, or to be judged."""
+def _is_unfinished() -> bool:
+    """Return whether an earlier run is not finished, or its results are not judged."""
     graph = dvc_project.load_dag()
     return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
 
 
-@task(name="decide", **_OPTIONS)
-@_in_one_line
-def decide() -> "Told[Any]":
-    """Promote what lies here, or keep the champion; record it in reports/promotion and a commit."""
+@task(name="decide", **TASK)
+@_fail_in_one_line
+def decide() -> "State[Any]":
+    """Promote the results or keep the champion; record it in reports/promotion and a commit."""
     decision = champions.decide_workspace()
     text = decision.markdown()
     if decision.faulty:
@@ -144,7 +133,7 @@ def decide() -> "Told[Any]":
 
 
 def run(inbox_path: str, subject: str, jobs: int | None) -> tuple[bool, str]:
-    """Run the flow here and now; return whether it has completed, and what it says."""
+    """Run the flow here and now; return whether it completed, and its name and message."""
     with server.running():
-        told = retrain(inbox_path, subject, jobs, return_state=True)
-    return bool(told.is_completed()), f"{told.name}: {told.message}"
+        state = retrain(inbox_path, subject, jobs, return_state=True)
+    return bool(state.is_completed()), f"{state.name}: {state.message}"

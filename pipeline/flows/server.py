@@ -1,9 +1,7 @@
-"""The server of Prefect's: one that is named, or one on loopback that ends with who started it.
+"""Prefect's server: the one that is named, or one on loopback that ends with its starter.
 
-python -m pipeline.flows.server PORT [PARENT]
-
-Where it goes away under what needs it, that ends, with one line: Prefect would ask for minutes, and
-wait at its exit, for ever, to tell it of events.
+Without a server, Prefect retries for minutes and then waits at exit, without end, to deliver its
+events. So a process whose server is gone ends at once, with one line.
 """
 
 import os
@@ -11,197 +9,171 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import NoReturn
+from typing import IO, NoReturn
 
+import httpx
 import psutil
+from prefect.client.orchestration import get_client
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
-from pipeline.runtime.parent_death import end_with_parent
+from pipeline.flows import helper
 from pipeline.runtime.user_errors import UserError
 
+_ITEM = "the server of Prefect's"
 _PORT = 4200
 _LOG = Path(".idiolect/logs/prefect.log")
 _START_SECONDS = 180.0
-_LOOK_SECONDS = 2.0
-_ANSWER_SECONDS = 5.0  # of one that hangs; Prefect would wait for a minute
-_AWAY_SECONDS = 10.0  # what serves no longer hears of cancelled runs about 15 s after its server
-
-
-def named() -> str:
-    """Return the address of the server that PREFECT_API_URL or a profile names; empty for none.
-
-    Raises:
-        UserError: it does not answer.
-    """
-    from prefect.settings import PREFECT_API_URL
-
-    address = str(PREFECT_API_URL.value() or "")
-    if not address:
-        return ""
-    with _asking() as ask:
-        if error := ask():
-            found = f"no server of Prefect's answers: {error}"
-            raise UserError(address, found, "start it, or unset PREFECT_API_URL")
-    return address
-
-
-@contextmanager
-def _asking() -> Iterator[Callable[[], Exception | None]]:
-    """Give what asks the server, once, whether it is there, and returns what it meets if not."""
-    from prefect.client.orchestration import get_client
-    from prefect.settings import (
-        PREFECT_API_REQUEST_TIMEOUT,
-        PREFECT_CLIENT_MAX_RETRIES,
-        temporary_settings,
-    )
-
-    once = temporary_settings(
-        {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _ANSWER_SECONDS}
-    )
-    with once, get_client(sync_client=True) as client:
-        yield client.api_healthcheck
+_POLL_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0  # Prefect would wait a minute for a server that hangs
+_AWAY_SECONDS = 10.0  # about 15 s after its server, Prefect's runner misses cancelled runs
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Yield the address of the API that is named, or of a server that ends with the block.
+    """Yield the address of the named API, or of a server that is started for the block.
 
     Raises:
-        UserError: neither answers.
+        UserError: the named server does not answer, or the new one does not start.
 
-    Where it goes away while the block runs, this process ends with all that it has started.
+    If the server goes away during the block, this process ends with all its children.
     """
-    import httpx
+    with ExitStack() as stack:
+        process = None
+        if not (api := named()):
+            api, process = stack.enter_context(_started())
+        stack.enter_context(_watched(api, process))
+        try:
+            yield api
+        except httpx.TransportError as error:
+            _exit(f"is gone: {error}")
 
-    try:
-        with _found() as address:
-            yield address
-    except httpx.TransportError as error:
-        _end(f"is gone: {error}")
+
+def named() -> str:
+    """Return the address that PREFECT_API_URL or a profile names; empty for none.
+
+    Raises:
+        UserError: no server answers there.
+    """
+    api = str(PREFECT_API_URL.value() or "")
+    if api and (error := _health_error(api)):
+        found = f"no server of Prefect's answers: {error}"
+        raise UserError(api, found, "start it, or unset PREFECT_API_URL")
+    return api
+
+
+def _health_error(api: str) -> Exception | None:
+    """Request the health of a server once; return the error, or None if it is healthy."""
+    settings = {
+        PREFECT_API_URL: api,
+        PREFECT_CLIENT_MAX_RETRIES: 0,
+        PREFECT_API_REQUEST_TIMEOUT: _ANSWER_SECONDS,
+    }
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        error: Exception | None = client.api_healthcheck()
+    return error
 
 
 @contextmanager
-def watched() -> Iterator[None]:
-    """End this process, and all that it has started, where its server stays away for 10 s."""
+def _started() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """Start a server, make it the server of this process, and end it after the block."""
+    _LOG.parent.mkdir(parents=True, exist_ok=True)
+    with free_port() as port, _LOG.open("w") as log, start(port, log) as process:
+        api = f"http://127.0.0.1:{port}/api"
+        try:
+            await_server(api, process)
+            os.environ["PREFECT_API_URL"] = api  # for the processes of scheduled runs
+            with temporary_settings({PREFECT_API_URL: api}):
+                yield api, process
+                APILogHandler().flush()
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+            process.terminate()
+
+
+def start(port: int, log: IO[str]) -> "subprocess.Popen[str]":
+    """Start a server on loopback that ends with this process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", helper.MODULE, "server", str(port), str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+
+
+def await_server(api: str, process: "subprocess.Popen[str]") -> None:
+    """Wait until a server answers.
+
+    Raises:
+        UserError: it ended, or 180 s have passed.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(httpx.HTTPError):
+            httpx.get(f"{api}/health", timeout=2).raise_for_status()
+            return
+        time.sleep(0.2)
+    raise UserError(_ITEM, "did not start", f"see {_LOG}")
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """Yield port 4200, or another one if a server has it or is about to.
+
+    A server starts to listen only after seconds. Until then the UDP port of the same number, which
+    the server does not use, marks the port as taken.
+    """
+    with socket.socket(type=socket.SOCK_DGRAM) as claim, socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            claim.bind(("127.0.0.1", _PORT))
+            trial.bind(("127.0.0.1", _PORT))
+        except OSError:
+            trial.bind(("127.0.0.1", 0))
+        port = int(trial.getsockname()[1])
+        trial.close()
+        yield port
+
+
+@contextmanager
+def _watched(api: str, process: "subprocess.Popen[str] | None") -> Iterator[None]:
+    """End this process if the server's process ends, or if its API is away for 10 s."""
     over = Event()
 
     def watch() -> None:
-        last = time.monotonic()
-        with _asking() as ask:
-            while not over.wait(_LOOK_SECONDS):
-                if not (error := ask()):
-                    last = time.monotonic()
-                elif time.monotonic() - last > _AWAY_SECONDS:
-                    _end(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
+        answered = time.monotonic()
+        while not over.wait(_POLL_SECONDS):
+            if process and process.poll() is not None and not over.is_set():
+                _exit(f"is gone: it ended with {process.returncode}, see {_LOG}")
+            if not (error := _health_error(api)):
+                answered = time.monotonic()
+            elif time.monotonic() - answered > _AWAY_SECONDS and not over.is_set():
+                _exit(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
 
-    context = copy_context()  # which names the server
-    Thread(target=context.run, args=(watch,), daemon=True).start()
+    Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def _end(found: str) -> NoReturn:
-    """End this process with all that it has started, and say why."""
+def _exit(found: str) -> NoReturn:
+    """Kill all children, print one line, and end this process without Prefect's exit handlers."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    told = UserError("the server of Prefect's", found, "run it again; what has run is kept")
     sys.stdout.flush()
-    print(f"error: {told}", file=sys.stderr, flush=True)
+    error = UserError(_ITEM, found, "run it again; what has run is kept")
+    print(f"error: {error}", file=sys.stderr, flush=True)
     os._exit(1)
-
-
-@contextmanager
-def _found() -> Iterator[str]:
-    from prefect.logging.handlers import APILogHandler
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    if address := named():
-        yield address
-        return
-    _LOG.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        _port() as port,
-        _LOG.open("w") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "pipeline.flows.server", str(port), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
-        api = f"http://127.0.0.1:{port}/api"
-        over = Event()
-        try:
-            _await(api, process)
-            Thread(target=_watch, args=(process, over), daemon=True).start()
-            os.environ["PREFECT_API_URL"] = api
-            with temporary_settings({PREFECT_API_URL: api}):
-                yield api
-                APILogHandler().flush()  # the last lines too
-        finally:
-            over.set()
-            os.environ.pop("PREFECT_API_URL", None)
-            process.terminate()
-
-
-def _watch(process: "subprocess.Popen[bytes]", over: Event) -> None:
-    """End this process where its server ends before it is over."""
-    code = process.wait()
-    if not over.is_set():
-        _end(f"is gone: it ended with {code}, see {_LOG}")
-
-
-@contextmanager
-def _port() -> Iterator[int]:
-    """Yield Prefect's usual port, or another where a server has it, or one that is just starting.
-
-    A server takes seconds to begin to listen: the port of UDP, which it leaves alone, is its claim.
-    """
-    with socket.socket(type=socket.SOCK_DGRAM) as claim:
-        ports = [0]
-        with suppress(OSError):
-            claim.bind(("127.0.0.1", _PORT))
-            ports = [_PORT, 0]
-        yield _free(*ports)
-
-
-def _free(*ports: int) -> int:
-    """Return the first of these ports that is free; 0 is any."""
-    for port in ports:
-        with socket.socket() as trial, suppress(OSError):
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(("127.0.0.1", port))
-            return int(trial.getsockname()[1])
-    raise UserError("127.0.0.1", "no port is free")
-
-
-def _await(api: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{api}/health", timeout=2).close()  # noqa: S310 - loopback
-            return
-        time.sleep(0.2)
-    raise UserError("the server of Prefect's", "did not start", f"see {_LOG}")
-
-
-def main(arguments: list[str]) -> None:
-    """Become the server; the kernel's promise to end it with its parent stays."""
-    end_with_parent(*map(int, arguments[1:]))
-    address = ["--host", "127.0.0.1", "--port", arguments[0]]
-    command = ["-m", "prefect", "server", "start", *address]
-    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -21,7 +21,7 @@ with server.running():
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the home of a server of Prefect's that has started once, and so has its tables."""
+    """Give the home of a Prefect server that has started once, so that its database exists."""
     folder = tmp_path_factory.mktemp("migrated")
     env = os.environ | {"PYTHONPATH": str(REPO), "PREFECT_HOME": str(folder / "home")}
     env.pop("PREFECT_API_URL", None)

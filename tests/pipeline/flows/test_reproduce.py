@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -43,12 +44,12 @@ Path("reports/sheets/ann.png").write_bytes(encode_png(np.full((8, 8, 3), 7, np.u
 Path("reports/videos/ann.mp4").write_bytes(b"a video")
 Path("reports/metrics.json").write_text('{"psnr": 31.5}')
 """
-# Runs the flow twice and says what the API then knows.
+# Runs the flow twice and prints what the API has stored.
 MAIN = """
 import json, time
 from pipeline.flows.reproduce import reproduce
 from prefect.client.orchestration import get_client
-told = [reproduce(jobs=2, ours=False, return_state=True) for _ in range(2)]
+states = [reproduce(jobs=2, check_project=False, return_state=True) for _ in range(2)]
 with get_client(sync_client=True) as client:
     for _ in range(100):
         runs = sorted(client.read_task_runs(), key=lambda run: run.start_time or run.created)
@@ -57,8 +58,9 @@ with get_client(sync_client=True) as client:
             break
         time.sleep(0.3)
     names = {str(run.id): run.name for run in runs}
-    print("told: " + json.dumps({
-        "flows": [[s.name, s.message] for s in told],
+    print("result: " + json.dumps({
+        "flows": [[s.name, s.message] for s in states],
+        "names": [run.name for run in client.read_flow_runs()],
         "tasks": [[r.name, r.state.name, r.state.message,
                    [names[str(i.id)] for i in r.task_inputs.get("wait_for", [])]] for r in runs],
         "logs": [[names.get(str(log.task_run_id), ""), log.message] for log in logs],
@@ -80,22 +82,25 @@ def run(project: Small, code: str = MAIN) -> Any:
         [sys.executable, "-c", code], cwd=project.root, env=os.environ | {"PYTHONPATH": str(REPO)},
         capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("result: ")]
     assert lines, done.stdout + done.stderr
-    return json.loads(lines[0].removeprefix("told: "))
+    return json.loads(lines[0].removeprefix("result: "))
 
 
 @pytest.mark.slow
 def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifacts(
     small: Callable[..., Small],
 ) -> None:
-    told = run(small(DVC_YAML, draw_py=DRAW))
-    first, second = told["flows"]
+    result = run(small(DVC_YAML, draw_py=DRAW))
+    first, second = result["flows"]
     assert first[0] == "Failed"
     assert first[1].startswith("1 ran, 1 failed, 1 blocked; failed: bad: ")
     assert second[1].startswith("1 failed, 1 blocked; ")
 
-    states = [(name, state, needs) for name, state, _, needs in told["tasks"]]
+    assert len(result["names"]) == 2
+    assert all(re.fullmatch(r"project \d{4}-\d\d-\d\d [\d:]{8}", n) for n in result["names"])
+
+    states = [(name, state, needs) for name, state, _, needs in result["tasks"]]
     assert states == [
         ("draw", "Completed", []),
         ("bad", "Failed", ["draw"]),
@@ -104,11 +109,11 @@ def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifact
         ("bad", "Failed", ["draw"]),
         ("after", "Blocked", ["bad"]),
     ]
-    assert ["draw", "draws"] in told["logs"]
-    assert ["bad", "this is no good"] in told["logs"]
+    assert ["draw", "draws"] in result["logs"]
+    assert ["bad", "this is no good"] in result["logs"]
 
-    artifacts = {key: data for key, _, data in told["artifacts"]}
-    tables = [json.loads(data) for key, _, data in told["artifacts"] if key == "stages"]
+    artifacts = {key: data for key, _, data in result["artifacts"]}
+    tables = [json.loads(data) for key, _, data in result["artifacts"] if key == "stages"]
     found = {tuple((row["stage"], row["state"]) for row in table) for table in tables}
     assert (("draw", "ran"), ("bad", "failed"), ("after", "blocked")) in found
     assert json.loads(artifacts["metrics"])[0]["now"] == "31.5"
@@ -120,7 +125,7 @@ REMOTE = """
 import json, time
 from pipeline.flows.reproduce import reproduce
 from prefect.client.orchestration import get_client
-told = reproduce(jobs=2, ours=False, return_state=True)
+state = reproduce(jobs=2, check_project=False, return_state=True)
 with get_client(sync_client=True) as client:
     for _ in range(100):
         found = client.read_task_runs()
@@ -128,7 +133,7 @@ with get_client(sync_client=True) as client:
             break
         time.sleep(0.3)
     tasks = {run.name: [run.state.name, run.state.message] for run in found}
-    print("told: " + json.dumps([told.name, told.message, tasks]))
+    print("result: " + json.dumps([state.name, state.message, tasks]))
 """
 
 
@@ -143,7 +148,7 @@ with get_client(sync_client=True) as client:
         ("ssh://127.0.0.1:9/store", "NotReached", "ssh"),  # without its package, as here, or with
     ],
 )
-def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_told_in_one_line(
+def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_reported_in_one_line(
     small: Callable[..., Small], url: str, fetched: str, why: str
 ) -> None:
     project = small(DVC_YAML.partition("  bad:")[0], draw_py=DRAW)
@@ -152,16 +157,23 @@ def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_told_in_one_line(
     assert (name, message) == ("Completed", "1 ran")
     assert tasks["draw"][0] == "Completed"
     assert tasks["fetch from gone"][0] == fetched
-    state, told = tasks["push draw"]
+    state, message = tasks["push draw"]
     assert state == "NotReached"
-    assert why in told
-    assert "\n" not in told
+    assert why in message
+    assert "\n" not in message
     assert (project.root / "reports/metrics.json").is_file()
 
 
+LONG = """
+import pathlib, time
+from pipeline.runtime.parent_death import end_with_parent
+end_with_parent()
+pathlib.Path("begun").touch()
+time.sleep(300)
+"""
 FLOW = """
 from pipeline.flows import reproduce
-raise SystemExit(reproduce.main([], ours=False))
+raise SystemExit(reproduce.run([], check_project=False))
 """
 
 
@@ -177,7 +189,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 def test_nothing_is_left_of_a_flow_that_is_killed_or_whose_server_is(
     small: Callable[..., Small], tmp_path: Path, victim: str
 ) -> None:
-    project = small("stages: {long: {cmd: touch begun && sleep 300, outs: [begun]}}")
+    project = small("stages: {long: {cmd: exec python long.py, outs: [begun]}}", long_py=LONG)
     with (tmp_path / "log").open("w") as log:
         flow = subprocess.Popen(
             [sys.executable, "-c", FLOW],
@@ -188,7 +200,7 @@ def test_nothing_is_left_of_a_flow_that_is_killed_or_whose_server_is(
         )
     try:
         until((project.root / "begun").exists, 120)
-        assert len(project.processes()) > 3  # the server of Prefect's, the engine's, DVC, the stage
+        assert len(project.processes()) > 3  # Prefect's server, the engine, DVC, the stage
         (server,) = [p for p in project.processes() if "prefect" in p.cmdline()]
         (server if victim == "server" else flow).kill()
         until(lambda: not project.processes(), 10)

@@ -1,4 +1,4 @@
-"""The flow `retrain`, really run: who is champion afterwards, and why."""
+"""The flow `retrain`, really run: which champion it leaves, and why."""
 
 import json
 import subprocess
@@ -20,13 +20,13 @@ from pathlib import Path
 from pipeline.flows.retrain import retrain
 from pipeline.promotion import champions
 from tests.pipeline.promotion import promoted
-told = []
+states = []
 for step in json.loads(Path("steps.json").read_text()):
     promoted.edit(**step)
-    state = retrain("in", "ann", ours=False, return_state=True)
+    state = retrain("in", "ann", check_project=False, return_state=True)
     there = champions.champion()
-    told.append([state.name, state.message, there.number if there else 0])
-print("told: " + json.dumps(told))
+    states.append([state.name, state.message, there.number if there else 0])
+print("result: " + json.dumps(states))
 """
 
 
@@ -35,9 +35,9 @@ def retrained(*steps: dict[str, Any]) -> list[Any]:
     done = subprocess.run(
         [sys.executable, "-c", MAIN], capture_output=True, text=True, timeout=550, check=False
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("result: ")]
     assert lines, done.stdout + done.stderr
-    return list(json.loads(lines[0].removeprefix("told: ")))
+    return list(json.loads(lines[0].removeprefix("result: ")))
 
 
 @pytest.mark.slow
@@ -67,8 +67,8 @@ NOWHERE = """
 from pipeline.flows import server
 from pipeline.flows.retrain import retrain
 with server.running():
-    told = retrain("nowhere", "ann", ours=False, return_state=True)
-print(f"{told.name}: {told.message}")
+    state = retrain("nowhere", "ann", check_project=False, return_state=True)
+print(f"{state.name}: {state.message}")
 """
 
 

@@ -1,4 +1,4 @@
-"""The server of Prefect's: whose port is whose, and how soon it is missed."""
+"""Prefect's server: which port it gets, and how soon its absence is noticed."""
 
 import socket
 import time
@@ -17,7 +17,7 @@ from pipeline.runtime.user_errors import UserError
 
 
 def test_two_servers_that_start_at_once_have_a_port_each() -> None:
-    with server._port() as first, server._port() as second:
+    with server.free_port() as first, server.free_port() as second:
         assert first != second
 
 
@@ -34,15 +34,18 @@ def gateway() -> Iterator[str]:
         proxy.shutdown()
 
 
-def test_a_gateway_without_a_server_behind_is_asked_once(gateway: str) -> None:
-    with temporary_settings({PREFECT_API_URL: gateway}), server._asking() as ask:
-        start = time.monotonic()
-        assert "502" in str(ask())
-        assert time.monotonic() - start < 10  # Prefect would ask six times, for a minute
+def test_a_gateway_without_a_server_behind_it_gets_one_request(gateway: str) -> None:
+    start = time.monotonic()
+    with (
+        temporary_settings({PREFECT_API_URL: gateway}),
+        pytest.raises(UserError, match=f"{gateway}: no server of Prefect's answers: .*502"),
+    ):
+        server.named()
+    assert time.monotonic() - start < 10  # Prefect would send six, for a minute
 
 
 @pytest.mark.slow
-def test_a_server_that_takes_the_question_and_never_answers_is_told_within_seconds() -> None:
+def test_a_server_that_accepts_a_request_and_never_answers_is_reported_within_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts for it
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
         start = time.monotonic()

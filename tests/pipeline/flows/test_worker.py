@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.flows.server import _free
+from pipeline.flows import server
 from tests.conftest import REPO
 from tests.pipeline.promotion import promoted
 from tests.stages.clips.small_media import face_clip
@@ -27,7 +27,7 @@ def commands(port: int) -> str:
     for old, new in (
         ("--host 127.0.0.1 &\n", f"--host 127.0.0.1 --port {port} &\n{answers}\n"),
         ("127.0.0.1:4200", f"127.0.0.1:{port}"),
-        ('"videos/new", "subject": "anna"', '"in", "subject": "ann", "ours": False'),
+        ('"videos/new", "subject": "anna"', '"in", "subject": "ann", "check_project": False'),
         ('name="anna"', 'name="ann"'),
     ):
         assert script.count(old) == 1, old
@@ -45,7 +45,8 @@ def test_a_worker_takes_in_a_good_video_and_promotes_by_the_commands_of_the_docs
     promoted.edit(quality=1.0)
     good = face_clip(Path("in/good.mp4"), 100, 256)
     Path("in/text.mp4").write_text("this is no video")
-    port = _free(0)
+    with server.free_port() as port:
+        pass
     log = project.parent / f"{project.name}.log"
     with log.open("w") as out:
         shell = subprocess.Popen(

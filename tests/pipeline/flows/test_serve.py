@@ -1,4 +1,4 @@
-"""A real server on loopback, a schedule of a few seconds, and a run cancelled in mid-stage."""
+"""A real server on loopback, a schedule of a few seconds, and a run cancelled in a stage."""
 
 import json
 import os
@@ -11,26 +11,29 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+pytest.importorskip("prefect", reason="needs the extra `flows`")
+
+from prefect.client.orchestration import get_client
+from prefect.states import Cancelling, Pending, Running
+
+from pipeline.flows import serve as serving
 from pipeline.flows import server
 from tests.pipeline.execution.conftest import TRAINING
 from tests.pipeline.promotion import promoted
 
-pytest.importorskip("prefect", reason="needs the extra `flows`")
-
 SERVE = """
 import sys
 from datetime import timedelta
-from pipeline.flows.serving import serve
+from pipeline.flows.serve import serve
 from pipeline.runtime.user_errors import report_user_errors
 with report_user_errors():
-    serve("in", "ann", timedelta(seconds=float(sys.argv[1])), ours=False)
+    serve("in", "ann", timedelta(seconds=float(sys.argv[1])), check_project=False)
 """
 STEPS = 6000
 WAIT_SECONDS = 240
@@ -52,7 +55,7 @@ def project(project: Path) -> Path:
 
 @dataclass
 class Served:
-    """`idiolect serve` of the project in a process, and what it has said."""
+    """`idiolect serve` of the project in a process, and its log."""
 
     process: "subprocess.Popen[str]"
     log: Path
@@ -156,14 +159,13 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
     served.until(lambda: len(steps()) > 20)
     (run,) = runs(api, "Running")
     running = with_all_above(training(project), served.process.pid)
-    assert len(running) > 3  # the flow, the engine's server, DVC, the training
+    assert len(running) > 2  # the flow, DVC, the training
 
-    def due() -> int:
-        now = datetime.now(UTC)
-        starts = [one["expected_start_time"] for one in runs(api, "Scheduled", "Late")]
-        return sum(datetime.fromisoformat(start) <= now for start in starts)
+    def skipped() -> int:
+        return sum("limit reached" in one["state"]["message"] for one in runs(api, "Cancelled"))
 
-    served.until(lambda: due() >= 2)  # and they wait: one run at a time
+    served.until(lambda: skipped() >= 2)  # runs that came due meanwhile
+    assert re.fullmatch(rf"{project.name} ann [-\d]{{10}} [:\d]{{8}}", run["name"])
     assert [one["id"] for one in runs(api, "Running")] == [run["id"]]
 
     began = time.monotonic()
@@ -175,12 +177,11 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
     assert 20 < taken < STEPS
     served.until(lambda: run["id"] in [one["id"] for one in runs(api, "Cancelled")])
 
-    Path("quick").touch()  # the next one of the schedule goes on, and ends
+    Path("quick").touch()  # the next run of the schedule continues, and completes
     done = served.until(lambda: runs(api, "Promoted"))
     assert steps() == list(range(STEPS)), "each step was taken once"
     assert done[0]["auto_scheduled"]
     assert len(runs(api, "Running")) <= 1
-    assert runs(api, "Missed")  # those that came due while the first was at work
     keys = {artifact["key"] for artifact in ask(api, "artifacts/filter")}
     assert {"stages", "metrics", "decision", "reports-evaluation-ann-frames"} <= keys
     assert promoted.git("tag") == "champion/1"
@@ -240,16 +241,16 @@ def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_o
     monkeypatch: pytest.MonkeyPatch,
     how: signal.Signals,
 ) -> None:
-    port = server._free(0)
+    with server.free_port() as port:
+        pass
     api = f"http://127.0.0.1:{port}/api"
     monkeypatch.setenv("PREFECT_API_URL", api)
 
     @contextmanager
-    def named() -> Iterator["subprocess.Popen[bytes]"]:
-        command = [sys.executable, "-m", "pipeline.flows.server", str(port)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    def named() -> Iterator["subprocess.Popen[str]"]:
+        with Path(os.devnull).open("w") as log, server.start(port, log) as process:
             try:
-                server._await(api, process)
+                server.await_server(api, process)
                 yield process
             finally:
                 process.kill()
@@ -301,6 +302,43 @@ def test_what_cannot_be_served_is_one_line(
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {told}"), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.slow
+def test_prefect_starts_one_of_several_due_runs_and_cancels_the_others(
+    workdir: Path, prefect_home: Path
+) -> None:
+    with server.running(), get_client(sync_client=True) as client:
+        deployment = client.create_deployment(
+            client.create_flow_from_name("retrain"),
+            "ann",
+            concurrency_limit=serving.ONE_RUN.limit,
+            concurrency_options={"collision_strategy": serving.ONE_RUN.collision_strategy},
+        )
+        for _ in range(2):  # the second time after the processes of all runs were killed
+            runs = [client.create_flow_run_from_deployment(deployment) for _ in range(3)]
+            for run in runs:
+                client.set_flow_run_state(run.id, Pending())
+            states = [client.read_flow_run(run.id).state.name for run in runs]
+            assert states == ["Pending", "Cancelled", "Cancelled"]
+            assert serving.close_interrupted(client, deployment) == runs[0].name
+
+
+@pytest.mark.slow
+def test_a_run_that_was_cut_off_is_continued_but_not_a_cancelled_one_nor_twice(
+    workdir: Path, prefect_home: Path
+) -> None:
+    with server.running(), get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow_from_name("retrain"), "ann")
+        ended = []
+        for state, tags in ((Running(), []), (Cancelling(), []), (Running(), [serving.CONTINUES])):
+            run = client.create_flow_run_from_deployment(deployment, tags=tags)
+            client.set_flow_run_state(run.id, Running(), force=True)
+            client.set_flow_run_state(run.id, state, force=True)
+            interrupted = serving.close_interrupted(client, deployment)
+            ended.append((client.read_flow_run(run.id).state.name, interrupted == run.name))
+            assert interrupted in {run.name, ""}
+    assert ended == [("Crashed", True), ("Cancelled", False), ("Crashed", False)]
 
 
 def processes(folder: Path, but: int = 0) -> list[psutil.Process]:
