@@ -1,4 +1,8 @@
-# make demo: the whole DAG on the sample subjects.   make test: every test.   make quick: each commit.
+# make demo    the whole DAG on the sample subjects
+# make quick   before each commit: lint, types, and the tests that take about a minute
+# make test    every test but the soak tests; make soak: those
+# make lock    after an edit of stages/: record each stage's code hash in versions.yaml
+# make docs    after a change of a table: write docs/formats.md
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +40,7 @@ soak: install
 	pytest -m soak tests
 
 bench: install
-	for script in bench/*.py; do python $$script || exit 1; done
+	for script in $(filter-out bench/testbed.py,$(wildcard bench/*.py)); do python $$script || exit 1; done
 
 lock: install
 	python -m stages.base.config.code_version

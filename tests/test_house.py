@@ -103,3 +103,22 @@ def test_constraints_name_no_address() -> None:
     assert "://" not in text
     assert " @ " not in text
     assert "torch==2.13.0" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/method.md", "docs/accuracy.md", "docs/operations.md"]
+)
+def test_the_docs_name_files_and_functions_that_exist(name: str) -> None:
+    text = (REPO / name).read_text()
+    for path in re.findall(r"\b(?:stages|pipeline|bench|tests|docs)/[\w/]+\.\w+", text):
+        assert (REPO / path).exists(), path
+    for path, names in re.findall(r"`(stages/[\w/]+\.py): ([\w., ]+)`", text):
+        code = (REPO / path).read_text()
+        for function in names.split(", "):
+            assert re.search(rf"^\s*(def|class) {function}\b|^{function}\b", code, re.MULTILINE), (
+                path,
+                function,
+            )
+    for module in re.findall(r"python -m ([\w.]+)", text):
+        file = REPO.joinpath(*module.split("."))
+        assert file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), module

@@ -1,7 +1,7 @@
 """Compare dvc.lock with another machine's, and write one to compare with.
 
-idiolect verify --against docs/sample.lock        # stage by stage, out by out
-idiolect verify --write-lock docs/sample.lock     # the hashes of a release, with CPU flags
+idiolect verify --against other/dvc.lock        # stage by stage, out by out
+idiolect verify --write-lock release.lock     # the hashes of a release, with CPU flags
 """
 
 from pathlib import Path

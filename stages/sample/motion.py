@@ -81,13 +81,12 @@ def move_mouth(phones: tuple[Phone, ...], times: FloatArray, gain: float) -> Mou
     kernel = np.hanning(2 * round(_REACH * _RATE) + 1)
     top = np.stack([_convolve(t * weights, kernel) for t in targets])
     jaw, spread, pucker, tuck, tongue = top / _convolve(weights, kernel)
-    press = _closures(phones, clock)
     quiet = _smooth(_rests(phones, clock), 25)
     full = Mouth(
         jaw=gain * jaw * (1 - quiet),
         spread=spread * (0.6 + 0.4 * gain),
         pucker=pucker * (0.7 + 0.3 * gain),
-        press=np.maximum(press, quiet),
+        press=np.maximum(_closures(phones, clock), quiet),
         tuck=tuck,
         tongue=tongue,
     )
