@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import savgol_filter
 
 from stages.base.face import head_pose, landmark_groups, mean_face, projection
 from stages.base.face.arrays import Floats
@@ -181,28 +182,10 @@ def smooth_poses(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
     for run in runs(np.asarray(np.isfinite(t).all(1))):
         if width < 5 or run.stop - run.start < width:
             continue
-        U, _, Vt = np.linalg.svd(_smooth(R[run], width))
+        U, _, Vt = np.linalg.svd(savgol_filter(R[run], width, polyorder=2, axis=0))
         R[run] = U @ Vt
-        t[run] = _smooth(t[run], width)
+        t[run] = savgol_filter(t[run], width, polyorder=2, axis=0)
     return R, t
-
-
-def _smooth(values: Floats, width: int) -> Floats:
-    """Apply the quadratic Savitzky-Golay filter of an odd width along the first axis.
-
-    As scipy.signal.savgol_filter (mode "interp"), whose import takes seconds in every worker.
-    """
-    powers = np.vander(np.arange(width) - width // 2, 3).astype(float)
-    fitted = powers @ np.linalg.pinv(powers)  # (width, width): a window to its parabola
-    rows = values.reshape(len(values), -1)
-    half = width // 2
-    smooth = np.empty_like(rows)
-    smooth[:half] = fitted[:half] @ rows[:width]
-    smooth[-half:] = fitted[-half:] @ rows[-width:]
-    smooth[half:-half] = sum(
-        weight * rows[i : len(rows) - width + 1 + i] for i, weight in enumerate(fitted[half])
-    )
-    return smooth.reshape(values.shape)
 
 
 def runs(flags: NDArray[np.bool_]) -> list[slice]:
