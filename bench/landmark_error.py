@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from stages.base.config.params import read_section
 from stages.base.face import face_measures, head_pose, landmark_groups
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.ledger import Clip
@@ -36,7 +37,6 @@ from stages.landmarks.params import LandmarksParams
 from stages.sample.artifacts import TRUTH
 from stages.sample.contours import IBUG_68
 
-Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
 
 GROUPS = {

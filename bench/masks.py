@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import read_section
+from stages.base.face.arrays import Labels
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
 from stages.base.io.video_frames import read_frames
@@ -44,7 +45,6 @@ from stages.style_mapping.contact_sheet import grid
 
 SIZES = (128, 256, 512)
 COLOURS = {"mouth": (255, 60, 60), "eyes": (60, 160, 255), "skin": (80, 230, 80)}
-Labels = NDArray[np.uint8]
 
 
 @dataclass

@@ -11,21 +11,19 @@ alone.
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from pipeline.runtime.user_errors import report_user_errors
 from stages.base.config import params
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import AnyFloats
 from stages.generator.footage import Footage, read_footage
 from stages.generator.losses import EMPTY, MOUTH
 from stages.generator.matched_references import MatchedReferences
 from stages.generator.params import GeneratorParams
 
-Floats = NDArray[np.floating[Any]]
 LIMIT = 4.0
 NAMES = ("frames", "none", "similarity", "mesh", "limited", "grown, %", "there: mesh", "similarity")
 
@@ -78,7 +76,7 @@ def _measured(person: Footage, data: Path, every: int) -> list[tuple[float, ...]
     return found
 
 
-def _growth(points: Floats, targets: Floats, size: int) -> Floats:
+def _growth(points: AnyFloats, targets: AnyFloats, size: int) -> AnyFloats:
     """Divide each pixel's triangle in the frame by its size in the reference, (size, size)."""
     mesh = Delaunay(targets)
     ratio = _areas(targets[mesh.simplices]) / np.maximum(_areas(points[mesh.simplices]), 1e-6)
@@ -88,7 +86,7 @@ def _growth(points: Floats, targets: Floats, size: int) -> Floats:
     return np.asarray(grown / np.nanmedian(grown))
 
 
-def _areas(corners: Floats) -> Floats:
+def _areas(corners: AnyFloats) -> AnyFloats:
     (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
     return np.asarray(np.abs(ax * by - ay * bx) / 2)
 

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from testbed import SENTENCES
 
+from stages.base.face.arrays import Floats32
 from stages.sample.script import speak
 from stages.sample.voice import RATE as VOICE_RATE
 from stages.sample.voice import Phone, Utterance, synthesize
 from stages.speech import phones
-from stages.speech.mel import Floats
 from stages.speech.phone_track import PhoneTrack
 
 PEOPLE = [(identity, style) for identity in "ab" for style in ("calm", "lively")]
@@ -68,7 +68,7 @@ def read(sentences: Sequence[str], pace: float, pitch: float) -> Utterance:
     return Utterance(sound + noise, tuple(phones_of))
 
 
-def _part(sound: Floats, start: int, end: int) -> Floats:
+def _part(sound: Floats32, start: int, end: int) -> Floats32:
     return sound[start:end]
 
 

@@ -21,19 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
 from stages.base.config import params
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
 from stages.references import person, retrieval, templates
 from stages.references.artifacts import TEMPLATES
 from stages.references.descriptors import NAMES, column_weights
 from stages.references.params import ReferenceParams
 from stages.references.person import Person
 
-Floats = NDArray[np.float64]
 Retrieved = list[Floats]  # of each template its candidates' raw descriptors, (k, 12)
 M, R, ROUND = (TEMPLATES.index(name) for name in ("M", "R", "O"))
 OPENING, WIDTH = NAMES.index("mouth_opening"), NAMES.index("mouth_width")

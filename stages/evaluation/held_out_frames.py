@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import AnyFloats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png
 from stages.clips.frames import Frames
@@ -18,8 +17,6 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.features import sync_offsets
 from stages.parsing.artifacts import PARSING
 from stages.references.artifacts import MATCH
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class SubjectFrames:
             if self.landmarks[clip.id]["valid"][frame]
         ]
 
-    def rendered_column(self, name: str) -> Floats:
+    def rendered_column(self, name: str) -> AnyFloats:
         """Return a landmark column over the test spans, joined as in renders.
 
         These are in ledger order, without clips whose sound does not belong to their lips.
@@ -79,19 +76,19 @@ class SubjectFrames:
         """List the frames of the rows of `rendered_column`."""
         return [FrameRef(clip, frame) for clip in self.rendered for frame in range(*clip.test)]
 
-    def mean_head(self) -> Floats:
+    def mean_head(self) -> AnyFloats:
         """Average the head over the training frames, (68, 3), face heights."""
-        mean: Floats = self.column(self.valid_frames("train"), "head").mean(axis=0)
+        mean: AnyFloats = self.column(self.valid_frames("train"), "head").mean(axis=0)
         return mean
 
-    def column(self, frames: list[FrameRef], name: str) -> Floats:
+    def column(self, frames: list[FrameRef], name: str) -> AnyFloats:
         """Return a landmark column at frames."""
         return np.array([self.landmarks[f.clip.id][name][f.frame] for f in frames])
 
-    def scaled_points(self, frames: list[FrameRef], size: int) -> Floats:
+    def scaled_points(self, frames: list[FrameRef], size: int) -> AnyFloats:
         """Return the landmarks of frames, (N, 68, 2), in px of images of another size."""
         scale = np.array([size / f.clip.size for f in frames])
-        points: Floats = self.column(frames, "points") * scale[:, None, None]
+        points: AnyFloats = self.column(frames, "points") * scale[:, None, None]
         return points
 
     def images(self, frames: list[FrameRef], size: int) -> Image:
@@ -110,7 +107,7 @@ class SubjectFrames:
         shape, nearest = (size, size), cv2.INTER_NEAREST_EXACT
         return np.stack([cv2.resize(label, shape, interpolation=nearest) for label in labels])
 
-    def match(self, frames: list[FrameRef]) -> tuple[Floats, Floats]:
+    def match(self, frames: list[FrameRef]) -> tuple[AnyFloats, AnyFloats]:
         """Return the matched reference's index (N,) and transform (N, 2, 3) of frames."""
         folder = DATA / "match" / self.subject.name
         match = {

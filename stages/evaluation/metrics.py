@@ -4,16 +4,14 @@ Landmark measures are computed in the head's own frame, x and y, in percent of a
 pose is removed, since another recording of the same words has another head pose.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stages.base.face import face_measures
+from stages.base.face.arrays import AnyFloats
 from stages.base.io.image_io import Image
 
-Floats = NDArray[np.floating[Any]]
 Box = tuple[int, int, int, int]
 MOUTH = slice(48, 68)
 PERCENT = 100.0
@@ -40,7 +38,7 @@ def ssim(truth: Image, image: Image) -> float:
     )
 
 
-def face_box(points: Floats, size: int, margin: float = 0.2) -> Box:
+def face_box(points: AnyFloats, size: int, margin: float = 0.2) -> Box:
     """Return the face crop: the landmarks' box, wider by `margin` of its size on each side.
 
     Args:
@@ -72,13 +70,13 @@ def region_l1(truth: Image, image: Image, mask: NDArray[np.bool_]) -> float:
     return float(np.abs(truth[mask].astype(np.float64) - image[mask].astype(np.float64)).mean())
 
 
-def landmark_distance(truth: Floats, generated: Floats) -> float:
+def landmark_distance(truth: AnyFloats, generated: AnyFloats) -> float:
     """D-L: mean distance of landmarks (N, P, 3) over points and frames, % of a face height."""
     return float(np.linalg.norm(_flat(truth) - _flat(generated), axis=-1).mean() * PERCENT)
 
 
 def velocity_distance(
-    truth: Floats, generated: Floats, valid: NDArray[np.bool_], fps: float
+    truth: AnyFloats, generated: AnyFloats, valid: NDArray[np.bool_], fps: float
 ) -> float:
     """D-V: mean distance of the landmarks' velocities, % of a face height a second.
 
@@ -92,13 +90,13 @@ def velocity_distance(
     return float(distances.mean(dtype=np.float64))
 
 
-def area_distance(truth: Floats, generated: Floats) -> float:
+def area_distance(truth: AnyFloats, generated: AnyFloats) -> float:
     """D-A: mean difference of the open mouth's area, % of a squared face height."""
     difference = face_measures.mouth_area(truth) - face_measures.mouth_area(generated)
     return float(np.abs(difference).mean() * PERCENT)
 
 
-def mouth_distance(truth: Floats, generated: Floats) -> float:
+def mouth_distance(truth: AnyFloats, generated: AnyFloats) -> float:
     """LMD: mean distance of the mouth's 20 landmarks, % of a face height.
 
     Both are centred on the mouth's mean first, as by the measure's authors (Chen et al. 2018).
@@ -106,30 +104,32 @@ def mouth_distance(truth: Floats, generated: Floats) -> float:
     return float(mouth_distances(truth, generated).mean())
 
 
-def mouth_distances(truth: Floats, generated: Floats) -> Floats:
+def mouth_distances(truth: AnyFloats, generated: AnyFloats) -> AnyFloats:
     """Return LMD of every frame, (N,), % of a face height; `generated` is (N or 1, 68, 3)."""
     lips, generated = (_flat(_centred(points[:, MOUTH])) for points in (truth, generated))
-    distances: Floats = np.linalg.norm(lips - generated, axis=-1).mean(axis=-1) * PERCENT
+    distances: AnyFloats = np.linalg.norm(lips - generated, axis=-1).mean(axis=-1) * PERCENT
     return distances
 
 
-def _flat(points: Floats) -> Floats:
+def _flat(points: AnyFloats) -> AnyFloats:
     return points[..., :2]
 
 
-def _centred(points: Floats) -> Floats:
-    centred: Floats = points - points.mean(axis=1, keepdims=True)
+def _centred(points: AnyFloats) -> AnyFloats:
+    centred: AnyFloats = points - points.mean(axis=1, keepdims=True)
     return centred
 
 
-def correlation(first: Floats, second: Floats) -> float:
+def correlation(first: AnyFloats, second: AnyFloats) -> float:
     """Return Pearson's correlation of two curves at zero lag; 0 where one is constant."""
     a, b = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
 
 
-def windowed_distance(reference: Floats, generated: Floats, frames: int, stride: int) -> float:
+def windowed_distance(
+    reference: AnyFloats, generated: AnyFloats, frames: int, stride: int
+) -> float:
     """SLD: mean over reference windows of the least D-L to any generated window.
 
     Args:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stages.base.face.arrays import AnyFloats, Mask
 from stages.base.face.face_measures import eye_opening, mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
@@ -14,8 +14,6 @@ from stages.evaluation import metrics
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.render.artifacts import MOTION
 
-Floats = NDArray[np.floating[Any]]
-Valid = NDArray[np.bool_]
 _NAN = float("nan")
 _SHIFT_S = 2.0
 _LONGEST_LAG_S = 0.12
@@ -50,12 +48,12 @@ class OpeningScores:
     frames: int
 
 
-def read_motion(path: Path) -> Floats:
+def read_motion(path: Path) -> AnyFloats:
     """Read a rendered video's landmarks in the head's frame, (N, 68, 3), face heights."""
     return tables.read(path, MOTION, ["head"])["head"]
 
 
-def score_motion(held: SubjectFrames, generated: Floats) -> dict[str, MotionScores]:
+def score_motion(held: SubjectFrames, generated: AnyFloats) -> dict[str, MotionScores]:
     """Score the generated motion, the baselines and the truth.
 
     Args:
@@ -87,7 +85,7 @@ def score_motion(held: SubjectFrames, generated: Floats) -> dict[str, MotionScor
     return scores
 
 
-def _score(truth: Floats, generated: Floats, valid: Valid, fps: float) -> MotionScores:
+def _score(truth: AnyFloats, generated: AnyFloats, valid: Mask, fps: float) -> MotionScores:
     opening, true_opening = mouth_opening(generated[valid]), mouth_opening(truth[valid])
     best, lag = best_lag(mouth_opening(truth), mouth_opening(generated), valid, fps)
     return MotionScores(
@@ -102,7 +100,9 @@ def _score(truth: Floats, generated: Floats, valid: Valid, fps: float) -> Motion
     )
 
 
-def best_lag(truth: Floats, generated: Floats, valid: Valid, fps: float) -> tuple[float, float]:
+def best_lag(
+    truth: AnyFloats, generated: AnyFloats, valid: Mask, fps: float
+) -> tuple[float, float]:
     """Return the highest correlation over lags up to 0.12 s, and its lag in seconds.
 
     A held-out clip may be recorded out of sync, which no model can infer from its sound.
@@ -131,7 +131,7 @@ def best_lag(truth: Floats, generated: Floats, valid: Valid, fps: float) -> tupl
 
 
 def style_distance(
-    real: SubjectFrames, own: SubjectFrames, generated: Floats, window: int, stride: int
+    real: SubjectFrames, own: SubjectFrames, generated: AnyFloats, window: int, stride: int
 ) -> float:
     """Compute SLD between the real motion of one subject and generated motion on another's face.
 
@@ -149,7 +149,7 @@ def style_distance(
     return _round(metrics.windowed_distance(*displacements, window, stride))
 
 
-def score_redetection(held: SubjectFrames, points: Floats, valid: Valid) -> dict[str, float]:
+def score_redetection(held: SubjectFrames, points: AnyFloats, valid: Mask) -> dict[str, float]:
     """Score the openings in a rendered video against the true ones.
 
     Args:
@@ -168,7 +168,7 @@ def score_redetection(held: SubjectFrames, points: Floats, valid: Valid) -> dict
     return {name: score for name, score in scores.items() if name != "eyes_correlation"}
 
 
-def score_openings(true: Floats, points: Floats) -> OpeningScores:
+def score_openings(true: AnyFloats, points: AnyFloats) -> OpeningScores:
     """Compare the openings of landmarks, (N, 68, 2) each; NaN without a frame."""
     mouth, eyes = ((_NAN, _NAN), (_NAN, _NAN))
     if len(true):
@@ -182,7 +182,9 @@ def score_openings(true: Floats, points: Floats) -> OpeningScores:
     return OpeningScores(*mouth, *eyes, len(true))
 
 
-def voice_columns(held: SubjectFrames, generated: Floats, redetected: Floats) -> dict[str, Any]:
+def voice_columns(
+    held: SubjectFrames, generated: AnyFloats, redetected: AnyFloats
+) -> dict[str, Any]:
     """Return the columns of the format VOICE_SCORES.
 
     Args:
@@ -213,8 +215,8 @@ def voice_columns(held: SubjectFrames, generated: Floats, redetected: Floats) ->
     }
 
 
-def _lid_opening(points: Floats) -> Floats:
-    lids: Floats = eye_opening(points).mean(axis=-1)
+def _lid_opening(points: AnyFloats) -> AnyFloats:
+    lids: AnyFloats = eye_opening(points).mean(axis=-1)
     return lids
 
 

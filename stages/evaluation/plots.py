@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_file
+from stages.base.face.arrays import AnyFloats
 from stages.base.io.image_io import Image
 
-Floats = NDArray[np.floating[Any]]
 _COLUMNS = 8
 _DPI = 100
 
@@ -34,7 +32,7 @@ def plot_frames(path: Path, rows: Mapping[str, Image], title: str) -> None:
     _save(figure, path)
 
 
-def plot_opening(path: Path, curves: Mapping[str, Floats], fps: float, title: str) -> None:
+def plot_opening(path: Path, curves: Mapping[str, AnyFloats], fps: float, title: str) -> None:
     """Draw curves of the mouth opening over time; the one named `truth` is thicker."""
     figure = Figure(figsize=(10, 3))
     FigureCanvasAgg(figure)

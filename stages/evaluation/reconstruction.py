@@ -15,6 +15,7 @@ from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.paths import DATA
+from stages.base.face.arrays import Mask
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, resize
 from stages.base.io.pixels import opencv_transform
@@ -29,7 +30,6 @@ from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_masks
 from stages.references.artifacts import REFERENCES, TEMPLATES
 
-Masks = NDArray[np.bool_]
 BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 _TRAINING_FRAMES = 2000
 
@@ -54,9 +54,9 @@ class Reconstruction:
     points: NDArray[np.floating[Any]]
     truth: Image
     methods: dict[str, Image]
-    regions: Masks
+    regions: Mask
     matched: Image
-    covered: Masks
+    covered: Mask
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _draw(
 
 def _matched_references(
     held: SubjectFrames, frames: list[FrameRef], size: int
-) -> tuple[Image, Masks]:
+) -> tuple[Image, Mask]:
     """Align each frame's matched reference to it; return also where it has a pixel."""
     index, transform = held.match(frames)
     path = DATA / "references" / held.subject.name / "references.parquet"

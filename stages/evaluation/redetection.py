@@ -1,19 +1,18 @@
 """Landmarks detected again in rendered images: the motion that a viewer sees."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.face.arrays import AnyFloats
 from stages.base.io.image_io import Image, resize
 from stages.landmarks import backend
 
-Floats = NDArray[np.floating[Any]]
 _SIZE = 256  # the mesh network needs a face of more than a hundred pixels
 
 
-def redetect_landmarks(images: Iterable[Image]) -> tuple[Floats, NDArray[np.bool_]]:
+def redetect_landmarks(images: Iterable[Image]) -> tuple[AnyFloats, NDArray[np.bool_]]:
     """Detect the 68 landmarks in square images of one clip, in order of time.
 
     Returns:

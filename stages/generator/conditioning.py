@@ -5,7 +5,6 @@ the paper's map "identifies groups of keypoints explicitly"; one channel a group
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,12 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.base.face.arrays import Floats32, Points
 from stages.base.face.landmark_groups import GROUPS
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
-
-Floats = NDArray[np.float32]
-Points = NDArray[np.floating[Any]]
 
 CHANNELS = ("contour", "brows", "eyes", "nose", "outer_lips", "inner_lips", "shoulders")
 _EYE_CORNERS = ((36, 39), (42, 45))
@@ -70,7 +67,7 @@ def _polyline(channel: Image, line: NDArray[np.int32], *, closed: bool) -> None:
     cv2.polylines(channel, [line], closed, 255, 1, cv2.LINE_AA, FRACTION_BITS)
 
 
-def focus_map(points: Points, size: int) -> Floats:
+def focus_map(points: Points, size: int) -> Floats32:
     """Draw mouth and eyes as Gaussian spots, (size, size), 0 to 1, σ half of each one's width.
 
     Args:
@@ -87,7 +84,7 @@ def focus_map(points: Points, size: int) -> Floats:
     return np.asarray(np.max(spots, axis=0), np.float32)
 
 
-def close_up_grid(points: Points, size: int) -> Floats:
+def close_up_grid(points: Points, size: int) -> Floats32:
     """Return the sampling grid of a square around the mouth.
 
     Args:
@@ -101,7 +98,7 @@ def close_up_grid(points: Points, size: int) -> Floats:
     offsets = half * ((np.arange(size // 2) + 0.5) * 4 / size - 1)
     x, y = points[48:68].mean(0)
     square = np.stack(np.meshgrid(x + offsets, y + offsets), axis=-1)
-    grid: Floats = (square * (2 / size) - 1).astype(np.float32)
+    grid: Floats32 = (square * (2 / size) - 1).astype(np.float32)
     return grid
 
 

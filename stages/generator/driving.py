@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import head_pose, projection
-
-Floats = NDArray[np.float32]
+from stages.base.face.arrays import Floats32
 
 _MOUTH = np.r_[3:14, 48:68]  # lips, and the part of the contour that the jaw moves
 _EYES = np.r_[17:27, 36:48]  # lids and brows
@@ -25,9 +24,9 @@ _LARGEST_GAIN = 4.0
 class Driving:
     """Rows of landmarks (N, 68, 2), irises (N, 2, 2), shoulders (N, 18, 2), px."""
 
-    points: Floats
-    irises: Floats
-    shoulders: Floats
+    points: Floats32
+    irises: Floats32
+    shoulders: Floats32
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, NDArray[Any]]) -> "Driving":
@@ -56,9 +55,9 @@ class ClipMotion:
         driving: the detected landmarks, px of the stored frames.
     """
 
-    head: Floats
-    rotation: Floats
-    translation: Floats
+    head: Floats32
+    rotation: Floats32
+    translation: Floats32
     focal: float
     size: int
     driving: Driving
@@ -84,10 +83,10 @@ def mean_amplitudes(people: Sequence[Amplitudes]) -> Amplitudes:
     return Amplitudes(*(float(v) for v in np.mean(people, axis=0)))
 
 
-def mean_head(clips: Sequence[ClipMotion]) -> Floats:
+def mean_head(clips: Sequence[ClipMotion]) -> Floats32:
     """Average a person's head over all frames, (68, 3), face heights."""
     total = sum(clip.head.sum(0, dtype=np.float64) for clip in clips)
-    mean: Floats = np.asarray(total / sum(len(clip.head) for clip in clips), np.float32)
+    mean: Floats32 = np.asarray(total / sum(len(clip.head) for clip in clips), np.float32)
     return mean
 
 
@@ -100,7 +99,7 @@ def measure_amplitudes(clips: Sequence[ClipMotion]) -> Amplitudes:
     return Amplitudes(_rms(moved[:, _MOUTH]), _rms(moved[:, _EYES]), _rms(angles), _rms(shifts))
 
 
-def neutralise(clip: ClipMotion, mean: Floats, gains: Amplitudes) -> Driving:
+def neutralise(clip: ClipMotion, mean: Floats32, gains: Amplitudes) -> Driving:
     """Scale a clip's motion about the person's mean head and the clip's mean pose.
 
     Args:

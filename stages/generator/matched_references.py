@@ -7,15 +7,14 @@ every landmark lies on the frame's own, which also removes the reference's mouth
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Points
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, decode_png, resize
 from stages.base.io.pixels import opencv_transform
@@ -25,7 +24,6 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 
-Points = NDArray[np.floating[Any]]
 _GROUP = 32  # label maps read at once
 
 

@@ -8,7 +8,6 @@ person in five rooms.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,15 +18,13 @@ from threadpoolctl import threadpool_limits
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import warping
+from stages.base.face.arrays import Floats32, Points
 from stages.base.io.image_io import Image
 from stages.generator import warp_correction
 from stages.generator.conditioning import images_to_tensor, tensor_to_images
 from stages.generator.footage import Footage, read_footage
 from stages.generator.network import sample
 from stages.generator.warp_correction import WarpCorrection
-
-Floats = NDArray[np.float32]
-Points = NDArray[np.floating[Any]]
 
 _HISTOGRAM_FRAMES = 10  # of a clip, evenly spread
 _BINS = (8, 16, 16)  # of lightness and the two colours
@@ -52,15 +49,15 @@ class Source:
     """
 
     image: Image
-    points: Floats
-    shoulders: Floats
+    points: Floats32
+    shoulders: Floats32
     correction: WarpCorrection
-    colours: Floats
+    colours: Floats32
     stored: int
     clip: str
     frame: int
 
-    def warp_grid(self, points: Points, shoulders: Points) -> Floats:
+    def warp_grid(self, points: Points, shoulders: Points) -> Floats32:
         """Return the place in the source of each pixel of a driven frame.
 
         Args:
@@ -74,11 +71,11 @@ class Source:
         pairs = warping.controls(points, shoulders, self.points, self.shoulders, size)
         coarse = self.correction.predict(points / size, shoulders / size)
         fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-        grid: Floats = warping.flow(*pairs, size) + fine
+        grid: Floats32 = warping.flow(*pairs, size) + fine
         return grid
 
 
-def colour_histogram(images: Sequence[Image] | Image) -> Floats:
+def colour_histogram(images: Sequence[Image] | Image) -> Floats32:
     """Return the share of each colour, averaged over images (H, W, 3) RGB, (2048,)."""
     shares = []
     for image in images:
@@ -88,7 +85,7 @@ def colour_histogram(images: Sequence[Image] | Image) -> Floats:
     return np.asarray(np.mean(shares, axis=0), np.float32)
 
 
-def nearest_scene(colours: Floats, scenes: Sequence[Floats]) -> int | None:
+def nearest_scene(colours: Floats32, scenes: Sequence[Floats32]) -> int | None:
     """Return the index of the nearest histogram of the same scene; None without any."""
     distances = [cv2.compareHist(colours, scene, cv2.HISTCMP_BHATTACHARYYA) for scene in scenes]
     if not distances or min(distances) >= _SAME_SCENE:
@@ -96,9 +93,9 @@ def nearest_scene(colours: Floats, scenes: Sequence[Floats]) -> int | None:
     return int(np.argmin(distances))
 
 
-def group_scenes(clips: Sequence[Floats]) -> list[int]:
+def group_scenes(clips: Sequence[Floats32]) -> list[int]:
     """Number the scenes of clips' histograms in order: a clip joins the nearest known scene."""
-    firsts: list[Floats] = []
+    firsts: list[Floats32] = []
     numbers = []
     for colours in clips:
         number = nearest_scene(colours, firsts)
@@ -166,7 +163,7 @@ def held_out_sources(
     return sources
 
 
-def _clip_histograms(footage: Footage) -> list[Floats]:
+def _clip_histograms(footage: Footage) -> list[Floats32]:
     """Return the colour histogram of each clip's frames of the span."""
     histograms = []
     for number, frames in enumerate(footage.readers):

@@ -6,16 +6,12 @@ source: held-out face crops of a real clip gain 3 dB by it alone.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from stages.base.face.arrays import Floats32, Points
 from stages.base.io.image_io import Image
-
-Floats = NDArray[np.float32]
-Points = NDArray[np.floating[Any]]
 
 GRID = 32  # the correction is stored at so many places a side
 _COMPONENTS = 60  # principal components of the landmarks that the correction depends on
@@ -34,19 +30,19 @@ class WarpCorrection:
         offset: correction of the mean landmarks, (GRID · GRID · 2,).
     """
 
-    mean: Floats
-    basis: Floats
-    weights: Floats
-    offset: Floats
+    mean: Floats32
+    basis: Floats32
+    weights: Floats32
+    offset: Floats32
 
-    def predict(self, points: Points, shoulders: Points) -> Floats:
+    def predict(self, points: Points, shoulders: Points) -> Floats32:
         """Return the correction for landmarks in widths of the image, (GRID, GRID, 2).
 
         It is added to a sampling grid of −1 to 1; unknown shoulders count as the mean ones.
         """
         known = np.nan_to_num(flatten_landmarks(points, shoulders) - self.mean)
         components = np.clip(known @ self.basis, -_LARGEST, _LARGEST)
-        grid: Floats = (self.offset + components @ self.weights).reshape(GRID, GRID, 2)
+        grid: Floats32 = (self.offset + components @ self.weights).reshape(GRID, GRID, 2)
         return grid.astype(np.float32)
 
 
@@ -57,13 +53,13 @@ def no_correction() -> WarpCorrection:
     return WarpCorrection(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
-def flatten_landmarks(points: Points, shoulders: Points) -> Floats:
+def flatten_landmarks(points: Points, shoulders: Points) -> Floats32:
     """Flatten landmarks (68, 2) and shoulder points (18, 2) to the regression's input, (172,)."""
-    flat: Floats = np.concatenate([points.ravel(), shoulders.ravel()])
+    flat: Floats32 = np.concatenate([points.ravel(), shoulders.ravel()])
     return flat.astype(np.float32)
 
 
-def residual_flow(frame: Image, warped: Image, grid: Floats) -> Floats:
+def residual_flow(frame: Image, warped: Image, grid: Floats32) -> Floats32:
     """Measure what a warp lacks, by optical flow.
 
     Args:
@@ -83,7 +79,7 @@ def residual_flow(frame: Image, warped: Image, grid: Floats) -> Floats:
     return np.asarray(cv2.resize(right - grid, (GRID, GRID), interpolation=cv2.INTER_AREA))
 
 
-def fit(inputs: Floats, residuals: Floats) -> WarpCorrection:
+def fit(inputs: Floats32, residuals: Floats32) -> WarpCorrection:
     """Fit the map by ridge regression on the inputs' principal components.
 
     Args:

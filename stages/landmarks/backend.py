@@ -4,12 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

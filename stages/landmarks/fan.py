@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.native_output import quiet
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image
-from stages.landmarks.backend import Face, Floats
+from stages.landmarks.backend import Face
 
 WEIGHTS = "2DFAN4-11f355bf06.pth.tar"
 _URL = "https://www.adrianbulat.com/downloads/python-fan/"

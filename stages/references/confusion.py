@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import Floats
 from stages.references.retrieval import nearest
 
 PERMUTATIONS = 200

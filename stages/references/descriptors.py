@@ -1,11 +1,9 @@
 """Twelve numbers a frame that say what a face does, raw and relative to the person's own range."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.base.face import face_measures, head_pose
-
-Floats = NDArray[np.float64]
+from stages.base.face.arrays import Floats
 
 # Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
 NAMES = (

@@ -31,10 +31,11 @@ from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
 from stages.base.config import params
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.references import confusion, person, sheet, templates
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES, Floats, column_weights
+from stages.references.descriptors import NAMES, column_weights
 from stages.references.params import ReferenceParams
 from stages.references.person import Person, curves_at
 from stages.speech.artifacts import PHONES, SYNC

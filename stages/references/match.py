@@ -22,13 +22,13 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config import params
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face, similarity
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import opencv_transform
 from stages.clips.frames import Frames
 from stages.landmarks.artifacts import LANDMARKS
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
-from stages.references.descriptors import Floats
 from stages.references.params import MatchParams
 from stages.references.person import usable_clips
 

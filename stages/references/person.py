@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
-from stages.references.descriptors import Floats, describe, own_range
+from stages.references.descriptors import describe, own_range
 
 
 @dataclass(frozen=True)

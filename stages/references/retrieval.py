@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import UserError
+from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import Floats, column_weights
+from stages.references.descriptors import column_weights
 from stages.references.params import ReferenceParams
 from stages.references.person import Person, curves_at
 

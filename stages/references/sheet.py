@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
+from stages.base.face.arrays import Floats
 from stages.base.io.image_io import decode_jpeg
 from stages.base.io.plot_text import escape_missing
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES, Floats
+from stages.references.descriptors import NAMES
 from stages.references.person import Person
 from stages.references.retrieval import Candidate
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES, Floats
+from stages.references.descriptors import NAMES
 
 FOLDER = Path("data/templates")
 FILE = "templates.csv"

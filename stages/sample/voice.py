@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.face.arrays import Floats
 
-FloatArray = NDArray[np.float64]
 Notes = tuple[tuple[int, float], ...]  # (MIDI pitch, seconds) of each vowel
 
 RATE = 22050  # samples a second
@@ -69,7 +68,7 @@ class Phone:
 class Utterance:
     """Sound (N,) at 22050 Hz in [-1, 1] and the phones that cover it without a gap."""
 
-    sound: FloatArray
+    sound: Floats
     phones: tuple[Phone, ...]
 
     @property
@@ -90,7 +89,7 @@ def synthesize(text: str, pace: float = 1.0, pitch: float = 1.0) -> Utterance:
     from scipy.signal import resample_poly
 
     config = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0, length_scale=pace * pitch)
-    sounds: list[FloatArray] = []
+    sounds: list[Floats] = []
     phones: list[Phone] = []
     clock = 0.0
     for chunk in _voice().synthesize(text, config, include_alignments=True):
@@ -187,7 +186,7 @@ def _time_phones(phones: tuple[Phone, ...], notes: Notes) -> list[Phone]:
     return result
 
 
-def _time_map(clock: FloatArray, sung: list[Phone], spoken: tuple[Phone, ...]) -> FloatArray:
+def _time_map(clock: Floats, sung: list[Phone], spoken: tuple[Phone, ...]) -> Floats:
     """Map sung seconds to spoken ones; a held vowel stays near its middle, then glides out."""
     here: list[float] = []
     there: list[float] = []
@@ -203,7 +202,7 @@ def _time_map(clock: FloatArray, sung: list[Phone], spoken: tuple[Phone, ...]) -
     return np.interp(clock, here, there)
 
 
-def _melody(clock: FloatArray, phones: list[Phone], notes: Notes) -> FloatArray:
+def _melody(clock: Floats, phones: list[Phone], notes: Notes) -> Floats:
     """Return the pitch in Hz at each hop: notes joined by short glides, vibrato on long ones."""
     sung = [phone for phone in phones if phone.vowel]
     starts = np.array([phone.start for phone in sung])
@@ -216,7 +215,7 @@ def _melody(clock: FloatArray, phones: list[Phone], notes: Notes) -> FloatArray:
     return np.asarray(440.0 * 2.0 ** ((midi + vibrato - 69) / 12))
 
 
-def _excite(total: int, pitch: FloatArray, noisy: FloatArray, seed: int) -> FloatArray:
+def _excite(total: int, pitch: Floats, noisy: Floats, seed: int) -> Floats:
     """Mix a pulse train, as a sum of cosines below 9 kHz, with white noise, (total,)."""
     time = np.arange(total)
     hops = np.arange(len(pitch)) * _HOP
@@ -232,7 +231,7 @@ def _excite(total: int, pitch: FloatArray, noisy: FloatArray, seed: int) -> Floa
     return np.asarray((1 - share) * pulses + share * noise)
 
 
-def _filter(excitation: FloatArray, spoken: FloatArray, source: FloatArray) -> FloatArray:
+def _filter(excitation: Floats, spoken: Floats, source: Floats) -> Floats:
     """Filter the excitation by the spoken line's envelopes at `source` seconds, (N,)."""
     from scipy.linalg import solve_toeplitz
     from scipy.signal import lfilter

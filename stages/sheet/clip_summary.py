@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.formats import Format
@@ -22,7 +23,6 @@ from stages.parsing.artifacts import PARSING
 from stages.speech.artifacts import MEL, PHONES, SYNC
 from stages.speech.sync import correlation_by_lag, measured_span
 
-Floats = NDArray[np.float64]
 R = TypeVar("R", "LedgerRow", "SyncRow")
 _SHOWN = (1 / 6, 3 / 6, 5 / 6)  # positions of the shown frames in a clip
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pipeline.runtime import progress
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
+from stages.base.face.arrays import Floats32
 from stages.base.io import tables
 from stages.base.training.model_files import load_model
 from stages.speech.apc import APC, States, build, gain, levelled
@@ -33,8 +33,6 @@ from stages.speech.phone_track import PhoneTrack
 _NOT_CLIPS = ("phones", "sync")  # tables of all clips together
 _CHUNK = 2000  # audio frames in one pass of the network
 _ROWS = 64  # in a row group: about a second
-
-Floats = NDArray[np.float32]
 
 
 class Representer:
@@ -56,7 +54,7 @@ class Representer:
         except (KeyError, RuntimeError) as error:
             raise BadFormat(model, f"is not an audio model: {error}") from None
 
-    def features(self, blocks: Iterable[Floats], gain_db: float) -> Iterator[Floats]:
+    def features(self, blocks: Iterable[Floats32], gain_db: float) -> Iterator[Floats32]:
         """Yield the features (n, 512) of each block (n, 80) of one sound's mel, in order."""
         states: States = []
         for block in blocks:

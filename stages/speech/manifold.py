@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from stages.base.face.arrays import Floats32
 
 NEIGHBOURS = 10
 RIDGE = 1e-3  # share of the mean squared distance to the neighbours
@@ -25,21 +25,21 @@ class Manifold:
         ridge: what is added to the diagonal, as a share of the mean squared distance.
     """
 
-    def __init__(self, base: Floats, neighbours: int = NEIGHBOURS, ridge: float = RIDGE) -> None:
+    def __init__(self, base: Floats32, neighbours: int = NEIGHBOURS, ridge: float = RIDGE) -> None:
         if base.ndim != 2 or not len(base):
             raise ValueError(f"expected features (M, D), found {base.shape}")
         self.base = np.ascontiguousarray(base, np.float32)
         self.neighbours, self.ridge = min(neighbours, len(base)), ridge
         self.index = _index(self.base)
 
-    def project(self, queries: Floats) -> Floats:
+    def project(self, queries: Floats32) -> Floats32:
         """Replace each feature, (N, D), by its weighted neighbours."""
         return np.concatenate(
             [self._project(queries[i : i + _BATCH]) for i in range(0, len(queries), _BATCH)]
             or [np.zeros((0, self.base.shape[1]), np.float32)]
         )
 
-    def _project(self, queries: Floats) -> Floats:
+    def _project(self, queries: Floats32) -> Floats32:
         filled = np.zeros((_BATCH, self.base.shape[1]), np.float32)
         filled[: len(queries)] = queries
         _, found = self.index.search(filled, self.neighbours)
@@ -49,13 +49,13 @@ class Manifold:
 
 
 def project(
-    queries: Floats, base: Floats, neighbours: int = NEIGHBOURS, ridge: float = RIDGE
-) -> Floats:
+    queries: Floats32, base: Floats32, neighbours: int = NEIGHBOURS, ridge: float = RIDGE
+) -> Floats32:
     """Project features, (N, D), onto a person's own, (M, D); see `Manifold` to do it often."""
     return Manifold(base, neighbours, ridge).project(queries)
 
 
-def reconstruction_weights(queries: Floats, near: Floats, ridge: float) -> NDArray[np.float64]:
+def reconstruction_weights(queries: Floats32, near: Floats32, ridge: float) -> NDArray[np.float64]:
     """Solve for the weights, summing to 1, that best make each query from its neighbours.
 
     Minimises ‖q - Σ w n‖² + λ ‖w‖² under Σ w = 1, λ = ridge · the mean of ‖q - n‖².
@@ -78,7 +78,7 @@ def reconstruction_weights(queries: Floats, near: Floats, ridge: float) -> NDArr
     return weights
 
 
-def _index(base: Floats) -> Any:
+def _index(base: Floats32) -> Any:
     import faiss
 
     index: Any = faiss.IndexFlatL2(base.shape[1])

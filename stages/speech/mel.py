@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.face.arrays import Floats32
 from stages.base.io.timebase import AUDIO_RATE
 
-Floats = NDArray[np.float32]
-Read = Callable[[int, int], Floats]  # samples from, to (exclusive)
+Read = Callable[[int, int], Floats32]  # samples from, to (exclusive)
 
 BANDS, LOWEST, HIGHEST = 80, 90.0, 7600.0  # bands, Hz, Hz (L)
 WINDOW = round(AUDIO_RATE * max(1 / 60, 0.025))  # samples: no sound is skipped at 25 fps (D)
@@ -30,7 +30,7 @@ def starts(first: int, last: int, fps: float) -> NDArray[np.int64]:
     return np.asarray(np.rint(np.arange(first, last) * (AUDIO_RATE / (2 * fps))), np.int64)
 
 
-def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floats, Floats]:
+def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floats32, Floats32]:
     """Compute mel and energy of a sound.
 
     Args:
@@ -46,14 +46,14 @@ def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floa
     1/6 is a factor of ten, and a gain of g dB adds g / 120.
     """
 
-    def read(first: int, last: int) -> Floats:
+    def read(first: int, last: int) -> Floats32:
         return np.asarray(samples[first:last], np.float32)
 
     blocks = list(in_blocks(read, fps, frames))
     return np.concatenate([m for m, _ in blocks]), np.concatenate([e for _, e in blocks])
 
 
-def in_blocks(read: Read, fps: float, frames: int) -> Iterator[tuple[Floats, Floats]]:
+def in_blocks(read: Read, fps: float, frames: int) -> Iterator[tuple[Floats32, Floats32]]:
     """Yield the mel and energy of `log_mel` in blocks: memory does not grow with the sound.
 
     Args:
@@ -66,7 +66,7 @@ def in_blocks(read: Read, fps: float, frames: int) -> Iterator[tuple[Floats, Flo
         yield _frames_of(read, starts(first, min(first + _BLOCK, total), fps))
 
 
-def _frames_of(read: Read, begin: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _frames_of(read: Read, begin: NDArray[np.int64]) -> tuple[Floats32, Floats32]:
     first, last = int(begin[0]), int(begin[-1]) + WINDOW
     sound = np.zeros(last - first, np.float64)
     samples = read(first, last)

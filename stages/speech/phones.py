@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.face.arrays import Floats32
 from stages.base.io.timebase import AUDIO_RATE
-from stages.speech.mel import Floats, Read
+from stages.speech.mel import Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
@@ -59,7 +60,7 @@ def recognise_phones(read: Read, samples: int, *, words: bool = True) -> list[Ph
     )
 
 
-def recognise_piece(sound: Floats, first: int, *, words: bool) -> list[Word]:
+def recognise_piece(sound: Floats32, first: int, *, words: bool) -> list[Word]:
     """Recognise the words of one piece of a sound, as phones without syllables.
 
     Args:

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.face.arrays import Floats
 from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.speech.mel import WINDOW
-
-Floats = NDArray[np.float64]
 
 LONGEST_LAG = 0.4  # seconds, to either side
 LEAD = 0.05  # seconds by which lips precede their sound in a recording that is in sync

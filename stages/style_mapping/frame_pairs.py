@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
+from stages.base.face.arrays import AnyFloats
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.clips.frames import Frames
@@ -21,7 +21,6 @@ from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.retargeted_neutral import Neutral
 
-FloatArray = NDArray[np.floating[Any]]
 _CACHE_BYTES = 32 << 20
 _REST_SHARE = 0.2  # of the frames, those with the smallest mouth opening
 
@@ -48,13 +47,13 @@ class ClipFrames:
     frames: Frames
     train: NDArray[np.int64]
     test: NDArray[np.int64]
-    points: FloatArray
-    head: FloatArray
-    rotation: FloatArray
-    translation: FloatArray
+    points: AnyFloats
+    head: AnyFloats
+    rotation: AnyFloats
+    translation: AnyFloats
     focal: float
-    angles: FloatArray
-    boxes: FloatArray
+    angles: AnyFloats
+    boxes: AnyFloats
 
 
 def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face import head_pose, mean_face
+from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image, resize, square
 from stages.base.training import face_identity, pretrained
 from stages.landmarks import backend, pose
 from stages.style_mapping.artifacts import SCORE_NAMES
-
-Floats = NDArray[np.float64]
 
 BACKEND = "mediapipe"
 REST = "M"  # closed lips, as in a neutral image; the template None is the mean of speech

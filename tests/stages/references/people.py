@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.face.arrays import Floats
 from stages.clips.ledger import Clip
-from stages.references.descriptors import Floats, own_range
+from stages.references.descriptors import own_range
 from stages.references.params import GroupWeights, ReferenceParams
 from stages.references.person import Person
 

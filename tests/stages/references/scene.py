@@ -6,12 +6,12 @@ import numpy as np
 
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face
+from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_jpeg, resize
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.landmarks.artifacts import LANDMARKS
 from stages.references import templates
-from stages.references.descriptors import Floats
 
 SIZE = 128
 _SCALE = 70.0  # pixels a face height

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from stages.base.face.arrays import Floats
 from stages.references import confusion
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import Floats
 from stages.references.learn_templates import learn_some
 
 WEIGHTS = np.array([1.0, 0.0])

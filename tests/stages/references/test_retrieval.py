@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.references.descriptors import Floats, own_range
+from stages.base.face.arrays import Floats
+from stages.references.descriptors import own_range
 from stages.references.person import Person, curves_at
 from stages.references.retrieval import NoReference, curves_of, nearest, refusals, retrieve
 
