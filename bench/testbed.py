@@ -35,11 +35,7 @@ FOLDER = Path(".idiolect/bench")
 SHARED = Path("../shared/data")  # real clips, beside the project
 VIDEO = REPO.parent / "shared" / "data" / "newscaster" / "71s.mp4"
 STAGES = ("clips", "landmarks", "parsing", "speech")  # the data half
-IDIOLECT = [
-    sys.executable,
-    "-c",
-    "import sys; sys.argv[0] = 'idiolect'; from pipeline.cli.app import main; main()",
-]
+IDIOLECT = [sys.executable, "-m", "pipeline.cli.app"]
 _SAMPLE_SECONDS = 0.1
 _RELIST = 5  # list the children at every fifth sample: that costs a core 6 ms
 # Three lists of the Harvard sentences (IEEE, 1969).

@@ -311,3 +311,7 @@ def main() -> None:
     """Run the command line; report a user error as one line with exit code 1."""
     with report_user_errors():
         app()
+
+
+if __name__ == "__main__":
+    main()

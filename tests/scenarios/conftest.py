@@ -29,8 +29,7 @@ class Project:
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         if command[0] == "idiolect":  # the clone's own code, not that of the installed script
-            main = "from pipeline.cli.app import main; main()"
-            command = (sys.executable, "-c", main, *command[1:])
+            command = (sys.executable, "-m", "pipeline.cli.app", *command[1:])
         folder = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
         for ours in ("PYTHONPATH", "OMP_NUM_THREADS"):
@@ -56,7 +55,7 @@ class Project:
         return sorted(_RAN.findall(self.run("dvc", "repro", *targets, code=code)))
 
     def engine(self, *arguments: str) -> dict[str, str]:
-        """Run `idiolect repro` and return what became of the stages that were stale."""
+        """Run `idiolect repro`; return the state of each stage that was stale."""
         return dict(_ENDED.findall(self.run("idiolect", "repro", *arguments)))
 
     def lock(self) -> dict[str, Any]:
@@ -75,11 +74,11 @@ class Project:
         (self.root / file).write_text(text.replace(old, new))
 
     def files(self, *patterns: str) -> dict[str, str]:
-        """Hash the files that patterns name, as they lie in the workspace."""
-        found = (path for pattern in patterns for path in self.root.glob(pattern))
+        """Return the hashes of the workspace files that match patterns."""
+        paths = (path for pattern in patterns for path in self.root.glob(pattern))
         return {
             str(path.relative_to(self.root)): file_hash(path)
-            for path in found
+            for path in paths
             if path.is_file() and path.name != "seconds.json"
         }
 
@@ -117,9 +116,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def stage_by_stage(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run the whole DAG once by `dvc repro` alone, whichever workers ask for it; keep its lock.
+    """Run the whole DAG once by `dvc repro` alone, for all pytest workers; keep its lock.
 
-    One file may use the project, and leaves it as it found it; others read `kept_lock`.
+    One file may use the project, and restores it; others read `kept_lock`.
     """
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stage_by_stage"
@@ -136,5 +135,5 @@ def stage_by_stage(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def kept_lock(project: Project) -> dict[str, Any]:
-    """Read the lock that `stage_by_stage` ended with, whatever is done in the project by now."""
+    """Read the lock that `stage_by_stage` wrote, although the project may have changed since."""
     return Project(project.root.parent).lock()

@@ -1,4 +1,4 @@
-"""The whole DAG under twenty random kills ends as it does undisturbed."""
+"""The whole DAG has the same result after twenty random kills."""
 
 import random
 import subprocess
@@ -9,9 +9,9 @@ import pytest
 
 from tests.scenarios.conftest import Project, clone
 
-KILLS, LONGEST = 20, 15.0  # seconds that a run has at most before something of it is killed
+KILLS, LONGEST = 20, 15.0  # at most so many seconds of a run before one of its processes is killed
 ENGINE, FLOW = ("idiolect", "repro", "-j", "2"), ("python", "-m", "pipeline.flows.reproduce")
-SERVER_SECONDS = 10.0  # until a flow has one
+SERVER_SECONDS = 10.0  # until a flow has started its server
 
 
 @pytest.mark.soak
@@ -36,11 +36,11 @@ def test_random_kills_change_no_hash(
             run.communicate(timeout=600)
         else:
             assert run.returncode == 0
-            ends_as(again, made)
+            has_result_of(again, made)
             again = fresh(tmp_path / f"project{len(killed)}")
     print(f"killed: {killed}")
     again.run(*ENGINE)
-    ends_as(again, made)
+    has_result_of(again, made)
 
 
 def fresh(folder: Path) -> Project:
@@ -49,16 +49,16 @@ def fresh(folder: Path) -> Project:
     return project
 
 
-def ends_as(project: Project, made: Project) -> None:
+def has_result_of(project: Project, made: Project) -> None:
     assert project.lock() == made.lock()
     files = ("models/*", "data/**/*.parquet")
     assert project.files(*files) == made.files(*files)
 
 
 def kill_one(run: "subprocess.Popen[str]", draw: random.Random) -> str:
-    """Kill -9 a process of a run: the runner or flow, a server, a DVC, a stage or a worker."""
-    runner = psutil.Process(run.pid)
-    victim = draw.choice([runner, *runner.children(recursive=True)])
-    told = " ".join(victim.cmdline())[:60]
+    """Kill -9 a process of a run: the scheduler or flow, a server, a DVC, a stage or a worker."""
+    scheduler = psutil.Process(run.pid)
+    victim = draw.choice([scheduler, *scheduler.children(recursive=True)])
+    command = " ".join(victim.cmdline())[:60]
     victim.kill()
-    return told
+    return command

@@ -123,7 +123,7 @@ def test_one_core_gives_the_same_bytes_as_several(project: Path, here: dict[str,
 
 
 @pytest.mark.slow
-def test_a_clip_in_chunks_has_the_landmarks_of_one_look_from_start_to_end(
+def test_a_clip_in_chunks_has_the_landmarks_of_one_pass(
     project: Path, here: dict[str, str]
 ) -> None:
     assert len(chunking.chunk_spans(COUNT, FPS)) == 3
