@@ -1,4 +1,8 @@
-"""Git, called by name: what a decision needs of it; the user's settings stay as they are."""
+"""Commands of git; the user's settings stay as they are.
+
+Paths are relative to the working folder, which may be a folder of a larger repository, a worktree
+or a submodule.
+"""
 
 import os
 import re
@@ -13,37 +17,34 @@ _FALLBACK = {"user.name": "idiolect", "user.email": "idiolect@localhost"}
 
 
 def git(*arguments: str) -> str:
-    """Run a git command; return what it prints.
+    """Run a git command; return its output.
 
     Raises:
-        UserError: it failed, with its last words; a file of its own is locked; there is no git, or
-            no repository here.
+        UserError: it failed; a file of git's is locked; git is not installed, or there is no
+            repository here.
     """
     done = _run(*arguments)
     if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        if locked := _LOCKED.search(said):
-            raise _in_use(locked[1])
-        raise UserError(f"git {_verb(arguments)}", f"failed: {said[-400:]}")
+        output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        if locked := _LOCKED.search(output):
+            raise _locked_error(locked[1])
+        raise UserError(f"git {_verb(arguments)}", f"failed: {output[-400:]}")
     return done.stdout
 
 
-def _in_use(lock: object) -> UserError:
-    found = "is there: a git is at work, or one was killed and has left it behind"
-    return UserError(
-        lock, found, "wait for it, or delete this file if no git runs, and run it again"
-    )
+def _locked_error(lock: object) -> UserError:
+    found = "exists: git is running, or was killed and left it behind"
+    return UserError(lock, found, "wait, or delete this file if no git runs, and run it again")
 
 
 def check_index() -> None:
     """Raise UserError where git's index is locked."""
     lock = Path(git("rev-parse", "--git-path", "index.lock").strip())
     if lock.exists():
-        raise _in_use(lock)
+        raise _locked_error(lock)
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    quiet = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         return subprocess.run(
             ["git", "--literal-pathspecs", *arguments],
@@ -52,12 +53,11 @@ def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
             text=True,
             errors="surrogateescape",
             check=False,
-            env=quiet,
+            env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
         )
     except FileNotFoundError:
-        raise UserError(
-            "git", "is not installed", "install it: a champion is a git commit"
-        ) from None
+        todo = "install it: a champion is a git commit"
+        raise UserError("git", "is not installed", todo) from None
 
 
 def _verb(arguments: Sequence[str]) -> str:
@@ -70,7 +70,7 @@ def commit_of(revision: str) -> str:
     """Return the full hash of the commit that a revision names; raise UserError if none."""
     done = _run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if done.returncode or not done.stdout.strip():
-        git("rev-parse", "--git-dir")  # tells where there is no repository
+        git("rev-parse", "--git-dir")  # fails where there is no repository
         raise UserError(
             revision, "no such revision", "see `git log`, `git tag` or `idiolect champion`"
         )
@@ -83,24 +83,24 @@ def prefix() -> str:
 
 
 def has_commits() -> bool:
-    """Tell whether there is any commit yet."""
+    """Return whether the repository has a commit."""
     return not _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode
 
 
 def is_detached() -> bool:
-    """Tell whether HEAD is on no branch."""
+    """Return whether HEAD is on no branch."""
     return bool(_run("symbolic-ref", "--quiet", "HEAD").returncode)
 
 
 def changed(paths: Sequence[str]) -> list[str]:
     """List the files at or below paths that differ from the last commit: changed, deleted, new."""
     there = [path for path in paths if Path(path).exists()]
-    found = _names("ls-files", "-o", "--exclude-standard", "-z", "--", *there) if there else []
+    names = _names("ls-files", "-o", "--exclude-standard", "-z", "--", *there) if there else []
     if has_commits():
-        found += _names("diff", "--name-only", "--relative", "-z", "HEAD", "--", *paths)
+        names += _names("diff", "--name-only", "--relative", "-z", "HEAD", "--", *paths)
     elif there:
-        found += _names("ls-files", "-z", "--", *there)
-    return sorted(set(found))
+        names += _names("ls-files", "-z", "--", *there)
+    return sorted(set(names))
 
 
 def in_commit(commit: str, paths: Sequence[str]) -> list[str]:
@@ -119,25 +119,25 @@ def _names(*arguments: str) -> list[str]:
 
 
 def commit(paths: Sequence[str], message: str) -> str:
-    """Commit these files alone, as they are, whatever else is changed or staged; return the hash.
+    """Commit these files, and nothing else that is changed or staged; return the hash.
 
     Args:
         paths: changed, new or deleted files.
         message: of the commit.
     """
-    if there := [path for path in paths if os.path.lexists(path)]:
-        git("add", "--force", "--", *there)
-    git(*identity(), "commit", "--quiet", "--only", f"--message={message}", "--", *paths)
+    if present := [path for path in paths if os.path.lexists(path)]:
+        git("add", "--force", "--", *present)
+    git(*_identity(), "commit", "--quiet", "--only", f"--message={message}", "--", *paths)
     return commit_of("HEAD")
 
 
 def tag(name: str, commit: str, message: str) -> None:
     """Put an annotated tag on a commit; raise UserError where the name is taken."""
-    git(*identity(), "tag", "--annotate", f"--message={message}", name, commit)
+    git(*_identity(), "tag", "--annotate", f"--message={message}", name, commit)
 
 
-def identity() -> list[str]:
-    """Return settings for one command that give a name where git knows none."""
+def _identity() -> list[str]:
+    """Return options with a name and an e-mail for a user who has set none."""
     if not any(_run("var", f"GIT_{who}_IDENT").returncode for who in ("AUTHOR", "COMMITTER")):
         return []
     missing = [key for key in _FALLBACK if _run("config", "--get", key).returncode]

@@ -71,7 +71,7 @@ def test_a_value_that_no_stage_would_take_is_reported_before_anything_runs(
     assert Path("params.yaml").read_text() == before
 
 
-def test_regions_that_are_all_0_together_are_message() -> None:
+def test_region_weights_that_are_all_0_are_reported() -> None:
     texts = [f"region_weights.{region}=0,1" for region in ("mouth", "eyes", "skin", "other")]
     with pytest.raises(BadParams, match="all region weights are 0"):
         sweep.run(sweep.combinations(texts))
@@ -86,7 +86,7 @@ def test_a_locked_index_of_git_is_reported_before_anything_runs() -> None:
     _run("git init -q")
     Path("dvc.lock").touch()
     Path(".git/index.lock").touch()
-    with pytest.raises(UserError, match=r"^\.git/index\.lock: is there: "):
+    with pytest.raises(UserError, match=r"^\.git/index\.lock: exists: "):
         sweep.run([])
 
 

@@ -54,7 +54,7 @@ def test_equal_locks_reproduce_in_an_aligned_table(
     assert out.endswith("2 of 2 stages reproduce to the byte\n")
 
 
-def test_a_stage_that_differs_is_told_apart_from_those_that_only_follow_it(
+def test_a_stage_that_differs_first_is_distinguished_from_those_after_it(
     lock: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out = compared(capsys, "md5: aa", "md5: a1")
@@ -75,7 +75,7 @@ def test_a_stage_that_differs_is_told_apart_from_those_that_only_follow_it(
     assert re.search(r"first +a\.txt +differs, as do its inputs\n", capsys.readouterr().out)
 
 
-def test_what_only_one_lock_has_fails_nothing(
+def test_an_out_of_only_one_lock_is_no_failure(
     lock: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out = compared(capsys, "  second:", "  third:")

@@ -95,7 +95,7 @@ def cached(path: str) -> Path:
     return Path(".dvc/cache/files/md5", name[:2], name[2:])
 
 
-def told(code: int) -> list[str]:
+def verify_lines(code: int) -> list[str]:
     """Run the command; return its lines."""
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == code, (result.stdout, result.exception)
@@ -115,7 +115,7 @@ def do(line: str) -> None:
 
 @pytest.mark.slow
 def test_nothing_differs_in_a_finished_project(project: Path) -> None:
-    (last,) = told(0)
+    (last,) = verify_lines(0)
     assert last.startswith("2 items, 4 outs, 8 objects of DVC's cache, 0 MB: nothing differs")
 
 
@@ -131,16 +131,16 @@ def test_nothing_differs_in_a_finished_project(project: Path) -> None:
 def test_a_flipped_byte_that_dvc_does_not_see_is_named_and_mended(
     project: Path, path: str, command: str
 ) -> None:
-    told(0)
+    verify_lines(0)
     assert up_to_date()
     flip(Path(path))
     assert up_to_date()
-    line, last = told(1)
+    line, last = verify_lines(1)
     assert line.startswith(f"differs: {path}: expected ")
     assert f"delete it, then `{command}`" in line
     assert last.endswith("1 differs")
     do(line)
-    told(0)
+    verify_lines(0)
 
 
 @pytest.mark.parametrize("path", ["out/b", "c.txt", "raw/v", "out", "raw"])
@@ -149,31 +149,31 @@ def test_a_flipped_byte_in_dvcs_cache_is_named_and_mended(project: Path, path: s
     damaged = cached(path)
     name = damaged.parent.name + damaged.name[:10]
     flip(damaged)
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith(f"differs: {damaged}: expected {name}, found ")
     assert "`dvc commit " in line
     do(line)
     assert damaged.is_file()
-    told(0)
+    verify_lines(0)
 
 
 @pytest.mark.slow
 def test_a_file_that_neither_workspace_nor_cache_has_is_made_again(project: Path) -> None:
     flip(cached("out/b"))
     flip(Path("out/b"))
-    of_cache, of_out, _ = told(1)
+    of_cache, of_out, _ = verify_lines(1)
     assert of_cache.endswith("; delete it")
     assert of_out.endswith("delete it, then `dvc repro copy`")
     do(of_cache)
     do(of_out)
     assert Path("out/b").read_text() == "b\n"
-    told(0)
+    verify_lines(0)
 
 
 def test_a_source_that_neither_has_is_for_the_user_to_copy(project: Path) -> None:
     flip(cached("raw/v"))
     flip(Path("raw/v"))
-    lines = told(1)
+    lines = verify_lines(1)
     assert any(line.startswith("differs: raw/v") and "copy it again" in line for line in lines)
 
 
@@ -181,35 +181,35 @@ def test_a_source_that_neither_has_is_for_the_user_to_copy(project: Path) -> Non
 @pytest.mark.slow
 def test_what_is_missing_is_one_line_and_mended(project: Path, path: str) -> None:
     shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink()
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith(f"differs: {path}: expected ")
     assert "found nothing; `dvc checkout" in line
     do(line)
-    told(0)
+    verify_lines(0)
 
 
 def test_a_file_too_many_is_named_unless_dvc_ignores_it(project: Path) -> None:
     Path("out/.gitignore").touch()
-    told(0)
+    verify_lines(0)
     Path("out/deep/extra file").write_text("extra")
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith("differs: out/deep/extra file: expected nothing, found ")
     do(line)
-    told(0)
+    verify_lines(0)
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(project: Path) -> None:
     Path("c.txt").unlink()
     Path("c.txt").mkdir()
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert "found unreadable: Is a directory" in line
 
 
 def test_a_folder_whose_listing_is_lost_is_verified_as_a_whole(project: Path) -> None:
     cached("out").unlink()
-    told(0)
+    verify_lines(0)
     flip(Path("out/b"))
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith("differs: out: expected ")
     assert "which file is not known" in line
     assert "`dvc repro copy`" in line
@@ -218,13 +218,13 @@ def test_a_folder_whose_listing_is_lost_is_verified_as_a_whole(project: Path) ->
 def test_a_flipped_byte_in_the_run_cache_is_named(project: Path) -> None:
     entry = next(path for path in Path(".dvc/cache/runs").rglob("*") if path.is_file())
     entry.write_text(entry.read_text().replace("md5: ", "md5: f", 1))
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith(f"differs: {entry}: ")
     entry.write_bytes(b"\xff\x00[")
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert "not what DVC wrote" in line
     do(line)
-    told(0)
+    verify_lines(0)
 
 
 @pytest.mark.parametrize(
@@ -243,18 +243,18 @@ def test_a_damaged_item_of_the_store_is_named_and_mended(
     key = item_store.key(n=1)
     item = item_store.STORE / key[:2] / key
     damage(item)
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert line.startswith(f"differs: {item}/")
     do(line)
-    told(0)
+    verify_lines(0)
     assert item_store.compute(key, project / "again", make)
-    told(0)
+    verify_lines(0)
 
 
-def test_an_item_of_an_older_version_is_told_and_is_no_damage(project: Path) -> None:
+def test_an_item_of_an_older_version_is_reported_and_is_no_damage(project: Path) -> None:
     (item_store.STORE / "ab/abc").mkdir(parents=True)
     (item_store.STORE / "ab/.abd.77.part").mkdir()
-    line, last = told(0)
+    line, last = verify_lines(0)
     assert line.startswith("not recorded: items of an older version: 1; ")
     assert last.startswith("2 items, ")
 
@@ -264,9 +264,9 @@ def test_an_item_of_an_older_version_is_told_and_is_no_damage(project: Path) -> 
 def test_links_to_the_cache_are_followed(project: Path, kind: str) -> None:
     dvc("config", "cache.type", kind)
     dvc("checkout", "--relink")
-    told(0)
+    verify_lines(0)
     flip(cached("c.txt"))
-    cached_line, out_line, _ = told(1)
+    cached_line, out_line, _ = verify_lines(1)
     assert cached_line.endswith("; delete it")
     assert out_line.startswith("differs: c.txt: ")
 
@@ -276,15 +276,15 @@ def test_a_cache_elsewhere_is_read(project: Path, tmp_path_factory: pytest.TempP
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "cache"
     Path(".dvc/cache").rename(elsewhere)
     dvc("cache", "dir", str(elsewhere))
-    told(0)
+    verify_lines(0)
     flip(elsewhere / cached("c.txt").relative_to(".dvc/cache"))
-    line, _ = told(1)
+    line, _ = verify_lines(1)
     assert str(elsewhere.name) in line
 
 
-def test_a_project_that_was_never_run_is_told_in_one_line(project: Path) -> None:
+def test_a_project_that_was_never_run_is_one_line(project: Path) -> None:
     Path("dvc.lock").unlink()
-    line, last = told(0)
+    line, last = verify_lines(0)
     assert line == "not recorded: dvc.lock is not here; run `dvc repro`"
     assert last.startswith("2 items, 1 outs, ")
 
@@ -297,6 +297,6 @@ def test_a_lock_that_cannot_be_read_is_one_line(project: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_project_is_told(workdir: Path) -> None:
+def test_a_folder_that_is_no_project_is_refused(workdir: Path) -> None:
     with pytest.raises(MissingInput, match="project's folder"):
         verify.run()

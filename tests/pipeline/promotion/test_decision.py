@@ -97,7 +97,7 @@ def test_a_worse_one_and_a_tie_keep_the_champion(psnr: float) -> None:
     assert decision.headline().startswith("champion 1 stays: ")
 
 
-def test_a_gain_that_rests_on_a_few_seconds_is_not_sure() -> None:
+def test_a_gain_from_a_few_seconds_does_not_promote() -> None:
     """A mean gain of 0.3 dB that a single second makes: drawn again, it is often not there."""
     new = scored("new")
     lucky = (new.frames["answer"] == "generator") & (new.frames["frame"] < 25)
@@ -117,7 +117,7 @@ def test_too_few_seconds_in_common_decide_nothing() -> None:
     assert "1 held-out s in common, needed 5" in decision.reasons[0]
 
 
-def test_a_guard_keeps_the_champion_and_no_one_pays_for_anothers_gain() -> None:
+def test_a_loss_of_one_subject_keeps_the_champion_whatever_another_gains() -> None:
     decision = decide(OLD, scored("new", psnr=1.0, mouth=-1.0), RULES)
     assert [MOUTH in reason for reason in decision.reasons] == [True, True]
     new = scored("new", psnr=1.0, mouth=2.0)
@@ -227,7 +227,7 @@ def test_lips_that_follow_the_voice_are_compared_by_correlation() -> None:
     by_voice = rules(better={"metric": CORRELATION, "by": 0.02}, not_worse=[])
     better = decide(OLD, scored("new", follows=0.9), by_voice)
     assert better.promote
-    gain = better.rows[0].gain
+    gain = better.results[0].gain
     assert gain is not None
     own = scored("new", follows=0.9).voice
     exact = [
@@ -239,7 +239,7 @@ def test_lips_that_follow_the_voice_are_compared_by_correlation() -> None:
     assert decide(None, scored("new"), by_voice).promote
 
 
-def test_frames_in_which_no_face_is_seen_any_more_do_not_help_a_render() -> None:
+def test_frames_without_a_detected_face_do_not_improve_a_render() -> None:
     by_render = rules(better={"metric": SEEN, "by": 0.0}, not_worse=[])
     new = scored("new", seed=1)
     far = np.abs(new.voice["opening_seen"] - new.voice["opening_shown"]) > 0.2
@@ -285,7 +285,7 @@ def test_a_mistake_in_the_rules_is_one_line(workdir: Path, text: str, message: s
     assert "\n" not in str(caught.value)
 
 
-def test_the_rules_that_come_with_the_project_are_valid_and_a_guard_stands_once(
+def test_the_rules_of_the_repository_are_valid_and_name_a_metric_once(
     workdir: Path,
 ) -> None:
     found = read_rules(REPO / "promotion.yaml")

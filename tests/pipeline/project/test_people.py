@@ -1,0 +1,169 @@
+"""People are added and removed; videos and unsaved results are never lost."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from pipeline.project import people
+from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
+from stages.base.config.params import read_params
+
+
+@pytest.mark.slow
+def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
+    empty: Path, clip: Path
+) -> None:
+    before = clip.stat()
+    made = empty / "data/clips/seen/sample_calm"
+    made.mkdir(parents=True)
+    added = people.add([clip], "speaker")
+    params = read_params()
+    assert params["subjects"] == {"all": {"speaker": {"role": "seen"}}, "seen": ["speaker"]}
+    assert params["sample"]["subjects"] == {}
+    assert added.left == ["sample_calm", "sample_lively"]
+    assert not made.exists()
+    assert (empty / "data/raw/speaker.dvc").is_file()
+    assert (empty / "data/raw/speaker/bbaf2n.mpg").read_bytes() == clip.read_bytes()
+    assert (clip.stat().st_mtime_ns, clip.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+@pytest.mark.slow
+def test_added_videos_are_in_dvcs_index_which_push_and_gc_use(empty: Path, clip: Path) -> None:
+    people.add([clip], "speaker")
+    with Repo() as repo:  # `dvc push` and `dvc gc` go by its index
+        assert "data/raw/speaker" in {str(out) for out in repo.index.outs}
+
+
+@pytest.mark.slow
+def test_more_videos_join_and_the_same_one_is_not_copied_again(
+    empty: Path, shared_data: Path
+) -> None:
+    people.add([shared_data / "grid/bbaf2n.mpg"], "speaker", keep_sample=True)
+    added = people.add([shared_data / "grid"], "speaker", keep_sample=True)
+    assert [p.name for p in added.copied] == ["sbwe5n.mpg"]
+    assert [p.name for p in added.present] == ["bbaf2n.mpg"]
+    assert read_params()["subjects"]["seen"] == ["sample_calm", "sample_lively", "speaker"]
+
+
+@pytest.mark.slow
+def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
+    people.add([clip], "guest", role="unseen", keep_sample=True)
+    assert read_params()["subjects"]["all"]["guest"] == {"role": "unseen"}
+    assert "guest" not in read_params()["subjects"]["seen"]
+    with pytest.raises(BadParams, match="idiolect remove guest"):
+        people.add([clip], "guest")
+
+
+@pytest.mark.slow
+def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None:
+    bad = empty / "notes.mp4"
+    bad.write_text("not a video")
+    added = people.add([clip, bad], "speaker")
+    assert len(added.warnings) == 1
+    assert "notes.mp4" in added.warnings[0]
+    assert (empty / "data/raw/speaker/notes.mp4").read_text() == "not a video"
+
+
+@pytest.mark.slow
+def test_nothing_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
+    with pytest.raises(MissingInput, match=r"none\.mp4"):
+        people.add([clip, empty / "none.mp4"], "speaker")
+    assert not (empty / "data/raw/speaker").exists()
+    people.add([clip], "speaker")
+    other = empty / "elsewhere" / clip.name
+    other.parent.mkdir()
+    other.write_bytes(b"another")
+    with pytest.raises(UserError, match="rename"):
+        people.add([other], "speaker")
+
+
+@pytest.mark.parametrize("name", ["", "Anna", "a b", "../x", "a/b", "-x", "sample_calm"])
+def test_a_bad_name_is_refused(empty: Path, clip: Path, name: str) -> None:
+    with pytest.raises(BadParams):
+        people.add([clip], name)
+
+
+@pytest.mark.slow
+def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> None:
+    people.add([clip], "speaker")  # the samples leave
+    with pytest.raises(BadParams, match="sample subject"):
+        people.add([clip], "sample_calm")
+    (empty / "data/raw/sample_lively.dvc").touch()  # of an older version, or by hand
+    with pytest.raises(BadParams, match="subject of yours"):
+        people.add_sample()
+    assert read_params()["subjects"]["seen"] == ["speaker"]
+
+
+def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
+    empty: Path, clip: Path
+) -> None:
+    os.mkfifo("pipe.mp4")
+    with pytest.raises(UserError, match="pipe"):
+        people.add([Path("pipe.mp4")], "speaker")
+    Path("held_out.txt").write_text("notes")
+    with pytest.raises(UserError, match="own file"):
+        people.add([clip, Path("held_out.txt")], "speaker")
+    assert not (empty / "data/raw/speaker").exists()
+
+
+@pytest.mark.slow
+def test_entries_of_a_folder_that_are_no_files_are_reported(empty: Path, clip: Path) -> None:
+    folder = empty / "videos"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(clip, folder)
+    (folder / "gone.mp4").symlink_to("nowhere")
+    (folder / ".hidden.mp4").touch()
+    added = people.add([folder], "speaker")
+    assert [path.name for path in added.copied] == [clip.name]
+    for name in ("more", "gone.mp4", ".hidden.mp4"):
+        assert any(f"{name}: " in warning for warning in added.warnings)
+
+
+@pytest.mark.slow
+def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Path) -> None:
+    people.add([clip], "speaker", keep_sample=True)
+    made = [
+        Path("data/clips/seen/speaker"),
+        Path("data/match/speaker"),
+        Path("reports/isp/speaker.png"),
+        Path("reports/isp/speaker.json"),
+        Path("reports/isp_scores/speaker.parquet"),
+    ]
+    for path in made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
+    assert set(people.remove("speaker")) == set(made)
+    assert not any(path.exists() for path in made)
+    assert Path("data/raw/speaker/bbaf2n.mpg").is_file()
+    assert "speaker" not in read_params()["subjects"]["all"]
+    with pytest.raises(BadParams, match="no such subject"):
+        people.remove("speaker")
+
+
+@pytest.mark.slow
+def test_results_that_could_not_come_back_are_not_deleted(empty: Path, clip: Path) -> None:
+    people.add([clip], "speaker", keep_sample=True)
+    scores = Path("reports/isp_scores/speaker.parquet")
+    scores.parent.mkdir(parents=True)
+    scores.write_text("scores")
+    shutil.rmtree("data/raw/speaker")
+    before = Path("params.yaml").read_text()
+    with pytest.raises(UserError, match=r"speaker\.parquet: is not in DVC's cache, nor data/raw"):
+        people.remove("speaker")
+    assert scores.exists()
+    assert Path("params.yaml").read_text() == before
+    subprocess.run(["dvc", "checkout", "-q", "data/raw/speaker"], check=True)
+    assert people.remove("speaker") == [scores]
+
+
+@pytest.mark.slow
+def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
+    before = read_params()
+    people.add([clip], "speaker")
+    people.add_sample()
+    people.remove("speaker")
+    assert read_params() == before

@@ -1,0 +1,41 @@
+"""Two revisions side by side."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.runtime.user_errors import UserError
+from tests.pipeline.promotion.promoted import git, retrain, run
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
+
+
+@pytest.mark.slow
+def test_two_revisions_side_by_side(project: Path) -> None:
+    retrain(quality=1.0)
+    run("promote")
+    before = git("status", "--porcelain")
+    printed = run("compare", "champion/1", "champion/2")
+    assert "quality: 0.0 → 1.0" in printed
+    assert re.search(r"ann\.reconstruction\.generator\.psnr_face +25 +26  \*", printed)
+    assert "better than champion/1" in printed
+    page = Path("reports/compare/champion-1_champion-2/index.html")
+    text = page.read_text()
+    assert "<tr><td>better</td><td>reconstruction.generator.psnr_face</td><td>ann</td>" in text
+    assert "| " not in text  # a table, and no markdown
+    shown = re.findall(r'<img src="([^"]+)"', text)
+    assert shown == ["a/evaluation/ann_frames.png", "b/evaluation/ann_frames.png"]
+    pictures = [(page.parent / name).read_bytes() for name in shown]
+    assert pictures[0] != pictures[1] == Path("reports/evaluation/ann_frames.png").read_bytes()
+    assert git("status", "--porcelain") == before
+    assert "quality" in run("compare", "champion/1")  # with the workspace
+    with pytest.raises(UserError, match="no such revision"):
+        run("compare", "nowhere", "champion")
+
+
+def test_a_revision_that_was_never_run_is_compared_by_params_alone(project: Path) -> None:
+    start = git("rev-list", "--max-parents=0", "HEAD")
+    printed = run("compare", start, "champion")
+    assert "params: the same" in printed
+    assert "by promotion.yaml" not in printed

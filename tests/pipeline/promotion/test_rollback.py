@@ -1,0 +1,132 @@
+"""Going back to a champion loses nothing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.promotion import champions
+from pipeline.promotion.rollback import rollback
+from pipeline.runtime.user_errors import MissingInput, UserError
+from tests.pipeline.promotion.promoted import dvc, git, retrain, run, tags
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
+
+MODEL = Path("models/generator.safetensors")
+
+
+@pytest.mark.slow
+def test_going_back_refuses_to_overwrite_unsaved_files(project: Path) -> None:
+    retrain(quality=1.0)
+    with pytest.raises(UserError, match=r"dvc\.lock and 1 more: not committed"):
+        rollback(1)
+    run("promote")
+    Path("data/raw/ann/two.mp4").write_text("a new video, not yet added")
+    with pytest.raises(UserError, match="dvc add data/raw/ann"):
+        rollback()
+    assert Path("data/raw/ann/two.mp4").is_file()
+    dvc("add", "data/raw/ann")
+    with pytest.raises(UserError, match=r"data/raw/ann\.dvc: not committed"):
+        rollback()
+    retrain(quality=1.0)
+    run("promote")
+    run("rollback", "--to", "1")
+    assert not Path("data/raw/ann/two.mp4").exists()
+    assert Path("data/raw/ann/one.mp4").read_text() == "a video"
+    git("checkout", "-q", "HEAD~1", "--", "data")
+    dvc("checkout")
+    assert Path("data/raw/ann/two.mp4").read_text() == "a new video, not yet added"
+
+
+@pytest.mark.slow
+def test_going_back_keeps_files_where_a_folder_of_the_champion_lies_untracked(
+    project: Path,
+) -> None:
+    Path("data/raw/bob").mkdir()
+    Path("data/raw/bob/b.mp4").write_text("bob")
+    dvc("add", "data/raw/bob")
+    retrain(quality=1.0)
+    run("promote")
+    dvc("remove", "data/raw/bob.dvc")
+    Path("data/raw/bob/b.mp4").write_text("another take")
+    retrain(quality=2.0)
+    run("promote")
+    with pytest.raises(UserError, match=r"data/raw/bob/b\.mp4: is not in DVC's cache"):
+        rollback(2)
+    assert Path("data/raw/bob/b.mp4").read_text() == "another take"
+
+
+@pytest.mark.slow
+def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project: Path) -> None:
+    first = MODEL.read_bytes()
+    retrain(quality=-1.0)
+    run("promote")
+    assert (lost := MODEL.read_bytes()) != first
+    printed = run("rollback", "--to", "1")
+    assert MODEL.read_bytes() == first
+    assert tags() == ["champion/1"]
+    undo = re.search(r"undo: `git (.*) && dvc checkout`", printed)
+    assert undo
+    git(*undo[1].split())
+    dvc("checkout")
+    assert MODEL.read_bytes() == lost
+    git("restore", "--staged", "--worktree", ".")
+    dvc("checkout")
+    with pytest.raises(UserError, match="none before champion 1"):
+        rollback()
+    with pytest.raises(UserError, match="there are: 1"):
+        rollback(7)
+
+
+@pytest.mark.slow
+def test_a_rollback_removes_later_people_and_keeps_their_videos(project: Path) -> None:
+    Path("data/raw/bob").mkdir()
+    Path("data/raw/bob/b.mp4").write_text("bob")
+    dvc("add", "data/raw/bob")
+    retrain(
+        quality=1.0,
+        subjects={
+            "all": {"ann": {"role": "seen"}, "bob": {"role": "seen"}},
+            "seen": ["ann", "bob"],
+        },
+    )
+    run("promote")
+    assert "data/raw/bob.dvc" in git("ls-files")
+    made = Path("data/clips/seen/bob")
+    made.mkdir(parents=True)
+    run("rollback")
+    assert not made.exists()
+    assert not Path("data/raw/bob.dvc").exists()
+    assert Path("data/raw/bob/b.mp4").read_text() == "bob"
+    assert "videos: the same\n" in run("compare", "champion/1")
+    assert "  bob: 1 → 0\n" in run("compare", "champion/2")
+
+
+@pytest.mark.slow
+def test_files_that_the_cache_has_lost_are_named_and_nothing_changes(project: Path) -> None:
+    retrain(quality=1.0)
+    run("promote")
+    model = MODEL.read_bytes()
+    dvc("gc", "-w", "-f")
+    with pytest.raises(UserError, match=r"models/generator\.safetensors .*dvc pull") as caught:
+        rollback()
+    assert "\n" not in str(caught.value)
+    assert MODEL.read_bytes() == model
+    assert git("status", "--porcelain") == ""
+    with pytest.raises(MissingInput, match=r"reports/metrics\.json of champion/1"):
+        run("compare", "champion/1", "champion")
+    git("tag", "-d", "champion/2")
+    retrain(quality=2.0)
+    with pytest.raises(MissingInput, match="of champion 1: is not in DVC's cache"):
+        champions.decide_workspace()
+    assert "is not in DVC's cache" in run("champion")
+
+
+@pytest.mark.slow
+def test_code_that_has_changed_is_reported_and_stays(project: Path) -> None:
+    Path("versions.yaml").write_text("train: a2\nevaluate: b1\n")
+    git("commit", "-qam", "new code")
+    retrain(quality=1.0)
+    run("promote")
+    assert "would run again: train" in run("rollback")
+    assert "a2" in Path("versions.yaml").read_text()
