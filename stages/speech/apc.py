@@ -40,7 +40,7 @@ class APC(nn.Module):
         return _MEAN + _SPREAD * self.predict(x), x
 
     def represent(self, mel: Tensor, states: Sequence[Tensor] = ()) -> tuple[Tensor, States]:
-        """Return the representation and the layers' states, to go on from with what follows."""
+        """Return the representation and the layers' final states, for the next block."""
         x, after = (mel - _MEAN) / _SPREAD, []
         for index, layer in enumerate(self.layers):
             y, state = layer(x, states[index] if states else None)
@@ -66,7 +66,7 @@ def apc_loss(predicted: Tensor, mel: Tensor, valid: Tensor, ahead: int) -> Tenso
 def gain(energy: NDArray[np.floating], level: float) -> float:
     """Return the gain in dB that brings a sound's loud passages (95th percentile) to a level.
 
-    Ours: a quiet recording shall give the features of a loud one. Silence gets none.
+    With it, a quiet recording has the features of a loud one. The gain of silence is 0. Ours.
     """
     loud = float(np.percentile(energy, 95)) if len(energy) else level
     return float(np.clip(level - loud, -40.0, 40.0)) if loud > -80 else 0.0

@@ -1,7 +1,7 @@
-"""Manifold projection: replace a feature by what its neighbours among a person's own make of it.
+"""Manifold projection: replace a feature by a weighted sum of its neighbours in a person's own.
 
-Live Speech Portraits' step, with the small ridge of locally linear embedding, without which
-neighbours that coincide have no weights (section "Audio" of docs/method.md).
+As in Live Speech Portraits, with the small ridge of locally linear embedding: without it, the
+weights of coinciding neighbours are undefined (section "Audio" of docs/method.md).
 """
 
 from typing import Any
@@ -13,16 +13,16 @@ from stages.base.face.arrays import Floats32
 
 NEIGHBOURS = 10
 RIDGE = 1e-3  # share of the mean squared distance to the neighbours
-_BATCH = 512  # queries at once, always: FAISS rounds otherwise for other numbers
+_BATCH = 512  # queries at once, padded: FAISS rounds differently for other numbers
 
 
 class Manifold:
-    """A person's own features, ready to project others onto.
+    """A person's own features, onto which others are projected.
 
     Args:
         base: features of training spans, (M, D), M at least 1.
-        neighbours: how many of them make a projection, M if there are fewer.
-        ridge: what is added to the diagonal, as a share of the mean squared distance.
+        neighbours: number of neighbours in a projection, at most M.
+        ridge: added to the diagonal, as a share of the mean squared distance.
     """
 
     def __init__(self, base: Floats32, neighbours: int = NEIGHBOURS, ridge: float = RIDGE) -> None:

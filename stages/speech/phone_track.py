@@ -1,7 +1,7 @@
-"""Phones as numbers along time: how much of each is heard around an audio frame.
+"""Phones as a function of time: the share of each phone in an audio frame. Ours.
 
-Ours. The APC network hears only the user's videos, often some minutes; the recogniser has heard
-many hours of many people. What that gives: `bench/mouth_from_voice.py`.
+The APC network is trained on the user's videos, often a few minutes; the phone recogniser on many
+hours of many people. `bench/mouth_from_voice.py` measures the gain.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ _SPREAD_S = 0.03  # standard deviation of the Gaussian that blurs the edges of p
 
 
 class PhoneTrack:
-    """The phones of one sound, ready to be asked about any audio frames.
+    """The phones of one sound, to be sampled at audio frames.
 
     Args:
-        names: ARPAbet names in order of time; others, as silence, count as none.
-        starts: where they begin, s.
-        ends: where they end, s.
+        names: ARPAbet names in order of time; other names, such as silence, are ignored.
+        starts: of each, s.
+        ends: of each, s.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PhoneTrack:
         self.ends = np.array([ends[i] for i in kept], np.float64)
 
     def at(self, first: int, end: int, fps: float) -> NDArray[np.float32]:
-        """Return how much of each phone sounds around audio frames, (end − first, 39), 0 to 1.
+        """Return the share of each phone in audio frames, (end − first, 39), 0 to 1.
 
         Args:
             first: first audio frame, two a video frame.

@@ -14,7 +14,7 @@ VOWELS = frozenset(
 ROUNDED = frozenset(("AO", "AW", "ER", "OW", "OY", "UH", "UW"))
 LABIALS = frozenset(("M", "B", "P"))
 
-# Clusters of consonants that can begin an English word; single ones are told apart below.
+# Clusters of consonants that can begin an English word.
 _SECONDS = {  # first consonant of two: what may follow it
     **dict.fromkeys(("P", "B"), ("L", "R", "Y")),
     **dict.fromkeys(("T", "D"), ("R", "W", "Y")),
@@ -50,7 +50,7 @@ def syllabify(word: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _onset(word: Sequence[str], first: int, vowel: int) -> int:
-    """Where the onset of the vowel begins, as early as English allows."""
+    """Return the start of the vowel's onset, the earliest that English allows."""
     for begin in range(first, vowel):
         onset = tuple(word[begin:vowel])
         if onset in _CLUSTERS or (len(onset) == 1 and onset[0] not in _NEVER_FIRST):
@@ -59,7 +59,7 @@ def _onset(word: Sequence[str], first: int, vowel: int) -> int:
 
 
 def kind(syllable: Sequence[str]) -> str:
-    """Tell the key motion of a syllable.
+    """Return the key motion of a syllable.
 
     M: closed, with M, B or P in its coda; None: closed otherwise; O: open with a rounded vowel;
     R: open with any other. Ours, after the paper's description of the four.
