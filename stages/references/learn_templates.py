@@ -14,6 +14,8 @@ syllables with a vowel that is neither rounded nor spread (the schwa, the r-colo
 neither R nor O and are left out. A template is the mean of its class, moved away from the mean of
 all classes as far as an expressive syllable of the class lies: a bare mean of quantiles lies next
 to 0.5, where every face rests, and would find resting faces only. Ours, throughout.
+
+Long because the whole measurement reads in one file, from syllables to provenance.
 """
 
 import argparse

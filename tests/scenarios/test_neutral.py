@@ -1,4 +1,4 @@
-"""A user's own neutral image, set and taken back in a finished project."""
+"""A user's own neutral image, set and removed in a finished project."""
 
 import json
 from pathlib import Path
@@ -25,13 +25,13 @@ FOLLOWS = sorted(
 
 @pytest.fixture(scope="session")
 def made(stage_by_stage: Project) -> Project:
-    """Take the project that `dvc repro` has made: the other worker's `made` is not made twice."""
+    """Use the project of `dvc repro`, which another worker may have finished already."""
     return stage_by_stage
 
 
 @pytest.fixture
 def portrait(tmp_path: Path) -> Path:
-    """Give a picture of a head with room around it."""
+    """Write a picture of a head with room around it."""
     from skimage.data import astronaut
 
     from stages.base.io.image_io import encode_jpeg
@@ -46,8 +46,8 @@ def test_setting_a_neutral_image_reruns_isps_and_what_follows_and_going_back_run
 ) -> None:
     outs, files = made.outs(), made.files("data/isp/*/*", "reports/isp/*", "models/*")
     before = portrait.read_bytes()
-    told = made.run("idiolect", "neutral", str(portrait))
-    assert "my picture.jpg" in told
+    output = made.run("idiolect", "neutral", str(portrait))
+    assert "my picture.jpg" in output
     assert portrait.read_bytes() == before
     assert made.repro() == FOLLOWS
     neutral = (made.root / "data/neutral.png").read_bytes()
@@ -78,9 +78,9 @@ def test_a_picture_without_a_face_is_one_line_and_nothing_is_stale(
     made: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    told = made.run("idiolect", "neutral", str(tmp_path / "notes.txt"), code=1)
-    assert told.startswith("error: ")
-    assert told.count("\n") == 1
+    output = made.run("idiolect", "neutral", str(tmp_path / "notes.txt"), code=1)
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
     assert made.repro() == []
 
 
