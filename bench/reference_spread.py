@@ -29,9 +29,8 @@ from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.references import person, retrieval, templates
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES, column_weights
 from stages.references.params import ReferenceParams
-from stages.references.person import Person
+from stages.references.person import NAMES, Person, column_weights
 
 Retrieved = list[Floats]  # of each template its candidates' raw descriptors, (k, 12)
 M, R, ROUND = (TEMPLATES.index(name) for name in ("M", "R", "O"))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import atomic_file
+from stages.base.io.plot_text import save_figure
 
 Floats = NDArray[np.floating[Any]]
 Table = Mapping[str, NDArray[Any]]
@@ -194,8 +195,7 @@ def plot(path: Path, runs: Mapping[str, Table], fps: float) -> None:
     )
     if others:
         axes[1, 0].set_ylabel("change against the first run")
-    with atomic_file(path) as part:
-        figure.savefig(part, format="png", metadata={"Software": None})
+    save_figure(path, figure)
 
 
 def _panel(axis: Any, names: list[str], found: Mapping[str, list[Estimate]]) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline.runtime.atomic_files import atomic_file
 from stages.base.face.arrays import AnyFloats
 from stages.base.io.image_io import Image
+from stages.base.io.plot_text import save_figure
 
 _COLUMNS = 8
 _DPI = 100
@@ -50,5 +50,4 @@ def plot_opening(path: Path, curves: Mapping[str, AnyFloats], fps: float, title:
 
 def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
-    with atomic_file(path) as part:
-        figure.savefig(part, dpi=_DPI, metadata={"Software": None})
+    save_figure(path, figure, _DPI)

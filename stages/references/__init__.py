@@ -1,1 +1,1 @@
-"""Style references: retrieval by key motion templates, and the match of each frame."""
+"""Key motion templates, style reference images, and each frame's best match among them."""

@@ -1,4 +1,4 @@
-"""Tables of `references`, column by column; pipeline/report/columns.yaml describes them."""
+"""Tables of the references (their columns: pipeline/report/columns.yaml)."""
 
 from stages.base.io.formats import CLIP, FRAME, Column, Format
 

@@ -1,61 +1,57 @@
-"""Measure the four key motion templates on people who speak one language.
+"""Learn the four key motion templates from people who speak one language.
 
     python -m stages.references.learn_templates data                # writes data/templates
     python -m stages.references.learn_templates DATA... --out FOLDER --language German
 
-Each DATA is a data folder with clips, landmarks and speech of seen subjects; animated ones (the
-sample's) are left out. Writes templates.csv and provenance.json, and draws the templates. Told
-beside: how the templates of all other people tell a person's syllables apart (`confusion`).
+Each DATA is a data folder with clips, landmarks and speech of seen subjects; animated subjects (the
+sample) are left out. Writes templates.csv and provenance.json, plots the templates, and prints how
+well templates learnt from other people classify a person's syllables (`confusion`).
 
-Phones are English words' or, with `speech.recogniser: phones`, of any language. Around the key
-sound of every syllable (the labial that closes an M, the first consonant that closes a None, the
-vowel of R and O) the person-normalised descriptors are read over one syllable's length. Open
-syllables with a vowel that is neither rounded nor spread (the schwa, the r-coloured vowel) show
-neither R nor O and are left out. A template is the mean of its class, moved away from the mean of
-all classes as far as an expressive syllable of the class lies: a bare mean of quantiles lies next
-to 0.5, where every face rests, and would find resting faces only. Ours, throughout.
+Phones are those of English words or, with `speech.recogniser: phones`, of any language. Around the
+key sound of every syllable (the labial that closes an M, the first consonant that closes a None,
+the vowel of R and O) the person-normalised descriptors are sampled over one syllable's length. Open
+syllables with a neutral vowel (the schwa, the r-coloured vowel) are neither R nor O and are left
+out. A template is the mean of its class, moved away from the mean of all classes as far as an
+expressive syllable: a plain mean of quantiles is close to 0.5, the quantile of a resting face, and
+would retrieve resting faces. Ours, throughout.
 
 Long because the whole measurement reads in one file, from syllables to provenance.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
-from stages.base.config import params
+from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.base.config.params import read_section
+from stages.base.config.paths import REPORTS
 from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.references import confusion, person, sheet, templates
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES, column_weights
 from stages.references.params import ReferenceParams
-from stages.references.person import Person, curves_at
+from stages.references.person import NAMES, Person, column_weights, curves_at
 from stages.speech.artifacts import PHONES, SYNC
 from stages.speech.syllables import LABIALS, VOWELS
 from stages.speech.sync import LEAD
 
 STEPS = 9
-# How far out in its class a template lies, as a quantile of the class's syllables.
-REACH = 0.75
-# Most common vowels of English, formed with lips that neither round nor spread.
-_NEUTRAL = frozenset(["AH", "ER"])
-# Shorter and longer syllables are alignment errors.
-_SECONDS = (0.06, 0.8)
+REACH = 0.75  # quantile of a class's syllables that gives the distance of its template
+_NEUTRAL_VOWELS = frozenset(["AH", "ER"])  # lips neither round nor spread
+_SECONDS = (0.06, 0.8)  # shorter and longer syllables are alignment errors
 
 
 @dataclass(frozen=True)
 class Syllable:
-    """One syllable: its class, its key sound's middle and its length, seconds of the clip."""
+    """One syllable: its class, the middle of its key sound and its length, seconds of the clip."""
 
     kind: str
     centre: float
@@ -64,15 +60,15 @@ class Syllable:
 
 @dataclass(frozen=True)
 class Learned:
-    """Templates and what they were measured on.
+    """Templates and statistics of the syllables that they were learnt from.
 
-    Args:
+    Attributes:
         curves: the templates, (4, T, 12), quantiles.
         means: mean of each class, (4, T, 12).
-        low: first quartile of the syllables of each class, (4, T, 12).
+        low: first quartile of each class, (4, T, 12).
         high: third quartile, (4, T, 12).
         counts: syllables of each class.
-        gain: how far each template was moved out, as a multiple of its mean's deviation.
+        gain: distance of each template from the mean of all, in deviations of its class's mean.
     """
 
     curves: Floats
@@ -92,11 +88,11 @@ class Spoken(NamedTuple):
 
 
 def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
-    """Measure the templates on syllables.
+    """Learn the templates.
 
     Per class and descriptor, the deviation of the class's mean from the mean of all is shrunk
-    by its noise (1 - squared standard error over squared deviation, at least 0); then the template
-    is the point on that direction where the class's syllables have their `REACH` quantile.
+    by its noise (1 - squared standard error over squared deviation, at least 0); the template is
+    the point in that direction at the `REACH` quantile of the class's syllables.
 
     Args:
         curves: person-normalised descriptors of every syllable, (S, T, 12).
@@ -108,27 +104,20 @@ def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
     groups = [curves[kinds == name] for name in TEMPLATES]
     for name, group in zip(TEMPLATES, groups, strict=True):
         if len(group) < 2:
-            found = f"expected syllables of every class, found {len(group)}"
-            raise MissingInput(name, found, "add more speech")
-    means, moved, gains = _moved_out(groups)
+            problem = f"expected syllables of every class, found {len(group)}"
+            raise MissingInput(name, problem, "add more speech")
+    means, moved, gains = _move_out(groups)
     low, high = (np.stack([np.quantile(g, q, axis=0) for g in groups]) for q in (0.25, 0.75))
-    return Learned(
-        curves=moved,
-        means=means,
-        low=low,
-        high=high,
-        counts=tuple(len(group) for group in groups),
-        gain=tuple(gains),
-    )
+    return Learned(moved, means, low, high, tuple(map(len, groups)), tuple(gains))
 
 
-def learn_some(curves: Floats, kinds: NDArray[np.str_], names: Sequence[str]) -> Floats:
-    """Measure the templates of some classes alone, (K, T, 12), as `learn` does those of all."""
-    return _moved_out([curves[kinds == name] for name in names])[1]
+def learn_classes(curves: Floats, kinds: NDArray[np.str_], names: Sequence[str]) -> Floats:
+    """Learn the templates of the named classes only, (K, T, 12)."""
+    return _move_out([curves[kinds == name] for name in names])[1]
 
 
-def _moved_out(groups: list[Floats]) -> tuple[Floats, Floats, list[float]]:
-    """Return each class's mean, its template and how far that was moved out."""
+def _move_out(groups: list[Floats]) -> tuple[Floats, Floats, list[float]]:
+    """Return each class's mean, template and gain."""
     means = np.stack([group.mean(0) for group in groups])
     errors = np.stack([group.var(0, ddof=1) / len(group) for group in groups])
     middle = means.mean(0)
@@ -154,7 +143,7 @@ def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
         vowel = next((i for i, name in enumerate(names) if name in VOWELS), None)
         if kind not in TEMPLATES or vowel is None:
             continue
-        if kind in ("R", "O") and names[vowel] in _NEUTRAL:
+        if kind in ("R", "O") and names[vowel] in _NEUTRAL_VOWELS:
             continue
         key = vowel
         if kind in ("None", "M"):
@@ -166,8 +155,8 @@ def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
             yield Syllable(kind, middle, length)
 
 
-def read(subject: Subject, data: Path, mean_s: float) -> Spoken:
-    """Read all whole curves of a subject's syllables; clips of others' sound give none."""
+def read_person(subject: Subject, data: Path, mean_s: float) -> Spoken:
+    """Read all complete curves of a subject's syllables; skip clips with foreign sound."""
     motion = person.load(subject, mean_s, data)
     speech = data / "speech" / str(subject)
     phones = tables.read(speech / "phones.parquet", PHONES)
@@ -175,71 +164,67 @@ def read(subject: Subject, data: Path, mean_s: float) -> Spoken:
     late = dict(zip(sync["clip"], sync["late"], strict=True))
     curves, kinds, lengths = [np.empty((0, STEPS, len(NAMES)))], [], []
     for index, clip in enumerate(motion.clips):
-        found = list(syllables(phones, clip.id))
-        if found and np.isfinite(late.get(clip.id, np.nan)):
-            curves.append(_curves(motion, index, found, float(late[clip.id])))
-            kinds += [syllable.kind for syllable in found]
-            lengths += [syllable.length for syllable in found]
+        spoken = list(syllables(phones, clip.id))
+        if spoken and np.isfinite(late.get(clip.id, np.nan)):
+            curves.append(_curves(motion, index, spoken, float(late[clip.id])))
+            kinds += [syllable.kind for syllable in spoken]
+            lengths += [syllable.length for syllable in spoken]
     joined = np.concatenate(curves)
     whole = np.asarray(np.isfinite(joined).all((1, 2)))
-    kept = np.array(kinds, dtype="<U4")[whole]
-    return Spoken(joined[whole], kept, np.array(lengths)[whole])
+    return Spoken(joined[whole], np.array(kinds, "<U4")[whole], np.array(lengths)[whole])
 
 
-def _curves(motion: Person, index: int, found: list[Syllable], late: float) -> Floats:
+def _curves(motion: Person, index: int, spoken: list[Syllable], late: float) -> Floats:
     fps = motion.clips[index].fps
-    # The picture of a sound is the lips' at its time, and lips lead even where nothing is late.
-    centres = np.array([syllable.centre - late - LEAD for syllable in found]) * fps
-    lengths = np.array([syllable.length for syllable in found]) * fps
+    # Lips lead their sound by LEAD even in a synchronised clip.
+    centres = np.array([syllable.centre - late - LEAD for syllable in spoken]) * fps
+    lengths = np.array([syllable.length for syllable in spoken]) * fps
     return curves_at(motion, index, centres, lengths, STEPS)
 
 
-def read_all(folders: list[Path], mean_s: float, only: Sequence[str] = ()) -> list[Spoken]:
-    """Read the syllables of the folders' seen subjects, and tell of each how many or why none.
+def read_people(folders: list[Path], mean_s: float, only: Sequence[str] = ()) -> list[Spoken]:
+    """Read the syllables of the folders' seen subjects; print each count or reason to skip.
 
     Args:
         folders: data folders.
         mean_s: length of the running mean of the head's motion, seconds.
-        only: names of the subjects to read; all where none is named.
+        only: names of the subjects to read; default: all.
 
     Raises:
-        MissingInput: a folder without speech, a name that no folder has, nobody with syllables.
+        MissingInput: a folder without speech, an unknown name, or no syllables at all.
     """
-    found: list[Spoken] = []
-    unknown = set(only)
+    subjects = []
     for data in folders:
         speech = data / "speech" / "seen"
         if not speech.is_dir():
             todo = "name a data folder whose speech stage has run"
             raise MissingInput(data, "no speech of seen subjects here", todo)
-        for folder in sorted(path for path in speech.iterdir() if path.is_dir()):
-            if only and folder.name not in only:
-                continue
-            unknown.discard(folder.name)
-            found += _told(Subject("seen", folder.name), data, mean_s)
+        names = sorted(path.name for path in speech.iterdir() if path.is_dir())
+        subjects += [(data, name) for name in names if not only or name in only]
+    unknown = set(only) - {name for _, name in subjects}
     if unknown:
         raise MissingInput(", ".join(sorted(unknown)), "no such seen subject in these folders")
-    if not found:
+    people = []
+    for data, name in subjects:
+        if (data / "truth" / name).is_dir():
+            print(f"{name}: left out, an animated face")
+            continue
+        try:
+            spoken = read_person(Subject("seen", name), data, mean_s)
+        except MissingInput as problem:
+            print(f"{name}: left out, {problem.found}")
+            continue
+        print(f"{name}: {len(spoken.kinds)} syllables")
+        if len(spoken.kinds):
+            people.append(spoken)
+    if not people:
         raise MissingInput(folders[0], "nobody with syllables", "add videos of people who speak")
-    return found
-
-
-def _told(subject: Subject, data: Path, mean_s: float) -> list[Spoken]:
-    if (data / "truth" / subject.name).is_dir():
-        print(f"{subject.name}: left out, an animated face")
-        return []
-    try:
-        spoken = read(subject, data, mean_s)
-    except MissingInput as problem:
-        print(f"{subject.name}: left out, {problem.found}")
-        return []
-    print(f"{subject.name}: {len(spoken.kinds)} syllables")
-    return [spoken] if len(spoken.kinds) else []
+    return people
 
 
 def run(
     folders: list[Path],
-    section: ReferenceParams,
+    params: ReferenceParams,
     target: Path = templates.FOLDER,
     *,
     language: str = "English",
@@ -250,31 +235,32 @@ def run(
     Raises:
         MissingInput: no subject, or a class without syllables.
     """
-    people = read_all(folders, section.mean_s, only)
+    people = read_people(folders, params.mean_s, only)
     joined = Spoken(*(np.concatenate(parts) for parts in zip(*people, strict=True)))
     learned = learn(joined.curves, joined.kinds)
-    told = confusion.cross_person(
-        [(one.curves, one.kinds) for one in people],
-        learn_some,
-        column_weights(**section.weights.model_dump()),
+    validation = confusion.cross_person(
+        [(own.curves, own.kinds) for own in people],
+        learn_classes,
+        column_weights(**params.weights.model_dump()),
     )
-    print("one person: no confusion" if told is None else confusion.table(told))
+    print("one person: no confusion" if validation is None else confusion.table(validation))
     templates.save(learned.curves, target)
+    story = provenance(learned, people, params.mean_s, language)
+    story["confusion"] = None if validation is None else confusion.provenance(validation)
     with atomic_file(target / "provenance.json") as part:
-        story = provenance(learned, people, section.mean_s, language)
-        story["confusion"] = None if told is None else confusion.story(told)
         part.write_text(json.dumps(story, indent=1) + "\n")
-    own = target != templates.FOLDER  # a trial: the picture of those in use stays
-    drawing = target / "templates.png" if own else Path("reports/references/templates.png")
-    sheet.draw_templates(drawing, learned.curves, learned.low, learned.high)
-    print(f"{len(joined.kinds)} syllables; templates in {target}, drawn in {drawing}")
+    trial = target != templates.FOLDER  # must not replace the plot of the templates in use
+    plot = (target if trial else REPORTS / "references") / "templates.png"
+    sheet.draw_templates(plot, learned.curves, learned.low, learned.high)
+    print(f"{len(joined.kinds)} syllables; templates in {target}, drawn in {plot}")
 
 
 def provenance(
     learned: Learned, people: list[Spoken], mean_s: float, language: str
 ) -> dict[str, Any]:
-    """Say what the templates were measured on, and how far syllables of a class spread."""
-    kinds, lengths = (np.concatenate([one[i] for one in people]) for i in (1, 2))
+    """Return the content of provenance.json, without names of people."""
+    kinds = np.concatenate([own.kinds for own in people])
+    lengths = np.concatenate([own.lengths for own in people])
     classes = {
         name: {
             "syllables": learned.counts[k],
@@ -288,7 +274,7 @@ def provenance(
     return {
         "script": "python -m stages.references.learn_templates",
         "measured_on": f"{len(people)} people speaking {language}, {len(kinds)} syllables",
-        "syllables_by_person": sorted((len(one.kinds) for one in people), reverse=True),
+        "syllables_by_person": sorted((len(own.kinds) for own in people), reverse=True),
         "values": "quantile of a person's own range, over one syllable around its key sound",
         "steps": STEPS,
         "reach": REACH,
@@ -301,27 +287,26 @@ def _by_name(values: Floats) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(NAMES, values, strict=True)}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the command line, to be told in one line."""
-        raise UserError(self.prog, message, "see --help")
+def learn_command(
+    data: Annotated[list[Path], typer.Argument(help="Data folders.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = templates.FOLDER,
+    language: Annotated[str, typer.Option(help="Recorded in provenance.json.")] = "English",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Use this subject.")
+    ] = None,
+) -> None:
+    """Learn the key motion templates from the seen subjects of data folders."""
+    params = read_section("references", ReferenceParams)
+    run(data, params, out, language=language, only=only or ())
 
 
-def main(arguments: list[str]) -> None:
-    """Learn from the data folders named on the command line."""
-    parser = _Parser(
-        prog="stages.references.learn_templates",
-        description="Measure the key motion templates on seen subjects of data folders.",
-    )
-    parser.add_argument("data", nargs="+", type=Path, help="data folders")
-    parser.add_argument("--out", type=Path, default=templates.FOLDER, help="default: %(default)s")
-    parser.add_argument("--language", default="English", help="kept in provenance.json")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these subjects")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's error is one line and exit code 1."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(learn_command)
     with report_user_errors():
-        given = parser.parse_args(arguments)
-        section = params.read_section("references", ReferenceParams)
-        run(given.data, section, given.out, language=given.language, only=given.only)
+        app(arguments)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -3,48 +3,47 @@
     python -m stages match seen/NAME     # some 4 ms a frame on one core
 
 Reads clips, landmarks and references; writes data/match/NAME/CLIP.parquet (see docs/formats.md,
-"match"). The paper takes the match by a pre-trained deep feature extractor; which one, on which
-part of the picture and how the match is laid over the frame are ours: MobileNetV2 on aligned face
-crops, no further apart in pose than a limit, and the similarity of all 68 landmarks.
+"match"). The paper matches by a pre-trained deep feature extractor. Ours: MobileNetV2 on aligned
+face crops, a limit on the difference in pose, and a similarity transform fitted to 68 landmarks.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.progress import bar
 from pipeline.runtime.user_errors import MissingInput
-from stages.base.config import params
+from stages.base.config.params import read_section
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face, similarity
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import opencv_transform
+from stages.base.training.perceptual import Features, load_perceptual
 from stages.clips.frames import Frames
 from stages.landmarks.artifacts import LANDMARKS
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 from stages.references.params import MatchParams
 from stages.references.person import usable_clips
 
-if TYPE_CHECKING:
-    from stages.base.training.perceptual import Features
-
-# The deepest map that still tells where in the face something is: 96 channels at 1/16.
-_TAP = 13
+_TAP = 13  # the deepest map with spatial detail: 96 channels at 1/16
 _BATCH = 25
 
 
 @dataclass(frozen=True)
 class StyleReferences:
-    """The four style reference images, in the order of `stages.base.io.formats.TEMPLATES`.
+    """The four style reference images, in the order of `TEMPLATES`.
 
-    Args:
+    Attributes:
         points: landmarks, (4, 68, 2), pixels of the stored size.
         rotation: R of the pose, (4, 3, 3).
         images: the frames, four of (size, size, 3).
@@ -55,13 +54,11 @@ class StyleReferences:
     images: list[Image]
 
 
-def run(subject: Subject, section: MatchParams, data: Path = Path("data")) -> None:
-    """Match every frame of every usable clip of a subject, and write one table a clip."""
-    from stages.base.training.perceptual import load_perceptual
-
+def run(subject: Subject, params: MatchParams, data: Path = DATA) -> None:
+    """Match every frame of every usable clip of a subject; write one table a clip."""
     network = load_perceptual("mobilenet_v2", (_TAP,))
     references = load_references(subject, data)
-    keys = embed(network, crops(references.images, references.points, section.crop))
+    keys = embed(network, crops(references.images, references.points, params.crop))
     clips = usable_clips(subject, data)
     with bar(f"match {subject}", sum(clip.frames for clip in clips)) as progress:
         for clip in clips:
@@ -71,15 +68,15 @@ def run(subject: Subject, section: MatchParams, data: Path = Path("data")) -> No
                 ("valid", "points", "rotation"),
             )
             frames = Frames(clip.video)
-            table = match_clip(network, references, keys, frames, landmarks, section)
+            table = match_clip(network, references, keys, frames, landmarks, params)
             tables.write(data / "match" / subject.name / f"{clip.id}.parquet", MATCH, table)
             progress.advance(clip.frames)
-            found = int((table["reference"] >= 0).sum())
-            print(f"{subject} {clip.id}: {found} of {clip.frames} frames have a match")
+            matched = int((table["reference"] >= 0).sum())
+            print(f"{subject} {clip.id}: {matched} of {clip.frames} frames have a match")
 
 
-def load_references(subject: Subject, data: Path = Path("data")) -> StyleReferences:
-    """Read the four chosen references with their landmarks; raise MissingInput without all."""
+def load_references(subject: Subject, data: Path = DATA) -> StyleReferences:
+    """Read the four chosen references with their landmarks; raise MissingInput."""
     path = data / "references" / subject.name / "references.parquet"
     table = tables.read(path, REFERENCES, ("template", "chosen", "clip", "frame"))
     points, rotations, images = [], [], []
@@ -97,46 +94,46 @@ def load_references(subject: Subject, data: Path = Path("data")) -> StyleReferen
 
 
 def match_clip(
-    network: "Features",
+    network: Features,
     references: StyleReferences,
     keys: Floats,
     frames: Frames,
     landmarks: dict[str, NDArray[Any]],
-    section: MatchParams,
+    params: MatchParams,
 ) -> dict[str, NDArray[Any]]:
-    """Match the frames of one clip; frames without a face or near in pose to none get -1 and NaN.
+    """Match the frames of one clip; unmatched frames get -1 and NaN.
+
+    A frame without a face, or with no reference within the pose limit, is unmatched.
 
     Args:
-        network: gives the feature map.
-        references: the four.
+        network: the feature network.
+        references: the four style reference images.
         keys: their unit features, (4, F).
         frames: the clip's frames.
         landmarks: columns valid, points and rotation of the clip.
-        section: section `match`.
+        params: section `match`.
     """
     near = pose_distance(landmarks["rotation"][:, None], references.rotation) <= np.radians(
-        section.pose_limit
+        params.pose_limit
     )
     near &= landmarks["valid"].astype(bool)[:, None]
     wanted = np.flatnonzero(near.any(1))
     distance = np.full((len(frames), len(TEMPLATES)), np.inf)
     batches = [wanted[i : i + _BATCH] for i in range(0, len(wanted), _BATCH)]
 
-    def work(pictures: Image, rows: NDArray[np.int64]) -> Floats:
-        crop = crops(list(pictures), landmarks["points"][rows], section.crop)
+    def distances_of(pictures: Image, rows: NDArray[np.int64]) -> Floats:
+        crop = crops(list(pictures), landmarks["points"][rows], params.crop)
         return 1 - embed(network, crop) @ keys.T
 
-    # A batch is computed by one thread whatever their number, so that results do not depend on it.
-    import torch
-
+    # One thread a batch: results do not depend on the number of cores.
     torch.set_num_threads(1)
     with ThreadPoolExecutor(cpu_count()) as pool:
         pictures = (frames.batch(rows) for rows in batches)
         for first in range(0, len(batches), 8):
             part = batches[first : first + 8]
             loaded = [next(pictures) for _ in part]
-            for rows, found in zip(part, pool.map(work, loaded, part), strict=True):
-                distance[rows] = found
+            for rows, values in zip(part, pool.map(distances_of, loaded, part), strict=True):
+                distance[rows] = values
     return _best(np.where(near, distance, np.inf), references.points, landmarks["points"])
 
 
@@ -155,13 +152,13 @@ def _best(distance: Floats, sources: Floats, targets: NDArray[Any]) -> dict[str,
 
 
 def pose_distance(a: NDArray[Any], b: NDArray[Any]) -> Floats:
-    """Measure the angle between rotations, (…, 3, 3) each, in radians; NaN where either is."""
+    """Return the angle between rotations, (…, 3, 3) each, radians; NaN where either is NaN."""
     trace = (np.asarray(a, float) * np.asarray(b, float)).sum((-1, -2))
     return np.asarray(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
 def crops(images: list[Image], points: NDArray[Any], size: int) -> Image:
-    """Cut faces out of frames so that they lie over the mean face.
+    """Crop faces out of frames, aligned to the mean face.
 
     Args:
         images: frames, N of (height, width, 3).
@@ -169,25 +166,21 @@ def crops(images: list[Image], points: NDArray[Any], size: int) -> Image:
         size: width and height of a crop, pixels.
 
     Returns:
-        Crops, (N, size, size, 3): the mean face from above the brows to the chin, in the middle.
+        Crops, (N, size, size, 3), with brows to chin of the mean face in the middle.
     """
-    import cv2
-
     face = mean_face.MEAN_FACE[:, :2]
     low, high = face.min(0), face.max(0)
     layout = (face - (low + high) / 2) * 0.84 * size / (high - low).max() + size / 2
     transforms = similarity.fit_similarity(points, np.broadcast_to(layout, np.shape(points)))
-    cut = [
+    cropped = [
         cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR)
         for image, A in zip(images, opencv_transform(transforms), strict=True)
     ]
-    return np.asarray(cut, np.uint8).reshape(-1, size, size, 3)
+    return np.asarray(cropped, np.uint8).reshape(-1, size, size, 3)
 
 
-def embed(network: "Features", images: Image) -> Floats:
+def embed(network: Features, images: Image) -> Floats:
     """Compute the unit feature vectors of crops, (N, size, size, 3) to (N, F)."""
-    import torch
-
     rgb = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         features = network(rgb)[-1].flatten(1)
@@ -196,5 +189,5 @@ def embed(network: "Features", images: Image) -> Floats:
 
 
 def main(subject: str) -> None:
-    """Match the frames of the subject that the command line names."""
-    run(Subject.parse(subject), params.read_section("match", MatchParams))
+    """Match the frames of one subject."""
+    run(Subject.parse(subject), read_section("match", MatchParams))

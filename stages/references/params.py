@@ -1,10 +1,4 @@
-"""Key motion templates, style reference images and each frame's best match among them.
-
-`python -m stages references seen/NAME` picks a subject's four style reference images;
-`python -m stages match seen/NAME` finds each frame's best match among the four;
-`python -m stages.references.learn_templates` measures the templates of data/templates anew.
-Method: section "Key motion templates → style reference images" of docs/method.md.
-"""
+"""The `references` and `match` sections of params.yaml."""
 
 from typing import Annotated
 
@@ -17,7 +11,13 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class GroupWeights(Section):
-    """How much each group of descriptors counts in the distance to a template."""
+    """Weights of the descriptors in the distance to a template.
+
+    Attributes:
+        mouth: of the four mouth descriptors together.
+        eyes: of lids and brows.
+        head: of rotation and translation.
+    """
 
     mouth: Weight
     eyes: Weight
@@ -25,16 +25,16 @@ class GroupWeights(Section):
 
 
 class ReferenceParams(Section):
-    """How style reference images are found (section `references`).
+    """Section `references` of params.yaml.
 
-    Args:
-        candidates: frames kept per template.
-        window_s: length of the curve around a frame that is compared, seconds.
-        mean_s: length of the running mean that head motion is measured from, seconds.
-        apart_s: least distance in time of two candidates of one template, seconds.
+    Attributes:
+        candidates: frames per template.
+        window_s: length of the curve around a frame, s.
+        mean_s: length of the running mean that is subtracted from the head's motion, s.
+        apart_s: least time between two candidates of one template, s.
         weights: of the groups of descriptors.
-        blur: refuse frames below this share of the person's median sharpness.
-        blink: refuse frames whose lids open less than this share of the person's median.
+        blur: least sharpness, as a share of the person's median.
+        blink: least opening of the lids, as a share of the person's median.
     """
 
     candidates: Annotated[int, Field(ge=1)]
@@ -47,11 +47,11 @@ class ReferenceParams(Section):
 
 
 class MatchParams(Section):
-    """How a frame's best match is found (section `match`).
+    """Section `match` of params.yaml.
 
-    Args:
-        crop: width and height of the aligned face given to the feature network, pixels.
-        pose_limit: largest angle between the head's rotations of frame and reference, degrees.
+    Attributes:
+        crop: width and height of the aligned face, the feature network's input, px.
+        pose_limit: largest angle between the heads of frame and reference, degrees.
     """
 
     crop: Annotated[int, Field(ge=32, le=512)]

@@ -1,4 +1,4 @@
-"""What a subject's face does over all its training spans, as rows of frames."""
+"""A subject's facial motion: twelve descriptors a frame, raw and relative to the person's range."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,27 +6,121 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.base.face import face_measures, head_pose
 from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
-from stages.references.descriptors import describe, own_range
+
+# Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
+NAMES = (
+    "mouth_opening",
+    "mouth_width",
+    "protrusion",
+    "lip_press",
+    "eyelid_opening",
+    "brow_height",
+    "yaw",
+    "pitch",
+    "roll",
+    "x",
+    "y",
+    "z",
+)
+GROUPS = {"mouth": slice(0, 4), "eyes": slice(4, 6), "head": slice(6, 12)}
+
+
+def describe(head: Floats, rotation: Floats, translation: Floats, window: int) -> Floats:
+    """Compute the descriptors of consecutive frames of one clip (ours).
+
+    Args:
+        head: landmarks without the pose, (N, 68, 3), face heights; NaN without a face.
+        rotation: R of the pose, (N, 3, 3).
+        translation: t of the pose, (N, 3), face heights.
+        window: frames of the running mean that is subtracted from rotation and translation.
+
+    Returns:
+        Descriptors in the order of `NAMES`, (N, 12), face heights and radians.
+    """
+    pose = np.concatenate([head_pose.angles_from_rotation(rotation), translation], axis=1)
+    columns = [
+        face_measures.mouth_opening(head),
+        face_measures.mouth_width(head),
+        face_measures.protrusion(head),
+        face_measures.lip_press(head),
+        face_measures.eye_opening(head).mean(1),
+        face_measures.brow_height(head),
+        *(pose - running_mean(pose, window)).T,
+    ]
+    return np.stack(columns, axis=1)
+
+
+def running_mean(values: Floats, window: int) -> Floats:
+    """Return the running mean along frames, ignoring NaN and rows beyond the ends.
+
+    Args:
+        values: (N, D).
+        window: frames in the centred window; even numbers are rounded up.
+
+    Returns:
+        Means, (N, D); NaN for a window without values.
+    """
+    half = window // 2
+    known = np.isfinite(values)
+    sums = np.cumsum(np.where(known, values, 0.0), axis=0)
+    counts = np.cumsum(known, axis=0)
+    sums, counts = (np.concatenate([np.zeros_like(a[:1]), a]) for a in (sums, counts))
+    frames = np.arange(len(values))
+    start, stop = np.maximum(frames - half, 0), np.minimum(frames + half + 1, len(values))
+    number = counts[stop] - counts[start]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((sums[stop] - sums[start]) / np.where(number > 0, number, np.nan))
+
+
+def own_range(descriptors: Floats) -> Floats:
+    """Replace each value by its quantile among the person's values (person-normalised).
+
+    Invariant to every increasing function of a descriptor, such as a larger mouth or a livelier
+    head. Equal values share their mean rank.
+
+    Args:
+        descriptors: all frames of one person, (N, D); rows with NaN are ignored.
+
+    Returns:
+        Quantiles, (N, D), 0 to 1; rows with NaN become NaN.
+    """
+    known = np.isfinite(descriptors).all(1)
+    result = np.full(descriptors.shape, np.nan)
+    if known.any():
+        result[known] = (rankdata(descriptors[known], axis=0) - 0.5) / known.sum()
+    return result
+
+
+def column_weights(mouth: float, eyes: float, head: float) -> Floats:
+    """Divide each group's weight evenly among its columns, (12,)."""
+    weights = np.zeros(len(NAMES))
+    for name, weight in (("mouth", mouth), ("eyes", eyes), ("head", head)):
+        columns = GROUPS[name]
+        weights[columns] = weight / (columns.stop - columns.start)
+    return weights
 
 
 @dataclass(frozen=True)
 class Person:
     """Every frame of a subject's training spans, clip after clip.
 
-    Args:
+    Attributes:
         clips: the clips with a training span, in the ledger's order.
         clip: index into `clips`, (N,).
         frame: index in the clip, (N,).
-        amplitude: raw descriptors, (N, 12); NaN where no face.
-        normal: the same as quantiles of the person's own range, (N, 12).
+        amplitude: raw descriptors, (N, 12); NaN without a face.
+        normal: the descriptors as quantiles of the person's range, (N, 12).
         lids: lid distance over lid width, mean of the eyes, (N,).
         sharpness: of the face, (N,).
         box: x, y, width, height around the face in the stored frame, (N, 4), pixels.
@@ -42,19 +136,19 @@ class Person:
     box: Floats
 
 
-def usable_clips(subject: Subject, data: Path = Path("data")) -> list[Clip]:
-    """List a subject's usable clips in the ledger's order; raise MissingInput where none is."""
+def usable_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
+    """List a subject's usable clips in ledger order; raise MissingInput without any."""
     clips = clips_of(subject, data / "clips")
     if not clips:
         raise MissingInput(subject, "no usable clip", "the reasons stand in its clips.parquet")
     return clips
 
 
-def load(subject: Subject, mean_s: float, data: Path = Path("data")) -> Person:
+def load(subject: Subject, mean_s: float, data: Path = DATA) -> Person:
     """Read a subject's training spans and describe every frame.
 
     Args:
-        subject: whose.
+        subject: the subject.
         mean_s: length of the running mean of the head's motion, seconds.
         data: folder with clips and landmarks.
 
@@ -94,18 +188,18 @@ def _frames(path: Path, clip: Clip, index: int, mean_s: float) -> dict[str, NDAr
 
 
 def curves_at(person: Person, clip: int, centres: Floats, spans: Floats, steps: int) -> Floats:
-    """Read the person-normalised curve around moments of one clip.
+    """Sample person-normalised curves around moments of one clip.
 
     Args:
         person: the person.
         clip: index into its clips.
         centres: middle of each curve, (M,), frames of the clip.
         spans: length of each curve, (M,), frames.
-        steps: points along a curve, first and last at its ends.
+        steps: samples of a curve, from its first to its last moment.
 
     Returns:
-        Curves, (M, steps, 12), linear between frames; NaN where a point lies outside the training
-        span or next to a frame without a face.
+        Curves, (M, steps, 12), interpolated linearly; NaN outside the training span and next to
+        frames without a face.
     """
     rows = np.flatnonzero(person.clip == clip)
     offset = np.linspace(-0.5, 0.5, steps)
@@ -115,6 +209,6 @@ def curves_at(person: Person, clip: int, centres: Floats, spans: Floats, steps: 
     high = np.minimum(low + 1, len(rows) - 1)
     part = np.clip(at - low, 0, 1)[..., None]
     values = person.normal[rows]
-    # A weight of zero must not let a NaN neighbour through.
+    # A NaN neighbour must not pass through a weight of zero.
     curves = np.where(part == 0, values[low], values[low] * (1 - part) + values[high] * part)
     return np.where(inside[..., None], curves, np.nan)

@@ -4,6 +4,7 @@
 
 Reads clips, landmarks and templates; writes data/references/NAME/references.parquet (see
 docs/formats.md, "references") and the sheet reports/references/NAME.png.
+Method: section "Key motion templates → style reference images" of docs/method.md.
 """
 
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from stages.base.config import params
+from stages.base.config.params import read_section
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
+from stages.base.io.plot_text import save_figure
 from stages.clips.frames import Frames
 from stages.references import person, retrieval, sheet, templates
 from stages.references.artifacts import REFERENCES, TEMPLATES
@@ -22,17 +25,17 @@ from stages.references.person import Person
 from stages.references.retrieval import Candidate
 
 
-def run(subject: Subject, section: ReferenceParams, data: Path = Path("data")) -> None:
-    """Retrieve, write and draw the references of one subject; raise NoReference where none is."""
+def run(subject: Subject, params: ReferenceParams, data: Path = DATA) -> None:
+    """Retrieve, write and draw the references of one subject; raise NoReference."""
     curves = templates.load(data / "templates")
-    motion = person.load(subject, section.mean_s, data)
-    picked = retrieval.retrieve(motion, curves, section, subject)
+    motion = person.load(subject, params.mean_s, data)
+    picked = retrieval.retrieve(motion, curves, params, subject)
     table = rows(motion, picked)
     tables.write(data / "references" / subject.name / "references.parquet", REFERENCES, table)
-    own = retrieval.curves_of(motion, section.window_s, curves.shape[1])
+    own = retrieval.curves_of(motion, params.window_s, curves.shape[1])
     target = data.parent / "reports" / "references" / f"{subject.name}.png"
-    figure = sheet.figure_of(subject.name, curves, own, motion, picked, table["image"])
-    sheet.draw(target, figure)
+    figure = sheet.draw_references(subject.name, curves, own, motion, picked, table["image"])
+    save_figure(target, figure)
     for name, candidates in zip(TEMPLATES, picked, strict=True):
         best = candidates[0]
         clip = motion.clips[int(motion.clip[best.row])].id
@@ -41,7 +44,7 @@ def run(subject: Subject, section: ReferenceParams, data: Path = Path("data")) -
 
 
 def rows(motion: Person, picked: list[list[Candidate]]) -> dict[str, Any]:
-    """Lay candidates out as columns of the references table, the first of each template chosen."""
+    """Return the columns of the references table; the first candidate of a template is chosen."""
     flat = [(t, rank, c) for t, cs in enumerate(picked) for rank, c in enumerate(cs)]
     index = np.array([c.row for _, _, c in flat])
     clips = [motion.clips[i] for i in motion.clip[index]]
@@ -62,5 +65,5 @@ def rows(motion: Person, picked: list[list[Candidate]]) -> dict[str, Any]:
 
 
 def main(subject: str) -> None:
-    """Retrieve the references of the subject that the command line names."""
-    run(Subject.parse(subject), params.read_section("references", ReferenceParams))
+    """Retrieve the references of one subject."""
+    run(Subject.parse(subject), read_section("references", ReferenceParams))

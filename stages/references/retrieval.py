@@ -1,4 +1,4 @@
-"""Find the frames of a person whose motion lies nearest to each key motion template."""
+"""Retrieve the frames of a person with the motion nearest to each key motion template."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,24 @@ from numpy.typing import NDArray
 from pipeline.runtime.user_errors import UserError
 from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import column_weights
 from stages.references.params import ReferenceParams
-from stages.references.person import Person, curves_at
+from stages.references.person import Person, column_weights, curves_at
 
 
 class NoReference(UserError):
-    """No frame of a subject can show a key motion."""
+    """No frame of a subject qualifies for a key motion template."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A frame that shows a template: row in the person's frames and distance to the template."""
+    """A frame retrieved for a template: row of the person's frames, distance to the template."""
 
     row: int
     distance: float
 
 
 def curves_of(person: Person, window_s: float, steps: int) -> Floats:
-    """Read the curve around every frame of a person, (N, steps, 12); NaN where it is not whole."""
+    """Sample the curve around every frame of a person, (N, steps, 12); NaN where incomplete."""
     parts = []
     for index, clip in enumerate(person.clips):
         centres = person.frame[person.clip == index].astype(float)
@@ -35,10 +34,10 @@ def curves_of(person: Person, window_s: float, steps: int) -> Floats:
     return np.concatenate(parts)
 
 
-def refusals(person: Person, curves: Floats, blur: float, blink: float) -> NDArray[np.str_]:
-    """Say of each frame why it cannot be a reference: lost face, blink, blur, or '' where it can.
+def rejections(person: Person, curves: Floats, blur: float, blink: float) -> NDArray[np.str_]:
+    """Return why each frame cannot be a reference: lost face, blink, blur, or '' if it can.
 
-    A frame's pose is no reason: pose is style.
+    Every pose is accepted: pose is part of the style.
 
     Args:
         person: the person.
@@ -46,11 +45,11 @@ def refusals(person: Person, curves: Floats, blur: float, blink: float) -> NDArr
         blur: least sharpness as a share of the person's median.
         blink: least opening of the lids as a share of the person's median.
     """
-    seen = np.asarray(np.isfinite(person.amplitude).all(1))
-    reasons = np.full(len(seen), "", dtype="<U9")
-    if seen.any():
-        reasons[person.sharpness < blur * np.median(person.sharpness[seen])] = "blur"
-        reasons[person.lids < blink * np.median(person.lids[seen])] = "blink"
+    face = np.asarray(np.isfinite(person.amplitude).all(1))
+    reasons = np.full(len(face), "", dtype="<U9")
+    if face.any():
+        reasons[person.sharpness < blur * np.median(person.sharpness[face])] = "blur"
+        reasons[person.lids < blink * np.median(person.lids[face])] = "blink"
     reasons[~np.asarray(np.isfinite(curves).all((1, 2)))] = "lost face"
     return reasons
 
@@ -58,18 +57,18 @@ def refusals(person: Person, curves: Floats, blur: float, blink: float) -> NDArr
 def nearest(
     curves: Floats, templates: Floats, weights: Floats, count: int
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Find the curves nearest to each template: exact L2 (FAISS IndexFlatL2).
+    """Search the curves nearest to each template: exact L2 (FAISS IndexFlatL2).
 
     Args:
         curves: (N, T, 12).
         templates: (4, T, 12).
         weights: of the descriptors, (12,).
-        count: how many for each template, at most N.
+        count: results for each template, at most N.
 
     Returns:
-        Indices into `curves` and distances, (4, count), nearest first, equals in frame order; a
-        distance is the root of the weighted sum over descriptors of the mean square over time,
-        where the middle counts most: the frame there is the picture.
+        Indices into `curves` and distances, (4, count), nearest first, equal distances in frame
+        order. A distance is the root of the weighted sum over descriptors of the mean square over
+        time, under a Hann window: the frame in the middle becomes the image.
     """
     import faiss
 
@@ -81,47 +80,51 @@ def nearest(
     )
     index = faiss.IndexFlatL2(base.shape[1])
     index.add(base)
-    squares, found = index.search(queries, min(count, len(base)))
-    order = np.lexsort((found, squares), axis=1)
-    found, squares = np.take_along_axis(found, order, 1), np.take_along_axis(squares, order, 1)
-    return found.astype(np.int64), np.sqrt(np.maximum(squares, 0)).astype(float)
+    squares, rows = index.search(queries, min(count, len(base)))
+    order = np.lexsort((rows, squares), axis=1)
+    rows, squares = np.take_along_axis(rows, order, 1), np.take_along_axis(squares, order, 1)
+    return rows.astype(np.int64), np.sqrt(np.maximum(squares, 0)).astype(float)
 
 
 def retrieve(
     person: Person, templates: Floats, params: ReferenceParams, item: object = ""
 ) -> list[list[Candidate]]:
-    """Find the candidates of each template, nearest first.
+    """Retrieve the candidates of each template, nearest first.
 
-    No frame serves two templates, and candidates of one template lie apart in time. Templates
-    choose in turn, one candidate a round, the one whose next is nearest first.
+    No frame serves two templates, and candidates of one template lie apart in time. In each round
+    every template takes one candidate, in the order of the distances to their next candidates.
 
     Args:
-        person: whose frames.
+        person: the person.
         templates: (4, T, 12), quantiles.
         params: section `references`.
         item: the subject, for messages.
 
     Raises:
-        NoReference: nothing is left for a template.
+        NoReference: a template gets no candidate.
     """
     curves = curves_of(person, params.window_s, templates.shape[1])
-    reasons = refusals(person, curves, params.blur, params.blink)
+    reasons = rejections(person, curves, params.blur, params.blink)
     usable = np.flatnonzero(reasons == "")
     if not len(usable):
-        raise NoReference(item, _counted(reasons, TEMPLATES[0]), "add videos with the face in view")
-    # Deep enough that blocked neighbours can never exhaust a list while usable frames remain.
+        raise NoReference(
+            item, _rejection_counts(reasons, TEMPLATES[0]), "add videos with the face in view"
+        )
+    # Deep enough for every frame that other candidates block.
     rate = max(clip.fps for clip in person.clips)
     depth = params.candidates * (2 * int(params.apart_s * rate) + 1 + len(templates))
     weights = column_weights(**params.weights.model_dump())
-    found, distances = nearest(curves[usable], templates, weights, depth)
+    order, distances = nearest(curves[usable], templates, weights, depth)
     queues = [
         [Candidate(int(usable[i]), float(d)) for i, d in zip(row, ds, strict=True)]
-        for row, ds in zip(found, distances, strict=True)
+        for row, ds in zip(order, distances, strict=True)
     ]
     picked = _take_turns(person, queues, params)
     for name, candidates in zip(TEMPLATES, picked, strict=True):
         if not candidates:
-            raise NoReference(item, _counted(reasons, name), "add videos with the face in view")
+            raise NoReference(
+                item, _rejection_counts(reasons, name), "add videos with the face in view"
+            )
     return picked
 
 
@@ -152,7 +155,7 @@ def _skip(
     taken: set[int],
     apart_s: float,
 ) -> None:
-    """Drop from the head of a queue what is taken or too near in time to the template's own."""
+    """Drop candidates from the head of a queue that are taken or too near in time to its own."""
     while queue and (
         queue[0].row in taken or any(_near(person, queue[0].row, c.row, apart_s) for c in own)
     ):
@@ -166,6 +169,6 @@ def _near(person: Person, a: int, b: int, apart_s: float) -> bool:
     return between < apart_s * person.clips[int(person.clip[a])].fps
 
 
-def _counted(reasons: NDArray[np.str_], template: str) -> str:
+def _rejection_counts(reasons: NDArray[np.str_], template: str) -> str:
     counts = [f"{int((reasons == why).sum())} {why}" for why in ("lost face", "blink", "blur")]
     return f"no frame for template {template}: of {len(reasons)} frames {', '.join(counts)}"

@@ -1,23 +1,22 @@
-"""Draw what people look at: the templates as curves, and a subject's references beside them."""
+"""Plots of the key motion templates and of a subject's references."""
 
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from pipeline.runtime.atomic_files import atomic_file
 from stages.base.face.arrays import Floats
 from stages.base.io.image_io import decode_jpeg
-from stages.base.io.plot_text import escape_missing
+from stages.base.io.plot_text import escape_missing, save_figure
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES
-from stages.references.person import Person
+from stages.references.person import NAMES, Person
 from stages.references.retrieval import Candidate
 
-_SHOWN = (0, 1, 2, 3)  # the mouth; the other descriptors are in the tables
+_PLOTTED = (0, 1, 2, 3)  # the mouth descriptors
 _COLOURS = ("#c1121f", "#0077b6", "#588157", "#8338ec")
-_LINE = 24  # letters over a face
+_LINE = 24  # characters of a title
 _MEANING = {
     "None": "closed syllable",
     "M": "closed, lips meet",
@@ -26,14 +25,7 @@ _MEANING = {
 }
 
 
-def draw(target: Path, figure: Any) -> None:
-    """Write a figure as PNG."""
-    with atomic_file(target) as part:
-        # No software version inside: the picture is an output whose bytes are compared.
-        figure.savefig(part, format="png", metadata={"Software": None})
-
-
-def figure_of(
+def draw_references(
     title: str,
     templates: Floats,
     own: Floats,
@@ -41,24 +33,20 @@ def figure_of(
     picked: list[list[Candidate]],
     images: list[bytes],
 ) -> Any:
-    """Lay out one row a template: its curves, what was found, and the candidates' faces.
+    """Draw one row a template: its curve, the candidates' curves and their faces.
 
     Args:
-        title: the subject.
+        title: name of the subject.
         templates: (4, T, 12), quantiles.
         own: the curve around each of the person's frames, (N, T, 12).
-        person: whose frames.
+        person: the person.
         picked: candidates of each template; the first is the style reference image.
         images: the candidates' frames as JPEG, template by template.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     faces = max(len(candidates) for candidates in picked)
-    lines = max(len(_named(clip.id)) for clip in person.clips)
+    lines = max(len(_title(clip.id)) for clip in person.clips)
     size = (3.6 + 1.45 * faces, 9.0 + 0.4 * lines)  # four rows, a tenth for each line in each
     figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(TEMPLATES), faces + 1, width_ratios=[2.2, *[1.0] * faces])
     figure.suptitle(
         f"{title}: style reference images (framed) and candidates, nearest first", fontsize=11
@@ -82,7 +70,7 @@ def figure_of(
         ncols=len(handles),
         loc="outside lower left",
     )
-    figure.draw_without_rendering()  # a layout with square faces in it settles the second time
+    figure.draw_without_rendering()  # the constrained layout of square axes needs a second pass
     return figure
 
 
@@ -95,11 +83,7 @@ def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -
         low: first quartile of the syllables of each class, (4, T, 12).
         high: third quartile, (4, T, 12).
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 8), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
     steps = np.linspace(-0.5, 0.5, templates.shape[1])
     for index, (axis, name) in enumerate(zip(figure.subplots(3, 4).flat, NAMES, strict=True)):
         for k, template in enumerate(TEMPLATES):
@@ -114,13 +98,13 @@ def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -
     figure.suptitle(
         "Key motion templates: quantile of a person's own range over one syllable", fontsize=11
     )
-    draw(target, figure)
+    save_figure(target, figure)
 
 
-def _curves(axis: Any, name: str, template: Floats, found: Floats) -> None:
+def _curves(axis: Any, name: str, template: Floats, candidates: Floats) -> None:
     steps = np.linspace(-0.5, 0.5, len(template))
-    for index, colour in zip(_SHOWN, _COLOURS, strict=True):
-        axis.plot(steps, found[:, :, index].T, color=colour, lw=0.6, alpha=0.35)
+    for index, colour in zip(_PLOTTED, _COLOURS, strict=True):
+        axis.plot(steps, candidates[:, :, index].T, color=colour, lw=0.6, alpha=0.35)
         label = NAMES[index].replace("_", " ")
         axis.plot(steps, template[:, index], color=colour, lw=2.2, label=label)
     axis.set(ylim=(0, 1), xlim=(-0.5, 0.5), xticks=[], yticks=[0, 0.5, 1])
@@ -143,12 +127,12 @@ def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen:
     )
     raw = person.amplitude[candidate.row]
     clip = person.clips[int(person.clip[candidate.row])].id
-    where = [*_named(clip), f"frame {person.frame[candidate.row]}  d {candidate.distance:.2f}"]
+    where = [*_title(clip), f"frame {person.frame[candidate.row]}  d {candidate.distance:.2f}"]
     axis.set_title("\n".join(where), fontsize=6, parse_math=False)
     axis.set_xlabel(f"open {raw[0]:.3f}  wide {raw[1]:.3f}\npress {raw[3]:.3f}", fontsize=6)
     for spine in axis.spines.values():
         spine.set(color="#c1121f" if chosen else "#bbbbbb", linewidth=3 if chosen else 0.5)
 
 
-def _named(clip: str) -> list[str]:
+def _title(clip: str) -> list[str]:
     return wrap(escape_missing(clip), _LINE)

@@ -1,7 +1,7 @@
-"""The four key motion templates None, M, R, O: curves kept in git, measured on speech.
+"""The file of the four key motion templates None, M, R, O, which git tracks.
 
-data/templates/templates.csv has one row a template and step, one column a descriptor, each value a
-quantile of a person's own range; provenance.json beside it says what they were measured on.
+data/templates/templates.csv has one row a template and step and one column a descriptor; values are
+quantiles of a person's range. provenance.json describes the people they were learnt from.
 """
 
 import csv
@@ -11,20 +11,21 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.config.paths import DATA
 from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES
+from stages.references.person import NAMES
 
-FOLDER = Path("data/templates")
+FOLDER = DATA / "templates"
 FILE = "templates.csv"
 
 
 def load(folder: Path = FOLDER) -> Floats:
-    """Read the templates, (4, T, 12), in the order of `stages.base.io.formats.TEMPLATES`.
+    """Read the templates, (4, T, 12), in the order of `TEMPLATES`.
 
     Raises:
         MissingInput: no file.
-        BadFormat: other columns, templates or steps than expected, or values beyond 0 to 1.
+        BadFormat: wrong columns, templates or steps, or values outside 0 to 1.
     """
     path = folder / FILE
     if not path.is_file():
@@ -52,7 +53,7 @@ def load(folder: Path = FOLDER) -> Floats:
 
 
 def save(curves: Floats, folder: Path = FOLDER) -> None:
-    """Write templates (4, T, 12) as templates.csv, four digits a value."""
+    """Write templates (4, T, 12) as templates.csv with four decimals."""
     with atomic_file(folder / FILE) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["template", "step", *NAMES])

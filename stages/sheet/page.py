@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.runtime.atomic_files import atomic_file
-from stages.base.io.plot_text import escape_missing, wrap_text
+from stages.base.io.plot_text import escape_missing, save_figure, wrap_text
 from stages.parsing.artifacts import REGIONS
 from stages.sheet.clip_summary import ClipSummary, LedgerRow, SyncRow
 from stages.sheet.tiles import COLOURS, draw_tiles
@@ -91,9 +90,8 @@ class _Page:
         self.y += round(lines * _LINE)
 
     def save(self, target: Path) -> None:
-        """Write the page without the library's version, so the bytes are reproducible."""
-        with atomic_file(target) as part:
-            self.figure.savefig(part, format="png", metadata={"Software": None})
+        """Write the page."""
+        save_figure(target, self.figure)
 
 
 def _count_text(rows: list[LedgerRow]) -> str:

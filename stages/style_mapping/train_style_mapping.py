@@ -104,6 +104,8 @@ class Reconstruction:
     ) -> dict[str, Tensor]:
         """Compute the losses of keypoints and poses with a weight."""
         p, w = self.params, self.params.weights
+        # First in the graph: the order of operations sets the order of sums of gradients.
+        both = torch.stack([out["source"], out["driving"]], dim=1)
         terms = {}
         if "extra" in out:
             move = Deformation(batch["affine"], batch["spline"]).points
@@ -116,7 +118,7 @@ class Reconstruction:
             terms["head_pose"] = losses.head_pose(out["angles"], batch["angles"])
         if w.expression:
             terms["expression"] = losses.expression(out["expression"])
-        keypoints = torch.stack([out["source"], out["driving"]], dim=1).flatten(0, 1)
+        keypoints = both.flatten(0, 1)
         points = batch["points"].flatten(0, 1)
         if w.landmarks:
             terms["landmarks"] = losses.landmarks(keypoints, points)

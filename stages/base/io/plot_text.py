@@ -1,9 +1,11 @@
-"""Text for plots: any characters, in lines of limited length."""
+"""Plots: their text, with any characters in lines of limited length, and their files."""
 
 import textwrap
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pipeline.runtime.atomic_files import atomic_file
 
 
 @cache
@@ -29,3 +31,9 @@ def wrap_text(text: str, width: int, most: int) -> list[str]:
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], f"{lines[most - 1][: width - 1]}…"]
+
+
+def save_figure(target: Path, figure: Any, dpi: float | str = "figure") -> None:
+    """Write a matplotlib figure as PNG, with the same bytes for every version of the library."""
+    with atomic_file(target) as part:
+        figure.savefig(part, format="png", dpi=dpi, metadata={"Software": None})

@@ -6,9 +6,8 @@ import numpy as np
 
 from stages.base.face.arrays import Floats
 from stages.clips.ledger import Clip
-from stages.references.descriptors import own_range
 from stages.references.params import GroupWeights, ReferenceParams
-from stages.references.person import Person
+from stages.references.person import Person, own_range
 
 FPS = 25.0
 

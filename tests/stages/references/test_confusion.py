@@ -1,4 +1,4 @@
-"""Templates learnt from other people, against syllables whose place is known."""
+"""Leave-one-person-out validation, on syllables with known classes."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from stages.base.face.arrays import Floats
 from stages.references import confusion
 from stages.references.artifacts import TEMPLATES
-from stages.references.learn_templates import learn_some
+from stages.references.learn_templates import learn_classes
 
 WEIGHTS = np.array([1.0, 0.0])
 LEVELS = {"None": 0.5, "M": 0.1, "R": 0.9, "O": 0.3}
@@ -17,7 +17,7 @@ def means(curves: Floats, kinds: np.ndarray, names: list[str]) -> Floats:
     return np.stack([curves[kinds == name].mean(0) for name in names])
 
 
-def person(values: list[float], kinds: list[str]) -> confusion.Spoken:
+def person(values: list[float], kinds: list[str]) -> confusion.Labelled:
     """Speak syllables that hold one value in the first descriptor, noise in the second."""
     curves = np.zeros((len(values), 3, 2))
     curves[:, :, 0] = np.array(values)[:, None]
@@ -25,7 +25,7 @@ def person(values: list[float], kinds: list[str]) -> confusion.Spoken:
     return curves, np.array(kinds)
 
 
-def separable(seed: int, each: int = 6) -> confusion.Spoken:
+def separable(seed: int, each: int = 6) -> confusion.Labelled:
     """Speak every class at a level of its own, all 12 descriptors."""
     random = np.random.default_rng(seed)
     kinds = np.repeat(np.array(TEMPLATES), each)
@@ -35,10 +35,10 @@ def separable(seed: int, each: int = 6) -> confusion.Spoken:
     return curves, kinds
 
 
-def test_people_with_separable_syllables_are_told_apart_perfectly() -> None:
+def test_separable_syllables_are_classified_perfectly() -> None:
     found = confusion.cross_person(
         [separable(seed) for seed in range(3)],
-        learn_some,
+        learn_classes,
         np.array([1.0] + [0.01] * 11),
         permutations=20,
     )
@@ -80,7 +80,7 @@ def test_noise_lies_within_the_shuffles_and_these_around_a_quarter() -> None:
     assert again.chance == found.chance
 
 
-def test_classes_that_the_others_lack_are_skipped_and_told() -> None:
+def test_classes_that_the_others_lack_are_skipped_and_reported() -> None:
     kinds = ["None", "None", "R", "R"]
     a = person([0.5, 0.5, 0.9, 0.9, 0.1], [*kinds, "M"])
     b = person([0.5, 0.5, 0.9, 0.9, 0.3, 0.3], [*kinds, "O", "O"])
@@ -88,7 +88,7 @@ def test_classes_that_the_others_lack_are_skipped_and_told() -> None:
     assert found is not None
     assert found.skipped.tolist() == [0, 1, 0, 2]
     assert found.counts.sum() == 8
-    told = confusion.story(found)
+    told = confusion.provenance(found)
     assert told["skipped"] == {"M": 1, "O": 2}
     assert told["recall"] == {"None": 1.0, "R": 1.0}
     assert told["chance"] == 0.5

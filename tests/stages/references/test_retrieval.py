@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base.face.arrays import Floats
-from stages.references.descriptors import own_range
-from stages.references.person import Person, curves_at
-from stages.references.retrieval import NoReference, curves_of, nearest, refusals, retrieve
+from stages.references.person import Person, curves_at, own_range
+from stages.references.retrieval import NoReference, curves_of, nearest, rejections, retrieve
 
 from .people import FPS, PARAMS, person_of, smooth_motion
 
@@ -67,7 +66,7 @@ def test_blur_blinks_and_lost_faces_are_refused_but_not_a_turned_head() -> None:
     motion[70] = np.nan
     person = person_of(motion)
     person.sharpness[40], person.lids[50] = 10.0, 0.1
-    reasons = refusals(person, curves_of(person, 0.24, STEPS), blur=0.5, blink=0.7)
+    reasons = rejections(person, curves_of(person, 0.24, STEPS), blur=0.5, blink=0.7)
     assert (reasons[30], reasons[40], reasons[50]) == ("", "blur", "blink")
     assert set(reasons[67:74]) == {"lost face"}
     assert set(reasons[:3]) == {"lost face"}  # the curve would begin before the clip

@@ -8,6 +8,7 @@ import pytest
 
 from stages.base.config import params
 from stages.base.config.subjects import Subject
+from stages.base.io.plot_text import save_figure
 from stages.references import person, retrieval, sheet
 from stages.references.params import ReferenceParams
 from stages.references.references import rows
@@ -31,8 +32,8 @@ def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tm
     images = rows(motion, picked)["image"]
     own = retrieval.curves_of(motion, section.window_s, 7)
     motion = dataclasses.replace(motion, clips=(dataclasses.replace(motion.clips[0], id=NAME),))
-    figure = sheet.figure_of("ann", templates, own, motion, picked, images)
-    figure.canvas.draw()
+    figure = sheet.draw_references("ann", templates, own, motion, picked, images)
+    figure.draw_without_rendering()
     faces = [axis for axis in figure.axes if axis.images]
     frame = motion.frame[picked[0][0].row]
     said = faces[0].get_title().split("\n")
@@ -48,5 +49,5 @@ def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tm
         assert not any(text.overlaps(box) for box in boxes)
     assert legend.x0 >= 0
     assert min(text.y0 for text in texts) >= 0
-    sheet.draw(tmp_path / "ann.png", figure)
+    save_figure(tmp_path / "ann.png", figure)
     assert (tmp_path / "ann.png").read_bytes().startswith(b"\x89PNG")

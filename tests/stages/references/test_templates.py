@@ -1,4 +1,4 @@
-"""The templates: read back as written, refused when changed by hand, learnt from syllables."""
+"""The templates: their file, and learning them from syllables."""
 
 import json
 import shutil
@@ -13,7 +13,6 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.references import templates
 from stages.references.artifacts import TEMPLATES
-from stages.references.descriptors import NAMES
 from stages.references.learn_templates import (
     REACH,
     STEPS,
@@ -21,10 +20,11 @@ from stages.references.learn_templates import (
     _curves,
     learn,
     main,
-    read_all,
+    read_people,
     syllables,
 )
 from stages.references.params import ReferenceParams
+from stages.references.person import NAMES
 from stages.speech.artifacts import PHONES, SYNC
 from stages.speech.sync import LEAD
 
@@ -34,7 +34,7 @@ from .scene import write_subject
 REPO = Path(__file__).resolve().parents[3]
 
 
-def test_templates_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_templates_survive_saving_and_loading(tmp_path: Path) -> None:
     curves = np.random.default_rng(0).uniform(0, 1, (4, 9, 12)).round(4)
     templates.save(curves, tmp_path)
     np.testing.assert_array_equal(templates.load(tmp_path), curves)
@@ -71,7 +71,7 @@ def test_an_empty_line_is_none_of_the_templates_and_bytes_are_no_text(tmp_path: 
         templates.load(tmp_path)
 
 
-def test_missing_templates_say_where_to_get_them(tmp_path: Path) -> None:
+def test_the_error_for_missing_templates_says_where_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="restore data/templates from git"):
         templates.load(tmp_path)
 
@@ -112,7 +112,7 @@ def test_a_template_is_its_classes_mean_moved_out_to_an_expressive_syllable() ->
     np.testing.assert_allclose(learned.curves[1:3, :, 1:], 0.5, atol=0.03)
 
 
-def test_a_class_without_syllables_is_told() -> None:
+def test_a_class_without_syllables_is_an_error() -> None:
     with pytest.raises(MissingInput, match="O: expected syllables of every class, found 0"):
         learn(np.full((9, 5, 12), 0.5), np.repeat(np.array(["None", "M", "R"]), 3))
 
@@ -180,7 +180,7 @@ def test_templates_are_learnt_from_data_folders_into_a_folder_of_ones_choice(
     assert kept == {path: path.read_bytes() for path in (REPO / templates.FOLDER).iterdir()}
 
 
-def test_who_cannot_be_measured_is_told_and_does_not_stop_the_others(
+def test_people_without_speech_are_reported_and_skipped(
     face: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_people(face, tmp_path, ada=0.25)
@@ -188,38 +188,39 @@ def test_who_cannot_be_measured_is_told_and_does_not_stop_the_others(
         shutil.copytree(face / kind / "seen/face", tmp_path / kind / "seen/mute")
     (tmp_path / "speech/seen/mute").mkdir()
     section = params.read_section("references", ReferenceParams, REPO / "params.yaml")
-    assert len(read_all([tmp_path], section.mean_s)) == 1
+    assert len(read_people([tmp_path], section.mean_s)) == 1
     assert "mute: left out, no phones table here" in capsys.readouterr().out
     with pytest.raises(MissingInput, match="eve: no such seen subject"):
-        read_all([tmp_path], section.mean_s, ["ada", "eve"])
+        read_people([tmp_path], section.mean_s, ["ada", "eve"])
     with pytest.raises(MissingInput, match="nobody with syllables"):
-        read_all([tmp_path], section.mean_s, ["mute"])
+        read_people([tmp_path], section.mean_s, ["mute"])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "learn_templates: the following arguments are required: data; see --help"),
-        (["nowhere"], "nowhere: no speech of seen subjects here; name a data folder"),
-        (["data", "--aut", "x"], "unrecognized arguments: --aut x; see --help"),
-    ],
-)
-def test_a_wrong_command_is_told_in_one_line(
-    arguments: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_folder_without_speech_is_an_error_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(REPO)
     with pytest.raises(SystemExit) as stopped:
-        main(arguments)
+        main(["nowhere"])
     assert stopped.value.code == 1
     error = capsys.readouterr().err
-    assert message in error
+    assert "nowhere: no speech of seen subjects here; name a data folder" in error
     assert error.count("\n") == 1
 
 
-def test_curves_are_centred_on_the_lips_which_lead_their_sound() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"), [([], "Missing argument"), (["data", "--aut", "x"], "--aut")]
+)
+def test_a_wrong_command_line_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_curves_are_centred_on_the_lips_not_on_their_sound() -> None:
     """Quantiles of 40 rising values are (i + 0.5) / 40: a curve tells the time it was read at."""
     motion = person_of(np.tile(np.arange(40.0)[:, None], (1, 12)), 40)
     curves = _curves(motion, 0, [Syllable("M", 1.0, 0.2)], late=0.1)

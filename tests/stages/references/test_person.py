@@ -1,4 +1,4 @@
-"""What a face does, in numbers, and relative to the person's own range."""
+"""Descriptors of facial motion, raw and relative to the person's range."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base.face import face_measures, head_pose, mean_face
-from stages.references.descriptors import (
+from stages.references.person import (
     NAMES,
     column_weights,
     describe,
@@ -52,7 +52,7 @@ def test_own_range_is_the_mean_rank_by_hand() -> None:
     shift=st.lists(st.floats(-3, 3), min_size=12, max_size=12),
     seed=st.integers(0, 99),
 )
-def test_own_range_does_not_see_how_large_a_person_moves(
+def test_own_range_is_invariant_to_scale_and_shift(
     scale: list[float], shift: list[float], seed: int
 ) -> None:
     # Steps of 1/64 stay apart under scaling and shifting in floating point.
