@@ -1,43 +1,31 @@
-"""Output paths and tables of `evaluation`; pipeline/report/columns.yaml describes them."""
+"""Output paths and tables of `evaluation`; pipeline/report/columns.yaml describes the columns."""
 
 from stages.base.config.paths import REPORTS
 from stages.base.io.formats import CLIP, FRAME, Column, Format
 
-SCORES = Format(
-    "scores",
-    (
-        Column("subject", "string"),
-        CLIP,
-        FRAME,
-        Column("answer", "string"),
-        Column("psnr", "float64"),
-        Column("psnr_face", "float64"),
-        Column("ssim", "float64"),
-        Column("ssim_face", "float64"),
-        Column("l1_mouth", "float64"),
-        Column("l1_eyes", "float64"),
-        Column("l1_skin", "float64"),
-        Column("l1_other", "float64"),
-        Column("l1_match_mouth", "float64"),
-        Column("l1_match_eyes", "float64"),
-        Column("l1_match_skin", "float64"),
-    ),
-)
-
-VOICE_SCORES = Format(
-    "voice_scores",
-    (
-        Column("subject", "string"),
-        CLIP,
-        FRAME,
-        Column("opening", "float64"),
-        Column("opening_made", "float64"),
-        Column("opening_shown", "float64"),
-        Column("opening_seen", "float64"),
-        Column("lips", "float64"),
-        Column("lips_at_rest", "float64"),
-    ),
-)
-
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
+
+_IMAGE_MEASURES = (
+    *("psnr", "psnr_face", "ssim", "ssim_face"),
+    *("l1_mouth", "l1_eyes", "l1_skin", "l1_other"),
+    *("l1_match_mouth", "l1_match_eyes", "l1_match_skin"),
+)
+_OPENINGS = ("opening", "opening_made", "opening_shown", "opening_seen")
+
+
+def _frame_table(name: str, texts: tuple[str, ...], measures: tuple[str, ...]) -> Format:
+    return Format(
+        name,
+        (
+            Column("subject", "string"),
+            CLIP,
+            FRAME,
+            *(Column(text, "string") for text in texts),
+            *(Column(measure, "float64") for measure in measures),
+        ),
+    )
+
+
+SCORES = _frame_table("scores", ("answer",), _IMAGE_MEASURES)
+VOICE_SCORES = _frame_table("voice_scores", (), (*_OPENINGS, "lips", "lips_at_rest"))

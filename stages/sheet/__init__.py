@@ -1,1 +1,1 @@
-"""A page a subject: what was found in each clip, and why the rest gave none."""
+"""A page a subject: measurements of each usable clip, and why other shots were rejected."""

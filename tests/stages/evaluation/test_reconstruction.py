@@ -49,8 +49,8 @@ def test_the_source_frame_of_a_new_scene_is_not_scored(held: SubjectFrames) -> N
     first, end = TEST
     assert [row.frame for row in drawn.frames] == list(range(first + 1, end))
     assert drawn.new_scene == len(drawn.frames)
-    lent = read_footage([ANN], SIZE, held_out=True)[0].image(0)
-    assert (drawn.methods["source"] == lent).all()
+    first_frame = read_footage([ANN], SIZE, held_out=True)[0].image(0)
+    assert (drawn.methods["source"] == first_frame).all()
 
 
 def test_the_aligned_source_lies_nearer_to_the_truth_than_the_copied_one(

@@ -47,7 +47,7 @@ style_generator: {steps: 4, learning_rate: 5.0e-4, alignment: similarity}
 
 @pytest.fixture
 def project(workdir: Path) -> Path:
-    """Give a project folder with all that both phases read."""
+    """Return a project folder with all inputs of both phases."""
     (workdir / "params.yaml").write_text(PARAMS)
     code_version.write(workdir / "versions.yaml")
     for name, colour, gain in (("ann", (220, 160, 140), 1.0), ("bob", (140, 160, 220), 2.0)):
@@ -63,8 +63,8 @@ def write_person(data: Path, name: str, colour: tuple[int, int, int], gain: floa
     t = np.array([0.0, 0.1, 6.0]) + 0.05 * wave[:, None]
     points = projection.project(head, R, t, FOCAL, SIZE)
     shoulders = np.stack([np.linspace(2, 62, 18), np.full(18, 58.0)], axis=1)
-    frames = [picture(p, colour) for p in points]
-    labels = [label_map(p) for p in points]
+    frames = [draw_face(p, colour) for p in points]
+    labels = [draw_labels(p) for p in points]
     _write_clip(data, name, frames)
     _write_landmarks(data, name, head, R, t, points, shoulders)
     tables.write(
@@ -79,7 +79,7 @@ def write_person(data: Path, name: str, colour: tuple[int, int, int], gain: floa
     _write_style(data, name, frames, points)
 
 
-def picture(points, colour):
+def draw_face(points, colour):
     image = np.full((SIZE, SIZE, 3), 40, np.uint8)
     whole = np.round(points).astype(np.int32)
     cv2.fillPoly(image, [cv2.convexHull(whole)], colour)
@@ -89,7 +89,7 @@ def picture(points, colour):
     return image
 
 
-def label_map(points):
+def draw_labels(points):
     image = np.zeros((SIZE, SIZE), np.uint8)
     whole = np.round(points).astype(np.int32)
     cv2.fillPoly(image, [cv2.convexHull(whole)], LABELS.index("skin"))

@@ -1,4 +1,4 @@
-"""The picture of L_sp, which people read at another size than a training."""
+"""The contact sheet of L_sp, drawn at another size than the training's."""
 
 from pathlib import Path
 
@@ -27,8 +27,8 @@ def test_it_shows_frames_as_they_are_stored_whatever_the_training_size(project: 
     assert np.array_equal(small[:2], stored[:2])
     assert np.abs(small[2:].astype(int) - stored[2:]).mean() < 0.5
     footage = read_footage([Subject("seen", "ann")], 64)[0]
-    pictures = [resize(footage.image(row), CELL) for row in range(len(footage))]
-    assert any(np.array_equal(stored[0], picture) for picture in pictures)
+    images = [resize(footage.image(row), CELL) for row in range(len(footage))]
+    assert any(np.array_equal(stored[0], image) for image in images)
 
 
 def test_where_there_is_no_reference_the_aligned_one_is_grey_as_w_is(project: Path):

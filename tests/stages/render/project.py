@@ -70,11 +70,11 @@ def write_project() -> None:
     for name in ("ann", "bob"):
         write_subject(Path("data"), f"seen/{name}", frames=FRAMES_IN_CLIP)
         clip = Path(f"data/clips/seen/{name}/one-001")
-        picture = rng.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
+        image = rng.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
         frames = {
             "frame": np.arange(FRAMES_IN_CLIP),
             "time": np.arange(FRAMES_IN_CLIP) / 25.0,
-            "jpeg": [encode_jpeg(picture)] * FRAMES_IN_CLIP,
+            "jpeg": [encode_jpeg(image)] * FRAMES_IN_CLIP,
         }
         tables.write(clip / "frames.parquet", FRAMES, frames, 25)
         write_wav(clip / "audio.wav", rng.normal(0, 0.1, FRAMES_IN_CLIP * 640))

@@ -84,13 +84,13 @@ def write_subject(data: Path, rows: list[dict[str, Any]], verdicts: dict[str, st
     folder = data / "clips" / str(SEEN)
     tables.write(folder / "clips.parquet", LEDGER, {n: [r[n] for r in rows] for n in LEDGER.names})
     names = [row["clip"] for row in good]
-    judged = [verdicts.get(name, "ok") for name in names]
+    statuses = [verdicts.get(name, "ok") for name in names]
     sync = {
         "clip": names,
-        "status": judged,
-        "reason": ["" if v == "ok" else "r 0.10 in 20.0 s (at least 0.29)" for v in judged],
-        "late": [np.nan if v == "rejected" else 0.04 for v in judged],
-        "offset": [np.nan if v == "rejected" else 0.04 for v in judged],
+        "status": statuses,
+        "reason": ["" if v == "ok" else "r 0.10 in 20.0 s (at least 0.29)" for v in statuses],
+        "late": [np.nan if v == "rejected" else 0.04 for v in statuses],
+        "offset": [np.nan if v == "rejected" else 0.04 for v in statuses],
         "correlation": [0.5] * len(good),
         "seconds": [2.0] * len(good),
     }
