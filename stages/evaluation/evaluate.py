@@ -29,7 +29,7 @@ from stages.base.io.timebase import to_frames
 from stages.base.io.video_frames import read_frames
 from stages.evaluation import motion_scores, plots, reconstruction
 from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
-from stages.evaluation.held_out_frames import SubjectFrames
+from stages.evaluation.held_out_frames import Floats, SubjectFrames
 from stages.evaluation.motion_scores import OpeningScores
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
@@ -134,25 +134,28 @@ def _evaluate(
             f"style_of_{name}": _style_distance(held, name, generated, params) for name in names
         },
     }
-    images = {"truth": drawn.truth, **drawn.methods}
-    plots.plot_frames(
-        EVALUATION / f"{subject.name}_frames.png",
-        {name: images[name] for name in _PLOTTED},
-        f"{subject.name}: held-out frames",
-    )
-    curves = {
-        "truth": mouth_opening(held.rendered_column("head")),
-        "generated": mouth_opening(generated),
-        "seen in the render": np.where(valid, mouth_opening(points), np.nan),
-    }
-    figure = EVALUATION / f"{subject.name}_mouth.png"
-    plots.plot_opening(figure, curves, held.fps, f"{subject.name}: held-out voice")
+    _write_figures(held, drawn, generated, np.where(valid, mouth_opening(points), np.nan))
     return SubjectResult(
         metrics,
         _page(subject.name, metrics),
         reconstruction.score_columns(subject.name, drawn, frame_scores),
         motion_scores.voice_columns(held, generated, points),
     )
+
+
+def _write_figures(
+    held: SubjectFrames, drawn: Reconstruction, generated: Floats, redetected_opening: Floats
+) -> None:
+    name, images = held.subject.name, {"truth": drawn.truth, **drawn.methods}
+    rows = {method: images[method] for method in _PLOTTED}
+    plots.plot_frames(EVALUATION / f"{name}_frames.png", rows, f"{name}: held-out frames")
+    curves = {
+        "truth": mouth_opening(held.rendered_column("head")),
+        "generated": mouth_opening(generated),
+        "seen in the render": redetected_opening,
+    }
+    figure = EVALUATION / f"{name}_mouth.png"
+    plots.plot_opening(figure, curves, held.fps, f"{name}: held-out voice")
 
 
 def _redetect_drawn(drawn: Reconstruction) -> dict[str, OpeningScores]:
@@ -178,7 +181,7 @@ def _redetect_drawn(drawn: Reconstruction) -> dict[str, OpeningScores]:
 
 
 def _style_distance(
-    held: SubjectFrames, style: str, generated: Any, params: EvaluationParams
+    held: SubjectFrames, style: str, generated: Floats, params: EvaluationParams
 ) -> float:
     """SLD of the subject's own render to a seen subject's real motion."""
     real = SubjectFrames(Subject("seen", style))
