@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,48 +12,15 @@ from stages.base.config.subjects import Subject
 from stages.base.face.arrays import Floats
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
-from stages.base.io.formats import Format
 from stages.base.io.image_io import Image, decode_png
-from stages.clips.artifacts import LEDGER
 from stages.clips.frames import Frames
-from stages.clips.ledger import Clip
+from stages.clips.ledger import Clip, LedgerRow
 from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.speech.artifacts import MEL, PHONES, SYNC
 from stages.speech.sync import correlation_by_lag, measured_span
 
-R = TypeVar("R", "LedgerRow", "SyncRow")
 _SHOWN = (1 / 6, 3 / 6, 5 / 6)  # positions of the shown frames in a clip
-
-
-@dataclass(frozen=True)
-class LedgerRow:
-    """A row of the ledger; the fields are columns of LEDGER."""
-
-    video: str
-    clip: str
-    status: str
-    reason: str
-    start: float
-    fps: float
-    frames: int
-    train: tuple[int, int]
-    test: tuple[int, int]
-    face_height: float
-    sharpness: float
-    exposure: float
-    clipped: float
-    head_angle: float
-    missing: float
-    occlusion: float
-    confidence: float
-    hand: float
-    loudness: float
-
-    @property
-    def seconds(self) -> float:
-        """Length of the clip."""
-        return float(self.frames) / self.fps
 
 
 @dataclass(frozen=True)
@@ -107,20 +73,11 @@ class ClipSummary:
     kinds: dict[str, int]
 
 
-def _read_rows(path: Path, fmt: Format, kind: type[R]) -> list[R]:
-    names = [field.name for field in fields(kind)]
-    columns = tables.read(path, fmt, names)
-    return [kind(*row) for row in zip(*(columns[name] for name in names), strict=True)]
-
-
-def read_ledger(subject: Subject) -> list[LedgerRow]:
-    """Read a subject's ledger; raise MissingInput where there is none."""
-    return _read_rows(DATA / "clips" / str(subject) / "clips.parquet", LEDGER, LedgerRow)
-
-
 def read_sync(subject: Subject) -> dict[str, SyncRow]:
     """Read the sync verdicts by clip."""
-    rows = _read_rows(DATA / "speech" / str(subject) / "sync.parquet", SYNC, SyncRow)
+    columns = tables.read(DATA / "speech" / str(subject) / "sync.parquet", SYNC)
+    names = [field.name for field in fields(SyncRow)]
+    rows = [SyncRow(*row) for row in zip(*(columns[name] for name in names), strict=True)]
     return {row.clip: row for row in rows}
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from stages.base.io.plot_text import escape_missing, save_figure, wrap_text
+from stages.clips.ledger import LedgerRow
 from stages.parsing.artifacts import REGIONS
-from stages.sheet.clip_summary import ClipSummary, LedgerRow, SyncRow
+from stages.sheet.clip_summary import ClipSummary, SyncRow
 from stages.sheet.tiles import COLOURS, draw_tiles
 from stages.speech.sync import LONGEST_LAG
 
@@ -94,6 +95,10 @@ class _Page:
         save_figure(target, self.figure)
 
 
+def _seconds(row: LedgerRow) -> float:
+    return row.frames / row.fps
+
+
 def _count_text(rows: list[LedgerRow]) -> str:
     status = Counter(row.status for row in rows)
     videos = len({row.video for row in rows})
@@ -102,7 +107,7 @@ def _count_text(rows: list[LedgerRow]) -> str:
     usable = [row for row in rows if row.status == "ok"]
     train = sum(float(row.train[1] - row.train[0]) / row.fps for row in usable)
     test = sum(float(row.test[1] - row.test[0]) / row.fps for row in usable)
-    total = sum(row.seconds for row in usable)
+    total = sum(_seconds(row) for row in usable)
     return (
         f"{videos} video{several}, {len(rows)} shot{'s' * (len(rows) != 1)}: {counts}; "
         f"{total:.1f} s usable: {train:.1f} s to train on, {test:.1f} s held out"
@@ -125,7 +130,7 @@ def _draw_clip(page: _Page, clip: ClipSummary) -> None:
     row, sync = clip.row, clip.sync
     name = wrap_text(row.clip, 80, 1)[0]
     page.write(_MARGIN, name, weight="bold")
-    length = f"{row.seconds:.1f} s from {row.start:.1f} s of its video"
+    length = f"{_seconds(row):.1f} s from {row.start:.1f} s of its video"
     frames = ", ".join(str(shown.frame) for shown in clip.shown)
     page.write(_MARGIN + 620, f"{length}; frames {frames}", _SMALL, color=_GREY)
     tiles = draw_tiles(clip.shown, _TILE)
@@ -193,7 +198,7 @@ def _list_others(page: _Page, others: list[tuple[LedgerRow, SyncRow]]) -> None:
         page.write(_MARGIN, wrap_text(row.clip, 60, 1)[0], _SMALL)
         page.write(_MARGIN + 430, _sync_text(sync, ", "), _SMALL, color=_VERDICTS[sync.status])
         quality = (
-            f"{row.seconds:.1f} s, face {row.face_height:.0f} px, sharpness {row.sharpness:.0f}, "
+            f"{_seconds(row):.1f} s, face {row.face_height:.0f} px, sharpness {row.sharpness:.0f}, "
             f"luminance {row.exposure:.0f}, clipped {row.clipped:.1%}, "
             f"head {row.head_angle:.0f}°, occlusion {row.occlusion:.1%}, "
             f"detector {row.confidence:.2f}, hand {row.hand:.0%}, missing {row.missing:.0%}, "

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.clips.ledger import clips_of
+from stages.clips.ledger import clips_of, read_rows
 from stages.sheet import page
 from stages.sheet.artifacts import SHEETS
-from stages.sheet.clip_summary import read_ledger, read_sync, summarise
+from stages.sheet.clip_summary import read_sync, summarise
 
 
 def run(subject: Subject) -> Path:
@@ -23,7 +24,7 @@ def run(subject: Subject) -> Path:
     Raises:
         MissingInput: a stage that it reads has not run.
     """
-    rows = read_ledger(subject)
+    rows = read_rows(DATA / "clips" / str(subject) / "clips.parquet")
     usable = [row for row in rows if row.status == "ok"]
     sync = read_sync(subject) if usable else {}
     chosen = choose_clips([sync[row.clip].status for row in usable], page.LARGEST_DRAWN)
