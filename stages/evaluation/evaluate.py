@@ -23,13 +23,14 @@ from stages.base.config import code_version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
+from stages.base.face.arrays import AnyFloats
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.base.io.video_frames import read_frames
 from stages.evaluation import motion_scores, plots, reconstruction
 from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
-from stages.evaluation.held_out_frames import Floats, SubjectFrames
+from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.motion_scores import OpeningScores
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
@@ -144,7 +145,7 @@ def _evaluate(
 
 
 def _write_figures(
-    held: SubjectFrames, drawn: Reconstruction, generated: Floats, redetected_opening: Floats
+    held: SubjectFrames, drawn: Reconstruction, generated: AnyFloats, redetected_opening: AnyFloats
 ) -> None:
     name, images = held.subject.name, {"truth": drawn.truth, **drawn.methods}
     rows = {method: images[method] for method in _PLOTTED}
@@ -181,7 +182,7 @@ def _redetect_drawn(drawn: Reconstruction) -> dict[str, OpeningScores]:
 
 
 def _style_distance(
-    held: SubjectFrames, style: str, generated: Floats, params: EvaluationParams
+    held: SubjectFrames, style: str, generated: AnyFloats, params: EvaluationParams
 ) -> float:
     """SLD of the subject's own render to a seen subject's real motion."""
     real = SubjectFrames(Subject("seen", style))
