@@ -24,9 +24,9 @@ import numpy as np
 import testbed
 from numpy.typing import NDArray
 
+from stages.base.arrays import Floats
 from stages.base.config.params import read_section
 from stages.base.face import face_measures, head_pose, landmark_groups
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.ledger import Clip

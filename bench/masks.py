@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.base.arrays import Labels
 from stages.base.config.params import read_section
-from stages.base.face.arrays import Labels
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
 from stages.base.io.video_frames import read_frames

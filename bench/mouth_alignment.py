@@ -16,9 +16,9 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from pipeline.runtime.user_errors import report_user_errors
+from stages.base.arrays import AnyFloats
 from stages.base.config import params
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import AnyFloats
 from stages.generator.footage import Footage, read_footage
 from stages.generator.losses import EMPTY, MOUTH
 from stages.generator.matched_references import MatchedReferences

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from testbed import SENTENCES
 
-from stages.base.face.arrays import Floats32
+from stages.base.arrays import Floats32
 from stages.sample.script import speak
 from stages.sample.voice import RATE as VOICE_RATE
 from stages.sample.voice import Phone, Utterance, synthesize

@@ -24,9 +24,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from pipeline.runtime.user_errors import MissingInput, UserError, report_user_errors
+from stages.base.arrays import Floats
 from stages.base.config import params
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats
 from stages.references import person, retrieval, templates
 from stages.references.artifacts import TEMPLATES
 from stages.references.params import ReferenceParams

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from stages.base.face.arrays import AnyFloats
+from stages.base.arrays import AnyFloats
 from stages.base.face.similarity import fit_similarity
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import opencv_transform

@@ -19,11 +19,11 @@ from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
+from stages.base.arrays import AnyFloats
 from stages.base.config import code_version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
-from stages.base.face.arrays import AnyFloats
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames

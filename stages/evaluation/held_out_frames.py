@@ -6,9 +6,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from stages.base.arrays import AnyFloats
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import AnyFloats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png
 from stages.clips.frames import Frames

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from stages.base.arrays import AnyFloats
 from stages.base.face import face_measures
-from stages.base.face.arrays import AnyFloats
 from stages.base.io.image_io import Image
 
 Box = tuple[int, int, int, int]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.base.face.arrays import AnyFloats, Mask
+from stages.base.arrays import AnyFloats, Mask
 from stages.base.face.face_measures import eye_opening, mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from stages.base.face.arrays import AnyFloats
+from stages.base.arrays import AnyFloats
 from stages.base.io.image_io import Image
 from stages.base.io.plot_text import save_figure
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import UserError
+from stages.base.arrays import Mask
 from stages.base.config.paths import DATA
-from stages.base.face.arrays import Mask
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, resize
 from stages.base.io.pixels import opencv_transform

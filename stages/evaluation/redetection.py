@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import AnyFloats
+from stages.base.arrays import AnyFloats
 from stages.base.io.image_io import Image, resize
 from stages.landmarks import backend
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.base.face.arrays import Floats32, Points
+from stages.base.arrays import Floats32, Points
 from stages.base.face.landmark_groups import GROUPS
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.arrays import Floats32
 from stages.base.face import head_pose, projection
-from stages.base.face.arrays import Floats32
 
 _MOUTH = np.r_[3:14, 48:68]  # lips, and the part of the contour that the jaw moves
 _EYES = np.r_[17:27, 36:48]  # lids and brows

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.arrays import Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Points
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, decode_png, resize
 from stages.base.io.pixels import opencv_transform

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from stages.base.arrays import Floats32, Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import warping
-from stages.base.face.arrays import Floats32, Points
 from stages.base.io.image_io import Image
 from stages.generator import warp_correction
 from stages.generator.conditioning import images_to_tensor, tensor_to_images

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stages.base.face.arrays import Floats32, Points
+from stages.base.arrays import Floats32, Points
 from stages.base.io.image_io import Image
 
 GRID = 32  # the correction is stored at so many places a side

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.image_io import Image
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.native_output import quiet
 from pipeline.runtime.user_errors import MissingInput
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face
 

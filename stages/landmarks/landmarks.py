@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime import item_store
+from stages.base.arrays import Floats
 from stages.base.clipwise import TABLE, ClipStage, Span, clip_items
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose, mean_face, projection
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, resize
 from stages.base.io.timebase import to_frames

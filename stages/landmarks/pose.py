@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
+from stages.base.arrays import Floats
 from stages.base.face import head_pose, landmark_groups, mean_face, projection
-from stages.base.face.arrays import Floats
 
 _DISTANCES = (2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
 _FOCAL_FRAMES = 100  # frames that the focal length is searched on

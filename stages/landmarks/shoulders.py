@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
 from stages.base.io.image_io import Image
 

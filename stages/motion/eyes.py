@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.timebase import to_frames
 
 _BLINKING = 0.7  # share of the usual opening below which an eye blinks

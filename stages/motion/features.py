@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.arrays import Floats
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.timebase import frame_starts, to_frames
 from stages.base.io.wav_files import read_wav

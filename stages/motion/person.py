@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.face_measures import most_closed
 from stages.base.face.landmark_groups import MIRROR
 from stages.motion.eyes import Blinks, measure_blinks, relative_opening

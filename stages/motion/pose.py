@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.head_pose import rotation_from_vector
 
 DEFAULT_FACTOR = 0.5  # Live Speech Portraits

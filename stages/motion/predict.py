@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.face_measures import keep_lips_apart
 from stages.base.face.projection import project
 from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_from_gaze

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.motion.features import APC, FEATURE, Features
 from stages.motion.params import frames_in
 

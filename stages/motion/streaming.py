@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.motion.features import FRAME_FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE, State

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.motion.features import APC, FEATURE, Features
 from stages.motion.person import Person
 from stages.motion.recordings import Recording

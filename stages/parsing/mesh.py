@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
 from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
 from stages.parsing.artifacts import LABELS

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.references.artifacts import TEMPLATES
 from stages.references.retrieval import nearest
 

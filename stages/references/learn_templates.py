@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
+from stages.base.arrays import Floats
 from stages.base.config.params import read_section
 from stages.base.config.paths import REPORTS
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.references import confusion, person, sheet, templates
 from stages.references.artifacts import TEMPLATES

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.progress import bar
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.arrays import Floats
 from stages.base.config.params import read_section
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face, similarity
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.base.io.pixels import opencv_transform

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import UserError
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.references.artifacts import TEMPLATES
 from stages.references.params import ReferenceParams
 from stages.references.person import Person, column_weights, curves_at

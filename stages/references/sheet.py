@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.image_io import decode_jpeg
 from stages.base.io.plot_text import escape_missing, save_figure
 from stages.references.artifacts import TEMPLATES

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
-from stages.base.face.arrays import Floats
 from stages.references.artifacts import TEMPLATES
 from stages.references.person import NAMES
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.runtime.user_errors import MissingInput
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 
 Notes = tuple[tuple[int, float], ...]  # (MIDI pitch, seconds) of each vowel
 

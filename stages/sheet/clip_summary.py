@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png

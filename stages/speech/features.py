@@ -15,8 +15,8 @@ import torch
 from pipeline.runtime import progress
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.arrays import Floats32
 from stages.base.config.subjects import Subject
-from stages.base.face.arrays import Floats32
 from stages.base.io import tables
 from stages.base.training.model_files import load_model
 from stages.speech.apc import APC, States, build, gain, levelled

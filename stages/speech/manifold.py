@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats32
+from stages.base.arrays import Floats32
 
 NEIGHBOURS = 10
 RIDGE = 1e-3  # share of the mean squared distance to the neighbours

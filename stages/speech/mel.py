@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats32
+from stages.base.arrays import Floats32
 from stages.base.io.timebase import AUDIO_RATE
 
 Read = Callable[[int, int], Floats32]  # samples from, to (exclusive)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats32
+from stages.base.arrays import Floats32
 from stages.base.io.timebase import AUDIO_RATE
 from stages.speech.mel import Read
 from stages.speech.syllables import VOWELS, kind, syllabify

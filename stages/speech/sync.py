@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.speech.mel import WINDOW
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.arrays import AnyFloats
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
-from stages.base.face.arrays import AnyFloats
 from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.clips.frames import Frames

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.base.arrays import Floats
 from stages.base.face import head_pose, mean_face
-from stages.base.face.arrays import Floats
 from stages.base.io.image_io import Image, resize, square
 from stages.base.training import face_identity, pretrained
 from stages.landmarks import backend, pose

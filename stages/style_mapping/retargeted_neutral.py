@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from pipeline.runtime.user_errors import MissingInput
+from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
 from stages.base.face import face_measures, head_pose, projection, warping
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, read_image, resize
 from stages.landmarks.artifacts import NEUTRAL

@@ -6,7 +6,7 @@ Functions take leading batch axes, written as `…`.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import RIGID
 from stages.base.face.projection import to_camera
 

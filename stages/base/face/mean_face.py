@@ -10,7 +10,7 @@ the 68 points. Standard deviation between the ten people: 0.009, 0.014, 0.007 (x
 
 import numpy as np
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import MIRROR
 
 # The landmarks whose mirror image has a higher number or is themselves.

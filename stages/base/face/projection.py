@@ -7,7 +7,7 @@ the principal point is at size / 2. Functions take leading batch axes, written a
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import RIGID
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 
 
 def fit_similarity(source: ArrayLike, target: ArrayLike) -> Floats:

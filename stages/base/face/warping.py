@@ -8,8 +8,8 @@ moves with the shoulders; and the frame's border, which stays.
 import cv2
 import numpy as np
 
+from stages.base.arrays import AnyFloats, Floats32, Mask
 from stages.base.face import landmark_groups, mean_face
-from stages.base.face.arrays import AnyFloats, Floats32, Mask
 
 _STEP = 2  # the flow is computed at every second pixel, and interpolated between
 # Fewer than 97 control points in all: from 100 equations on, OpenBLAS uses all threads, and one

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.base.io.image_io import Image
 from stages.base.training import pretrained
 

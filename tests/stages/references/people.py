@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.clips.ledger import Clip
 from stages.references.params import GroupWeights, ReferenceParams
 from stages.references.person import Person, own_range

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.arrays import Floats
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face
-from stages.base.face.arrays import Floats
 from stages.base.io import tables
 from stages.base.io.image_io import Image, encode_jpeg, resize
 from stages.clips.artifacts import FRAMES, LEDGER

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.references import confusion
 from stages.references.artifacts import TEMPLATES
 from stages.references.learn_templates import learn_classes

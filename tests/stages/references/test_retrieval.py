@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.base.face.arrays import Floats
+from stages.base.arrays import Floats
 from stages.references.person import Person, curves_at, own_range
 from stages.references.retrieval import NoReference, curves_of, nearest, rejections, retrieve
 
