@@ -1,1 +1,1 @@
-"""What stages share, and what runs them."""
+"""Run, schedule, compare and show the stages; decides no byte of a result."""

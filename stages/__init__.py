@@ -1,1 +1,1 @@
-"""One package per capability, in the order of the data's way."""
+"""The stages: one package per capability, in the order of the data flow."""

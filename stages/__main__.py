@@ -1,7 +1,7 @@
 """Start a stage: `python -m stages NAME [SUBJECT]`; `python -m stages --help` lists them.
 
-A stage is a module with a function `main`, which takes the subject's name where the stage runs
-once a subject. This dispatcher imports the module by name, so that it is in no code version.
+A stage is a module with a function `main`, which takes the subject's name if the stage runs
+once per subject. This dispatcher imports the module by name and is part of no code version.
 """
 
 import ast
@@ -55,13 +55,13 @@ def _add_stages() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage; a user's error is one line and exit code 1.
+    """Run one stage; report a user error as one line with exit code 1.
 
     Args:
-        arguments: of the command line, without its first; sys.argv unless given.
+        arguments: of the command line, without the program's name; default: sys.argv.
     """
-    # Idle OpenMP threads sleep: by default they spin, and a stage beside another takes twice as
-    # long. Set before torch loads.
+    # Idle OpenMP threads sleep: by default they spin, and two stages in parallel
+    # take twice as long. Set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "DVC_STAGE" in os.environ:
         end_with_parent()  # DVC killed must not leave its stage running

@@ -1,10 +1,10 @@
-"""The command line: each command is a thin layer over one function of the rooms below.
+"""The command line: each command is a thin layer over one function of the other packages.
 
     idiolect --help
 
-Heavy imports stay inside the commands: `--help` must answer at once.
+Heavy imports stay inside the commands, which keeps `--help` fast.
 
-Long because a command is mostly its options and their help.
+Longer than other files because a command consists mostly of its options and their help.
 """
 
 from importlib.metadata import version as installed
@@ -22,14 +22,15 @@ app = typer.Typer(
     help="Learn how one person talks from video, and apply that style to a portrait and a voice.",
 )
 
-Inbox = Annotated[str, typer.Option(help="A folder of videos, or an fsspec URL (s3://…).")]
+Inbox = Annotated[str, typer.Option(help="Folder of videos, or an fsspec URL (s3://…).")]
 InboxSubject = Annotated[
-    str, typer.Option(help="The person in the videos; new ones are added as seen.")
+    str, typer.Option(help="Name of the person in the videos; a new person is added as seen.")
 ]
 Jobs = Annotated[
-    int | None, typer.Option("-j", "--jobs", min=1, help="Stages at once. Default: all cores.")
+    int | None,
+    typer.Option("-j", "--jobs", min=1, help="Most stages in parallel. Default: one per core."),
 ]
-Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done, and do nothing.")]
+Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done without doing it.")]
 
 
 def _print_version(requested: bool) -> None:
@@ -51,14 +52,16 @@ def _options(*, version: Version = False) -> None:
 
 @app.command()
 def add(
-    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos or folders of videos.")],
     subject: Annotated[str, typer.Option(help="Name of the person: a-z, 0-9 and _.")],
-    unseen: Annotated[bool, typer.Option("--unseen", help="Use in no training.")] = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Exclude the person from all training.")
+    ] = False,
     keep_sample: Annotated[
         bool, typer.Option("--keep-sample", help="Keep the sample subjects.")
     ] = False,
 ) -> None:
-    """Copy videos of one person into the project; the originals are only read."""
+    """Copy videos of one person into the project; the originals do not change."""
     from pipeline.execution import stage_seconds
     from pipeline.project import people
 
@@ -76,7 +79,7 @@ def add(
 
 @app.command()
 def remove(subject: Annotated[str, typer.Argument(help="Name of the person.")]) -> None:
-    """Remove a person and all results from the project; the videos stay in data/raw."""
+    """Remove a person and all results from the project; keep the videos in data/raw."""
     from pipeline.project import people
 
     deleted = people.remove(subject)
@@ -97,10 +100,14 @@ def sample() -> None:
 
 @app.command()
 def neutral(
-    image: Annotated[Path | None, typer.Argument(help="A face, lips closed.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Use the sample's face.")] = False,
+    image: Annotated[
+        Path | None, typer.Argument(help="Image of one face with closed lips.")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Use the sample's face instead.")
+    ] = False,
 ) -> None:
-    """Set the neutral image: the face that all style patterns are made with."""
+    """Set the neutral image: the face that all style patterns show."""
     from pipeline.project import neutral_image
 
     if sample == (image is not None):
@@ -118,8 +125,10 @@ def neutral(
 
 
 @app.command()
-def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) -> None:
-    """Write the values of a preset into params.yaml; the subjects stay."""
+def preset(
+    name: Annotated[str, typer.Argument(help="Name of the preset: tiny, laptop or paper.")],
+) -> None:
+    """Write the values of a preset into params.yaml; keep the subjects."""
     from pipeline.execution import stage_seconds
     from pipeline.project.presets import apply_preset
 
@@ -129,12 +138,14 @@ def preset(name: Annotated[str, typer.Argument(help="tiny, laptop or paper.")]) 
 
 @app.command()
 def render(
-    identity: Annotated[str, typer.Option(help="The face: a trained subject.")],
-    audio: Annotated[Path, typer.Option(help="The voice: any audio or video file.")],
-    out: Annotated[Path, typer.Option(help="The video to write (.mp4).")],
-    style: Annotated[str | None, typer.Option(help="The style. Default: the identity's.")] = None,
+    identity: Annotated[str, typer.Option(help="Face: a trained subject.")],
+    audio: Annotated[Path, typer.Option(help="Voice: any audio or video file.")],
+    out: Annotated[Path, typer.Option(help="Video to write (.mp4).")],
+    style: Annotated[
+        str | None, typer.Option(help="Style: a trained subject. Default: the identity.")
+    ] = None,
 ) -> None:
-    """Render a talking video from a face, a style and a voice, each chosen on its own."""
+    """Render a talking video from a face, a style and a voice, each chosen independently."""
     from stages.render.any_audio import render_audio
 
     render_audio(identity, style or identity, audio, out)
@@ -144,7 +155,8 @@ def render(
 @app.command()
 def repro(
     stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages or groups, and what they need. Default: all.")
+        list[str] | None,
+        typer.Argument(help="Stages or groups, with all upstream stages. Default: all."),
     ] = None,
     jobs: Jobs = None,
     dry: Dry = False,
@@ -170,7 +182,9 @@ def demo() -> None:
 
 @app.command()
 def sweep(
-    values: Annotated[list[str], typer.Argument(help="KEY=VALUE,VALUE… for keys of params.yaml.")],
+    values: Annotated[
+        list[str], typer.Argument(help="KEY=VALUE,VALUE… with a key of params.yaml.")
+    ],
 ) -> None:
     """Run every combination of params as a DVC experiment and compare them frame by frame."""
     from pipeline.experiments import sweep as sweeps
@@ -193,7 +207,7 @@ def _show_comparison(table: Path) -> None:
 
 @app.command()
 def champion() -> None:
-    """Show the champion, its metrics, and the champions before it."""
+    """Show the champion, its metrics, and the earlier champions."""
     from pipeline.promotion import champions
 
     typer.echo(champions.describe())
@@ -201,7 +215,9 @@ def champion() -> None:
 
 @app.command()
 def promote(
-    anyway: Annotated[str, typer.Option(metavar="WHY", help="Promote in any case.")] = "",
+    anyway: Annotated[
+        str, typer.Option(metavar="WHY", help="Promote against the rules; WHY is recorded.")
+    ] = "",
     dry: Dry = False,
 ) -> None:
     """Promote the results in the workspace if they pass the rules of promotion.yaml."""
@@ -219,8 +235,8 @@ def promote(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A git revision, or `champion`.")],
-    second: Annotated[str, typer.Argument(help="Another one.")] = "workspace",
+    first: Annotated[str, typer.Argument(help="Git revision, or `champion`.")],
+    second: Annotated[str, typer.Argument(help="Another revision.")] = "workspace",
 ) -> None:
     """Compare params, metrics and images of two revisions."""
     from pipeline.promotion import champions
@@ -233,9 +249,11 @@ def compare(
 
 @app.command()
 def rollback(
-    to: Annotated[int | None, typer.Option(help="A champion. Default: the one before.")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="Number of the champion. Default: the previous one.")
+    ] = None,
 ) -> None:
-    """Return to the models and params of an earlier champion; the code stays."""
+    """Return to the models and params of an earlier champion; keep the code."""
     from pipeline.promotion.rollback import rollback as roll
 
     done = roll(to)
@@ -261,7 +279,9 @@ def retrain(inbox: Inbox, subject: InboxSubject, jobs: Jobs = None) -> None:
 def serve(
     inbox: Inbox,
     subject: InboxSubject,
-    cron: Annotated[str, typer.Option(help="Five cron fields, local time.")] = "0 3 * * *",
+    cron: Annotated[
+        str, typer.Option(help="Schedule: five cron fields, local time.")
+    ] = "0 3 * * *",
     jobs: Jobs = None,
 ) -> None:
     """Run `retrain` on a schedule, one run at a time, until Ctrl-C."""
@@ -283,7 +303,7 @@ def _require_prefect() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Check this machine and params.yaml, and estimate the minutes of a run."""
+    """Check this machine and params.yaml, and estimate the duration of a run."""
     from pipeline.project.doctor import report
 
     raise typer.Exit(report())
@@ -292,13 +312,14 @@ def doctor() -> None:
 @app.command()
 def verify(
     against: Annotated[
-        Path | None, typer.Option(help="Compare dvc.lock with this one instead.")
+        Path | None, typer.Option(help="Compare dvc.lock with this file instead.")
     ] = None,
     write_lock: Annotated[
-        Path | None, typer.Option(help="If nothing differs, write dvc.lock and CPU flags here.")
+        Path | None,
+        typer.Option(help="If nothing differs, write dvc.lock and CPU flags to this file."),
     ] = None,
 ) -> None:
-    """Hash the item store, the outs and DVC's cache again, and name what differs."""
+    """Hash the item store, the outs and DVC's cache again, and list the differences."""
     from pipeline.project import compare_locks
     from pipeline.project import verify as verifying
 

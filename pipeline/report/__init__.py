@@ -1,1 +1,1 @@
-"""What a project shows of itself: the page of formats."""
+"""The page of formats, docs/formats.md."""

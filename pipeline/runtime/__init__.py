@@ -1,1 +1,1 @@
-"""What stages may use of `pipeline`: errors, progress, processes, files; no byte of a result."""
+"""The part of `pipeline` that stages may import: errors, progress, processes, files."""

@@ -1,1 +1,1 @@
-"""What stages share."""
+"""Code that several stages share."""

@@ -2,16 +2,16 @@
 
 A stage subclasses `ClipStage` with its params as fields and gives three functions:
 
-    key(clip)                        what the clip's result depends on, beside the stage's code
+    key(clip)                        what the clip's result depends on, except the stage's code
     compute(clip, span, piece)       one chunk: write the file `piece`, in a worker process
     assemble(clip, pieces, folder)   all chunks of a clip: write the files of its item, in a worker
 
-`compute` and `assemble` are pure: they read the clip's files and write where they are told to, so
-that bytes depend neither on the number of workers nor on where these run (here or on a Dask
-cluster, `pipeline.runtime.process_pool`). Results travel as files: memory stays flat for hours of
-video, whatever a chunk holds. Finished items go to the item store and are copied from there by the
+`compute` and `assemble` are pure: they read the clip's files and write to the given paths only. The
+bytes depend neither on the number of workers nor on where these run (here or on a Dask cluster,
+`pipeline.runtime.process_pool`). Results travel as files: memory stays flat for hours of video,
+for any chunk size. Finished items go to the item store and are copied from there by the
 next run. In the item, TABLE is the clip's main table, which becomes OUT/CLIP.parquet; all other
-files are for the stage to merge before the output folder takes its place at once.
+files are for the stage to merge before the output folder replaces the old one.
 
 Every clip is `ok` (from the store, or computed) or `failed` with its error; their sum is checked.
 A clip that fails does not stop the others, whose items are stored; the stage then raises its error.
@@ -36,7 +36,7 @@ Span = tuple[int, int]
 
 
 class AnyClip(Protocol):
-    """What the loop needs to know of a clip."""
+    """The properties of a clip that the loop uses."""
 
     @property
     def id(self) -> str:
@@ -73,7 +73,7 @@ class ClipStage(ABC, Generic[C]):
 
     @abstractmethod
     def assemble(self, clip: C, pieces: list[Path], folder: Path) -> None:
-        """Write TABLE, and what else the clip's item holds, from its pieces in their order."""
+        """Write TABLE and the other files of the clip's item from its pieces, in order."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def clip_items(stage: ClipStage[C], clips: Sequence[C], out: Path) -> Iterator[C
         out: the subject's output folder, ROLE/NAME below the stage's.
 
     Raises:
-        UserError: of the first clip that failed, after all others have been stored.
+        UserError: the error of the first failed clip, after all others are stored.
     """
     keys = [
         item_store.key(stage=stage.name, version=version(stage.name), **stage.key(clip))

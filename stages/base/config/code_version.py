@@ -1,7 +1,7 @@
 """Code versions: a hash of each stage's import closure in `stages`, without comments.
 
 versions.yaml holds one hash a stage, which dvc.yaml lists among the stage's params: changed code
-re-runs the stages that import it, a changed comment or docstring none. `make lock` writes it:
+re-runs the stages that import it; a changed comment or docstring does not. `make lock` writes it:
 
     python -m stages.base.config.code_version
 """
@@ -46,8 +46,8 @@ def version(stage: str, path: Path = VERSIONS) -> str:
     """Return the recorded code version of a stage.
 
     Raises:
-        BadParams: none is recorded, or the code has changed since: results must not be stored
-            under the version of other code.
+        BadParams: no version is recorded, or the code has changed since: results must not be
+            stored under the version of other code.
     """
     recorded, current = read_params(path).get(stage), compute(ENTRIES[stage])
     if recorded != current:
@@ -57,14 +57,14 @@ def version(stage: str, path: Path = VERSIONS) -> str:
 
 
 def compute(module: str, root: Path = ROOT) -> str:
-    """Hash the syntax trees of a module and of all of ours that it imports, at any depth.
+    """Hash the syntax trees of a module and of all modules of `stages` that it imports.
 
     Args:
         module: dotted name of a module or package.
         root: folder of the `stages` package.
 
     Returns:
-        16 hex digits; changes of comments, docstrings and layout leave them as they are.
+        16 hex digits; comments, docstrings and layout do not affect them.
     """
     digest = hashlib.sha256()
     for path in sorted(closure(module, root)):
@@ -74,7 +74,7 @@ def compute(module: str, root: Path = ROOT) -> str:
 
 
 def closure(module: str, root: Path = ROOT) -> set[Path]:
-    """Return the files of a module, of its packages and of all of ours that they import."""
+    """Return the files of a module, its packages, and all modules of `stages` that they import."""
     files: set[Path] = set()
     pending = _files(module, root)
     while pending:

@@ -44,7 +44,7 @@ def check_name(name: str) -> str:
 
 
 class Subjects(Section):
-    """Section `subjects`: all of them; `seen` lists those with that role, which trainings read."""
+    """Section `subjects`: all subjects, and the seen ones, which trainings read."""
 
     all: dict[str, Role]
     seen: list[str]

@@ -25,7 +25,7 @@ class Subject:
 
         Raises:
             BadParams: the text is neither.
-            MissingInput: there is no params.yaml to look up a name.
+            MissingInput: params.yaml, needed to look up a name, is missing.
         """
         role, slash, name = text.partition("/")
         if not slash:

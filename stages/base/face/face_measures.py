@@ -1,6 +1,7 @@
 """Measures of a face from its landmarks: openings, widths and heights, in face heights.
 
-Functions take leading batch axes, written as `…`.
+Functions take heads, (…, 68, 3), in face heights, or landmarks, (…, 68, 2), in pixels; `…` are
+leading batch axes.
 """
 
 import numpy as np

@@ -108,7 +108,7 @@ def _jacobian(posed: Floats, t: Floats, f: Floats) -> Floats:
 
 
 def cross_matrix(v: ArrayLike) -> Floats:
-    """Return the matrix, (…, 3, 3), that takes u to v × u."""
+    """Return the matrices, (…, 3, 3), that map u to v × u, of vectors v, (…, 3)."""
     v = np.asarray(v, float)
     M = np.zeros((*v.shape, 3))
     M[..., 0, 1], M[..., 0, 2] = -v[..., 2], v[..., 1]
@@ -144,9 +144,10 @@ def rotation_from_angles(angles: ArrayLike) -> Floats:
 
 
 def angles_from_rotation(R: ArrayLike) -> Floats:
-    """Return (yaw, pitch, roll), (…, 3), radians; the inverse of `rotation_from_angles`.
+    """Return (yaw, pitch, roll), (…, 3), radians, of rotations R, (…, 3, 3).
 
-    Pitch lies within ±π/2, where the two others are undefined at its ends.
+    The inverse of `rotation_from_angles`. Pitch is within ±π/2; at ±π/2 yaw and roll are not
+    unique.
     """
     R = np.asarray(R, float)
     yaw = np.arctan2(R[..., 0, 2], R[..., 2, 2])
@@ -156,7 +157,7 @@ def angles_from_rotation(R: ArrayLike) -> Floats:
 
 
 def row_vector_rotation(R: ArrayLike) -> Floats:
-    """Return the rotation of the style mapping's row vectors: c R̄ with R̄ = Rᵀ.
+    """Return R̄ = Rᵀ, (…, 3, 3), which rotates the style mapping's row vectors: c R̄.
 
     Equations (1) and (2) of the paper write points as rows; our other code writes columns.
     """

@@ -63,7 +63,16 @@ def unproject(points: ArrayLike, depth: ArrayLike, focal: ArrayLike, size: int) 
 def reprojection_error(
     points: ArrayLike, model: ArrayLike, R: ArrayLike, t: ArrayLike, focal: ArrayLike, size: int
 ) -> Floats:
-    """Return the RMS distance of the projected rigid landmarks to the given ones, (…), pixels."""
+    """Return the RMS distance of the projected rigid landmarks to `points`, (…), pixels.
+
+    Args:
+        points: landmarks, (…, 68, 2), pixels.
+        model: the face, (68, 3) or (…, 68, 3), face heights.
+        R: rotations, (…, 3, 3).
+        t: translations, (…, 3), face heights.
+        focal: focal length, scalar or (…), pixels.
+        size: width and height of the image, pixels.
+    """
     rigid = list(RIGID)
     posed = project(np.asarray(model, float)[..., rigid, :], R, t, focal, size)
     apart = posed - np.asarray(points, float)[..., rigid, :]

@@ -1,4 +1,4 @@
-"""Warp a portrait to driving landmarks: the generator then paints only what the warp lacks.
+"""Warp a portrait to driving landmarks: the generator adds what the warp cannot show.
 
 Ours: radial basis functions φ(r) = r with an affine part interpolate between control points: the
 landmarks; forehead, hair and ears, which move with the head in three dimensions; the chest, which

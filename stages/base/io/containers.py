@@ -60,7 +60,7 @@ def audio_stream(container: Any, path: Path) -> Any:
     """Choose the sound: the default stream, as players do, else the first that has a decoder.
 
     Raises:
-        NotAVideo: no stream has one.
+        NotAVideo: no sound stream has a decoder.
     """
     import av
 

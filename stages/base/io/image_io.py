@@ -45,7 +45,7 @@ def _encode(suffix: str, image: Image, settings: list[int]) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> Image:
-    """Decode an image to RGB (H, W, 3); raise BadFormat where the bytes are none."""
+    """Decode an image to RGB (H, W, 3); raise BadFormat if the bytes are not one."""
     import cv2
 
     return _decode(data, cv2.IMREAD_COLOR_RGB)
@@ -84,7 +84,7 @@ def _decode(data: bytes, how: int) -> Image:
 
 
 def resize(image: Image, size: int | tuple[int, int]) -> Image:
-    """Scale to (height, width), or to a square: by area to smaller, by Lanczos to larger."""
+    """Scale an image to (height, width) or to a square, by area averaging or Lanczos (larger)."""
     import cv2
 
     height, width = (size, size) if isinstance(size, int) else size

@@ -29,8 +29,8 @@ def read_sound_span(
 ) -> Iterator[Samples]:
     """Yield the sound of [start, end) in pieces, exactly round((end - start) · rate) samples.
 
-    Where the sound starts late, has a hole or ends early, there is silence: sample k belongs to
-    the time start + k / rate of the video.
+    A late start, a gap or an early end is filled with silence: sample k is at the time
+    start + k / rate of the video.
 
     Raises:
         NotAVideo: the file has no sound.
@@ -69,7 +69,7 @@ def read_sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[Samples]:
 
 
 def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
-    """Decode all sound of an audio or video file at once, (N,) within -1 to 1."""
+    """Decode all sound of an audio or video file, (N,) within -1 to 1."""
     samples = np.concatenate([np.zeros(0, np.int16), *read_sound(path, rate)])
     return samples.astype(np.float32) / np.float32(32768)
 

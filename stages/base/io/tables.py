@@ -73,7 +73,7 @@ def writer(
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Open a table and yield a function that appends rows; the file appears whole or not at all.
 
-    At most one row group is in memory, besides the rows of one call.
+    At most one row group and the rows of one call are in memory.
     """
     schema = arrow_schema(fmt)
     compression = {_leaf(c): "NONE" if c.type == "binary" else "ZSTD" for c in fmt.columns}

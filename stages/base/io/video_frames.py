@@ -173,15 +173,15 @@ def read_frames(
 ) -> Iterator[tuple[float, Image]]:
     """Yield (time, RGB (H, W, 3)) of every frame shown in [start, end), in order.
 
-    Rotation flags and non-square pixels are applied. Damaged stretches are left out: the times
-    have a hole there. The first frame is the one on screen at `start`, with its own time.
+    Rotation flags and non-square pixels are applied. Damaged frames are left out, which leaves a
+    gap in the times. The first frame is the one on screen at `start`, with its own time.
 
     Args:
         path: the video.
         start: in seconds.
         end: in seconds.
-        size: (H, W) that every frame is scaled to, as players do where it changes on the way.
-        max_pixels: that a frame may have.
+        size: (H, W) that every frame is scaled to, since the size may change within a video.
+        max_pixels: most pixels of a frame.
 
     Raises:
         NotAVideo: the file cannot be opened or holds no video.

@@ -1,8 +1,7 @@
 """Checkpoints of a training: safetensors without pickle, in a folder named by all inputs.
 
-A checkpoint holds the five states of a training: networks (with their averages), optimizers, and
-the number of steps done, which determines the schedule and the position in the data, and the
-curves.
+A checkpoint holds the networks with their averages, the optimizers, the curves, and the number of
+steps done, which determines the schedule and the position in the data.
 """
 
 import json
@@ -26,12 +25,12 @@ _KEPT_RUNS = 4
 
 
 def fingerprint(stage: str, files: Iterable[Path], **params: Any) -> dict[str, Any]:
-    """Return all that a training depends on, besides its seed, steps and devices.
+    """Return all inputs of a training except its seed, steps and devices.
 
     Args:
         stage: name of the training in versions.yaml, for its code version.
         files: that the training reads, hashed here.
-        params: its sections of params.yaml, and what else it is given.
+        params: its sections of params.yaml, and its other inputs.
     """
     hashes = {str(path): item_store.file_hash(path) for path in sorted(files)}
     return {"code": version(stage), "files": hashes, **params}

@@ -4,7 +4,7 @@
     similarity(a, b)                      # about 0.96 for one person, 0.80 to 0.85 for two
 
 The network is dlib's (`dlib_face` in `stages.base.training.weights_table`, CC0). It is neither
-ArcFace nor the CSIM of papers: reports name dlib beside its numbers. It runs on one thread and is
+ArcFace nor the CSIM of papers: reports name dlib with its numbers. It runs on one thread and is
 deterministic.
 """
 

@@ -43,7 +43,7 @@ def train(
     clip: float | None = None,
     schedule: Schedule = lambda _: 1.0,
 ) -> Weights:
-    """Train for a number of steps, going on from the last checkpoint of the same inputs.
+    """Train for a number of steps, continuing from the last checkpoint of the same inputs.
 
     Args:
         task: networks, optimizers, batches and the step.
@@ -60,7 +60,7 @@ def train(
         Module name to state dict on the CPU: averaged weights of the modules in `task.averaged`.
 
     Raises:
-        Stopped: Ctrl-C or SIGTERM; the state is saved, and the next call goes on from it.
+        Stopped: Ctrl-C or SIGTERM; the state is saved, and the next call continues from it.
     """
     state = TrainingState(task, training, ema, clip, schedule)
     checkpoints = Checkpoints(name, inputs, training, steps)

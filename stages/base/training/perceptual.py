@@ -1,8 +1,8 @@
 """Frozen image networks for perceptual comparison: MobileNetV2, VGG-16 and VGG-19.
 
 They return feature maps at several scales, for perceptual losses, matching and Fréchet distance.
-None is LPIPS, and no metric may be named so. Input is RGB in [0, 1]; each network normalises it by
-its own mean and scale.
+None of them is LPIPS, and no metric may be called LPIPS. Input is RGB in [0, 1]; each network
+normalises it by its own mean and scale.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -159,7 +159,7 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
         A module from RGB (B, 3, H, W) in [0, 1] to a list of feature maps, finest first.
 
     Raises:
-        BadWeights: no such network or layer, or its weights are not there or do not fit it.
+        BadWeights: no such network or layer, or its weights are missing or do not fit it.
     """
     networks: Mapping[str, Callable[..., Features]] = {
         "mobilenet_v2": MobileNetV2Features,

@@ -42,7 +42,7 @@ def sha256(name: str) -> str:
 def path(name: str) -> Path:
     """Return the cached file of the named weights; fetch it the first time.
 
-    It is safetensors, or the original file where the table says so.
+    It is safetensors, or the original file if the table sets `kept_as`.
 
     Raises:
         BadWeights: unknown name, no network, or a checksum that differs.
@@ -58,7 +58,7 @@ def path(name: str) -> Path:
 
 
 def load(name: str) -> "dict[str, torch.Tensor]":
-    """Load the named weights as tensors on the CPU; raise BadWeights where they are none."""
+    """Load the named weights as tensors on the CPU; raise BadWeights if the file has none."""
     from safetensors.torch import load_file
 
     if _row(name).kept_as:
@@ -70,8 +70,8 @@ def load_user_weights(name: str, sha256: str) -> "dict[str, torch.Tensor]":
     """Load weights that no registry carries and the user puts into the cache folder.
 
     Raises:
-        BadWeights: `sha256` is none, or the folder has no such file, or the file differs from it,
-            cannot be read or is not safetensors.
+        BadWeights: `sha256` is malformed, or the file is missing, has another sha256, cannot be
+            read or is not safetensors.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
