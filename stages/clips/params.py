@@ -10,16 +10,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 SHORTEST = 0.5  # s, least value of `min_seconds`
 _LIMITS = {
-    "min_seconds",
-    "min_face",
-    "max_missing",
-    "min_loudness",
-    "min_sharpness",
-    "min_exposure",
-    "max_clipped",
-    "max_head_angle",
-    "max_occlusion",
-    "min_confidence",
+    *("min_seconds", "min_face", "min_loudness", "min_sharpness", "min_exposure"),
+    *("min_confidence", "max_missing", "max_clipped", "max_head_angle", "max_occlusion"),
     "max_hand",
 }
 _SPLIT = {"long_seconds", "held_out", "gap_seconds"}

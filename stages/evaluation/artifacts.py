@@ -1,7 +1,7 @@
 """Output paths and tables of `evaluation`; pipeline/report/columns.yaml describes the columns."""
 
 from stages.base.config.paths import REPORTS
-from stages.base.io.formats import CLIP, FRAME, Column, Format
+from stages.base.io.formats import CLIP, FRAME, Column, Format, columns
 
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
@@ -15,16 +15,8 @@ _OPENINGS = ("opening", "opening_made", "opening_shown", "opening_seen")
 
 
 def _frame_table(name: str, texts: tuple[str, ...], measures: tuple[str, ...]) -> Format:
-    return Format(
-        name,
-        (
-            Column("subject", "string"),
-            CLIP,
-            FRAME,
-            *(Column(text, "string") for text in texts),
-            *(Column(measure, "float64") for measure in measures),
-        ),
-    )
+    texts_and_measures = columns("string", *texts) + columns("float64", *measures)
+    return Format(name, (Column("subject", "string"), CLIP, FRAME, *texts_and_measures))
 
 
 SCORES = _frame_table("scores", ("answer",), _IMAGE_MEASURES)

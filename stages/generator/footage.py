@@ -28,17 +28,8 @@ from stages.generator.driving import (
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 
 _COLUMNS = [
-    "frame",
-    "valid",
-    "points",
-    "irises",
-    "shoulders",
-    "shoulders_valid",
-    "rotation",
-    "translation",
-    "head",
-    "sharpness",
-    "opening_eyes",
+    *("frame", "valid", "points", "irises", "shoulders", "shoulders_valid"),
+    *("rotation", "translation", "head", "sharpness", "opening_eyes"),
 ]
 _CACHE_BYTES = 256 << 20  # compressed frames kept in memory, all clips of a training together
 _RARE_NEIGHBOURS = 2  # rows either side of the drawn opening, so single extremes do not dominate

@@ -1,7 +1,7 @@
 """Paths and tables of `landmarks`; pipeline/report/columns.yaml describes the columns."""
 
 from stages.base.config.paths import DATA
-from stages.base.io.formats import CLIP, FRAME, Column, Format
+from stages.base.io.formats import CLIP, FRAME, Column, Format, columns
 
 LANDMARKS_DIR = DATA / "landmarks"
 NEUTRAL_TABLE = DATA / "neutral.parquet"
@@ -21,8 +21,7 @@ LANDMARKS = Format(
         Column("rotation", "float32", (3, 3)),
         Column("translation", "float32", (3,)),
         Column("head", "float32", (68, 3)),
-        Column("reprojection", "float32"),
-        Column("sharpness", "float32"),
+        *columns("float32", "reprojection", "sharpness"),
         Column("opening_eyes", "float32", (2,)),
     ),
 )
@@ -44,8 +43,6 @@ CAMERAS = Format(
     (
         CLIP,
         Column("focal", "float32"),
-        Column("size", "int32"),
-        Column("valid", "int32"),
-        Column("frames", "int32"),
+        *columns("int32", "size", "valid", "frames"),
     ),
 )

@@ -8,24 +8,8 @@ REGIONS = ("mouth", "eyes", "skin", "other")
 
 # Label maps hold these codes. What is nobody's region is "other".
 LABELS = (
-    "background",
-    "skin",
-    "nose",
-    "brows",
-    "eyes",
-    "mouth",
-    "ears",
-    "neck",
-    "hair",
-    "body",
-    "glasses",
+    *("background", "skin", "nose", "brows", "eyes", "mouth"),
+    *("ears", "neck", "hair", "body", "glasses"),
 )
 
-PARSING = Format(
-    "parsing",
-    (
-        FRAME,
-        Column("labels", "binary"),
-        Column("areas", "float32", (4,)),
-    ),
-)
+PARSING = Format("parsing", (FRAME, Column("labels", "binary"), Column("areas", "float32", (4,))))

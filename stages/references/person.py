@@ -20,18 +20,9 @@ from stages.landmarks.artifacts import LANDMARKS
 
 # Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
 NAMES = (
-    "mouth_opening",
-    "mouth_width",
-    "protrusion",
-    "lip_press",
-    "eyelid_opening",
-    "brow_height",
-    "yaw",
-    "pitch",
-    "roll",
-    "x",
-    "y",
-    "z",
+    *("mouth_opening", "mouth_width", "protrusion", "lip_press"),
+    *("eyelid_opening", "brow_height"),
+    *("yaw", "pitch", "roll", "x", "y", "z"),
 )
 GROUPS = {"mouth": slice(0, 4), "eyes": slice(4, 6), "head": slice(6, 12)}
 

@@ -1,7 +1,7 @@
 """Where the sample goes, and the tables of its truth, which only tests and benches read."""
 
 from stages.base.config.paths import DATA
-from stages.base.io.formats import Column, Format
+from stages.base.io.formats import Column, Format, columns
 
 RAW, TRUTHS = DATA / "raw", DATA / "truth"
 
@@ -16,14 +16,9 @@ TRUTH = Format(
         Column("t", "float32", (3,)),
         Column("focal", "float32"),
         Column("torso", "float32", (2,)),
-        Column("opening", "float32"),
-        Column("blink", "float32"),
+        *columns("float32", "opening", "blink"),
         Column("brow", "float32", (2,)),
-        Column("jaw", "float32"),
-        Column("press", "float32"),
-        Column("pucker", "float32"),
-        Column("spread", "float32"),
-        Column("gain", "float32"),
+        *columns("float32", "jaw", "press", "pucker", "spread", "gain"),
     ),
 )
 
@@ -31,10 +26,8 @@ PHONES = Format(
     "sample_phones",
     (
         Column("phone", "string"),
-        Column("start", "float64"),
-        Column("end", "float64"),
-        Column("stressed", "bool"),
-        Column("sung", "bool"),
+        *columns("float64", "start", "end"),
+        *columns("bool", "stressed", "sung"),
     ),
 )
 

@@ -20,18 +20,8 @@ from stages.sample.face import Face
 from stages.sample.motion import Motion
 
 FOCAL = 1400.0
-_NAMES = (
-    "jaw",
-    "lips",
-    "spread",
-    "pucker",
-    "press",
-    "tuck",
-    "round",
-    "brow_left",
-    "brow_right",
-)  # of the fields, in order
-_PARTING = [_NAMES.index(name) for name in ("lips", "tuck", "round")]
+# Fields in order: jaw, lips, spread, pucker, press, tuck, round, left and right brow.
+_PARTING = [1, 5, 6]  # lips, tuck and round differ below the line between the lips
 _DROP = 0.105  # face heights that an open vowel of calm speech parts the lips
 
 

@@ -12,22 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stages.sample import contours
-from stages.sample.canvas import (
-    CANVAS,
-    MARGIN,
-    NODES,
-    STEP,
-    Field,
-    FloatArray,
-    Image,
-    blur,
-    erode,
-    fill,
-    nodes,
-    remap,
-    smoothstep,
-)
+from stages.sample import canvas, contours
+from stages.sample.canvas import CANVAS, MARGIN, NODES, STEP, Field, FloatArray, Image
 from stages.sample.photograph import SCALE, TextureSource, detect, segment
 
 _CORNER = np.array([108.0, 2.0])  # of the part of the photograph that the canvas shows
@@ -135,18 +121,18 @@ def _close_lips(smiling: FloatArray) -> FloatArray:
 
 def _plate(photo: Image, matte: FloatArray, corner: FloatArray) -> Image:
     """Inpaint the backdrop where the person stood, (512, 512, 3)."""
-    free = erode((matte < 0.02).astype(np.uint8), 7).astype(np.float32)
+    free = canvas.erode((matte < 0.02).astype(np.uint8), 7).astype(np.float32)
     free[:, :100] = free[:, 350:] = 0
     free[205:] = 0
     color = photo.astype(np.float32)
     total, weight = np.zeros_like(color), np.zeros(free.shape, np.float32)
     for sigma, share in ((24, 1.0), (60, 1e-3), (120, 1e-6)):
-        total += share * blur(color * free[..., None], sigma)
-        weight += share * blur(free, sigma)
+        total += share * canvas.blur(color * free[..., None], sigma)
+        weight += share * canvas.blur(free, sigma)
     smooth = total / np.maximum(weight, 1e-12)[..., None]
     line = (np.arange(CANVAS, dtype=np.float32) + 0.5) / SCALE - 0.5
     x, y = (m.astype(np.float32) for m in np.meshgrid(line + corner[0], line + corner[1]))
-    plate = remap(smooth.astype(np.float32), x, y, cv2.INTER_CUBIC)
+    plate = canvas.remap(smooth.astype(np.float32), x, y, cv2.INTER_CUBIC)
     return np.asarray(np.clip(np.round(plate), 0, 255), np.uint8)
 
 
@@ -160,17 +146,17 @@ def _depth(neutral: FloatArray, head: Field) -> Field:
     hair = back + (front - back) * (1 - (1 - inner) ** 2)
     spline = RBFInterpolator(neutral[:468, :2], neutral[:468, 2], neighbors=24, kernel="linear",
                              smoothing=1.0)  # fmt: skip
-    inside = fill((neutral[list(contours.OVAL), :2] + MARGIN) / STEP, NODES)
+    inside = canvas.fill((neutral[list(contours.OVAL), :2] + MARGIN) / STEP, NODES)
     mesh = hair.copy()
-    mesh[inside > 0] = spline(nodes()[inside > 0].astype(np.float64))
-    blend = blur(erode(inside, 5).astype(np.float32) / 255, 5)
-    return blur((mesh * blend + hair * (1 - blend)).astype(np.float32), 2.5)
+    mesh[inside > 0] = spline(canvas.nodes()[inside > 0].astype(np.float64))
+    blend = canvas.blur(canvas.erode(inside, 5).astype(np.float32) / 255, 5)
+    return canvas.blur((mesh * blend + hair * (1 - blend)).astype(np.float32), 2.5)
 
 
 def _head_share(head: Field) -> Field:
     """Return how far a place follows the head: wholly on it, less and less down the neck."""
     outside = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * STEP
-    return blur((1 - smoothstep((outside - 4) / 95)).astype(np.float32), 4)
+    return canvas.blur((1 - canvas.smoothstep((outside - 4) / 95)).astype(np.float32), 4)
 
 
 def _shape_b(points: FloatArray, face: FloatArray) -> FloatArray:

@@ -3,22 +3,8 @@
 import cv2
 import numpy as np
 
-from stages.sample import contours
-from stages.sample.canvas import (
-    MARGIN,
-    NODES,
-    STEP,
-    Field,
-    FloatArray,
-    Image,
-    Mask,
-    invert,
-    nodes,
-    remap,
-    resize,
-    sample_field,
-    sample_points,
-)
+from stages.sample import canvas, contours
+from stages.sample.canvas import MARGIN, NODES, STEP, Field, FloatArray, Image, Mask
 from stages.sample.deformation import Expression, Head, Pose
 from stages.sample.face import Face
 from stages.sample.motion import Motion
@@ -39,7 +25,7 @@ class Painter:
         self.face = face
         self.expression = Expression(face)
         self.head = Head(face)
-        self.nodes = nodes()
+        self.nodes = canvas.nodes()
         self.eye_width = float(np.linalg.norm(face.points[33, :2] - face.points[133, :2]))
 
     def draw(self, motion: Motion, frame: int) -> tuple[Image, FloatArray, Pose]:
@@ -49,7 +35,7 @@ class Painter:
             motion.angles[frame], motion.shift[frame], float(motion.breath[frame])
         )
         turned = self.head.displacement(pose)
-        unposed = invert(turned, self.nodes)
+        unposed = canvas.invert(turned, self.nodes)
         gaze = motion.gaze[frame] * self.eye_width
         blink = float(motion.blink[frame])
 
@@ -63,15 +49,15 @@ class Painter:
         picture = layer[..., :3] * alpha + self.face.plate * (1 - alpha)
 
         points = self.expression.move(self._move_lids(blink, gaze), above, below)
-        points = points[:, :2] + sample_points(turned, points)
+        points = points[:, :2] + canvas.sample_points(turned, points)
         return np.clip(np.round(picture), 0, 255).astype(np.uint8), points, pose
 
     def _origin(self, field: Field, unposed: Field) -> Field:
         """Return each pixel's canvas place before the face moved by a field, (512, 512, 2)."""
         origin = self.nodes.copy()
         box = self.expression.box
-        origin[box] = invert(field, self.nodes[box], 8)
-        return _to_pixels(sample_field(origin, unposed))
+        origin[box] = canvas.invert(field, self.nodes[box], 8)
+        return _to_pixels(canvas.sample_field(origin, unposed))
 
     def _draw_eye(
         self, layer: Field, place: Field, eye: int, blink: float, gaze: FloatArray
@@ -174,7 +160,7 @@ class Painter:
         x = (left + right) / 2 + (right - left) / 2 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 97))
         line = np.column_stack([x, self.expression.seam_y(x)]).astype(np.float32)[None]
         upper, lower = (
-            np.asarray(line[0] + sample_field(field, line)[0], np.float64)
+            np.asarray(line[0] + canvas.sample_field(field, line)[0], np.float64)
             for field in (above, below)
         )
         return upper, lower
@@ -214,13 +200,13 @@ class Painter:
 
 def _to_pixels(grid: Field) -> Field:
     """Enlarge a map from the grid to the picture's pixels, (512, 512, 2)."""
-    return resize(grid, NODES * STEP, cv2.INTER_LINEAR)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return canvas.resize(grid, NODES * STEP, cv2.INTER_LINEAR)[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _texels(texture: Image, place: Field) -> Field:
     """Sample a texture at canvas places, (H, W, 4)."""
     at = (place + MARGIN) * DENSITY - 0.5
-    return remap(texture, at[..., 0], at[..., 1], border=cv2.BORDER_REPLICATE)
+    return canvas.remap(texture, at[..., 0], at[..., 1], border=cv2.BORDER_REPLICATE)
 
 
 def _curve(points: FloatArray, lid: tuple[int, ...]) -> FloatArray:

@@ -11,24 +11,8 @@ import cv2
 import numpy as np
 
 from pipeline.runtime.native_output import quiet
-from stages.sample import contours
-from stages.sample.canvas import (
-    CANVAS,
-    MARGIN,
-    NODES,
-    STEP,
-    Field,
-    FloatArray,
-    Image,
-    Mask,
-    blur,
-    dilate,
-    erode,
-    fill,
-    nodes,
-    remap,
-    resize,
-)
+from stages.sample import canvas, contours
+from stages.sample.canvas import CANVAS, MARGIN, NODES, STEP, Field, FloatArray, Image, Mask
 
 Shape = Callable[[FloatArray], FloatArray]  # moves points (P, 2) to an identity's face shape
 
@@ -71,9 +55,9 @@ def segment(photo: Image, mesh: FloatArray, *, with_skin: bool) -> Mattes:
     with quiet(), SelfieSegmentation(model_selection=0) as segmentation:
         rough = np.asarray(segmentation.process(photo[area]).segmentation_mask, np.float32)
     large: Any = cv2.resize(photo[area], None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_CUBIC)
-    rough = resize(rough, side * _ZOOM, cv2.INTER_LINEAR)
-    sure = erode((rough > 0.9).astype(np.uint8), 25) > 0
-    possible = dilate((rough > 0.2).astype(np.uint8), 25) > 0
+    rough = canvas.resize(rough, side * _ZOOM, cv2.INTER_LINEAR)
+    sure = canvas.erode((rough > 0.9).astype(np.uint8), 25) > 0
+    possible = canvas.dilate((rough > 0.2).astype(np.uint8), 25) > 0
     person = _grab_cut(large, sure, ~possible, rough > 0.5)
     skin = np.zeros_like(person)
     if with_skin:
@@ -84,19 +68,19 @@ def segment(photo: Image, mesh: FloatArray, *, with_skin: bool) -> Mattes:
     guide = large.astype(np.float32) / 255
     for matte, mask, edge in zip(mattes, (person, skin * person), (1e-4, 1e-3), strict=True):
         soft: Any = cv2.ximgproc.guidedFilter(guide, mask.astype(np.float32), 6, edge)
-        matte[area] = np.clip((resize(soft, side, cv2.INTER_AREA) - 0.1) / 0.8, 0, 1)
+        matte[area] = np.clip((canvas.resize(soft, side, cv2.INTER_AREA) - 0.1) / 0.8, 0, 1)
     return Mattes(mattes[0], _head_matte(mesh, mattes[0]), mattes[1])
 
 
 def _head_matte(mesh: FloatArray, person: FloatArray) -> FloatArray:
-    face = fill(mesh[list(contours.OVAL), :2], len(person))
+    face = canvas.fill(mesh[list(contours.OVAL), :2], len(person))
     chin, high = mesh[contours.CHIN, 1], mesh[contours.FOREHEAD, 1]
     low, far = mesh[:, 0].min(), mesh[:, 0].max()
     ys, xs = np.mgrid[: person.shape[0], : person.shape[1]]
     wide = 0.36 * (far - low)
     skull = (ys < high + 0.72 * (chin - high)) & (xs > low - wide) & (xs < far + wide)
     head = np.maximum(face > 0, skull & (person > 0.5)).astype(np.float32)
-    return blur(head, 1.0).astype(np.float64)
+    return canvas.blur(head, 1.0).astype(np.float64)
 
 
 def _grab_cut(image: Image, inside: Mask, outside: Mask, likely: Mask) -> FloatArray:
@@ -114,7 +98,7 @@ def _skin_seeds(points: FloatArray, person: FloatArray, blue: Image) -> tuple[Ma
     """Return where skin certainly is, certainly is not, and probably is."""
 
     def inside(ring: FloatArray) -> Mask:
-        return fill(ring, len(person)) > 0
+        return canvas.fill(ring, len(person)) > 0
 
     chin, center = points[contours.CHIN], points[contours.NOSE_TIP]
     height = chin[1] - points[contours.FOREHEAD, 1]
@@ -141,9 +125,9 @@ def inner_face(mesh: FloatArray) -> FloatArray:
 
 def _without_dark_corners(photo: Image, mesh: FloatArray) -> Image:
     """Inpaint the dark corners of the smile, which would show beside closed lips."""
-    area = fill(mesh[list(contours.LIP_OUTLINE), :2], len(photo))
+    area = canvas.fill(mesh[list(contours.LIP_OUTLINE), :2], len(photo))
     dark = (photo.astype(np.float32).mean(axis=2) < 105).astype(np.uint8)
-    holes = dilate(dilate(area, 5) & dark, 3)
+    holes = canvas.dilate(canvas.dilate(area, 5) & dark, 3)
     return np.asarray(cv2.inpaint(photo, holes, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
@@ -165,7 +149,7 @@ class TextureSource:
         mesh = smiling / SCALE + [*corner, 0.0]
         color = _without_dark_corners(photo, mesh).astype(np.float32)
         weighted = np.dstack([color * matte[..., None] ** 4, matte**4]).astype(np.float32)
-        near = blur(weighted, 1.2)
+        near = canvas.blur(weighted, 1.2)
         inside = near[..., :3] / np.maximum(near[..., 3:], 1e-4)
         keep = np.clip((matte[..., None] - 0.7) / 0.3, 0, 1)
         self.layer = np.dstack([color * keep + inside * (1 - keep), 255 * matte]).astype(np.float32)
@@ -179,21 +163,23 @@ class TextureSource:
         there = np.vstack([target[keep, :2], self.shape(anchors)])
         here = np.vstack([origin[keep, :2], anchors])
         spline = RBFInterpolator(there, here - there, kernel="thin_plate_spline", smoothing=0.0)
-        coarse = nodes()[::2, ::2].reshape(-1, 2)
+        coarse = canvas.nodes()[::2, ::2].reshape(-1, 2)
         moved = spline(coarse.astype(np.float64)).reshape(NODES // 2, NODES // 2, 2)
-        field = resize(_centred(moved), NODES, cv2.INTER_CUBIC)
+        field = canvas.resize(_centred(moved), NODES, cv2.INTER_CUBIC)
         line = (np.arange(_TEXELS, dtype=np.float32) + 0.5) / DENSITY - MARGIN
         place = np.stack(np.meshgrid(line, line), axis=-1)
-        place = (place + resize(field, _TEXELS, cv2.INTER_LINEAR)) / SCALE + self.corner - 0.5
+        place = (
+            (place + canvas.resize(field, _TEXELS, cv2.INTER_LINEAR)) / SCALE + self.corner - 0.5
+        )
         return place[..., 0].astype(np.float32), place[..., 1].astype(np.float32)
 
     def skin_texture(self, neutral: FloatArray, leave_out: tuple[int, ...]) -> Image:
         """Warp the photograph to the neutral face, RGBA; `leave_out` points follow the others."""
         keep = [i for i in self._warp_points() if i not in leave_out]
         x, y = self._map(neutral, self._lip_inset(), keep)
-        texture = remap(self.layer, x, y, cv2.INTER_LANCZOS4, cv2.BORDER_REPLICATE)
+        texture = canvas.remap(self.layer, x, y, cv2.INTER_LANCZOS4, cv2.BORDER_REPLICATE)
         color = texture[..., :3]
-        color += 0.45 * (color - blur(color, 3.2)) + 0.35 * (color - blur(color, 1.4))
+        color += 0.45 * (color - canvas.blur(color, 3.2)) + 0.35 * (color - canvas.blur(color, 1.4))
         texture[: int((y.mean(axis=1) < 0).sum()), :, 3] = 0
         return np.asarray(np.clip(np.round(texture), 0, 255), np.uint8)
 
@@ -202,11 +188,11 @@ class TextureSource:
         there = np.column_stack([self.shape(self.smiling[:, :2]), self.smiling[:, 2]])
         keep = [i for i in range(478) if i not in contours.LIPS]
         x, y = self._map(there, self.smiling, [*keep, *contours.LIPS])
-        color = remap(self.photo, x, y, cv2.INTER_CUBIC)
+        color = canvas.remap(self.photo, x, y, cv2.INTER_CUBIC)
         inner = self.smiling[[*contours.UPPER_INNER, *contours.LOWER_INNER[::-1]], :2]
-        gap = fill((self.shape(inner) + MARGIN) * DENSITY, _TEXELS)
-        alpha = np.clip((color.min(axis=2) - 95) / 50, 0, 1) * blur(gap, 1.5) / 255
-        near = blur(np.dstack([color * alpha[..., None], alpha]).astype(np.float32), 2.0)
+        gap = canvas.fill((self.shape(inner) + MARGIN) * DENSITY, _TEXELS)
+        alpha = np.clip((color.min(axis=2) - 95) / 50, 0, 1) * canvas.blur(gap, 1.5) / 255
+        near = canvas.blur(np.dstack([color * alpha[..., None], alpha]).astype(np.float32), 2.0)
         inside = near[..., :3] / np.maximum(near[..., 3:], 1e-3)
         color = color * alpha[..., None] + inside * (1 - alpha[..., None])
         return np.asarray(np.clip(np.dstack([color, 255 * alpha]), 0, 255), np.uint8)
@@ -214,18 +200,20 @@ class TextureSource:
     def to_grid(self, mask: FloatArray, neutral: FloatArray) -> Field:
         """Warp a mask of the photograph onto the grid, (NODES, NODES)."""
         x, y = self._map(neutral, self.smiling, list(contours.OVAL))
-        return resize(remap(mask.astype(np.float32), x, y), NODES, cv2.INTER_AREA)
+        return canvas.resize(canvas.remap(mask.astype(np.float32), x, y), NODES, cv2.INTER_AREA)
 
     def regions(self, mattes: Mattes, neutral: FloatArray) -> dict[str, Field]:
         """Segment the texture into hair, skin, lips, clothes, eyes and brows, soft masks."""
         x, y = self._map(neutral, self._lip_inset(), self._warp_points())
-        head, skin = (remap(m.astype(np.float32), x, y) for m in (mattes.head, mattes.skin))
+        head, skin = (canvas.remap(m.astype(np.float32), x, y) for m in (mattes.head, mattes.skin))
 
         def soft(ring: FloatArray, sigma: float) -> Field:
-            return blur(fill((ring + MARGIN) * DENSITY, _TEXELS), sigma) / np.float32(255)
+            return canvas.blur(canvas.fill((ring + MARGIN) * DENSITY, _TEXELS), sigma) / np.float32(
+                255
+            )
 
         covered = np.maximum(np.clip(skin, 0, 1), soft(inner_face(neutral), 5))
-        on_head = blur(dilate(head, 25), 8)
+        on_head = canvas.blur(canvas.dilate(head, 25), 8)
         lids = zip(contours.UPPER_LIDS, contours.LOWER_LIDS, strict=True)
         eyes = [soft(neutral[[*up, *low[::-1]], :2], 1.5) for up, low in lids]
         rings = [neutral[list(brow), :2] for brow in contours.BROWS]
@@ -262,11 +250,11 @@ class TextureSource:
 def _centred(coarse: FloatArray) -> Field:
     """Shift node values so that `cv2.resize` by two puts them back where they were computed.
 
-    `nodes()[::2, ::2]` lie half a node left of the centres that it assumes.
+    `canvas.nodes()[::2, ::2]` lie half a node left of the centres that it assumes.
     """
     rows = np.arange(len(coarse), dtype=np.float32) + 0.25
     x, y = np.meshgrid(rows, rows)
-    return remap(coarse.astype(np.float32), x, y, border=cv2.BORDER_REPLICATE)
+    return canvas.remap(coarse.astype(np.float32), x, y, border=cv2.BORDER_REPLICATE)
 
 
 def _anchors() -> FloatArray:

@@ -1,7 +1,7 @@
 """Paths and tables of `speech`; pipeline/report/columns.yaml describes the columns."""
 
 from stages.base.config.paths import DATA, MODELS
-from stages.base.io.formats import CLIP, Column, Format
+from stages.base.io.formats import CLIP, Column, Format, columns
 
 SPEECH_DIR = DATA / "speech"
 FEATURES_DIR = DATA / "features"
@@ -20,8 +20,7 @@ PHONES = Format(
     "phones",
     (
         CLIP,
-        Column("start", "float64"),
-        Column("end", "float64"),
+        *columns("float64", "start", "end"),
         Column("phone", "string"),
         Column("syllable", "int32"),
         Column("kind", "string"),
@@ -32,12 +31,9 @@ SYNC = Format(
     "sync",
     (
         CLIP,
-        Column("status", "string"),
-        Column("reason", "string"),
-        Column("late", "float64"),
-        Column("offset", "float64"),
-        Column("correlation", "float32"),
-        Column("seconds", "float32"),
+        *columns("string", "status", "reason"),
+        *columns("float64", "late", "offset"),
+        *columns("float32", "correlation", "seconds"),
     ),
 )
 

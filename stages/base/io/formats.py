@@ -23,6 +23,11 @@ class Column:
     shape: tuple[int, ...] = ()
 
 
+def columns(type_: str, *names: str, shape: tuple[int, ...] = ()) -> tuple[Column, ...]:
+    """Make columns of one type and shape."""
+    return tuple(Column(name, type_, shape) for name in names)
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of table: its name, and the columns in order."""
