@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.runtime.user_errors import UserError
+from pipeline.runtime.user_errors import MissingInput, UserError
 
 RUN = Path(".idiolect/run.lock")
+
+
+def require_project() -> None:
+    """Raise MissingInput unless the working folder is a project's, before anything is written."""
+    if not Path(".dvc").is_dir():
+        raise MissingInput(".dvc", "not here", "run inside the project's folder")
 
 
 @contextmanager
@@ -20,8 +26,10 @@ def hold(path: Path = RUN) -> Iterator[None]:
     """Hold the work tree's lock while the block runs.
 
     Raises:
+        MissingInput: this is no project's folder.
         UserError: another run holds it; names that run and its start.
     """
+    require_project()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:

@@ -17,7 +17,7 @@ for _name, _value in {
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds until a due or cancelled run is noticed
+    "PREFECT_RUNNER_POLL_FREQUENCY": "3",  # seconds until a due or cancelled run is noticed
 }.items():
     os.environ.setdefault(_name, _value)
 

@@ -35,7 +35,7 @@ _LOG = Path(".idiolect/logs/prefect.log")
 _START_SECONDS = 180.0
 _POLL_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0  # Prefect would wait a minute for a server that hangs
-_AWAY_SECONDS = 10.0  # about 15 s after its server, Prefect's runner misses cancelled runs
+_FAILURES = 3  # in a row; at its third, 4 s after the server, Prefect's runner prints a traceback
 
 
 @contextmanager
@@ -148,18 +148,20 @@ def free_port() -> Iterator[int]:
 
 @contextmanager
 def _watched(api: str, process: "subprocess.Popen[str] | None") -> Iterator[None]:
-    """End this process if the server's process ends, or if its API is away for 10 s."""
+    """End this process if the server's process ends, or if its API fails to answer three times."""
     over = Event()
 
     def watch() -> None:
-        answered = time.monotonic()
+        answered, failures = time.monotonic(), 0
         while not over.wait(_POLL_SECONDS):
             if process and process.poll() is not None and not over.is_set():
                 _exit(f"is gone: it ended with {process.returncode}, see {_LOG}")
             if not (error := _health_error(api)):
-                answered = time.monotonic()
-            elif time.monotonic() - answered > _AWAY_SECONDS and not over.is_set():
-                _exit(f"has not answered for {_AWAY_SECONDS:.0f} s: {error}")
+                answered, failures = time.monotonic(), 0
+                continue
+            failures += 1
+            if failures >= _FAILURES and not over.is_set():
+                _exit(f"has not answered for {time.monotonic() - answered:.0f} s: {error}")
 
     Thread(target=watch, daemon=True).start()
     try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.project_lock import require_project
 from pipeline.project import git
 from pipeline.runtime.user_errors import MissingInput, UserError
 
@@ -32,8 +33,7 @@ class Revision:
         from dvc.api import DVCFileSystem
         from dvc.repo import Repo
 
-        if not Path(".dvc").is_dir():
-            raise MissingInput(".dvc", "not here", "run inside the project's folder")
+        require_project()
         self.name, self.commit = name, commit
         with dvc_errors(name):
             repo = _open_commit(name, commit) if commit else Repo()

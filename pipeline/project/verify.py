@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pipeline.execution.project_lock import require_project
 from pipeline.project import compare_locks
 from pipeline.project.recorded_hashes import (
     NOTHING,
@@ -23,7 +24,7 @@ from pipeline.project.recorded_hashes import (
 from pipeline.runtime import progress
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.item_store import STORE
-from pipeline.runtime.user_errors import MissingInput, UserError
+from pipeline.runtime.user_errors import UserError
 
 
 def run(write_lock: Path | None = None) -> int:
@@ -39,8 +40,7 @@ def run(write_lock: Path | None = None) -> int:
         MissingInput: this is no project's folder.
         UserError: DVC cannot read its files, or a lock is to be written without recorded outs.
     """
-    if not Path(".dvc").is_dir():
-        raise MissingInput(".dvc", "not here", "run inside the project's folder")
+    require_project()
     outs, cache, unrecorded = read_dvc()
     store, errors, without = read_item_store()
     groups = [*store, *cache, *outs]

@@ -1,13 +1,11 @@
 """Produce the next items in a thread while the caller works on the last one."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from queue import Full, Queue
-from threading import Event, Thread
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
-_WAIT_SECONDS = 0.1
 
 
 def prefetch(source: Iterable[T], depth: int = 8) -> Iterator[T]:
@@ -15,39 +13,14 @@ def prefetch(source: Iterable[T], depth: int = 8) -> Iterator[T]:
 
     Args:
         source: iterated in the thread only; its exceptions are raised here, after its items.
-        depth: the number of items that may wait.
+        depth: the number of items that may wait while the next one is produced.
     """
-    waiting: Queue[tuple[bool, T | BaseException | None]] = Queue(depth)
-    stopped = Event()
-
-    def put(more: bool, item: T | BaseException | None) -> None:
-        while not stopped.is_set():
-            with suppress(Full):
-                waiting.put((more, item), timeout=_WAIT_SECONDS)
-                return
-
-    def produce() -> None:
-        try:
-            for item in source:
-                put(True, item)
-                if stopped.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller
-            put(False, error)
-        else:
-            put(False, None)
-
-    thread = Thread(target=produce, daemon=True)
-    thread.start()
+    items, end = iter(source), object()
+    pool = ThreadPoolExecutor(1)
     try:
-        while True:
-            more, item = waiting.get()
-            if more:
-                yield item  # type: ignore[misc]
-            elif item is None:
-                return
-            else:
-                raise item  # type: ignore[misc]
+        waiting = deque(pool.submit(next, items, end) for _ in range(depth + 1))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, items, end))
+            yield item  # type: ignore[misc]
     finally:
-        stopped.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

@@ -94,7 +94,7 @@ def nearest_scene(colours: Floats32, scenes: Sequence[Floats32]) -> int | None:
 
 
 def group_scenes(clips: Sequence[Floats32]) -> list[int]:
-    """Number the scenes of clips' histograms in order: a clip joins the nearest known scene."""
+    """Return the scene of each clip by its histogram: the nearest known one, or a new number."""
     firsts: list[Floats32] = []
     numbers = []
     for colours in clips:

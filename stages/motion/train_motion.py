@@ -55,11 +55,11 @@ class MotionTask:
         ]
         self.optimizers: dict[str, torch.optim.Optimizer] = {"motion": torch.optim.AdamW(groups)}
 
-    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+    def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw windows."""
         return self.windows.draw(self.params.batch, rng)
 
-    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+    def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Take one step on the sum of both losses."""
         style = self.modules["style"](batch["subject"])
         mouth, pose = self._mouth_loss(batch, style), self._pose_loss(batch, style)

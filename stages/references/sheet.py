@@ -113,7 +113,7 @@ def _curves(axis: Any, name: str, template: Floats, candidates: Floats) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, chosen: bool) -> None:
+def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, *, chosen: bool) -> None:
     picture = decode_jpeg(image)
     x, y, width, height = person.box[candidate.row]
     half = 0.62 * max(width, height)

@@ -56,7 +56,7 @@ class AudioTask:
         lengths = np.array([span.last - span.first for span in spans], float)
         self.share = lengths / lengths.sum()
 
-    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+    def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw windows: mel (B, T, 80) and which frames are no padding, valid (B, T)."""
         shape = (self.params.batch, self.window)
         mel, valid = np.zeros((*shape, BANDS), np.float32), np.zeros(shape, bool)
@@ -70,7 +70,7 @@ class AudioTask:
             valid[row, : len(found)] = True
         return {"mel": torch.from_numpy(mel), "valid": torch.from_numpy(valid)}
 
-    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+    def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Predict, compare, update; `copy` is the loss of repeating the present frame."""
         mel, valid, ahead = batch["mel"], batch["valid"], self.params.ahead
         predicted, _ = self.modules["apc"](mel)

@@ -145,8 +145,7 @@ class Decoder(nn.Module):
         )
         if sizes.skip:
             with torch.no_grad():
-                assert self.last.bias is not None
-                self.last.bias[3] = 1.0
+                self.last.get_parameter("bias")[3] = 1.0
 
     def forward(self, features: Tensor, image: Tensor, style: Tensor) -> Tensor:
         """Decode features to an image.

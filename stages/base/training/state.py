@@ -35,11 +35,11 @@ class Task(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
     averaged: tuple[str, ...]
 
-    def batch(self, step: int, rng: np.random.Generator) -> Batch:
+    def batch(self, step: int, rng: np.random.Generator, /) -> Batch:
         """Draw the batch of a step; runs in a thread, some steps ahead."""
         ...
 
-    def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor | float]:
+    def step(self, batch: Batch, step: int, update: Update, /) -> Mapping[str, Tensor | float]:
         """Compute losses and call `update(optimizer name, loss)` for each optimizer.
 
         `update` clears the gradients of that optimizer, runs backward, clips and steps. Returns
