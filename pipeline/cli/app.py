@@ -256,12 +256,7 @@ def rollback(
     """Return to the models and params of an earlier champion; keep the code."""
     from pipeline.promotion.rollback import rollback as roll
 
-    done = roll(to)
-    before = "" if done.champion == done.before else f" (was {done.before})"
-    typer.echo(f"workspace: {done.target}; the champion is {done.champion}{before}")
-    for note in done.notes:
-        typer.echo(note)
-    typer.echo(f"undo: `{done.undo()}`")
+    typer.echo("\n".join(roll(to)))
 
 
 @app.command()

@@ -5,12 +5,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution import helper_process
 from pipeline.execution.renamed_params import renames_in
 from pipeline.runtime import item_store
 from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.parent_death import end_with_parent
-from pipeline.runtime.user_errors import BadParams, UserError, report_user_errors
+from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config import code_version, params
 from stages.base.config.params import PARAMS, Section
 from stages.base.training import pretrained
@@ -80,8 +78,8 @@ def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -
         raise
 
 
-def check_in_helper() -> None:
-    """Check params.yaml in a helper process, which loads torch, unless nothing has changed since.
+def check_if_changed() -> None:
+    """Check params.yaml, which loads torch, unless nothing has changed since the last check.
 
     Raises:
         UserError: as `check_params`.
@@ -91,15 +89,9 @@ def check_in_helper() -> None:
     key = item_store.key(files=files, weights=weights)
     if CHECKED.is_file() and CHECKED.read_text() == key:
         return
-    code, lines = helper_process.run("pipeline.execution.params_check", [])
-    if code:
-        last = lines[-1] if lines else f"the check ended with code {code}"
-        raise UserError(PARAMS, last.removeprefix("error: ").removeprefix(f"{PARAMS}: "))
+    try:
+        check_params()
+    except UserError as error:
+        raise UserError(PARAMS, str(error).removeprefix(f"{PARAMS}: ")) from None
     with atomic_file(CHECKED) as part:
         part.write_text(key)
-
-
-if __name__ == "__main__":
-    end_with_parent()
-    with report_user_errors():
-        check_params()

@@ -1,7 +1,6 @@
 """One run at a time in a work tree, by a file lock that ends with its holder."""
 
 import fcntl
-import json
 import os
 import shlex
 import sys
@@ -35,24 +34,13 @@ def hold(path: Path = RUN) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(
-                "this project", f"is run by {_holder(path)}", "wait or stop it"
-            ) from None
+            holder = path.read_text() or "another one"  # which has not written its entry yet
+            raise UserError("this project", f"is run by {holder}", "wait or stop it") from None
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "command": command, "start": time.time()}))
+        file.write(f"`{command}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         file.flush()
         try:
             yield
         finally:
             file.truncate(0)
-
-
-def _holder(path: Path) -> str:
-    """Describe the holder; "another one" if it has not written its entry yet."""
-    try:
-        entry = json.loads(path.read_text())
-        since = time.strftime("%H:%M:%S", time.localtime(entry["start"]))
-        return f"`{entry['command']}` (process {entry['pid']}, since {since})"
-    except (ValueError, KeyError, TypeError):
-        return "another one"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.execution import dvc_project, project_lock, repair
-from pipeline.execution.params_check import check_in_helper
+from pipeline.execution.params_check import check_if_changed
 from pipeline.execution.scheduler import Scheduler
 from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
@@ -29,7 +29,6 @@ def reproduce(
     *,
     callbacks: Callable[[Scheduler], RunCallbacks],
     on_plan: Callable[[Dag, Sequence[str]], None] | None = None,
-    on_stage_end: Callable[[StageRun], None] | None = None,
     dry: bool = False,
     check_project: bool = True,
 ) -> tuple[int, list[StageRun]]:
@@ -41,8 +40,6 @@ def reproduce(
         callbacks: makes the callbacks of the run.
         on_plan: called with the graph and the names of all stages meant, stale or not, before
             any starts.
-        on_stage_end: called after each stage whose process has ended; an exception in it is
-            one line of warning.
         dry: run nothing; the stages that would run are returned, waiting.
         check_project: write versions.yaml and check params.yaml first; a project of other stages
             has neither.
@@ -64,12 +61,12 @@ def reproduce(
         names = dag.resolve(targets)
         if on_plan:
             on_plan(dag, names)
-        scheduler = Scheduler(dag, dag.stale(names), jobs, on_stage_end=on_stage_end)
+        scheduler = Scheduler(dag, dag.stale(names), jobs)
         stages = list(scheduler.stages.values())
         if dry or not stages:
             return 0, stages
         if check_project:
-            check_in_helper()
+            check_if_changed()
         repair.remove_partial_files()
         repair.copy_lock()
         scheduler.callbacks = callbacks(scheduler)

@@ -8,16 +8,14 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from signal import Signals
 
 from pipeline.execution import stage_seconds
 from pipeline.execution.dvc_project import Result
-from pipeline.execution.gpus import gpus_per_training, visible_gpus
 from pipeline.execution.stage_graph import Dag
-from pipeline.execution.stage_output import StageOutput
 from pipeline.execution.stage_process import StageProcess
 from pipeline.execution.stage_run import DONE, LOGS, NOT_DONE, RunCallbacks, StageRun, State
 from pipeline.runtime.cpu_count import cpu_count
@@ -33,11 +31,18 @@ _STATES: dict[int, State] = {
 }
 
 
-@dataclass(frozen=True)
-class _Running:
-    stage: StageRun
-    process: StageProcess
-    output: StageOutput
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    The list is empty if torch, which takes seconds to import, is built without CUDA.
+    """
+    spec = find_spec("torch")
+    origin = spec.origin if spec else None
+    if not origin or not Path(origin).with_name("lib").joinpath("libtorch_cuda.so").exists():
+        return []
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in {"", "-1"}]
+    return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 class Scheduler:
@@ -48,8 +53,6 @@ class Scheduler:
         names: the stages to run, each after those of them that it needs.
         jobs: how many may run at once; as many as cores unless given.
         callbacks: called during the run.
-        on_stage_end: called after each stage whose process has ended; an exception in it is
-            a warning in the stage's output.
     """
 
     def __init__(
@@ -58,7 +61,6 @@ class Scheduler:
         names: Iterable[str],
         jobs: int | None = None,
         callbacks: RunCallbacks | None = None,
-        on_stage_end: Callable[[StageRun], None] | None = None,
     ) -> None:
         wanted = dag.order(names)
         self.stages = {
@@ -73,12 +75,11 @@ class Scheduler:
         self.cores = cpu_count()
         self.jobs = max(1, jobs or self.cores)
         self.callbacks = callbacks or RunCallbacks()
-        self.on_stage_end = on_stage_end
         self.gpus = visible_gpus()
         trains = any(stage.trains for stage in self.stages.values())
         self.threads = read_section("training", Training).threads if trains else 1
         self._seconds_to_end = _seconds_to_end(self.stages)
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, StageProcess] = {}
         self._stops = 0
         self._stopped = self._terminated = 0.0
 
@@ -102,9 +103,9 @@ class Scheduler:
                 while self._advance():
                     self._wait()
             finally:
-                for running in self._running.values():
-                    running.process.kill()
-                    running.output.close()
+                for process in self._running.values():
+                    process.kill()
+                    process.close()
 
     def _advance(self) -> bool:
         """Start the stages that can start, or stop; return whether any runs."""
@@ -140,7 +141,7 @@ class Scheduler:
         if stage.trains and self.gpus:
             used = {gpu for other in running for gpu in other.gpus}
             unused = [gpu for gpu in self.gpus if gpu not in used]
-            count = min(gpus_per_training(), len(self.gpus))
+            count = min(int(os.environ.get("IDIOLECT_DEVICES", "1")), len(self.gpus))
             stage.cores, stage.gpus = 1, unused[:count]
             return len(unused) >= count
         if stage.trains:
@@ -155,10 +156,9 @@ class Scheduler:
         env = environment() | {"IDIOLECT_CORES": str(stage.cores)}
         if stage.gpus:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(stage.gpus)
-        process = StageProcess(stage.name, env)
-        output = StageOutput(stage, process.output, self.callbacks)
-        self._selector.register(process.output, selectors.EVENT_READ, output)
-        self._running[stage.name] = _Running(stage, process, output)
+        process = StageProcess(stage, env, self.callbacks)
+        self._selector.register(process.pipe, selectors.EVENT_READ, process)
+        self._running[stage.name] = process
         stage.started = time.monotonic()
         self._change(stage, State.RUNNING)
 
@@ -167,34 +167,23 @@ class Scheduler:
         for key, _ in self._selector.select(_POLL_SECONDS):
             if not key.data.read():
                 self._selector.unregister(key.fileobj)
-        for running in list(self._running.values()):
-            code = running.process.exit_code()
-            if code is not None:
-                self._finish(running, code)
+        for process in list(self._running.values()):
+            if (code := process.exit_code()) is not None:
+                self._finish(process, code)
         self.callbacks.tick()
 
-    def _finish(self, running: _Running, code: int) -> None:
-        stage, output = running.stage, running.output
-        output.read_rest()
-        if output.pipe in self._selector.get_map():
-            self._selector.unregister(output.pipe)
-        output.close()
+    def _finish(self, process: StageProcess, code: int) -> None:
+        stage = process.stage
+        process.read_rest()
+        if process.pipe in self._selector.get_map():
+            self._selector.unregister(process.pipe)
+        process.close()
         del self._running[stage.name]
         stage.seconds, stage.note = time.monotonic() - stage.started, ""
         stage.state = _STATES.get(code, State.STOPPED if self._stops else State.FAILED)
         if stage.state is State.FAILED:
             stage.note = _reason(code, stage.last_lines)
-        self._report_end(stage)
         self.callbacks.stage_changed(stage)
-
-    def _report_end(self, stage: StageRun) -> None:
-        if self.on_stage_end is None:
-            return
-        try:
-            self.on_stage_end(stage)
-        except Exception as error:  # noqa: BLE001 - a report that fails must not fail a run
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            self.callbacks.stage_output(stage, f"warning: no report of its end: {text}")
 
     def _end(self) -> None:
         """End all running stages, at first with SIGTERM, later with SIGKILL."""
@@ -203,13 +192,12 @@ class Scheduler:
             if stage.state is State.WAITING:
                 self._change(stage, State.STOPPED)
         self._stopped = self._stopped or now
-        processes = [running.process for running in self._running.values()]
         if self._stops > 1 or now - self._stopped > _KILL_SECONDS:
-            for process in processes:
+            for process in self._running.values():
                 process.kill()
         elif now - self._terminated > _TERMINATE_SECONDS:
             self._terminated = now
-            for process in processes:
+            for process in self._running.values():
                 process.terminate()
 
     def _change(self, stage: StageRun, state: State) -> None:

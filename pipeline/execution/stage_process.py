@@ -1,4 +1,4 @@
-"""The process of one stage, in a session of its own.
+"""The process of one stage, in a session of its own, and its output.
 
     python -m pipeline.execution.stage_process STAGE PARENT
 
@@ -6,6 +6,7 @@ It calls DVC, which decides whether the stage has to run. The exit code is the r
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,33 +18,81 @@ import psutil
 
 from pipeline.execution.dvc_project import run_stage
 from pipeline.execution.repair import copy_lock
+from pipeline.execution.stage_run import RunCallbacks, StageRun
 from pipeline.runtime.parent_death import end_with_parent
+from pipeline.runtime.user_errors import UserError
 
 PULL = "IDIOLECT_PULL"  # if set, DVC may download from its remote what it restores
+_READ_BYTES, _PIPE_BYTES = 4096, 65536  # read at once; the capacity of a pipe
+_PROGRESS = re.compile(r".+: (\d+/\d+ [\d.]+/s \d+ s left.*)")
 
 
 class StageProcess:
-    """A running stage.
+    """A running stage; its output is read from a pipe, without blocking.
 
     Args:
-        stage: the stage's name in DVC.
+        stage: the stage.
         env: its environment.
+        callbacks: receive its lines and its progress.
     """
 
-    def __init__(self, stage: str, env: Mapping[str, str]) -> None:
+    def __init__(self, stage: StageRun, env: Mapping[str, str], callbacks: RunCallbacks) -> None:
+        self.stage, self.callbacks = stage, callbacks
+        self.partial_line = b""
+        self.log = stage.log.open("wb", buffering=0)
+        module = "pipeline.execution.stage_process"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.execution.stage_process", stage, str(os.getpid())],
+            [sys.executable, "-m", module, stage.name, str(os.getpid())],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self.pipe = cast(IO[bytes], self._process.stdout)
+        os.set_blocking(self.pipe.fileno(), False)
 
-    @property
-    def output(self) -> IO[bytes]:
-        """The pipe of its output."""
-        return cast(IO[bytes], self._process.stdout)
+    def read(self) -> bool:
+        """Read up to 4 KiB; return False at the end of the output.
+
+        Raises:
+            UserError: the log cannot be written.
+        """
+        try:
+            data = os.read(self.pipe.fileno(), _READ_BYTES)
+        except BlockingIOError:
+            return True
+        try:
+            self.log.write(data)
+        except OSError as error:
+            found = f"cannot be written: {str(error.strerror).lower()}"
+            raise UserError(self.stage.log, found, "make room and run again") from None
+        *lines, self.partial_line = re.split(rb"[\r\n]+", self.partial_line + data)
+        if len(self.partial_line) > _PIPE_BYTES:
+            lines, self.partial_line = [*lines, self.partial_line], b""
+        for line in lines:
+            self._handle(line)
+        return bool(data)
+
+    def read_rest(self) -> None:
+        """Read what the pipe holds; no more, since a process left behind may write on."""
+        for _ in range(_PIPE_BYTES // _READ_BYTES):
+            self.read()
+        self._handle(self.partial_line)
+
+    def close(self) -> None:
+        """Close the pipe and the log."""
+        self.pipe.close()
+        self.log.close()
+
+    def _handle(self, data: bytes) -> None:
+        line = data.decode(errors="replace").rstrip()
+        if progress := _PROGRESS.fullmatch(line):
+            self.stage.note = progress[1]
+            self.callbacks.stage_progress(self.stage)
+        elif line:
+            self.stage.last_lines.append(line)
+            self.callbacks.stage_output(self.stage, line)
 
     def exit_code(self) -> int | None:
         """Return its exit code once it has ended and all processes of its session are killed."""

@@ -5,6 +5,7 @@ EPYC with AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). 
 result depends on them.
 """
 
+from pathlib import Path
 from typing import Any
 
 from stages.base.config.params import read_params
@@ -31,8 +32,6 @@ SECONDS = {
     "render": 19.1,
     "evaluate": 43.5,
 }
-# Where a stage's time follows the length of the videos, that of one sample subject.
-SAMPLE_SECONDS = 40.0
 
 
 def instances(dvc: dict[str, Any], params: dict[str, Any]) -> list[str]:
@@ -60,8 +59,6 @@ def expectation(slower: float | None = None) -> str:
     Args:
         slower: this machine's seconds over the reference machine's; None describes the latter.
     """
-    from pathlib import Path
-
     total = sum(seconds(name) for name in instances(read_params(Path("dvc.yaml")), read_params()))
     where = "on 2 cores" if slower is None else "here"
     minutes = total / 60 * (slower or 1.0)

@@ -6,16 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from prefect import get_run_logger
-from prefect.artifacts import (
-    create_image_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from pipeline.execution.dvc_project import error_text
 from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_run import StageRun
-from pipeline.runtime.user_errors import BadFormat
 from stages.base.io.image_io import decode_png, encode_jpeg, resize
 
 _MAX_BYTES = 1_000_000  # of an image that is stored unchanged
@@ -91,7 +86,8 @@ def results(stages: Sequence[str]) -> None:
     """Show the images that stages have written to reports/, and link to their videos."""
     paths = sorted(set(_reports(stages)))
     for path in paths:
-        if path.suffix == ".png" and (url := _data_url(path)):
+        if path.suffix == ".png":
+            url = _data_url(path)
             create_image_artifact(image_url=url, key=_key(path), description=str(path))
     if videos := [path for path in paths if path.suffix == ".mp4"]:
         lines = [f"- [{path}]({path.absolute().as_uri()})" for path in videos]
@@ -119,13 +115,10 @@ def _reports(stages: Sequence[str]) -> Iterator[Path]:
 
 
 def _data_url(path: Path) -> str:
-    """Return an image as a data URL, scaled down if it is large; empty if it is no PNG."""
+    """Return a PNG as a data URL, scaled down if it is large."""
     data, kind = path.read_bytes(), "png"
     if len(data) > _MAX_BYTES:
-        try:
-            image = decode_png(data)
-        except BadFormat:
-            return ""
+        image = decode_png(data)
         height, width = image.shape[:2]
         scale = min(1.0, _MAX_SIDE / max(height, width))
         small = resize(image[..., :3], (round(height * scale), round(width * scale)))

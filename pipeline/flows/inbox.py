@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipeline.execution import helper_process
 from pipeline.flows import helper
@@ -24,11 +26,15 @@ RECORDS = Path(".idiolect/inbox.json")
 RAW = Path("data/raw")
 
 
-class Record(TypedDict):
+@dataclass
+class Record:
     """One file of an inbox: its sha256, and why it was rejected (empty if it was not)."""
 
     sha256: str
     reason: str
+
+
+_RECORDS = TypeAdapter(dict[str, Record])  # by path and state of the file
 
 
 @dataclass(frozen=True)
@@ -59,19 +65,19 @@ def fetch(inbox: str, subject: str) -> Fetched:
     """
     clear()
     records = _read_records()
-    reasons = {record["sha256"]: record["reason"] for record in records.values()}
+    reasons = {record.sha256: record.reason for record in records.values()}
     present = {file_hash(path) for path in (RAW / subject).glob("*") if path.is_file()}
     new: list[Path] = []
     rejected: list[str] = []
     try:
         for source, remote, state in _list_files(inbox):
-            sha256 = records[state]["sha256"] if state in records else ""
+            sha256 = records[state].sha256 if state in records else ""
             if not sha256 or (sha256 not in present and not reasons[sha256]):
                 copy = FOLDER / Path(remote).name
                 with atomic_file(copy) as part:
                     source.get_file(remote, str(part))
                 sha256 = file_hash(copy)
-                records[state] = {"sha256": sha256, "reason": reasons.setdefault(sha256, "")}
+                records[state] = Record(sha256, reasons.setdefault(sha256, ""))
                 if sha256 in present or reasons[sha256]:
                     copy.unlink()
                 else:
@@ -112,19 +118,16 @@ def _rename_if_taken(copy: Path, subject: str, sha256: str) -> Path:
 
 
 def _read_records() -> dict[str, Record]:
+    """Read the records; none where they are torn, which costs a second fetch and nothing else."""
     try:
-        content = json.loads(RECORDS.read_text())
-        return {
-            state: {"sha256": str(record["sha256"]), "reason": str(record["reason"])}
-            for state, record in content.items()
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return _RECORDS.validate_json(RECORDS.read_bytes())
+    except (OSError, ValueError):
         return {}
 
 
 def _write_records(records: dict[str, Record]) -> None:
     with atomic_file(RECORDS) as part:
-        part.write_text(json.dumps(records, indent=1))
+        part.write_bytes(_RECORDS.dump_json(records, indent=1))
 
 
 def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
@@ -146,7 +149,7 @@ def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
     by_hash = {file_hash(path): reason for path, reason in verdicts.items()}
     records = _read_records()
     for record in records.values():
-        record["reason"] = by_hash.get(record["sha256"], record["reason"])
+        record.reason = by_hash.get(record.sha256, record.reason)
     _write_records(records)
     return verdicts
 

@@ -7,8 +7,9 @@ or a submodule.
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline.runtime.user_errors import UserError
 
@@ -16,19 +17,24 @@ _LOCKED = re.compile(r"Unable to create '(.+?\.lock)': File exists")
 _FALLBACK = {"user.name": "idiolect", "user.email": "idiolect@localhost"}
 
 
-def git(*arguments: str) -> str:
+def git(*arguments: str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
     """Run a git command; return its output.
+
+    Args:
+        arguments: the command and its own.
+        settings: of git, for this command alone.
 
     Raises:
         UserError: it failed; a file of git's is locked; git is not installed, or there is no
             repository here.
     """
-    done = _run(*arguments)
+    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    done = _run(*options, *arguments)
     if done.returncode:
         output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         if locked := _LOCKED.search(output):
             raise _locked_error(locked[1])
-        raise UserError(f"git {_verb(arguments)}", f"failed: {output[-400:]}")
+        raise UserError(f"git {arguments[0]}", f"failed: {output[-400:]}")
     return done.stdout
 
 
@@ -58,12 +64,6 @@ def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     except FileNotFoundError:
         todo = "install it: a champion is a git commit"
         raise UserError("git", "is not installed", todo) from None
-
-
-def _verb(arguments: Sequence[str]) -> str:
-    settings = {place + 1 for place, word in enumerate(arguments) if word == "-c"}
-    verbs = (w for i, w in enumerate(arguments) if i not in settings and not w.startswith("-"))
-    return next(verbs, "")
 
 
 def commit_of(revision: str) -> str:
@@ -127,18 +127,18 @@ def commit(paths: Sequence[str], message: str) -> str:
     """
     if present := [path for path in paths if os.path.lexists(path)]:
         git("add", "--force", "--", *present)
-    git(*_identity(), "commit", "--quiet", "--only", f"--message={message}", "--", *paths)
+    options = ("--quiet", "--only", f"--message={message}")
+    git("commit", *options, "--", *paths, settings=_identity())
     return commit_of("HEAD")
 
 
 def tag(name: str, commit: str, message: str) -> None:
     """Put an annotated tag on a commit; raise UserError where the name is taken."""
-    git(*_identity(), "tag", "--annotate", f"--message={message}", name, commit)
+    git("tag", "--annotate", f"--message={message}", name, commit, settings=_identity())
 
 
-def _identity() -> list[str]:
-    """Return options with a name and an e-mail for a user who has set none."""
+def _identity() -> dict[str, str]:
+    """Return settings with a name and an e-mail for a user who has set none."""
     if not any(_run("var", f"GIT_{who}_IDENT").returncode for who in ("AUTHOR", "COMMITTER")):
-        return []
-    missing = [key for key in _FALLBACK if _run("config", "--get", key).returncode]
-    return [word for key in missing for word in ("-c", f"{key}={_FALLBACK[key]}")]
+        return {}
+    return {k: v for k, v in _FALLBACK.items() if _run("config", "--get", k).returncode}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.project.dvc_cache import dvc_add, first_uncached
+from pipeline.project.revision import dvc_add, first_uncached
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.project.dvc_cache import dvc_add, first_uncached
 from pipeline.project.presets import edit_params, read_preset, sample_subjects
+from pipeline.project.revision import dvc_add, first_uncached
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError

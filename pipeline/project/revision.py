@@ -4,9 +4,10 @@ The project may be the root of its git repository, a folder of it, a git worktre
 All paths are relative to the project's folder.
 """
 
+import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,31 @@ def dvc_errors(item: str) -> Iterator[None]:
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise UserError(f"dvc of {item}", f"failed: {reason}", "mend what it names") from None
+
+
+def dvc_add(path: Path) -> None:
+    """Track a file or folder with DVC, as `dvc add` does.
+
+    Raises:
+        UserError: DVC fails.
+    """
+    from dvc.repo import Repo
+
+    with dvc_errors("add"), Repo() as repo:
+        repo.add([str(path)])
+
+
+def first_uncached(paths: Iterable[Path]) -> Path | None:
+    """Return the first file at or below paths whose bytes DVC's cache does not have."""
+    from dvc.repo import Repo
+
+    with dvc_errors("cache"), Repo() as repo:
+        objects = Path(repo.cache.local.path)
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as content:
+                    md5 = hashlib.file_digest(content, "md5").hexdigest()
+                if not (objects / md5[:2] / md5[2:]).is_file():
+                    return file
+    return None

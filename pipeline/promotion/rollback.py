@@ -5,14 +5,12 @@ in DVC's cache first, and the present champion keeps its tag.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.execution.renamed_params import renames_in, with_new_names
 from pipeline.project import git, neutral_image, people
-from pipeline.project.dvc_cache import first_uncached
-from pipeline.project.revision import WORKSPACE, Revision, dvc_errors
+from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_uncached
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
 from pipeline.promotion.compare import changed_code
@@ -23,36 +21,14 @@ from stages.base.config.params import PARAMS, read_params
 _UNSAVED = ("modified", "not in cache", "new")
 
 
-@dataclass(frozen=True)
-class RolledBack:
-    """What a rollback did.
-
-    Attributes:
-        target: the champion whose state the workspace has now.
-        champion: the champion now, a new number unless the target was champion already.
-        before: the champion before.
-        left: the commit whose state the workspace had.
-        notes: renamed params, and stages whose code has changed.
-    """
-
-    target: Champion
-    champion: Champion
-    before: Champion
-    left: str
-    notes: tuple[str, ...]
-
-    def undo(self) -> str:
-        """Return the commands that restore the state before the rollback."""
-        if self.champion != self.before:
-            return f"idiolect rollback --to {self.before.number}"
-        return f"git checkout {self.left[:10]} -- {' '.join(STATE)} && dvc checkout"
-
-
-def rollback(number: int | None = None) -> RolledBack:
+def rollback(number: int | None = None) -> list[str]:
     """Restore an earlier champion in the workspace and make it champion.
 
     Args:
         number: of the champion; the one before the present one unless given.
+
+    Returns:
+        Lines about the workspace, renamed params, changed code, and how to undo it.
 
     Raises:
         UserError: no such champion; something unsaved would be overwritten or deleted; DVC's cache
@@ -78,15 +54,18 @@ def rollback(number: int | None = None) -> RolledBack:
         people.delete_results(name)
     if unset:
         neutral_image.use_sample()
-    return _record(target, present, [*_rename_params(), *_code_notes(there)])
+    notes = _rename_params()
+    if stages := changed_code(there, Revision(WORKSPACE)):
+        code = f"code has changed since, and `dvc repro` would run again: {', '.join(stages)}"
+        notes.append(code)
+    return _record(target, present, notes)
 
 
 def _choose(number: int | None) -> tuple[Champion, Champion]:
     known = champions.champions()
     if not known:
-        raise UserError(
-            "rollback", "there is no champion yet", "`idiolect promote` makes the first"
-        )
+        todo = "`idiolect promote` makes the first"
+        raise UserError("rollback", "there is no champion yet", todo)
     present = known[-1]
     if number is None and len(known) == 1:
         todo = f"`idiolect rollback --to {present.number}` restores it"
@@ -162,23 +141,20 @@ def _rename_params() -> list[str]:
     return [f"renamed: {rename} in {PARAMS}" for rename in renames]
 
 
-def _code_notes(there: Revision) -> list[str]:
-    """Return a line about stages whose code differs, which the next run will run again."""
-    stages = ", ".join(changed_code(there, Revision(WORKSPACE)))
-    line = f"code has changed since, and `dvc repro` would run again: {stages}"
-    return [line] if stages else []
-
-
-def _record(target: Champion, present: Champion, notes: Sequence[str]) -> RolledBack:
+def _record(target: Champion, present: Champion, notes: Sequence[str]) -> list[str]:
+    """Commit the rollback, as a new champion unless the target is champion already."""
     left = git.commit_of("HEAD")
+    undo, number = f"idiolect rollback --to {present.number}", 0
     if target.number == present.number:
-        title, what, number = f"Restore {target}", f"restore-{target.number}", 0
+        title, what = f"Restore {target}", f"restore-{target.number}"
+        undo = f"git checkout {left[:10]} -- {' '.join(STATE)} && dvc checkout"
     else:
         number = champions.next_number()
         title, what = f"Roll back to {target} as champion {number}", f"rollback-{number}"
     text = f"# {title}\n\nThe champion was {present}.\n" + "".join(f"- {note}\n" for note in notes)
-    page = champions.write_record(what, text)
-    commit = champions.commit_record(page, STATE, title)
+    commit = champions.commit_record(champions.write_record(what, text), STATE, title)
+    now = str(present)
     if number:
         git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
-    return RolledBack(target, champions.champions()[-1], present, left, tuple(notes))
+        now = f"champion {number} (was {present})"
+    return [f"workspace: {target}; the champion is {now}", *notes, f"undo: `{undo}`"]

@@ -1,4 +1,4 @@
-"""docs/formats.md, written from the tables of the stages and columns.yaml (`make docs`).
+"""docs/formats.md, written from the stages' tables, columns.yaml and other_files.md (`make docs`).
 
 python -m pipeline.report.formats_page                          # print the page
 python -m pipeline.report.formats_page --check docs/formats.md  # exit 1 if the file differs
@@ -60,33 +60,7 @@ def page() -> str:
             unit = described.get("unit", "")
             lines.append(f"| {column.name} | {column.type} | {shape} | {unit} | {text} |")
         lines.append("")
-    return "\n".join([*lines, _OTHER_FILES])
-
-
-_OTHER_FILES = """## Other files
-
-| file | what it holds |
-|---|---|
-| data/raw/S/ | a subject's videos as they were added and never changed; held_out.txt: names what stays held out |
-| data/truth/S/ | the truth of a sample subject, for tests; no stage reads it |
-| data/portrait/ | neutral.png, a user's own neutral image, cut as clips are |
-| data/clips/ROLE/S/CLIP/audio.wav | the clip's sound, 16 kHz mono, 16-bit PCM |
-| data/templates/templates.csv | the four key motion templates: template, step, one column a descriptor |
-| data/neutral.png | the neutral image I_s of the style mapping, RGB |
-| models/*.safetensors | weights; the metadata's `config` is JSON: sizes of the networks and what else inference needs |
-| reports/training/STAGE/ | curves of a training as DVCLive writes them |
-| reports/sheets/S.png | the data sheet of a subject: its clips with landmarks, regions, sync and quality, and why other videos gave none |
-| reports/references/S.png, reports/isp/S.png | contact sheets |
-| reports/isp/S.json | means of isp scores over all and over the chosen ISPs, how many were measured, judges |
-| reports/videos/S.mp4 | held-out voice of S, re-voiced in its own style: H.264 and AAC |
-| reports/videos/S/ | beside.mp4 (truth, from true landmarks, from voice), as_OTHER.mp4, motion tables |
-| promotion.yaml | the rules by which a challenger becomes champion |
-| reports/promotion/DATE_WHAT.md | a decision with its table, in git: champion-N, keep, rollback-N or restore-N; only added to |
-| reports/compare/A_B/ | index.html of the last `idiolect compare A B`, and copies of the images that differ |
-| reports/evaluation/ | tables.md, and images of held-out frames and mouth curves of each subject |
-| reports/sweep/, reports/ablation/ | table.md, table.csv and plot.png of the last `idiolect sweep`, `idiolect ablate` |
-| reports/metrics.json | every metric with its split, crop, judge and number of frames |
-"""
+    return "\n".join([*lines, Path(__file__).with_name("other_files.md").read_text()])
 
 
 def main(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from pipeline.execution.params_check import SECTIONS, check_in_helper, check_params
+from pipeline.execution.params_check import SECTIONS, check_if_changed, check_params
 from pipeline.project import doctor
 from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config.params import read_params
@@ -88,10 +88,10 @@ def test_a_network_deleted_since_the_last_run_is_named_at_once(written, monkeypa
     )
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("13], images: 2", "13], images: 0"))
-    check_in_helper()
+    check_if_changed()
     brought.unlink()
     with pytest.raises(UserError, match=rf"^params\.yaml: .*{brought.name}: not here"):
-        check_in_helper()
+        check_if_changed()
 
 
 def test_a_section_that_contradicts_itself_is_reported(written):

@@ -32,15 +32,12 @@ class FirstLines(RunCallbacks):
 
 
 def scheduler(
-    project: Small,
-    monkeypatch: pytest.MonkeyPatch,
-    callbacks: RunCallbacks,
-    on_stage_end: Callable[[StageRun], None] | None = None,
+    project: Small, monkeypatch: pytest.MonkeyPatch, callbacks: RunCallbacks
 ) -> Scheduler:
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("PYTHONPATH", str(REPO))
     dag = dvc_project.load_dag()
-    return Scheduler(dag, dag.resolve([]), 2, callbacks, on_stage_end)
+    return Scheduler(dag, dag.resolve([]), 2, callbacks)
 
 
 def start(run: Scheduler) -> Thread:
@@ -143,24 +140,3 @@ def test_a_child_in_a_process_group_of_its_own_ends_with_its_stage(
     assert run.stages["a"].state is State.RAN
     ((_, pid),) = callbacks.lines
     until(lambda: not psutil.pid_exists(int(pid)), 20)
-
-
-def test_each_end_of_a_stage_is_reported_and_a_report_that_fails_is_a_warning(
-    small: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = small(
-        "stages: {a: {cmd: echo 1 > a, outs: [a]}, b: {cmd: 'false', deps: [a], outs: [b]}, c: {cmd: echo, deps: [b]}}"
-    )
-    ended = []
-
-    def on_stage_end(stage: StageRun) -> None:
-        ended.append((stage.name, stage.state))
-        raise ValueError("no\npage")
-
-    callbacks = FirstLines()
-    run = scheduler(project, monkeypatch, callbacks, on_stage_end)
-    run.run()
-    assert ended == [("a", State.RAN), ("b", State.FAILED)]
-    assert run.stages["c"].state is State.BLOCKED
-    warnings = [line for _, line in callbacks.lines if line.startswith("warning: ")]
-    assert warnings == ["warning: no report of its end: ValueError: no page"] * 2
