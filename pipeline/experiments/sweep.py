@@ -113,7 +113,7 @@ def check_key(key: str) -> None:
 
 
 def check(variant: Variant) -> None:
-    """Raise BadParams or BadWeights where a stage would refuse the params of a variant."""
+    """Raise BadParams or BadWeights if a stage would refuse the params of a variant."""
     import tempfile
 
     from dvc.exceptions import DvcException

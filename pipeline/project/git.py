@@ -44,7 +44,7 @@ def _locked_error(lock: object) -> UserError:
 
 
 def check_index() -> None:
-    """Raise UserError where git's index is locked."""
+    """Raise UserError if git's index is locked."""
     lock = Path(git("rev-parse", "--git-path", "index.lock").strip())
     if lock.exists():
         raise _locked_error(lock)
@@ -133,7 +133,7 @@ def commit(paths: Sequence[str], message: str) -> str:
 
 
 def tag(name: str, commit: str, message: str) -> None:
-    """Put an annotated tag on a commit; raise UserError where the name is taken."""
+    """Put an annotated tag on a commit; raise UserError if the name is taken."""
     git("tag", "--annotate", f"--message={message}", name, commit, settings=_identity())
 
 

@@ -76,7 +76,7 @@ def _track(content: bytes) -> None:
 
 
 def check_portrait_is_saved() -> None:
-    """Raise UserError where DVC's cache does not have the present portrait."""
+    """Raise UserError if DVC's cache does not have the present portrait."""
     if first_uncached([PORTRAIT]):
         found = "is not in DVC's cache and would be lost; nothing was changed"
         raise UserError(PORTRAIT, found, f"`dvc add {PORTRAIT}`, or move it away")

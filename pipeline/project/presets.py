@@ -37,7 +37,7 @@ def edit_params(path: Path = PARAMS) -> Iterator[Any]:
 
 
 def sample_subjects(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the sample subjects of params; raise BadParams where the section is missing."""
+    """Return the sample subjects of params; raise BadParams if the section is missing."""
     sample = params.get("sample")
     subjects = sample.get("subjects") if isinstance(sample, dict) else None
     if not isinstance(subjects, dict):

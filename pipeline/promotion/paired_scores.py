@@ -163,7 +163,7 @@ def _columns(table: Table, measure: Measure) -> Floats:
 
 
 def _summands(values: Floats) -> Floats:
-    """Return, a row a frame, the terms of the sums of a mean, (N, 2), or correlation, (N, 6)."""
+    """Return, a row per frame, the terms of the sums of a mean, (N, 2), or correlation, (N, 6)."""
     ones = np.ones(values.shape[1])
     if len(values) == 1:
         return np.stack([ones, values[0]], axis=1)

@@ -94,7 +94,7 @@ def _check_target(there: Revision) -> None:
 
 
 def _check_saved(target: Champion, here: Revision, there: Revision) -> None:
-    """Raise UserError where going back would overwrite what neither git nor DVC's cache has."""
+    """Raise UserError if going back would overwrite what neither git nor DVC's cache has."""
     if dirty := git.changed(STATE):
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         todo = "commit it, or `git restore` it, first"

@@ -48,7 +48,7 @@ class AnyClip(Protocol):
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
 
 
 C = TypeVar("C", bound=AnyClip)
@@ -61,7 +61,7 @@ class ClipStage(ABC, Generic[C]):
 
     @abstractmethod
     def key(self, clip: C) -> dict[str, Any]:
-        """Return what the clip's result depends on; raise UserError where an input is missing."""
+        """Return what the clip's result depends on; raise UserError if an input is missing."""
 
     def spans(self, clip: C) -> Sequence[Span]:
         """Split the clip into chunks, first and end (exclusive) each: 20 s unless overridden."""

@@ -1,4 +1,4 @@
-"""Which shots become clips: their measures against the limits of params.yaml.
+"""Accept or reject shots by comparing their measures with the limits of params.yaml.
 
 Measuring is expensive and comparing is free. The item store therefore keeps the measures of every
 shot: after a change of a limit, only shots that have become acceptable are decoded again.

@@ -25,7 +25,7 @@ from stages.clips.videos import VideoTask, clip_names, list_videos, plan, proces
 
 
 class NothingUsable(UserError):
-    """Not one video of a subject gave a clip."""
+    """No video of a subject yields a clip."""
 
 
 def run(
@@ -34,8 +34,8 @@ def run(
     """Turn a subject's videos into clips; write and return the rows of the ledger.
 
     Raises:
-        MissingInput: there is no folder of videos, or it is empty.
-        BadFormat: held_out.txt holds a line that cannot be read.
+        MissingInput: the folder of videos is missing or empty.
+        BadFormat: held_out.txt has an invalid line.
     """
     source = raw / subject.name
     videos = list_videos(source)
@@ -103,4 +103,4 @@ def main(subject: str) -> None:
     print("\n".join(lines), file=sys.stdout if usable else sys.stderr)
     if not usable:
         counts = lines[0].partition(": ")[2]
-        raise NothingUsable(person.name, f"nothing usable in {counts}", "see the reasons above")
+        raise NothingUsable(person.name, f"no usable clip in {counts}", "see the reasons above")

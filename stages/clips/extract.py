@@ -56,15 +56,15 @@ def extract(
     Args:
         video: any file.
         params: what a clip is made of, and the limits.
-        folder: is created. MEASURES_FOLDER in it gets SHOTS_FILE, a table of the format LEDGER
-            without video names and splits, and each shot's sound, NNN/audio.wav, NNN the shot's
-            number from 001; FRAMES_FOLDER gets NNN/frames.parquet of the good ones.
+        folder: output folder, created here. MEASURES_FOLDER in it gets SHOTS_FILE, a table of the
+            format LEDGER without video names and splits, and each shot's sound, NNN/audio.wav, NNN
+            the shot's number from 001; FRAMES_FOLDER gets NNN/frames.parquet of the good ones.
         measures: MEASURES_FOLDER of an earlier run; None to measure.
         stored: numbers of the shots whose frames are in the item store.
-        report_work: is called with the seconds × megapixels to decode, for the time limit.
+        report_work: called with the seconds × megapixels to decode, for the time limit.
 
     Raises:
-        NotAVideo: nothing of the file can be decoded.
+        NotAVideo: no frame of the file can be decoded.
         TooLarge: its pictures have more than `max_megapixels`.
     """
     folder.mkdir(parents=True)
@@ -125,7 +125,7 @@ def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) 
         waiting=2 * _parallel_shots(facts),
     )
     if not shots:
-        raise NotAVideo(video.name, "not one frame can be decoded")
+        raise NotAVideo(video.name, "no frame can be decoded")
     measure = partial(_measure_shot, video, params, folder, unmeasured)
     return map_shots(measure, enumerate(shots, 1), facts)
 

@@ -20,7 +20,7 @@ _CACHE_BYTES = 128 << 20
 class Frames:
     """The frames of one clip, by index.
 
-    A cache holds compressed row groups (a second each), least recently used first to go, so that
+    A cache holds compressed row groups (a second each), and evicts the least recently used first:
     memory does not grow with a video's length. A pickled copy starts with an empty cache.
 
     Args:
@@ -29,7 +29,7 @@ class Frames:
         cache_bytes: size of the cache; 0 keeps one row group.
 
     Raises:
-        MissingInput: there is no such file.
+        MissingInput: the file does not exist.
         BadFormat: it is not a table of frames.
     """
 

@@ -22,7 +22,7 @@ class ClipsParams(Section):
     """Size and rate of clips, limits on their quality, the split, and limits of decoding.
 
     Limits on quality apply to measures in the ledger, medians over a shot's sampled frames
-    (`stages.clips.quality`); nothing is measured again when such a limit changes.
+    (`stages.clips.quality`); a change of such a limit measures no shot again.
 
     The last four bound the decoding of one file; a file that exceeds one is `failed`, with limit
     and value. Processor time is limited to `time_floor` and `time_factor` for each second ×

@@ -134,7 +134,7 @@ def measure_quality(
 
     Args:
         picture: RGB, (256, 256, 3), the detector's box in its middle half.
-        points: the face mesh, (468, 2), pixels; None if there is none: then all measures but
+        points: the face mesh, (468, 2), pixels; None without a face: then all measures but
             sharpness and confidence are NaN.
         confidence: the detector's.
         hands: their joints, (21, 2) each, pixels.

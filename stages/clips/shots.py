@@ -66,7 +66,7 @@ def find_shots(
         frames: (time in s, thumbnail, function that returns the whole RGB picture), in order.
         find_faces: the face detector.
         step: duration of a single frame, in seconds. The last of several frames is shown for their
-            mean duration, whatever the header says.
+            mean duration; the header's duration is ignored.
         ratio: least ratio of a cut's change to that of its neighbours (PySceneDetect).
         change: least change of a cut, in grey levels.
         quality: measures a face's quality, every 0.6 s, after 5 s of a shot every 1.2 s.

@@ -1,11 +1,11 @@
 """The split into training and held-out spans, by content. Ours.
 
-Of clips of `long_seconds` or more the last fifth is held out. Shorter clips are held out whole if
+The last fifth of a clip of `long_seconds` or more is held out. Shorter clips are held out whole if
 their content hash is below `held_out`. This depends on the clip alone: a video that is added later
 never moves held-out frames into training. If no short clip is below the limit, the one with the
-smallest hash is held out (of a single short clip the last fifth), so that there always is something
-to test on. As that choice depends on the other clips, `save_held_out` writes it to HELD_OUT in the
-subject's folder of videos before videos are added, and `split_clips` follows it.
+smallest hash is held out (of a single short clip its last fifth), so every subject has test data.
+As that choice depends on the other clips, `save_held_out` writes it to HELD_OUT in the subject's
+folder of videos before videos are added, and `split_clips` follows it.
 """
 
 import hashlib
@@ -20,9 +20,7 @@ from stages.clips.ledger import LEDGER_FILE, read_rows
 from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"
-_HEADER = (
-    "# What is held out of training, whatever is added: a video's name, or a clip; whole or tail\n"
-)
+_HEADER = "# Held out of training, also after videos are added: a video or a clip; whole or tail\n"
 Span = tuple[int, int]
 
 
@@ -37,7 +35,7 @@ class Piece:
 
     @property
     def key(self) -> str:
-        """The clip's name in HELD_OUT, which depends on nothing else of the subject."""
+        """Name of the clip in HELD_OUT; independent of the subject's other clips."""
         return f"{self.sha256} {self.start:.3f}"
 
     @property
@@ -107,7 +105,7 @@ def _split(piece: Piece, how: str, params: ClipsParams) -> Split:
 
 
 def save_held_out(videos: Path, clips: Path, params: ClipsParams) -> None:
-    """Write what a seen subject's last run held out to HELD_OUT, if there was a run.
+    """Write the held-out clips of a seen subject's last run, if any, to HELD_OUT.
 
     Args:
         videos: the subject's folder of videos, whose HELD_OUT is created or appended to.

@@ -47,7 +47,7 @@ def hash_video(path: Path) -> tuple[str, str]:
         if path.is_file():
             return item_store.file_hash(path), ""
         if path.is_dir():
-            return "", "not a file: videos lie in the subject's folder itself"
+            return "", "not a file: put videos into the subject's folder itself"
         if path.is_symlink() and not path.exists():
             return "", "a link to a file that is not there"
     except OSError as error:
@@ -101,7 +101,7 @@ class VideoTask:
         sha256: of its bytes; empty where they cannot be read.
         unusable: its row, where it is not decoded: unreadable, or a copy of another video.
         key: of the item with its shots' measures.
-        cut_params: what frames depend on beside the measures.
+        cut_params: params that the frames depend on, besides those of the measures.
         folder: where its clips go, NNN/frames.parquet and NNN/audio.wav.
     """
 

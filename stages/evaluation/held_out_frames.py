@@ -1,4 +1,4 @@
-"""The frames of one subject that evaluation reads, with their truth: held-out and training ones."""
+"""Held-out and training frames of one subject, with their landmarks and labels as truth."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,7 @@ class FrameRef:
 
 
 def thin(frames: list[FrameRef], most: int) -> list[FrameRef]:
-    """Return at most so many frames, evenly spread."""
+    """Return at most `most` frames, evenly spread."""
     if len(frames) <= most:
         return frames
     return [frames[i] for i in np.linspace(0, len(frames) - 1, most).round().astype(int)]
@@ -53,7 +53,7 @@ class SubjectFrames:
 
     @property
     def fps(self) -> float:
-        """Frames a second of every clip."""
+        """Frames per second of every clip."""
         return self.clips[0].fps
 
     def valid_frames(self, split: str) -> list[FrameRef]:
@@ -82,7 +82,7 @@ class SubjectFrames:
         return mean
 
     def column(self, frames: list[FrameRef], name: str) -> AnyFloats:
-        """Return a landmark column at frames."""
+        """Return a column of the landmark tables at frames, (N, …)."""
         return np.array([self.landmarks[f.clip.id][name][f.frame] for f in frames])
 
     def scaled_points(self, frames: list[FrameRef], size: int) -> AnyFloats:

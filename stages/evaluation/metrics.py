@@ -24,7 +24,7 @@ def psnr(truth: Image, image: Image) -> float:
 
 
 def ssim(truth: Image, image: Image) -> float:
-    """Return the structural similarity (Wang et al. 2004, Gaussian window) of two images."""
+    """Return the structural similarity (Wang et al. 2004, Gaussian window) of images (H, W, 3)."""
     return float(
         structural_similarity(
             truth,
@@ -58,7 +58,7 @@ def face_box(points: AnyFloats, size: int, margin: float = 0.2) -> Box:
 
 
 def crop(image: Image, box: Box) -> Image:
-    """Cut a box out of an image."""
+    """Crop an image (H, W, 3) to a box."""
     left, top, right, bottom = box
     return image[top:bottom, left:right]
 
@@ -80,7 +80,7 @@ def velocity_distance(
 ) -> float:
     """D-V: mean distance of the landmarks' velocities, % of a face height a second.
 
-    The mean is over steps between two valid frames, (N,); NaN without any.
+    Landmarks are (N, P, 3); the mean is over steps between two valid frames, (N,); NaN without any.
     """
     steps = valid[1:] & valid[:-1]
     if not steps.any():
@@ -91,15 +91,15 @@ def velocity_distance(
 
 
 def area_distance(truth: AnyFloats, generated: AnyFloats) -> float:
-    """D-A: mean difference of the open mouth's area, % of a squared face height."""
+    """D-A: mean difference of the mouth's area, heads (N, 68, 3), % of a squared face height."""
     difference = face_measures.mouth_area(truth) - face_measures.mouth_area(generated)
     return float(np.abs(difference).mean() * PERCENT)
 
 
 def mouth_distance(truth: AnyFloats, generated: AnyFloats) -> float:
-    """LMD: mean distance of the mouth's 20 landmarks, % of a face height.
+    """LMD: mean distance of the mouth's 20 landmarks, heads (N, 68, 3), % of a face height.
 
-    Both are centred on the mouth's mean first, as by the measure's authors (Chen et al. 2018).
+    Both are centred on the mouth's mean first, as in Chen et al. 2018, who define the measure.
     """
     return float(mouth_distances(truth, generated).mean())
 
@@ -121,7 +121,7 @@ def _centred(points: AnyFloats) -> AnyFloats:
 
 
 def correlation(first: AnyFloats, second: AnyFloats) -> float:
-    """Return Pearson's correlation of two curves at zero lag; 0 where one is constant."""
+    """Return Pearson's correlation of two curves, (N,), at zero lag; 0 if one is constant."""
     a, b = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0

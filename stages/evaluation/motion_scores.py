@@ -36,7 +36,7 @@ class MotionScores:
 
 @dataclass(frozen=True)
 class OpeningScores:
-    """Openings of mouth and eyes against the true ones: correlation, and amplitude over theirs.
+    """Openings of mouth and eyes compared with the true ones: correlation, ratio of amplitudes.
 
     An amplitude is a standard deviation: below 1 the compared face moves less.
     """
@@ -111,7 +111,7 @@ def best_lag(
         truth: true openings, (N,).
         generated: generated openings, (N,).
         valid: where the truth is known, (N,).
-        fps: frames a second.
+        fps: frames per second.
 
     Returns:
         Correlation, and the delay of the generated mouth behind the true one; NaN with too few
@@ -135,7 +135,8 @@ def style_distance(
 ) -> float:
     """Compute SLD between the real motion of one subject and generated motion on another's face.
 
-    Both are displacements from their owner's mean training face, so faces do not count.
+    Both are displacements from their owner's mean training face, so the shape of the face has no
+    effect.
 
     Args:
         real: the subject of the real style.

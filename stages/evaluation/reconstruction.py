@@ -1,4 +1,4 @@
-"""Held-out frames drawn from their true landmarks, and their scores beside the baselines'."""
+"""Held-out frames drawn from their true landmarks, with their scores and the baselines'."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,8 +63,8 @@ class Reconstruction:
 class FrameScores:
     """One method's image of one frame; NaN where a region or a match is missing.
 
-    PSNR (dB) and SSIM of the whole frame and of the face crop; mean L1 a region to the truth and to
-    I_m, grey levels. The fields are columns of the format SCORES.
+    PSNR (dB) and SSIM of the whole frame and of the face crop; mean L1 per region to the truth and
+    to I_m, grey levels. The fields are columns of the format SCORES.
     """
 
     psnr: float
@@ -265,7 +265,7 @@ def gain(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
 
 
 def change(drawn: Reconstruction, method: str) -> dict[str, float]:
-    """Return the mean L1 a region between a method's images and the generator's."""
+    """Return the mean L1 per region between a method's images and the generator's."""
     pairs = zip(drawn.methods["generator"], drawn.methods[method], drawn.regions, strict=True)
     return _mean(
         [

@@ -1,4 +1,4 @@
-"""What the U-Net is conditioned on: the facial map of a frame, and images as tensors.
+"""Conditioning of the U-Net: the facial map of a frame, and images as tensors.
 
 The facial map has one channel a semantic group, with consecutive keypoints joined by lines. Source:
 the paper's map "identifies groups of keypoints explicitly"; one channel a group is ours.
@@ -28,7 +28,7 @@ def facial_map(points: Points, irises: Points, shoulders: Points, size: int) -> 
     """Draw the facial map.
 
     Args:
-        points: 68 landmarks, (68, 2), px of the map; they may lie outside of it.
+        points: 68 landmarks, (68, 2), px of the map; they may be outside of it.
         irises: their centres, (2, 2), px; an iris that is NaN is left out.
         shoulders: (18, 2), px; a shoulder with NaN is left out.
         size: width and height of the map.

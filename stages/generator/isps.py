@@ -39,7 +39,8 @@ class Isps:
         Args:
             clip: the target's clip.
             frame: the target's index in it.
-            gap: least distance of candidates of the same clip, frames; ignored where none is left.
+            gap: least distance of candidates of the same clip, frames; ignored if it excludes all
+                candidates.
             rng: the step's random generator.
 
         Returns:

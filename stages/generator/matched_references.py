@@ -2,7 +2,7 @@
 
 Three alignments: `none` keeps the reference as it is; `similarity` moves it by the similarity
 transform of all landmarks (ours, see docs/method.md); `mesh` moves it triangle by triangle, so
-every landmark lies on the frame's own, which also removes the reference's mouth shape.
+every landmark coincides with the frame's own, which also removes the reference's mouth shape.
 """
 
 from functools import lru_cache

@@ -86,7 +86,7 @@ def load_base_weights(
     config: Mapping[str, Any],
     modules: Mapping[str, nn.Module],
 ) -> None:
-    """Load a base model's weights into networks; raise BadFormat where shapes differ."""
+    """Load a base model's weights into networks; raise BadFormat if shapes differ."""
     for name, module in modules.items():
         try:
             module.load_state_dict(model_files.module_tensors(tensors, name))
@@ -103,7 +103,7 @@ class Generator:
     Attributes:
         size: width and height of the frames that it draws, px.
         subjects: the identities that it can draw.
-        sources: the source images of each identity, one a scene, the default first.
+        sources: the source images of each identity, one per scene, the default first.
     """
 
     def __init__(self, unet: UNet, sources: Sources, size: int) -> None:
@@ -144,7 +144,7 @@ class Generator:
                 are not drawn.
             isps: the four ISPs None, M, R, O of the style, (4, H, W, 3), RGB, any size; all
                 black drops them, as training does for a share of its frames.
-            batch: frames computed at once.
+            batch: frames computed together.
 
         Yields:
             Frames, (size, size, 3), RGB.

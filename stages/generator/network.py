@@ -117,7 +117,7 @@ def sample(image: Tensor, grid: Tensor) -> Tensor:
 
 
 class Patches(nn.Module):
-    """One PatchGAN: 4 × 4 convolutions, one score a patch."""
+    """One PatchGAN: 4 × 4 convolutions, one score per patch."""
 
     def __init__(self, inputs: int, channels: int, layers: int) -> None:
         super().__init__()

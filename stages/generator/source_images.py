@@ -1,8 +1,8 @@
-"""The source images of a person, one a scene: choose them, warp them, find the one of a clip.
+"""The source images of a person, one per scene: choose them, warp them, find the one of a clip.
 
 Ours: a scene is one room, light and clothing. The distribution of colours over a clip, compared by
-Hellinger distance, does not depend on where the crop lies. A test checks it on real clips of one
-person in five rooms.
+Hellinger distance, does not depend on the position of the crop. A test checks it on real clips of
+one person in five rooms.
 """
 
 from collections.abc import Sequence

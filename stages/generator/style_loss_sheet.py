@@ -23,7 +23,7 @@ _GREY = 90  # where I_m has no pixel
 
 
 def write_sheet(path: Path, footage: Sequence[Footage], alignment: str, weights: Weights) -> None:
-    """Draw some matched frames of each person; people without a match have none.
+    """Draw some matched frames of each person; people without a match are left out.
 
     Args:
         path: PNG to write.

@@ -45,7 +45,7 @@ class GeneratorTask:
     Args:
         params: section `generator`.
         footage: training frames of each person.
-        sources: source images of each person, one a scene.
+        sources: source images of each person, one per scene.
         isps: ISPs of each person.
         steps: number of steps, which decides when the delayed terms begin.
         rates: learning rates of the U-Net and of the discriminator.

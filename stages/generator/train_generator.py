@@ -1,9 +1,9 @@
-"""Train the generator on from its base, with L_G + lambda_sp · L_sp.
+"""Continue training the generator from its base, with L_G + lambda_sp · L_sp.
 
     python -m stages train_generator     # a minute on a CPU; `idiolect preset tiny`: seconds
 
 Reads the base model and its inputs, parsing, references and match; writes
-models/generator.safetensors and, beside its curves, style_loss.png: frame | best reference |
+models/generator.safetensors and, next to its curves, style_loss.png: frame | best reference |
 aligned | W. A change of `region_weights` re-runs this phase alone, not the base.
 Method: section "Style-aware generator" of docs/method.md, equation (3).
 """

@@ -17,7 +17,7 @@ from stages.generator.task import GeneratorTask
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a phase reads: params, and of each person the training frames and ISPs."""
+    """Inputs of a phase: params, and the training frames and ISPs of each person."""
 
     params: GeneratorParams
     training: Training
@@ -45,7 +45,7 @@ def train_phase(
         task: networks, batches and the step.
         inputs: what the phase read.
         steps: optimizer steps.
-        kinds: folders of data that it read beside clips, landmarks and ISPs.
+        kinds: other folders of data that it read, in addition to clips, landmarks and ISPs.
         more: params of this phase alone.
     """
     params, subjects = inputs.params, [str(subject) for subject in inputs.subjects]

@@ -1,4 +1,4 @@
-"""A learnt correction of the source's warp, one a person and scene.
+"""A learnt correction of the source's warp, one per person and scene.
 
 Ours: the optical flow from training frames to the warped source, regressed on the landmarks by
 ridge regression in closed form. It takes seconds, and the network begins with a well-placed
@@ -60,7 +60,7 @@ def flatten_landmarks(points: Points, shoulders: Points) -> Floats32:
 
 
 def residual_flow(frame: Image, warped: Image, grid: Floats32) -> Floats32:
-    """Measure what a warp lacks, by optical flow.
+    """Measure the motion that a warp leaves uncorrected, by optical flow.
 
     Args:
         frame: the true frame, (H, W, 3).

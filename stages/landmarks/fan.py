@@ -25,7 +25,7 @@ _URL = "https://www.adrianbulat.com/downloads/python-fan/"
 
 
 def weights_path() -> Path:
-    """Return the path of the weights in torch.hub's cache; raise MissingInput if there are none."""
+    """Return the path of the weights in torch.hub's cache; raise MissingInput without them."""
     home = os.environ.get("TORCH_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "torch"
     )
@@ -33,7 +33,7 @@ def weights_path() -> Path:
     if not path.is_file():
         raise MissingInput(
             path,
-            "landmarks.backend is face-alignment, whose weights are not here",
+            "landmarks.backend is face-alignment, whose weights are missing",
             f"download {_URL}{WEIGHTS} to this place, or set landmarks.backend to mediapipe",
         )
     return path

@@ -84,7 +84,7 @@ class LandmarksStage(ClipStage[Clip]):
     def assemble(self, clip: Clip, pieces: list[Path], folder: Path) -> None:
         """Write the clip's landmarks and camera, one piece in memory at a time.
 
-        Kept for the whole clip are poses, shoulders, and a thousand frames for the camera.
+        Poses, shoulders, and a thousand frames for the camera stay in memory for the whole clip.
         """
         camera = self._camera(clip, pieces)
         fitted = [
@@ -144,7 +144,7 @@ def run(
     """Write the landmarks and cameras of a subject's clips; return a summary line.
 
     Raises:
-        MissingInput: the clips, or the backend's weights, are not here.
+        MissingInput: the clips or the backend's weights are missing.
     """
     subject_clips = clips_of(subject, clips)
     stage = LandmarksStage(params, backend.weights_id(params.backend))
@@ -200,7 +200,12 @@ def _load(piece: Path, name: str = "") -> dict[str, NDArray[Any]] | NDArray[Any]
 
 
 def sharpness(image: Image, points: Floats) -> float:
-    """Measure the variance of the Laplacian over the face's box, scaled to 128 pixels."""
+    """Measure the variance of the Laplacian over the face's box, scaled to 128 pixels.
+
+    Args:
+        image: RGB, (H, W, 3).
+        points: landmarks, (68, 2), pixels.
+    """
     low = np.maximum(np.floor(points.min(0)), 0).astype(int)
     high = np.minimum(np.ceil(points.max(0)), image.shape[1::-1]).astype(int)
     if (high - low < 2).any():

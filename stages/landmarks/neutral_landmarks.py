@@ -27,7 +27,7 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = NEUTRAL_TABLE)
     """Detect the face of the neutral image and write its landmarks and pose.
 
     Raises:
-        MissingInput: there is no neutral image.
+        MissingInput: the neutral image is missing.
         BadFormat: it is not square, or shows no face.
     """
     if not image.is_file():

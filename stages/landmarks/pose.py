@@ -1,4 +1,4 @@
-"""One camera a clip and one pose a frame, from landmarks: x = K (R X + t).
+"""One camera per clip and one pose per frame, from landmarks: x = K (R X + t).
 
 The rigid landmarks of a mean face are fitted to the detected ones; then the mean face is replaced
 by the person's own (the mean of the clip's faces) and fitted again. Talking heads hardly determine
@@ -64,8 +64,8 @@ def fit(
         window: length of the filter of the poses in frames; 0 or 1 for none.
 
     Returns:
-        The poses; `project(head, rotation, translation, focal, size)` is `points` exactly, after
-        the filter, which moves all landmarks of a frame as one rigid head.
+        The poses; `project(head, rotation, translation, focal, size)` equals the filtered `points`
+        exactly. The filter moves all landmarks of a frame as one rigid head.
     """
     usable = camera_frames(train & np.isfinite(points).all((1, 2)))
     camera = fit_camera(points[usable], depth[usable], size, distance)
@@ -162,7 +162,16 @@ def _aligned(face: Floats) -> Floats:
 def lift(
     points: Floats, depth: Floats, model: Floats, R: Floats, t: Floats, focal: float, size: int
 ) -> Floats:
-    """Lift landmarks to three dimensions, in the head's coordinates, (N, 68, 3).
+    """Lift landmarks to three dimensions, in the head's coordinates, (N, 68, 3), face heights.
+
+    Args:
+        points: landmarks, (N, 68, 2), pixels.
+        depth: their depth in pixels, (N, 68), NaN where unknown.
+        model: the face, (68, 3), face heights.
+        R: rotations, (N, 3, 3).
+        t: translations, (N, 3), face heights.
+        focal: focal length, pixels.
+        size: width and height of the frames, pixels.
 
     Depth in pixels is relative to the mean of the posed model's rigid landmarks; where it is
     unknown, the posed model's depth is used.
@@ -176,7 +185,7 @@ def lift(
 
 
 def smooth_poses(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
-    """Filter poses between gaps by a quadratic Savitzky-Golay filter, which has no lag."""
+    """Smooth R, (N, 3, 3), and t, (N, 3), between gaps by a quadratic Savitzky-Golay filter."""
     width = window | 1
     R, t = R.copy(), t.copy()
     for run in runs(np.asarray(np.isfinite(t).all(1))):
@@ -189,6 +198,6 @@ def smooth_poses(R: Floats, t: Floats, window: int) -> tuple[Floats, Floats]:
 
 
 def runs(flags: NDArray[np.bool_]) -> list[slice]:
-    """Return the slices of consecutive True."""
+    """Return a slice for each run of consecutive True in a mask, (N,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

@@ -1,8 +1,8 @@
 """Nine points along each shoulder, traced on the person matte and tracked by optical flow. Ours.
 
-Lucas-Kanade flow gives the motion from frame to frame; a tracing on the matte, about one a second,
-gives the position. The matte's edge jitters by pixels between tracings where cloth does not move
-at all. The difference between tracing and flow is therefore smoothed over seconds, with a
+Lucas-Kanade flow gives the motion from frame to frame; a tracing on the matte, about one per
+second, gives the position. The matte's edge jitters by pixels between tracings where cloth does not
+move at all. The difference between tracing and flow is therefore smoothed over seconds, with a
 symmetric kernel, which has no lag (docs/accuracy.md).
 """
 

@@ -26,7 +26,7 @@ class Blinks:
     """Statistics of a person's blinks.
 
     Attributes:
-        rate: blinks a second.
+        rate: blinks per second.
         duration: mean and standard deviation, s.
         depth: mean and standard deviation of how far the lids close, 1 is shut.
         count: blinks measured; 0 for the defaults.
@@ -57,7 +57,7 @@ def measure_blinks(openings: Sequence[Floats], fps: float) -> Blinks:
 
     Args:
         openings: per span the eyes' opening, (N,), any unit, NaN without a face.
-        fps: frames a second.
+        fps: frames per second.
 
     Returns:
         Statistics; `DEFAULT_BLINKS` with fewer than three blinks.

@@ -33,7 +33,7 @@ _SHORTEST_SILENCE = 0.25  # s
 def read_features(
     subject: Subject, clip: Clip, first: int, end: int, offset: int, data: Path
 ) -> Features:
-    """Read the features of frames first to end (exclusive), two rows a frame, (2N, 551).
+    """Read the features of frames first to end (exclusive), two rows per frame, (2N, 551).
 
     Args:
         subject: owner of the clip.
@@ -45,7 +45,7 @@ def read_features(
         data: folder of the project's data.
 
     Raises:
-        BadFormat: the table does not have two rows a frame.
+        BadFormat: the table does not have two rows per frame.
     """
     path = data / "features" / str(subject) / f"{clip.id}.parquet"
     total = 2 * clip.frames
@@ -60,9 +60,9 @@ def read_features(
 
 
 def sync_offsets(subject: Subject, data: Path) -> dict[str, int]:
-    """Return by clip id how many audio frames (two a video frame) the sound lags, in ledger order.
+    """Return the lag of the sound by clip id, in audio frames (two per video frame).
 
-    Clips whose sound does not belong to their lips (rejected by the speech stage) are left out.
+    Clips are in ledger order, without those that the speech stage rejected (foreign sound).
 
     Raises:
         BadFormat: the table lacks a clip.

@@ -39,7 +39,7 @@ class MotionModel:
 
     Attributes:
         params: section `motion` of the training.
-        fps: frames a second of the training clips.
+        fps: frames per second of the training clips.
         regression: predicts displacements.
         mouth: predicts the regression's residual.
         pose: predicts the head pose.

@@ -44,7 +44,7 @@ class PoseParams(Section):
     Attributes:
         look_ahead_s: length of audio after a frame that its pose depends on, s.
         blocks: stacks of dilated layers; the dilation starts again at 1 in each.
-        layers: layers a block; the receptive field is blocks · (2 ^ layers - 1) + 1 frames.
+        layers: layers per block; the receptive field is blocks · (2 ^ layers - 1) + 1 frames.
         channels: of the residual path.
         skip: channels of the skip path.
         condition: units of the input projection of the audio.
@@ -85,7 +85,7 @@ class MotionParams(Section):
 
     Attributes:
         steps: optimizer steps.
-        batch: windows a step.
+        batch: windows per step.
         window_s: length of a window, s.
         style: size of a subject's style vector.
         mouth: the mouth network.

@@ -74,7 +74,7 @@ class Person:
         return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
     def config(self) -> dict[str, Any]:
-        """Return everything but the arrays, for JSON."""
+        """Return all fields except the arrays, for JSON."""
         return {
             "name": self.name,
             "mouth_scale": self.mouth_scale,

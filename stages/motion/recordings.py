@@ -58,7 +58,7 @@ class Recording:
 
     Attributes:
         clip: its id.
-        fps: frames a second.
+        fps: frames per second.
         features: audio features of each frame, synchronised with the lips, (T + extra, 1102); the
             extra frames lie in the gap before the held-out span and serve the look-ahead.
         valid: a face was found, (T,).

@@ -205,7 +205,7 @@ def output_gain(
 
 
 def _frame_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
-    """Return the common frame rate; raise BadFormat where clips differ."""
+    """Return the common frame rate; raise BadFormat if clips differ."""
     rates = {r.fps: f"{name}/{r.clip}" for name, own in recordings.items() for r in own}
     if len(rates) > 1:
         listed = ", ".join(f"{where} {fps:g}" for fps, where in rates.items())
@@ -234,6 +234,6 @@ def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Train as params.yaml says."""
+    """Train with the params of params.yaml."""
     subjects = training_subjects(seen_subjects(), DATA / "features/seen")
     run(read_section("motion", MotionParams), read_section("training", Training), subjects)

@@ -1,1 +1,1 @@
-"""The neutral image: the face that style patterns are made with."""
+"""The neutral image: the face that style patterns show."""

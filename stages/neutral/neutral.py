@@ -5,7 +5,7 @@
 `idiolect neutral IMAGE` stores a portrait, cropped as clips are, in data/portrait. Without one,
 this stage copies `default.png`: the sample's identity A at rest, 512×512, which `python -m
 stages.sample.neutral_face` draws from a NASA portrait (public domain). The drawing code is not an
-input of this stage: editing it retrains nothing.
+input of this stage: editing it causes no retraining.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ _ALLOWED = {PORTRAIT.name, f"{PORTRAIT.name}.dvc", ".gitignore"}
 
 
 def run(out: Path = OUT) -> None:
-    """Copy the portrait, or the default face where there is none, byte for byte.
+    """Copy the portrait, or else the default face, byte for byte.
 
     Raises:
         BadFormat: data/portrait holds a file that `idiolect neutral` does not write, or an image

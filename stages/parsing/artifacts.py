@@ -6,7 +6,7 @@ from stages.base.io.formats import FRAME, Column, Format
 PARSING_DIR = DATA / "parsing"
 REGIONS = ("mouth", "eyes", "skin", "other")
 
-# Label maps hold these codes. What is nobody's region is "other".
+# Label maps hold these codes. Labels outside of all regions belong to "other".
 LABELS = (
     *("background", "skin", "nose", "brows", "eyes", "mouth"),
     *("ears", "neck", "hair", "body", "glasses"),

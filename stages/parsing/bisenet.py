@@ -217,13 +217,18 @@ class Parser:
 
 
 def with_eyes_behind_glasses(labels: NDArray[np.uint8], points: Floats) -> NDArray[np.uint8]:
-    """Relabel glasses as eyes within the landmarks' eyes: codes (H, W)."""
+    """Relabel glasses within the eyes of landmarks, (68, 2) px, as eyes; labels are (H, W)."""
     eyes = draw(np.zeros(labels.shape, bool), points, points[:0]) == CODES["eyes"]
     return np.where(eyes & (labels == CODES["glasses"]), CODES["eyes"], labels).astype(np.uint8)
 
 
 def crop_of(points: Floats, size: int) -> Floats:
-    """Return the 2 × 3 transform from the frame to the head's upright crop, OpenCV's pixels."""
+    """Return the transform, (2, 3), from frame to upright head crop, in OpenCV's pixels.
+
+    Args:
+        points: landmarks, (68, 2), pixels of the frame.
+        size: width and height of the crop, pixels.
+    """
     height = float(np.linalg.norm(points[CHIN] - points[NASION]))
     centre = points[33] - np.array([0.0, _RISE * height])
     scale = size / (_SIDE * height)

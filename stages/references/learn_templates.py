@@ -218,7 +218,7 @@ def read_people(folders: list[Path], mean_s: float, only: Sequence[str] = ()) ->
         if len(spoken.kinds):
             people.append(spoken)
     if not people:
-        raise MissingInput(folders[0], "nobody with syllables", "add videos of people who speak")
+        raise MissingInput(folders[0], "no person with syllables", "add videos of people who speak")
     return people
 
 

@@ -55,7 +55,7 @@ class StyleReferences:
 
 
 def run(subject: Subject, params: MatchParams, data: Path = DATA) -> None:
-    """Match every frame of every usable clip of a subject; write one table a clip."""
+    """Match every frame of every usable clip of a subject; write one table per clip."""
     network = load_perceptual("mobilenet_v2", (_TAP,))
     references = load_references(subject, data)
     keys = embed(network, crops(references.images, references.points, params.crop))

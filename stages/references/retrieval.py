@@ -35,7 +35,7 @@ def curves_of(person: Person, window_s: float, steps: int) -> Floats:
 
 
 def rejections(person: Person, curves: Floats, blur: float, blink: float) -> NDArray[np.str_]:
-    """Return why each frame cannot be a reference: lost face, blink, blur, or '' if it can.
+    """Return why each frame cannot be a reference, (N,): lost face, blink, blur, or '' if it can.
 
     Every pose is accepted: pose is part of the style.
 
@@ -91,7 +91,7 @@ def retrieve(
 ) -> list[list[Candidate]]:
     """Retrieve the candidates of each template, nearest first.
 
-    No frame serves two templates, and candidates of one template lie apart in time. In each round
+    No frame serves two templates, and candidates of one template are apart in time. In each round
     every template takes one candidate, in the order of the distances to their next candidates.
 
     Args:

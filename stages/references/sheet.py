@@ -33,7 +33,7 @@ def draw_references(
     picked: list[list[Candidate]],
     images: list[bytes],
 ) -> Any:
-    """Draw one row a template: its curve, the candidates' curves and their faces.
+    """Draw one row per template: its curve, the candidates' curves and their faces.
 
     Args:
         title: name of the subject.
@@ -75,7 +75,7 @@ def draw_references(
 
 
 def draw_templates(target: Path, templates: Floats, low: Floats, high: Floats) -> None:
-    """Draw the four templates, one panel a descriptor, with the quartiles of their syllables.
+    """Draw the four templates, one panel per descriptor, with the quartiles of their syllables.
 
     Args:
         target: PNG to write.

@@ -1,7 +1,7 @@
 """The file of the four key motion templates None, M, R, O, which git tracks.
 
-data/templates/templates.csv has one row a template and step and one column a descriptor; values are
-quantiles of a person's range. provenance.json describes the people they were learnt from.
+data/templates/templates.csv has one row per template and step and one column per descriptor; values
+are quantiles of a person's range. provenance.json describes the people they were learnt from.
 """
 
 import csv

@@ -31,7 +31,7 @@ class Span:
         clip: the clip.
         first: first frame.
         end: end (exclusive).
-        late: audio frames (two a video frame) by which the clip's sound is late; renders read and
+        late: audio frames (two per video frame) by which the clip's sound is late; renders read and
             play it earlier by that, as training does.
     """
 

@@ -11,8 +11,9 @@ class RenderParams(Section):
     Attributes:
         seconds: most seconds of held-out speech to render, from the start of the ledger.
         crf: x264's constant quality, 0 (lossless) to 51.
-        panel: width and height of a panel in the side-by-side video, px; the least of any video.
-        batch: frames drawn at once.
+        panel: width and height of a panel in the side-by-side video, and least size of any video,
+            px.
+        batch: frames drawn together.
     """
 
     seconds: float = Field(gt=0)

@@ -1,4 +1,4 @@
-"""The motion model and the generator, loaded together for subjects that both know."""
+"""The motion model and the generator, loaded together for subjects that both were trained on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,5 +40,5 @@ def _check_trained(names: Iterable[str], trained: Iterable[str], model: str) -> 
             raise NotTrained(name, f"no such subject; {known}", "name one of them")
         if subjects[name].role == "unseen":
             todo = f"name one of them, or train on it: `idiolect remove {name}`, and add it again"
-            raise NotTrained(name, f"is unseen, so nothing is trained on it; {known}", todo)
+            raise NotTrained(name, f"is unseen, so no model is trained on it; {known}", todo)
         raise NotTrained(name, f"is not trained yet; {known}", "run `dvc repro`")

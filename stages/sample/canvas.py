@@ -59,7 +59,7 @@ def smoothstep(t: FloatArray) -> FloatArray:
 
 
 def blur(image: NDArray[Any], sigma: float) -> Field:
-    """Apply a Gaussian blur."""
+    """Blur an image (H, W[, C]) by a Gaussian of σ = `sigma` pixels."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
@@ -70,12 +70,12 @@ def remap(
     method: int = cv2.INTER_LINEAR,
     border: int = cv2.BORDER_CONSTANT,
 ) -> Field:
-    """Interpolate an image at pixel coordinates (H, W) each."""
+    """Sample an image at pixel coordinates x and y, (H, W) each."""
     return np.asarray(cv2.remap(image, x, y, method, borderMode=border), np.float32)
 
 
 def resize(image: NDArray[Any], side: int, method: int) -> Field:
-    """Resize an image to a square."""
+    """Resize an image to a square of `side` pixels."""
     return np.asarray(cv2.resize(image, (side, side), interpolation=method), np.float32)
 
 
@@ -87,10 +87,10 @@ def fill(ring: FloatArray, side: int) -> Image:
 
 
 def dilate(mask: NDArray[Any], side: int) -> NDArray[Any]:
-    """Dilate a mask by a square."""
+    """Dilate a mask (H, W) by a square of `side` pixels."""
     return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)))
 
 
 def erode(mask: NDArray[Any], side: int) -> NDArray[Any]:
-    """Erode a mask by a square."""
+    """Erode a mask (H, W) by a square of `side` pixels."""
     return np.asarray(cv2.erode(mask, np.ones((side, side), np.uint8)))

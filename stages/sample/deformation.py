@@ -1,11 +1,11 @@
-"""How the neutral face deforms, and how the head moves in space.
+"""Deformation of the neutral face, and motion of the head in space.
 
-Expression: one displacement field in canvas pixels for each thing that a face can do, each scaled
-by its amount and added. Where the lips part there are two sums, one for what lies above the line
-between the lips and one for below; they agree at the corners and beyond.
+Expression: one displacement field in canvas pixels for each facial action, scaled by its amount;
+the scaled fields are added. Where the lips part, there are two sums: one above the line between
+the lips and one below it; they agree at the corners and beyond.
 
 Pose: x = K (R X + t) for every place of the canvas. K is a pin-hole camera of focal length 1400 px
-with the principal point at the picture's centre. A neutral place of depth z lies 1400 + z px before
+with the principal point at the picture's centre. A neutral place of depth z is 1400 + z px before
 the camera; R turns about the joint between head and neck.
 """
 
@@ -44,7 +44,7 @@ class Expression:
         self.lower = np.ascontiguousarray(lower[:, self.box[0], self.box[1]])
 
     def seam_y(self, x: FloatArray) -> FloatArray:
-        """Return the height of the line between the lips at x, level beyond the corners."""
+        """Return y of the line between the lips at x, (N,), px; level beyond the corners."""
         return np.interp(x, self.seam[:, 0], self.seam[:, 1])
 
     def amounts(self, motion: Motion, frame: int) -> NDArray[np.float32]:
@@ -75,7 +75,7 @@ class Expression:
         return above, below
 
     def move(self, points: FloatArray, above: Field, below: Field) -> FloatArray:
-        """Move mesh points with the face, (478, 2)."""
+        """Move mesh points, (478, 2), by the face's displacement above and below the line."""
         moved = points + sample_points(above, points)
         low = sorted({*contours.LOWER_INNER[1:-1], *contours.LOWER_OUTER[1:-1]})
         moved[low] = points[low] + sample_points(below, points[low])
@@ -172,7 +172,7 @@ class Head:
         return X
 
     def pose(self, angles: FloatArray, shift: FloatArray, breath: float) -> Pose:
-        """Make a pose of pitch, yaw and roll in radians and a shift in face heights."""
+        """Make a pose of (pitch, yaw, roll), radians, and shift, (3,), and breath, face heights."""
         cx, sx, cy, sy, cz, sz = (f(a) for a in angles for f in (np.cos, np.sin))
         Rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
         Ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

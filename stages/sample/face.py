@@ -1,8 +1,8 @@
 """A face to animate, made from one photograph: neutral texture, depth, matte and backdrop.
 
 The woman in the photograph smiles; the neutral face is a warp of hers with the lips brought
-together, one texture for what lies above the line between the lips and one for what lies below
-it, so that the two can part. Identity B is her mirror image with another shape and other colours.
+together, with one texture above the line between the lips and one below it, which can part.
+Identity B is her mirror image with another shape and other colours.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _CORNER = np.array([108.0, 2.0])  # of the part of the photograph that the canva
 
 @dataclass(frozen=True)
 class Face:
-    """What rendering needs.
+    """The textures and geometry that rendering reads.
 
     Args:
         points: the neutral mesh in canvas pixels, z away from the camera, (478, 3).
@@ -120,7 +120,7 @@ def _close_lips(smiling: FloatArray) -> FloatArray:
 
 
 def _plate(photo: Image, matte: FloatArray, corner: FloatArray) -> Image:
-    """Inpaint the backdrop where the person stood, (512, 512, 3)."""
+    """Inpaint the backdrop behind the person, (512, 512, 3)."""
     free = canvas.erode((matte < 0.02).astype(np.uint8), 7).astype(np.float32)
     free[:, :100] = free[:, 350:] = 0
     free[205:] = 0
@@ -164,7 +164,7 @@ def _shape_b(points: FloatArray, face: FloatArray) -> FloatArray:
 
     Args:
         points: canvas pixels, (P, 2).
-        face: the mesh that says where the features are, (478, 3).
+        face: the mesh, which locates the features, (478, 3).
     """
     middle = face[contours.NOSE_TIP, 0]
     high = face[contours.CHIN, 1] - face[contours.NASION, 1]

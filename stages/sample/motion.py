@@ -20,7 +20,7 @@ class Mouth:
         jaw: opening of the jaw; 1 is an open vowel of calm speech.
         spread: lip corners outward, in [0, 1] before the style's gain.
         pucker: lips rounded and brought forward.
-        press: lips pressed together; 1 closes them whatever the jaw does.
+        press: lips pressed together; 1 closes them at any opening of the jaw.
         tuck: lower lip under the upper teeth (F, V).
         tongue: tip of the tongue raised (L, TH, N).
     """
@@ -143,7 +143,7 @@ def _smooth(values: FloatArray, width: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Motion:
-    """Everything that moves, one row a frame.
+    """All motion of a subject, one row per frame.
 
     Args:
         mouth: jaw and lips.
@@ -171,7 +171,7 @@ def move(speech: Utterance, style: str, frames: int, fps: float, seed: int) -> M
         speech: sound and phones.
         style: `calm` or `lively`.
         frames: number of frames.
-        fps: frames a second; frame i shows the instant (i + 0.5) / fps.
+        fps: frames per second; frame i shows the instant (i + 0.5) / fps.
         seed: of the part that speech does not determine.
     """
     times = np.asarray((np.arange(frames) + 0.5) / fps, np.float64)
@@ -293,7 +293,7 @@ def _gaze(times: FloatArray, rng: np.random.Generator, angles: FloatArray) -> Fl
 
 
 def at_rest(frames: int) -> Motion:
-    """Return a motion in which nothing moves and the lips touch."""
+    """Return a motion at rest, with touching lips."""
     still = np.zeros(frames)
     pair, triple = np.zeros((frames, 2)), np.zeros((frames, 3))
     lips = Mouth(still, still, still, still, still, still)

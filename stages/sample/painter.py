@@ -17,8 +17,8 @@ _TONGUE = np.array([150.0, 72.0, 70.0], np.float32)
 class Painter:
     """Draws the frames of a face.
 
-    A frame is a backward map: for each pixel, where it was before the head turned, then before
-    the face moved, then which texel is there.
+    A frame is a backward map: each pixel is traced back through the head's rotation and the face's
+    deformation to its texel.
     """
 
     def __init__(self, face: Face) -> None:
@@ -105,7 +105,7 @@ class Painter:
         layer[box] = np.where(inside, mixed, layer[box])
 
     def _move_lids(self, blink: float, gaze: FloatArray) -> FloatArray:
-        """Move the upper lids' points down and the irises aside, (478, 2)."""
+        """Move the upper lids' points down and the irises sideways, (478, 2)."""
         points = self.face.points
         moved = points[:, :2].copy()
         for up, low in zip(contours.UPPER_LIDS, contours.LOWER_LIDS, strict=True):
@@ -125,7 +125,7 @@ class Painter:
         tongue: float,
         pucker: float,
     ) -> None:
-        """Draw what lies below the line between the lips, and what shows between them."""
+        """Draw the face below the line between the lips, and the inside of the mouth."""
         high, half, middle = self.face.height, self.expression.half, self.expression.middle
         place = _to_pixels(unposed)
         x, y = place[..., 0], place[..., 1]

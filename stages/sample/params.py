@@ -15,7 +15,7 @@ class SampleSubject(Section):
 
 
 class SampleParams(Section):
-    """Section `sample`: pixels, frames a second, seconds, and the subjects to make."""
+    """Section `sample`: pixels, frames per second, seconds, and the subjects to make."""
 
     size: int = Field(ge=64, le=2048)
     fps: int = Field(ge=5, le=120)

@@ -1,4 +1,4 @@
-"""The photograph: where its face is, which pixels are the person, and textures warped from it.
+"""The photograph: its face mesh, mattes of the person, and textures warped from it.
 
 It is NASA's portrait of Eileen Collins (public domain, in scikit-image).
 """
@@ -47,7 +47,7 @@ def detect(photo: Image) -> FloatArray:
 
 
 def segment(photo: Image, mesh: FloatArray, *, with_skin: bool) -> Mattes:
-    """Cut out person, head and, where asked for, skin; without it the skin's matte is empty."""
+    """Segment person, head and, if `with_skin`, skin; otherwise the skin's matte is empty."""
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
     left, side = round(float(mesh[:468, 0].mean())) - 130, 260
@@ -124,7 +124,7 @@ def inner_face(mesh: FloatArray) -> FloatArray:
 
 
 def _without_dark_corners(photo: Image, mesh: FloatArray) -> Image:
-    """Inpaint the dark corners of the smile, which would show beside closed lips."""
+    """Inpaint the dark corners of the smile, which would show next to closed lips."""
     area = canvas.fill(mesh[list(contours.LIP_OUTLINE), :2], len(photo))
     dark = (photo.astype(np.float32).mean(axis=2) < 105).astype(np.uint8)
     holes = canvas.dilate(canvas.dilate(area, 5) & dark, 3)
@@ -250,7 +250,7 @@ class TextureSource:
 def _centred(coarse: FloatArray) -> Field:
     """Shift node values so that `cv2.resize` by two puts them back where they were computed.
 
-    `canvas.nodes()[::2, ::2]` lie half a node left of the centres that it assumes.
+    `canvas.nodes()[::2, ::2]` are half a node left of the centres that it assumes.
     """
     rows = np.arange(len(coarse), dtype=np.float32) + 0.25
     x, y = np.meshgrid(rows, rows)

@@ -1,4 +1,4 @@
-"""Make the sample subjects' videos, with a face and a voice from packages.
+"""Generate the sample subjects' videos, with a face and a voice from packages.
 
     python -m stages sample sample_calm         # a minute on one core
 
@@ -70,7 +70,7 @@ def make_sample(
         style: `calm` or `lively`.
         seconds: length of the video.
         size: width and height in pixels.
-        fps: frames a second.
+        fps: frames per second.
         out_video: the .mp4 to write.
         out_truth: the folder for truth.parquet, phones.parquet and rest.parquet.
         start: the line of the script to begin with.

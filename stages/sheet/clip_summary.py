@@ -1,4 +1,4 @@
-"""What the stages recorded about a subject's clips, as far as a page shows it."""
+"""The results of the stages for a subject's clips that a page shows."""
 
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -48,7 +48,7 @@ class ShownFrame:
 
 @dataclass(frozen=True)
 class ClipSummary:
-    """What a page shows of one clip.
+    """The content of a page for one clip.
 
     Attributes:
         row: its row of the ledger.
@@ -82,7 +82,7 @@ def read_sync(subject: Subject) -> dict[str, SyncRow]:
 
 
 def summarise(subject: Subject, clip: Clip, row: LedgerRow, sync: SyncRow) -> ClipSummary:
-    """Read what a page shows of one clip; raise MissingInput where a stage has not run."""
+    """Read the content of a page for one clip; raise MissingInput if a stage has not run."""
     landmarks = DATA / "landmarks" / str(subject) / f"{clip.id}.parquet"
     marks = tables.read(landmarks, LANDMARKS)
     labels = DATA / "parsing" / str(subject) / f"{clip.id}.parquet"

@@ -116,7 +116,7 @@ def _count_text(rows: list[LedgerRow]) -> str:
 
 def _legend(drawn: int, usable: int) -> str:
     if not usable:
-        return "No clip is usable: the table says why."
+        return "No clip is usable; see the reasons in the table."
     which = "All usable clips are drawn"
     if drawn < usable:
         which = f"{drawn} of {usable} usable clips are drawn: first those whose sound is in doubt"

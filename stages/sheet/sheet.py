@@ -1,4 +1,4 @@
-"""Draw one page of what the stages recorded about a subject's videos.
+"""Draw one page of a subject's results: clips, landmarks, regions, sync, rejected shots.
 
     python -m stages sheet seen/NAME       # some seconds
 

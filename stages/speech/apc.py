@@ -56,7 +56,7 @@ def apc_loss(predicted: Tensor, mel: Tensor, valid: Tensor, ahead: int) -> Tenso
         predicted: (B, T, 80).
         mel: (B, T, 80).
         valid: frames that are sound and not padding, (B, T).
-        ahead: steps n; the last n predictions have nothing to be compared with.
+        ahead: steps n; the last n predictions have no target.
     """
     error = (predicted[:, :-ahead] - mel[:, ahead:]).abs().mean(-1)
     counts = valid[:, ahead:].to(error.dtype)

@@ -1,4 +1,4 @@
-"""Compute a subject's audio features, two a video frame, by the APC network.
+"""Compute a subject's audio features, two per video frame, with the APC network.
 
     python -m stages features seen/NAME
 
@@ -42,7 +42,7 @@ class Representer:
         model: the file that `train_audio` wrote.
 
     Attributes:
-        fps: video frames a second of its training.
+        fps: video frames per second of its training.
         level: loudness of its training's loud passages, dB of full scale.
     """
 

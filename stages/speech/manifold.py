@@ -56,7 +56,7 @@ def project(
 
 
 def reconstruction_weights(queries: Floats32, near: Floats32, ridge: float) -> NDArray[np.float64]:
-    """Solve for the weights, summing to 1, that best make each query from its neighbours.
+    """Solve for the weights, summing to 1, that best reconstruct each query from its neighbours.
 
     Minimises ‖q - Σ w n‖² + λ ‖w‖² under Σ w = 1, λ = ridge · the mean of ‖q - n‖².
 

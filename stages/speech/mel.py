@@ -35,7 +35,7 @@ def log_mel(samples: NDArray[np.float32], fps: float, frames: int) -> tuple[Floa
 
     Args:
         samples: mono, 16 kHz, (S,) within -1 to 1; padded with silence at the end.
-        fps: video frames a second.
+        fps: video frames per second.
         frames: video frames N.
 
     Returns:
@@ -58,7 +58,7 @@ def in_blocks(read: Read, fps: float, frames: int) -> Iterator[tuple[Floats32, F
 
     Args:
         read: returns the samples `first` to `last` (exclusive), fewer at the end of the sound.
-        fps: video frames a second.
+        fps: video frames per second.
         frames: video frames.
     """
     total = 2 * frames

@@ -10,7 +10,7 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class SpeechParams(Section):
-    """How phones are found."""
+    """How phones are recognised."""
 
     recogniser: Literal["words", "phones"]  # phones: for speech that is not English
 

@@ -43,9 +43,9 @@ class PhoneTrack:
         """Return the share of each phone in audio frames, (end − first, 39), 0 to 1.
 
         Args:
-            first: first audio frame, two a video frame.
+            first: first audio frame, two per video frame.
             end: end (exclusive).
-            fps: video frames a second.
+            fps: video frames per second.
         """
         times = np.arange(first, end) / (2 * fps) + WINDOW / AUDIO_RATE / 2
         out = np.zeros((end - first, len(PHONES)))

@@ -54,11 +54,11 @@ class SpeechStage(ClipStage[Clip]):
     role: str
 
     def key(self, clip: Clip) -> dict[str, Any]:
-        """Return what a clip's speech depends on; raise MissingInput where that is missing."""
+        """Return what a clip's speech depends on; raise MissingInput if that is missing."""
         inputs = (clip.audio, self._landmarks(clip))
         for path in inputs:
             if not path.is_file():
-                raise MissingInput(path, "not here", "run `dvc repro`")
+                raise MissingInput(path, "not found", "run `dvc repro`")
         return {
             "params": self.params.model_dump(),
             "sha256": [item_store.file_hash(path) for path in inputs],

@@ -87,7 +87,7 @@ def measure_sync(mel: NDArray[np.float32], opening: NDArray[np.floating], fps: f
     Args:
         mel: log-mel at two frames a video frame, (2N, 80).
         opening: the mouth's opening, (N,); NaN where unknown.
-        fps: video frames a second.
+        fps: video frames per second.
 
     Returns:
         The offset is the centre of the lags that predict nearly as well as the best, the
@@ -111,7 +111,7 @@ def correlation_by_lag(
     Args:
         mel: log-mel at two frames a video frame, (2N, 80).
         opening: the mouth's opening, (N,); NaN where unknown.
-        fps: video frames a second.
+        fps: video frames per second.
 
     Returns:
         Lateness of the sound at each lag, seconds, and the correlation, both (L,); empty where the
@@ -222,7 +222,7 @@ def assess_sync(found: Mapping[str, Sync]) -> dict[str, SyncStatus]:
     """Decide the lateness of each of a subject's clips, by their ids.
 
     A clip without a reliable offset gets the median of the other clips of its video; without any,
-    its own offset; 0 where that was measured on next to nothing.
+    its own offset; 0 if that was measured on too little.
     """
     known: dict[str, list[float]] = {}
     for clip, sync in found.items():

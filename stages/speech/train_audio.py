@@ -84,7 +84,7 @@ def spans_of(
 ) -> tuple[list[Span], float]:
     """List the training spans of the subjects' clips and the clips' one frame rate.
 
-    Clips whose sound is not their lips' are left out.
+    Clips whose sound does not belong to their lips are left out.
 
     Raises:
         MissingInput: no clip has a training span.
@@ -146,5 +146,5 @@ def run(
 
 
 def main() -> None:
-    """Train as params.yaml says."""
+    """Train with the params of params.yaml."""
     run(seen_subjects(), read_section(NAME, AudioParams), read_section("training", Training))

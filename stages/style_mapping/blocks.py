@@ -120,7 +120,7 @@ class StyledBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
 
     def forward(self, x: Tensor, style: Tensor, guide: Tensor) -> Tensor:
-        """Map (B, C, H, W) to (B, out, H, W)."""
+        """Map (B, C, H, W) to (B, out, H, W), given a style (B, S) and a map (B, G, h, w)."""
         y = self.conv1(F.leaky_relu(self.norm1(x, style, guide), 0.2))
         y = self.conv2(F.leaky_relu(self.norm2(y, style, guide), 0.2))
         out: Tensor = self.shortcut(x) + y

@@ -61,9 +61,9 @@ class KeypointExtractor(nn.Module):
 class PoseExpression(nn.Module):
     """Image → head pose (66 bins of 3° an angle), translation τ and expression ε_k.
 
-    The pose comes from the whole image; ε_k from a patch at the place that pose and translation
-    give keypoint k, by layers of its own (ours). Face-vid2vid reads ε_k from the whole image; in
-    trainings of minutes that misses lips that part by two pixels.
+    The pose comes from the whole image; ε_k comes from a patch around the posed
+    keypoint k, through separate layers (ours). Face-vid2vid reads ε_k from the whole image; a
+    training of minutes then misses lips that part by two pixels.
     """
 
     def __init__(self, sizes: Network) -> None:

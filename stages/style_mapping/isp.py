@@ -83,7 +83,7 @@ def generate_isps(
         references: RGB, any size.
 
     Returns:
-        One ISP a reference, (size, size, 3) RGB.
+        One ISP per reference, (size, size, 3) RGB.
     """
     size = model.sizes.size
     source = to_tensor(square(neutral, size)[None])

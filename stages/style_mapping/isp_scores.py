@@ -79,7 +79,7 @@ def score_isps(
     Args:
         neutral: the neutral image, RGB.
         references: the candidates' images, RGB.
-        isps: one a reference, all of one size.
+        isps: one per reference, all of one size.
         templates: key motion template of each reference.
 
     Returns:

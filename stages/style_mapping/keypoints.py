@@ -73,7 +73,7 @@ def expected_angle(logits: Tensor) -> Tensor:
 
 
 def axis(count: int, like: Tensor) -> Tensor:
-    """Return the centres of `count` equal cells of [-1, 1]."""
+    """Return the centres, (count,), of `count` equal cells of [-1, 1]."""
     index = torch.arange(count, dtype=like.dtype, device=like.device)
     return (index + 0.5) * (2 / count) - 1
 
@@ -95,7 +95,7 @@ def soft_argmax(logits: Tensor) -> Tensor:
 
 
 def squared_distances(keypoints: Tensor, depth: int, plane: int) -> Tensor:
-    """Measure |z - C_k|² from every cell of a volume to every keypoint, (B, K, D, H, W)."""
+    """Measure |z - C_k|² from every cell of a volume to keypoints (B, K, 3), (B, K, D, H, W)."""
     dx = (axis(plane, keypoints) - keypoints[..., :1]).square()[:, :, None, None, :]
     dy = (axis(plane, keypoints) - keypoints[..., 1:2]).square()[:, :, None, :, None]
     dz = (axis(depth, keypoints) - keypoints[..., 2:]).square()[:, :, :, None, None]
@@ -103,7 +103,7 @@ def squared_distances(keypoints: Tensor, depth: int, plane: int) -> Tensor:
 
 
 def heatmaps(keypoints: Tensor, depth: int, plane: int) -> Tensor:
-    """Draw a Gaussian of variance 0.01 around each keypoint, (B, K, D, H, W)."""
+    """Draw a Gaussian of variance 0.01 around keypoints (B, K, 3), (B, K, D, H, W)."""
     return (-0.5 / HEAT_VARIANCE * squared_distances(keypoints, depth, plane)).exp()
 
 
@@ -147,7 +147,7 @@ GUIDED = (8, 3, 13, 19, 24, 37, 44, 30, 48, 54, 51, 57)
 
 
 def starting_places(count: int) -> Tensor:
-    """Return initial keypoints, (K, 3): on the mean face, then around the shoulders."""
+    """Return initial keypoints, (K, 3) in [-1, 1]: on the mean face, then around the shoulders."""
     face = torch.tensor(MEAN_FACE[list(GUIDED)], dtype=torch.float32) * 0.55
     face = face - face.mean(0)
     turn = torch.arange(max(0, count - len(GUIDED))) * 2.399963  # golden angle

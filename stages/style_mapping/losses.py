@@ -116,12 +116,12 @@ def keypoint_prior(keypoints: Tensor, distance: float, depth: float) -> Tensor:
 
 
 def head_pose(angles: Tensor, target: Tensor) -> Tensor:
-    """Return the mean absolute difference of (yaw, pitch, roll), radians, to the fitted pose."""
+    """Return the mean absolute error of (yaw, pitch, roll), (…, 3), radians."""
     return (angles - target).abs().mean()
 
 
 def expression(deltas: Tensor) -> Tensor:
-    """Return the mean over keypoints of |ε_k|₁: pose and c explain as much as possible.
+    """Return the mean over keypoints of |ε_k|₁: pose and c then explain most of the motion.
 
     Args:
         deltas: ε, (…, K, 3).

@@ -174,7 +174,7 @@ class Decoder(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """One score a patch, with spectral normalisation."""
+    """One score per patch, with spectral normalisation."""
 
     def __init__(self, channels: int, layers: int = 3) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ class Network(Section):
 
     Attributes:
         size: width and height of images, px; a power of two.
-        keypoints: K; the first twelve lie on landmarks.
+        keypoints: K; the first twelve follow landmarks.
         channels: of the appearance extractor's first layer.
         halvings: from the image's plane to the volume's.
         volume: channels and depth of the feature volume.
@@ -125,7 +125,7 @@ class StyleMappingParams(Section):
         stretch: largest logarithm of a pair's random scale in x and y; ours.
         colour: largest logarithm of the random scale of its colours; ours.
         lent: share of pairs with the retargeted neutral image; ours.
-        batch: pairs a step.
+        batch: pairs per step.
         steps: optimizer steps after those of `placing`.
         placing: first steps, which train keypoints and poses only; ours.
         placing_batch: pairs in each of them.

@@ -212,7 +212,7 @@ def _tables(subjects: Sequence[Subject]) -> list[Path]:
 
 
 def main() -> None:
-    """Train as params.yaml says."""
+    """Train with the params of params.yaml."""
     params = read_section("style_mapping", StyleMappingParams)
     training = read_section("training", Training)
     run(params, training, training_subjects(seen_subjects(), DATA / "clips/seen"))

@@ -1,6 +1,6 @@
 """Code versions: a hash of each stage's import closure in `stages`, without comments.
 
-versions.yaml holds one hash a stage, which dvc.yaml lists among the stage's params: changed code
+versions.yaml holds one hash per stage, which dvc.yaml lists among the stage's params: changed code
 re-runs the stages that import it; a changed comment or docstring does not. `make lock` writes it:
 
     python -m stages.base.config.code_version

@@ -70,7 +70,7 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     try:
         content = YAML(typ="safe").load(path.read_text())
     except FileNotFoundError:
-        raise MissingInput(path, "not here", "run inside the project's folder") from None
+        raise MissingInput(path, "not found", "run inside the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadParams(path, f"cannot be read as text: {error}") from None
     except YAMLError as error:
@@ -111,7 +111,7 @@ def validate_section(name: str, content: object, model: type[S]) -> S:
 
 
 def seen_subjects(path: Path = PARAMS) -> list[str]:
-    """Read the list subjects.seen; raise BadParams where it is empty."""
+    """Read the list subjects.seen; raise BadParams if it is empty."""
     subjects = read_params(path).get("subjects")
     names = subjects.get("seen") if isinstance(subjects, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

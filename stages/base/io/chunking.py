@@ -8,7 +8,7 @@ def chunk_spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[in
 
     Args:
         frames: of the clip.
-        fps: frames a second.
+        fps: frames per second.
         seconds: of a chunk.
 
     Returns:

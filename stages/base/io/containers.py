@@ -25,7 +25,7 @@ class TooLarge(NotAVideo):
 
 @contextmanager
 def open_container(path: Path) -> Iterator[Any]:
-    """Open a media file; raise NotAVideo where FFmpeg cannot."""
+    """Open a media file; raise NotAVideo if FFmpeg cannot."""
     import av
 
     if not path.exists():

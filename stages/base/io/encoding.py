@@ -35,7 +35,7 @@ def encode_video(
     Args:
         path: the file, ending in .mp4.
         pictures: RGB (H, W, 3), all of one size, H and W even.
-        fps: frames a second.
+        fps: frames per second.
         sound: mono samples (N,), int16 or floats within -1 to 1, and their rate.
         crf: x264's constant quality, 0 (lossless) to 51.
     """

@@ -62,7 +62,7 @@ def _silence(samples: int) -> Iterator[Samples]:
 
 
 def read_sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[Samples]:
-    """Yield all sound of an audio or video file in pieces; raise NotAVideo where it has none."""
+    """Yield all sound of an audio or video file in pieces; raise NotAVideo if it has none."""
     with open_container(path) as container:
         for _, piece in _resampled_pieces(container, audio_stream(container, path), rate):
             yield piece

@@ -40,7 +40,7 @@ def _arrow_type(column: Column) -> pa.DataType:
 
 
 def to_arrow(fmt: Format, columns: Mapping[str, Any]) -> pa.Table:
-    """Build an arrow table; raise BadFormat where columns or shapes differ from the format."""
+    """Build an arrow table; raise BadFormat if columns or shapes differ from the format."""
     if set(columns) != set(fmt.names):
         odd = sorted(set(columns) ^ set(fmt.names))
         raise BadFormat(fmt.name, f"columns missing or unknown: {', '.join(odd)}")

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-AUDIO_RATE = 16000  # samples a second of all sound that is analysed
+AUDIO_RATE = 16000  # samples per second of all sound that is analysed
 
 
 def to_frames(seconds: float, fps: float, least: int = 0) -> int:

@@ -148,7 +148,7 @@ def read_facts(path: Path, max_pixels: int = MAX_PIXELS) -> VideoFacts:
         stream, converter = _open_stream(container, path, max_pixels)
         first = next(decode(container, stream), None)
         if first is None:
-            raise NotAVideo(path.name, "not a video: not one frame can be decoded")
+            raise NotAVideo(path.name, "not a video: no frame can be decoded")
         height, width = converter(first).shape[:2]
         duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
         if not duration and container.duration:
@@ -233,7 +233,7 @@ def resample_frames(
 
     Args:
         source: (time, frame or Picture) in order of time.
-        fps: frames a second of the result.
+        fps: frames per second of the result.
         start: time of the first frame, in seconds.
         count: how many frames to yield; the last source frame is repeated where it ends early.
 

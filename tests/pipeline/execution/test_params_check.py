@@ -90,7 +90,7 @@ def test_a_network_deleted_since_the_last_run_is_named_at_once(written, monkeypa
     Path("params.yaml").write_text(text.replace("13], images: 2", "13], images: 0"))
     check_if_changed()
     brought.unlink()
-    with pytest.raises(UserError, match=rf"^params\.yaml: .*{brought.name}: not here"):
+    with pytest.raises(UserError, match=rf"^params\.yaml: .*{brought.name}: not found"):
         check_if_changed()
 
 

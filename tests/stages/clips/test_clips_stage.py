@@ -134,7 +134,7 @@ def test_where_nothing_is_usable_the_stage_fails_with_the_counts_and_reasons(
     assert caught.value.code == 1
     told = capsys.readouterr().err
     assert "failed: text.mp4: not a video" in told
-    assert told.splitlines()[-1].startswith("error: s: nothing usable in 1 video: 0 ok")
+    assert told.splitlines()[-1].startswith("error: s: no usable clip in 1 video: 0 ok")
     assert read_ledger(Path("data/clips/seen/s")) == []
 
 

@@ -194,7 +194,7 @@ def test_people_without_speech_are_reported_and_skipped(
     assert "mute: left out, no phones table here" in capsys.readouterr().out
     with pytest.raises(MissingInput, match="eve: no such seen subject"):
         read_people([tmp_path], section.mean_s, ["ada", "eve"])
-    with pytest.raises(MissingInput, match="nobody with syllables"):
+    with pytest.raises(MissingInput, match="no person with syllables"):
         read_people([tmp_path], section.mean_s, ["mute"])
 
 

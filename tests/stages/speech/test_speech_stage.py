@@ -144,7 +144,7 @@ def test_landmarks_of_another_length_are_refused_by_name(project: Path):
 @pytest.mark.slow
 def test_a_clip_without_landmarks_is_named(project: Path):
     Path("data/landmarks/seen/calm/two-001.parquet").unlink()
-    with pytest.raises(Exception, match=r"two-001.parquet: not here"):
+    with pytest.raises(Exception, match=r"two-001.parquet: not found"):
         speech.run(CALM, SpeechParams(recogniser="phones"))
 
 
