@@ -58,7 +58,7 @@ class Person:
     neighbours: list[float] = field(default_factory=list)
     masks: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     pictures: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    overlays: list[list[tuple[str, Image | None]]] = field(default_factory=list)
+    overlays: list[list[tuple[str, Image]]] = field(default_factory=list)
 
 
 def main() -> None:

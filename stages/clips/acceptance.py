@@ -11,16 +11,11 @@ from dataclasses import replace
 from stages.clips.ledger import LedgerRow
 from stages.clips.params import ClipsParams
 
-# Column, message, format of the limit, and its key in the section `clips`.
-_LEAST = (
+# Column, message, format of the limit, and its key in the section `clips`: min_… or max_….
+_LIMITS = (
     ("face_height", "the face is {:.0f} px high", "{:g} px", "min_face"),
     ("loudness", "the sound is silent: {:.0f} dB", "{:g} dB", "min_loudness"),
-    (
-        "sharpness",
-        "the face is blurred: variance of its Laplacian {:.1f}",
-        "{:g}",
-        "min_sharpness",
-    ),
+    ("sharpness", "the face is blurred: variance of its Laplacian {:.1f}", "{:g}", "min_sharpness"),
     ("exposure", "too dark: median luminance of the face {:.0f} of 255", "{:g}", "min_exposure"),
     (
         "confidence",
@@ -28,8 +23,6 @@ _LEAST = (
         "{:g}",
         "min_confidence",
     ),
-)
-_MOST = (
     ("clipped", "{:.0%} of the face is black or white", "{:.0%}", "max_clipped"),
     ("head_angle", "the head is turned {:.0f}° from the camera", "{:g}°", "max_head_angle"),
     (
@@ -70,11 +63,8 @@ def _missing(row: LedgerRow, params: ClipsParams) -> str:
 
 def _violations(row: LedgerRow, params: ClipsParams) -> Iterator[str]:
     """Yield a message for each limit that a shot violates; NaN violates none."""
-    for column, message, limit_format, name in _LEAST:
+    for column, message, limit_format, name in _LIMITS:
         value, limit = getattr(row, column), getattr(params, name)
-        if value < limit:
-            yield f"{message.format(value)} (at least {limit_format.format(limit)}, clips.{name})"
-    for column, message, limit_format, name in _MOST:
-        value, limit = getattr(row, column), getattr(params, name)
-        if value > limit:
-            yield f"{message.format(value)} (at most {limit_format.format(limit)}, clips.{name})"
+        bound = "at least" if name.startswith("min_") else "at most"
+        if value < limit if bound == "at least" else value > limit:
+            yield f"{message.format(value)} ({bound} {limit_format.format(limit)}, clips.{name})"

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.runtime.atomic_files import atomic_folder
@@ -70,14 +70,8 @@ def _split(
 ) -> list[LedgerRow]:
     good = [row for row in rows if row.status == "ok"]
     pieces = [Piece(row.sha256, row.video, float(row.start), int(row.frames)) for row in good]
-    splits = split_clips(pieces, params, role, held_out)
-    by_clip = {row.clip: split for row, split in zip(good, splits, strict=True)}
-    return [
-        replace(row, train=split.train, test=split.test)
-        if (split := by_clip.get(row.clip))
-        else row
-        for row in rows
-    ]
+    splits = iter(split_clips(pieces, params, role, held_out))
+    return [replace(row, **asdict(next(splits))) if row.status == "ok" else row for row in rows]
 
 
 def summary(subject: Subject, rows: list[LedgerRow]) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.runtime.native_output import quiet
+from stages.base.face.mediapipe_networks import load_network
 from stages.base.io.image_io import Image, resize
 
 _LONG_SIDE = 960  # px; the models take 128 and 192 px: larger pictures only cost time
@@ -30,13 +30,15 @@ class FaceFinder:
     """Detects faces by the short-range model, and by the full-range one if that finds none."""
 
     def __init__(self) -> None:
-        with quiet():
-            from mediapipe.python.solutions.face_detection import FaceDetection
-
-            self._near: Any = FaceDetection(_SCORE, 0)
-            self._far: Any = FaceDetection(_SCORE, 1)
-            for model in (self._near, self._far):
-                model.process(np.zeros((64, 64, 3), np.uint8))
+        self._near, self._far = (
+            load_network(
+                "face_detection",
+                "FaceDetection",
+                min_detection_confidence=_SCORE,
+                model_selection=model,
+            )
+            for model in (0, 1)
+        )
 
     def __call__(self, image: Image) -> list[Box]:
         """Detect the faces of an RGB picture, (H, W, 3), largest first."""

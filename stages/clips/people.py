@@ -3,14 +3,12 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from pipeline.runtime.native_output import quiet
 from stages.base.io.image_io import Image
 from stages.clips.detector import Box
-from stages.clips.quality import FOUND, crop_around
+from stages.clips.quality import crop_around, open_mesh
 
 # Vertices of the face mesh: the inner lips' middle, above and below; nasion and chin.
 _UPPER, _LOWER = 13, 14
@@ -31,13 +29,7 @@ class LipMeter:
     """Measures the opening of lips, by MediaPipe's face mesh (Apache-2.0)."""
 
     def __init__(self) -> None:
-        with quiet():
-            from mediapipe.python.solutions.face_mesh import FaceMesh
-
-            self._mesh: Any = FaceMesh(
-                static_image_mode=True, max_num_faces=1, min_detection_confidence=FOUND
-            )
-            self._mesh.process(np.zeros((64, 64, 3), np.uint8))
+        self._mesh = open_mesh()
 
     def __call__(self, image: Image, box: Box) -> float:
         """Return the gap between the lips over the face's height from nasion to chin.

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.runtime.native_output import quiet
 from stages.base.face import head_pose, landmark_groups, mean_face
+from stages.base.face.mediapipe_networks import load_network
 from stages.base.io.image_io import Image
 from stages.clips.detector import Box
 from stages.clips.window import Window
@@ -77,20 +77,25 @@ class Quality:
 MeasureQuality = Callable[[Image, Box], Quality]
 
 
+def open_mesh() -> Any:
+    """Load MediaPipe's face mesh for one face in single pictures."""
+    return load_network(
+        "face_mesh",
+        "FaceMesh",
+        static_image_mode=True,
+        max_num_faces=1,
+        min_detection_confidence=FOUND,
+    )
+
+
 class QualityMeter:
     """Measures a face by MediaPipe's short-range detector, face mesh and hands (Apache-2.0)."""
 
     def __init__(self) -> None:
-        with quiet():
-            from mediapipe.python.solutions.face_detection import FaceDetection
-            from mediapipe.python.solutions.face_mesh import FaceMesh
-
-            self._detector: Any = FaceDetection(FOUND, 0)
-            self._mesh: Any = FaceMesh(
-                static_image_mode=True, max_num_faces=1, min_detection_confidence=FOUND
-            )
-            for network in (self._detector, self._mesh):
-                network.process(np.zeros((64, 64, 3), np.uint8))
+        self._detector = load_network(
+            "face_detection", "FaceDetection", min_detection_confidence=FOUND, model_selection=0
+        )
+        self._mesh = open_mesh()
         self._hand_detector: Any = None  # loaded when needed: for few faces
 
     def __call__(self, image: Image, box: Box) -> Quality:
@@ -108,11 +113,9 @@ class QualityMeter:
     def _hands(self, picture: Image) -> list[NDArray[np.float64]]:
         """Detect hands; return the joints of each, (21, 2), pixels."""
         if self._hand_detector is None:
-            with quiet():
-                from mediapipe.python.solutions.hands import Hands
-
-                self._hand_detector = Hands(static_image_mode=True, min_detection_confidence=_HAND)
-                self._hand_detector.process(np.zeros((64, 64, 3), np.uint8))
+            self._hand_detector = load_network(
+                "hands", "Hands", static_image_mode=True, min_detection_confidence=_HAND
+            )
         found = self._hand_detector.process(picture).multi_hand_landmarks or ()
         return [np.array([(v.x, v.y) for v in hand.landmark]) * _SIDE for hand in found]
 

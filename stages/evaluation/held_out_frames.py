@@ -78,8 +78,7 @@ class SubjectFrames:
 
     def mean_head(self) -> AnyFloats:
         """Average the head over the training frames, (68, 3), face heights."""
-        mean: AnyFloats = self.column(self.valid_frames("train"), "head").mean(axis=0)
-        return mean
+        return np.asarray(self.column(self.valid_frames("train"), "head").mean(axis=0))
 
     def column(self, frames: list[FrameRef], name: str) -> AnyFloats:
         """Return a column of the landmark tables at frames, (N, …)."""
@@ -88,8 +87,7 @@ class SubjectFrames:
     def scaled_points(self, frames: list[FrameRef], size: int) -> AnyFloats:
         """Return the landmarks of frames, (N, 68, 2), in px of images of another size."""
         scale = np.array([size / f.clip.size for f in frames])
-        points: AnyFloats = self.column(frames, "points") * scale[:, None, None]
-        return points
+        return np.asarray(self.column(frames, "points") * scale[:, None, None])
 
     def images(self, frames: list[FrameRef], size: int) -> Image:
         """Decode frames, (N, size, size, 3), RGB."""

@@ -107,8 +107,7 @@ def mouth_distance(truth: AnyFloats, generated: AnyFloats) -> float:
 def mouth_distances(truth: AnyFloats, generated: AnyFloats) -> AnyFloats:
     """Return LMD of every frame, (N,), % of a face height; `generated` is (N or 1, 68, 3)."""
     lips, generated = (_flat(_centred(points[:, MOUTH])) for points in (truth, generated))
-    distances: AnyFloats = np.linalg.norm(lips - generated, axis=-1).mean(axis=-1) * PERCENT
-    return distances
+    return np.asarray(np.linalg.norm(lips - generated, axis=-1).mean(axis=-1) * PERCENT)
 
 
 def _flat(points: AnyFloats) -> AnyFloats:
@@ -116,8 +115,7 @@ def _flat(points: AnyFloats) -> AnyFloats:
 
 
 def _centred(points: AnyFloats) -> AnyFloats:
-    centred: AnyFloats = points - points.mean(axis=1, keepdims=True)
-    return centred
+    return np.asarray(points - points.mean(axis=1, keepdims=True))
 
 
 def correlation(first: AnyFloats, second: AnyFloats) -> float:

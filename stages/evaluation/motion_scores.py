@@ -217,8 +217,7 @@ def voice_columns(
 
 
 def _lid_opening(points: AnyFloats) -> AnyFloats:
-    lids: AnyFloats = eye_opening(points).mean(axis=-1)
-    return lids
+    return np.asarray(eye_opening(points).mean(axis=-1))
 
 
 def _round(value: Any) -> float:

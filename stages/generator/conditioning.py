@@ -98,8 +98,7 @@ def close_up_grid(points: Points, size: int) -> Floats32:
     offsets = half * ((np.arange(size // 2) + 0.5) * 4 / size - 1)
     x, y = points[48:68].mean(0)
     square = np.stack(np.meshgrid(x + offsets, y + offsets), axis=-1)
-    grid: Floats32 = (square * (2 / size) - 1).astype(np.float32)
-    return grid
+    return np.asarray((square * (2 / size) - 1).astype(np.float32))
 
 
 def images_to_tensor(images: Sequence[Image] | Image) -> Tensor:
@@ -129,5 +128,4 @@ def stack_isps(isps: Image) -> Image:
 def tensor_to_images(frames: Tensor) -> Image:
     """Convert frames (B, 3, H, W) of −1 to 1 to images (B, H, W, 3) of 0 to 255."""
     scaled = ((frames.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    images: Image = scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return images
+    return np.asarray(scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy())

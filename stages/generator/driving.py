@@ -86,8 +86,7 @@ def mean_amplitudes(people: Sequence[Amplitudes]) -> Amplitudes:
 def mean_head(clips: Sequence[ClipMotion]) -> Floats32:
     """Average a person's head over all frames, (68, 3), face heights."""
     total = sum(clip.head.sum(0, dtype=np.float64) for clip in clips)
-    mean: Floats32 = np.asarray(total / sum(len(clip.head) for clip in clips), np.float32)
-    return mean
+    return np.asarray(np.asarray(total / sum(len(clip.head) for clip in clips), np.float32))
 
 
 def measure_amplitudes(clips: Sequence[ClipMotion]) -> Amplitudes:

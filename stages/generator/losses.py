@@ -92,8 +92,7 @@ def union(frame: Image, reference: Image) -> Image:
 
     Pixels that are EMPTY in the reference are EMPTY in the union.
     """
-    both: Image = np.maximum(frame, reference)
-    return both
+    return np.asarray(np.maximum(frame, reference))
 
 
 def style_preserving(

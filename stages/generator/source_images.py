@@ -71,8 +71,7 @@ class Source:
         pairs = warping.controls(points, shoulders, self.points, self.shoulders, size)
         coarse = self.correction.predict(points / size, shoulders / size)
         fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-        grid: Floats32 = warping.flow(*pairs, size) + fine
-        return grid
+        return np.asarray(warping.flow(*pairs, size) + fine)
 
 
 def colour_histogram(images: Sequence[Image] | Image) -> Floats32:

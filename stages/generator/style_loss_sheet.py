@@ -56,7 +56,7 @@ def _matched_rows(footage: Footage, references: MatchedReferences) -> list[int]:
 
 def _cells(
     footage: Footage, references: MatchedReferences, row: int, weights: Weights
-) -> list[tuple[str, Image | None]]:
+) -> list[tuple[str, Image]]:
     clip, frame = footage.clips[footage.clip[row]].id, int(footage.frame[row])
     index = references.matched_index(clip, frame)
     points = footage.driving.points[row] * (references.size / footage.size)
@@ -77,5 +77,4 @@ def weight_heatmap(image: Image, codes: Image, weights: Weights) -> Image:
     table[: len(weights)] = np.array(weights) / max(weights)
     coloured = cv2.applyColorMap(np.round(table[codes] * 255).astype(np.uint8), cv2.COLORMAP_MAGMA)
     mixed = 0.75 * coloured[..., ::-1] + 0.25 * image.mean(-1, keepdims=True)
-    heatmap: Image = np.where((codes == EMPTY)[..., None], _GREY, mixed).round().astype(np.uint8)
-    return heatmap
+    return np.asarray(np.where((codes == EMPTY)[..., None], _GREY, mixed).round().astype(np.uint8))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.runtime.native_output import quiet
+from stages.base.face.mediapipe_networks import load_network
 from stages.base.io.image_io import Image
 
 PERSON = 0.5
@@ -13,11 +13,8 @@ class Matte:
     """MediaPipe's selfie segmentation (256 × 256, Apache-2.0, weights in the wheel)."""
 
     def __init__(self) -> None:
-        with quiet():
-            from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-            self.network = SelfieSegmentation(model_selection=0)
-            self.network.process(np.zeros((64, 64, 3), np.uint8))
+        name = "SelfieSegmentation"
+        self.network = load_network("selfie_segmentation", name, model_selection=0)
 
     def __call__(self, image: Image) -> NDArray[np.bool_]:
         """Return the mask of the person, (H, W), in an RGB frame, (H, W, 3)."""

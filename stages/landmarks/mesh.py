@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.runtime.native_output import quiet
+from stages.base.face.mediapipe_networks import load_network
 from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face
 
@@ -43,11 +43,8 @@ class MeshBackend:
     batch = 1
 
     def __init__(self) -> None:
-        with quiet():
-            from mediapipe.python.solutions.face_mesh import FaceMesh
-
-            self.mesh = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True)
-            self.mesh.process(np.zeros((64, 64, 3), np.uint8))
+        options = {"static_image_mode": False, "max_num_faces": 1, "refine_landmarks": True}
+        self.mesh = load_network("face_mesh", "FaceMesh", **options)
 
     def __call__(self, image: Image) -> Face | None:
         """Detect the face in an RGB frame; the score is 1, as MediaPipe gives none."""

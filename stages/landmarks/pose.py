@@ -155,8 +155,7 @@ def _aligned(face: Floats) -> Floats:
     sign = np.array([1, 1, np.sign(np.linalg.det(U @ Vt))])
     R = (U * sign) @ Vt
     scale = (w * sign).sum() / ((source - ms) ** 2).sum()
-    aligned: Floats = scale * (face - ms) @ R.T + mt
-    return aligned
+    return np.asarray(scale * (face - ms) @ R.T + mt)
 
 
 def lift(

@@ -187,8 +187,7 @@ def gaze_from_irises(points: Floats, irises: Floats) -> Floats:
 def irises_from_gaze(points: Floats, gaze: Floats) -> Floats:
     """Return the irises, (N, 2, 2) px, of gazes; the inverse of `gaze_from_irises`."""
     middle, along, across = _eye_frames(points)
-    placed: Floats = middle + gaze[..., :1] * along + gaze[..., 1:] * across
-    return placed
+    return np.asarray(middle + gaze[..., :1] * along + gaze[..., 1:] * across)
 
 
 def _eye_frames(points: Floats) -> tuple[Floats, Floats, Floats]:

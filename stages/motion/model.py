@@ -83,9 +83,7 @@ class MotionModel:
         """Write the model as safetensors."""
         tensors: dict[str, Tensor] = {
             **flatten_modules({"mouth": self.mouth.state_dict(), "pose": self.pose.state_dict()}),
-            **flatten_modules(
-                {f"person.{n}": person.tensors() for n, person in self.people.items()}
-            ),
+            **flatten_modules({f"person.{n}": p.tensors() for n, p in self.people.items()}),
             **flatten_modules({"base": dict(self.bases)}),
             "direct": torch.from_numpy(self.regression.weights),
             "styles": self.styles,

@@ -25,13 +25,8 @@ _SMALLEST_SCALE = 1e-4  # avoids division by zero for a still head
 
 _REST_ARRAYS = ("rotation", "translation", "shoulders")
 _ARRAYS = (
-    "mean_face",
-    "closed_face",
-    "pose_scale",
-    "velocity_scale",
-    "pose_range",
-    "gaze",
-    "gaze_spread",
+    *("mean_face", "closed_face", "pose_scale", "velocity_scale", "pose_range"),
+    *("gaze", "gaze_spread"),
 )
 
 
@@ -112,12 +107,13 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> Person:
     gaze = np.concatenate([r.gaze[_open_eyes(r)] for r in recordings])
     if not len(gaze):
         gaze = np.zeros((1, 2, 2))
+    lips = np.square((head - mean)[:, list(LIPS)])
     velocity_scale = velocity.std(0) if len(velocity) else np.zeros(pose.shape[1])
     return Person(
         name=name,
         mean_face=mean,
         closed_face=_closed_face(mean, head),
-        mouth_scale=max(_root_mean_square((head - mean)[:, list(LIPS)]), _SMALLEST_SCALE),
+        mouth_scale=max(float(np.sqrt(lips.mean())), _SMALLEST_SCALE),
         rest=max(recordings, key=lambda r: int(r.valid.sum())).rest,
         pose_scale=np.maximum(pose.std(0), _SMALLEST_SCALE),
         velocity_scale=np.maximum(velocity_scale, _SMALLEST_SCALE),
@@ -148,14 +144,9 @@ def _closed_face(mean: Floats, head: Floats) -> Floats:
     return face
 
 
-def _root_mean_square(values: Floats) -> float:
-    return float(np.sqrt(np.square(values).mean()))
-
-
 def _robust_std(values: Floats) -> Floats:
     """Return 1.4826 times the median absolute deviation, robust against glances aside."""
-    spread: Floats = 1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0)
-    return spread
+    return np.asarray(1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0))
 
 
 def _shoulder_factor(recordings: Sequence[Recording]) -> float:

@@ -29,8 +29,7 @@ def rotation_vector(R: ArrayLike) -> Floats:
 def mean_rotation(R: ArrayLike) -> Floats:
     """Average rotations, (N, 3, 3), in the chordal metric, (3, 3)."""
     U, _, Vt = np.linalg.svd(np.asarray(R, float).mean(0))
-    mean: Floats = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
-    return mean
+    return np.asarray(U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt)
 
 
 def about_rest(R: ArrayLike, t: ArrayLike, rest_R: Floats, rest_t: Floats) -> Floats:
@@ -54,8 +53,7 @@ def velocities(pose: Floats) -> Floats:
 def head_shift(translation: ArrayLike, rest: ArrayLike, focal: float) -> Floats:
     """Project the head's translation from its rest, (N, 3) face heights, to pixels, (N, 2)."""
     t, rest_t = np.asarray(translation, float), np.asarray(rest, float)
-    moved: Floats = focal * (t[:, :2] - rest_t[:2]) / rest_t[2]
-    return moved
+    return np.asarray(focal * (t[:, :2] - rest_t[:2]) / rest_t[2])
 
 
 def fit_factor(shifts: Sequence[Floats], shoulders: Sequence[Floats]) -> float:

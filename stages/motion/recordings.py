@@ -21,14 +21,8 @@ from stages.motion.features import FRAME_FEATURE, Features, read_features, sync_
 from stages.motion.pose import about_rest, mean_rotation, velocities
 
 _COLUMNS = (
-    "valid",
-    "head",
-    "rotation",
-    "translation",
-    "irises",
-    "shoulders",
-    "shoulders_valid",
-    "opening_eyes",
+    *("valid", "head", "rotation", "translation", "irises"),
+    *("shoulders", "shoulders_valid", "opening_eyes"),
 )
 _FEWEST_FRAMES = 10  # valid ones of a span, to measure its rest
 

@@ -105,8 +105,7 @@ class PoseStream:
         """
         spread = sigma[:POSE] * self.temperature
         pose = (mean[:POSE] + spread * self.rng.standard_normal(POSE)) * self.pose_scale
-        clipped: Floats = np.clip(pose, self.low, self.high)
-        return clipped
+        return np.asarray(np.clip(pose, self.low, self.high))
 
     def finish(self) -> Floats:
         """Return the last rows."""
@@ -130,8 +129,7 @@ class SilenceStream:
 
     def _share(self, smoothed: Floats) -> Floats:
         # A smoothed mask is 0.5 at the edge of speech, which must keep its full amplitude.
-        share: Floats = np.clip(2 * smoothed[:, 0] - 1, 0.0, 1.0)
-        return share
+        return np.asarray(np.clip(2 * smoothed[:, 0] - 1, 0.0, 1.0))
 
 
 class Smoother:
@@ -154,8 +152,7 @@ class Smoother:
         count = max(0, len(self.pending) - 2 * self.reach)
         shifted = [self.pending[i : i + count] * w for i, w in enumerate(self.kernel)]
         self.pending = self.pending[count:]
-        smoothed: Floats = np.sum(shifted, axis=0)
-        return smoothed
+        return np.asarray(np.sum(shifted, axis=0))
 
     def finish(self) -> Floats:
         """Return the last rows."""

@@ -30,7 +30,7 @@ from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import LIDS, LIPS, measure_person
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.ridge_regression import context_offsets
-from stages.motion.windows import Windows, feature_statistics
+from stages.motion.windows import Windows
 
 NAME = "train_motion"
 _LARGEST_GRADIENT = 1.0  # norm
@@ -119,14 +119,11 @@ def run(
     recordings = {s.name: read_recordings(s, ahead_s, data) for s in subjects}
     fps = _frame_rate(recordings)
     people = {name: measure_person(name, own) for name, own in recordings.items()}
-    mean, scale = feature_statistics([r for own in recordings.values() for r in own])
     windows = Windows(
         list(people.values()),
         list(recordings.values()),
         frames_in(params.window_s, fps),
         frames_in(ahead_s, fps),
-        mean,
-        scale,
         params.mouth.ridge,
         context_offsets(params.mouth.look_ahead_s, fps),
         params.mouth.judged,
@@ -159,8 +156,8 @@ def run(
         mouth=mouth,
         pose=pose.eval(),
         styles=styles,
-        feature_mean=torch.from_numpy(mean),
-        feature_scale=torch.from_numpy(scale),
+        feature_mean=torch.from_numpy(windows.feature_mean),
+        feature_scale=torch.from_numpy(windows.feature_scale),
         people=people,
         bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
     )

@@ -25,14 +25,14 @@ class Windows:
         recordings: of each subject.
         length: of a window, frames.
         ahead: frames of audio in a window beyond its last frame.
-        feature_mean: of the features of a frame, (1102,).
-        feature_scale: their standard deviation, (1102,).
         ridge: of the regression whose residual the mouth network learns.
         offsets: context of the regression, see `ridge_regression.context_offsets`.
         validation: last share of each recording that the mouth network does not learn from.
 
     Attributes:
         regression: fitted to all recordings.
+        feature_mean: of the features of a frame, (1102,).
+        feature_scale: their standard deviation, (1102,).
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Windows:
         recordings: Sequence[Sequence[Recording]],
         length: int,
         ahead: int,
-        feature_mean: NDArray[np.float32],
-        feature_scale: NDArray[np.float32],
         ridge: float,
         offsets: tuple[int, ...],
         validation: float,
     ) -> None:
         self.length = length
+        mean, scale = feature_statistics([r for own in recordings for r in own])
+        self.feature_mean, self.feature_scale = mean, scale
         normal = [
-            [_Normal(person, r, ahead, feature_mean, feature_scale, validation) for r in own]
+            [_Normal(person, r, (r.features - mean) / scale, ahead, validation) for r in own]
             for person, own in zip(people, recordings, strict=True)
         ]
         samples = [[(n.features, n.displacement, n.mask) for n in own] for own in normal]
@@ -108,12 +108,11 @@ class _Normal:
         self,
         person: Person,
         recording: Recording,
+        features: Features,
         ahead: int,
-        feature_mean: NDArray[np.float32],
-        feature_scale: NDArray[np.float32],
         validation: float,
     ) -> None:
-        self.features = (recording.features - feature_mean) / feature_scale
+        self.features = features
         frames = len(recording.valid)
         # Frames without look-ahead audio are masked, unless the clip has no audio after its span.
         audible = np.arange(frames) < len(recording.features) - ahead

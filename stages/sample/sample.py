@@ -161,12 +161,8 @@ def _write_truth(
 
 def _write_phones(folder: Path, speech: Utterance) -> None:
     rows = [(p.name, p.start, p.end, p.stressed, p.sung) for p in speech.phones]
-    columns = zip(
-        ("phone", "start", "end", "stressed", "sung"), zip(*rows, strict=True), strict=True
-    )
-    tables.write(
-        folder / "phones.parquet", PHONES, {name: list(values) for name, values in columns}
-    )
+    columns = dict(zip(PHONES.names, zip(*rows, strict=True), strict=True))
+    tables.write(folder / "phones.parquet", PHONES, columns)
 
 
 def main(subject: str) -> None:

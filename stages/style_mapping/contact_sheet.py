@@ -11,11 +11,11 @@ _BAND, _LINE, _GAP = 22, 18, 4
 
 
 def grid(
-    rows: Sequence[Sequence[tuple[str, Image | None]]],
+    rows: Sequence[Sequence[tuple[str, Image]]],
     cell: int = 192,
     notes: Sequence[Sequence[Sequence[str]]] = (),
 ) -> Image:
-    """Lay out labelled images in rows; None leaves a cell empty.
+    """Lay out labelled images in rows.
 
     Args:
         rows: label and image of every cell.
@@ -33,8 +33,6 @@ def grid(
     for r, row in enumerate(rows):
         y = _GAP + sum(heights[:r]) + _BAND
         for c, (label, image) in enumerate(row):
-            if image is None:
-                continue
             x = _GAP + c * step
             page[y : y + cell, x : x + cell] = resize(image, cell)
             _write(page, label, x, y - 6)

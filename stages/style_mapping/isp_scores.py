@@ -121,21 +121,18 @@ def _stacked(faces: Sequence[Face]) -> Face:
 def angle(a: Floats, b: Floats) -> Floats:
     """Return the angle of a bᵀ, (…), degrees, of rotations (…, 3, 3)."""
     cosine = ((a * b).sum((-1, -2)) - 1) / 2  # the trace of a bᵀ is the sum of a times b
-    degrees: Floats = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-    return degrees
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def _from_rest(lips: Floats, resting: NDArray[np.bool_]) -> Floats:
     """Subtract the mean of the detected lips at rest; NaN without any."""
     known = lips[resting & np.isfinite(lips).all((1, 2))]
     rest = known.mean(0) if len(known) else np.full(lips.shape[1:], np.nan)
-    moved: Floats = lips - rest
-    return moved
+    return np.asarray(lips - rest)
 
 
 def _distance(a: Floats, b: Floats) -> Floats:
-    distance: Floats = np.linalg.norm(a - b, axis=-1).mean(-1)
-    return distance
+    return np.asarray(np.linalg.norm(a - b, axis=-1).mean(-1))
 
 
 def summarise(scores: Scores, chosen: NDArray[np.bool_]) -> dict[str, Any]:

@@ -20,8 +20,7 @@ def face_height(points: ArrayLike) -> Floats:
 
 
 def _length(p: Floats, i: int, j: int) -> Floats:
-    length: Floats = np.linalg.norm(p[..., i, :] - p[..., j, :], axis=-1)
-    return length
+    return np.asarray(np.linalg.norm(p[..., i, :] - p[..., j, :], axis=-1))
 
 
 def mouth_opening(points: ArrayLike) -> Floats:
@@ -91,5 +90,4 @@ def keep_lips_apart(head: Floats) -> Floats:
 def most_closed(heads: ArrayLike, share: float) -> Floats:
     """Average the `share` of heads, (N, 68, 3), with the most closed mouths, to (68, 3)."""
     opening = mouth_opening(heads)
-    mean: Floats = np.asarray(heads)[opening <= np.quantile(opening, share)].mean(0)
-    return mean
+    return np.asarray(np.asarray(heads)[opening <= np.quantile(opening, share)].mean(0))

@@ -125,8 +125,7 @@ def rotation_from_vector(v: ArrayLike) -> Floats:
     safe = np.where(angle < 1e-8, 1.0, angle)
     first = np.where(angle < 1e-8, 1.0, np.sin(safe) / safe)
     second = np.where(angle < 1e-8, 0.5, (1 - np.cos(safe)) / safe**2)
-    turned: Floats = np.eye(3) + first * K + second * (K @ K)
-    return turned
+    return np.asarray(np.eye(3) + first * K + second * (K @ K))
 
 
 def rotation_from_angles(angles: ArrayLike) -> Floats:
@@ -154,11 +153,3 @@ def angles_from_rotation(R: ArrayLike) -> Floats:
     pitch = np.arcsin(np.clip(-R[..., 1, 2], -1, 1))
     roll = np.arctan2(R[..., 1, 0], R[..., 1, 1])
     return np.stack([yaw, pitch, roll], axis=-1)
-
-
-def row_vector_rotation(R: ArrayLike) -> Floats:
-    """Return R̄ = Rᵀ, (…, 3, 3), which rotates the style mapping's row vectors: c R̄.
-
-    Equations (1) and (2) of the paper write points as rows; our other code writes columns.
-    """
-    return np.swapaxes(np.asarray(R, float), -1, -2)

@@ -21,25 +21,16 @@ MIRROR = (
 class Line:
     """A line through landmarks; a closed one returns to its first."""
 
-    points: tuple[int, ...]
-    closed: bool
+    points: range
+    closed: bool = False
 
 
 # The semantic groups of the 68 landmarks, as lines to draw.
-GROUPS: dict[str, tuple[Line, ...]] = {
-    "contour": (Line(tuple(range(17)), closed=False),),
-    "brows": (
-        Line(tuple(range(17, 22)), closed=False),
-        Line(tuple(range(22, 27)), closed=False),
-    ),
-    "nose": (
-        Line(tuple(range(27, 31)), closed=False),
-        Line(tuple(range(31, 36)), closed=False),
-    ),
-    "eyes": (
-        Line(tuple(range(36, 42)), closed=True),
-        Line(tuple(range(42, 48)), closed=True),
-    ),
-    "outer_lips": (Line(tuple(range(48, 60)), closed=True),),
-    "inner_lips": (Line(tuple(range(60, 68)), closed=True),),
+GROUPS = {
+    "contour": (Line(range(17)),),
+    "brows": (Line(range(17, 22)), Line(range(22, 27))),
+    "nose": (Line(range(27, 31)), Line(range(31, 36))),
+    "eyes": (Line(range(36, 42), closed=True), Line(range(42, 48), closed=True)),
+    "outer_lips": (Line(range(48, 60), closed=True),),
+    "inner_lips": (Line(range(60, 68), closed=True),),
 }

@@ -32,15 +32,13 @@ def project(head: ArrayLike, R: ArrayLike, t: ArrayLike, focal: ArrayLike, size:
 def to_camera(head: ArrayLike, R: ArrayLike, t: ArrayLike) -> Floats:
     """Transform points of the head's frame, (…, N, 3), to the camera's frame: R X + t."""
     R, t = np.asarray(R, float), np.asarray(t, float)
-    posed: Floats = np.asarray(head, float) @ np.swapaxes(R, -1, -2) + t[..., None, :]
-    return posed
+    return np.asarray(np.asarray(head, float) @ np.swapaxes(R, -1, -2) + t[..., None, :])
 
 
 def to_head(camera: ArrayLike, R: ArrayLike, t: ArrayLike) -> Floats:
     """Transform points of the camera's frame, (…, N, 3), to the head's frame: Rᵀ (X - t)."""
     moved = np.asarray(camera, float) - np.asarray(t, float)[..., None, :]
-    posed: Floats = moved @ np.asarray(R, float)
-    return posed
+    return np.asarray(moved @ np.asarray(R, float))
 
 
 def unproject(points: ArrayLike, depth: ArrayLike, focal: ArrayLike, size: int) -> Floats:
@@ -76,5 +74,4 @@ def reprojection_error(
     rigid = list(RIGID)
     posed = project(np.asarray(model, float)[..., rigid, :], R, t, focal, size)
     apart = posed - np.asarray(points, float)[..., rigid, :]
-    rms: Floats = np.sqrt((apart**2).sum(-1).mean(-1))
-    return rms
+    return np.asarray(np.sqrt((apart**2).sum(-1).mean(-1)))

@@ -69,8 +69,7 @@ def controls(
 def _around(points: AnyFloats) -> AnyFloats:
     """Project ears, forehead and hair by the affine camera fitted to the rigid landmarks."""
     camera = _AFFINE @ points[_RIGID]
-    placed: AnyFloats = _homogeneous(_AROUND) @ camera
-    return placed
+    return np.asarray(_homogeneous(_AROUND) @ camera)
 
 
 def _body(
@@ -137,5 +136,4 @@ def _distance(a: Floats32, b: Floats32) -> Floats32:
     """Return distances (N, M) of points (N, 2) to points (M, 2)."""
     squared = (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * (a @ b.T)
     np.maximum(squared, 0, out=squared)
-    apart: Floats32 = np.sqrt(squared, out=squared)
-    return apart
+    return np.asarray(np.sqrt(squared, out=squared))

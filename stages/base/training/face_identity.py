@@ -51,8 +51,7 @@ def descriptor(image: Image, points: ArrayLike) -> Floats:
 def similarity(a: ArrayLike, b: ArrayLike) -> Floats:
     """Return the cosine of descriptors (…, 128): 1 for the same; NaN where one is NaN."""
     u, v = np.asarray(a, float), np.asarray(b, float)
-    cosine: Floats = (u * v).sum(-1) / (np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1))
-    return cosine
+    return np.asarray((u * v).sum(-1) / (np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1)))
 
 
 @cache

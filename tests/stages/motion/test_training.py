@@ -22,7 +22,7 @@ from stages.motion.person import LIDS, measure_person
 from stages.motion.predict import generate, retarget
 from stages.motion.recordings import read_recordings
 from stages.motion.train_motion import hide_frames, landmark_weights, output_gain, run
-from stages.motion.windows import Windows, feature_statistics
+from stages.motion.windows import Windows
 from stages.speech.artifacts import FEATURES
 from tests.stages.motion.people import GAZE, write_subject
 from tests.stages.motion.settings import TINY, tiny
@@ -57,8 +57,7 @@ def test_frames_without_a_face_are_masked(tmp_path):
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
     assert np.isfinite(person.mean_face).all()
-    mean, scale = feature_statistics(recordings)
-    windows = Windows([person], [recordings], 215, 8, mean, scale, 0.0, (0,), 0.0)
+    windows = Windows([person], [recordings], 215, 8, 0.0, (0,), 0.0)
     batch = windows.draw(1, np.random.default_rng(0))
     lost = torch.nonzero(batch["mouth_mask"][0] == 0).flatten().tolist()
     assert lost == [50, 51]
@@ -71,8 +70,7 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     write_subject(tmp_path, "seen/ann", frames=100)
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    mean, scale = feature_statistics(recordings)
-    windows = Windows([person], [recordings], 80, 8, mean, scale, 0.0, (0,), 0.0)
+    windows = Windows([person], [recordings], 80, 8, 0.0, (0,), 0.0)
     batch = windows.draw(2, np.random.default_rng(0))
     assert batch["features"].shape == (2, 88, 2 * FEATURE)
     assert (batch["mouth_mask"][:, :25] == 0).all()
@@ -162,8 +160,8 @@ def test_training_learns_each_persons_own_mouth(workdir):
 def test_the_output_gain_is_estimated_on_validation_frames(tmp_path, output, factor):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
-    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
-    windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
+    person = measure_person("ann", recordings)
+    windows = Windows([person], [recordings], 20, 8, 1.0, (0,), 0.2)
     (whole,) = windows.validation()
     assert int(whole["validation_mask"].sum()) == 43  # the last fifth of 215 frames
     assert not (windows.draw(8, np.random.default_rng(0))["mouth_mask"] == 0).all()
@@ -181,8 +179,8 @@ def test_the_output_gain_is_estimated_on_validation_frames(tmp_path, output, fac
 def test_disagreement_between_seconds_lowers_the_output_gain(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
-    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
-    windows = Windows([person], [recordings], 20, 8, mean, scale, 1.0, (0,), 0.2)
+    person = measure_person("ann", recordings)
+    windows = Windows([person], [recordings], 20, 8, 1.0, (0,), 0.2)
     (whole,) = windows.validation()
     output = torch.ones(215)
     output[172 + 25 :] = 2.0  # of the 43 validation frames the first second is right
@@ -207,8 +205,8 @@ def test_disagreement_between_seconds_lowers_the_output_gain(tmp_path):
 def test_validation_frames_are_masked_in_training(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
-    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
-    windows = Windows([person], [recordings], 215, 8, mean, scale, 1.0, (0,), 0.2)
+    person = measure_person("ann", recordings)
+    windows = Windows([person], [recordings], 215, 8, 1.0, (0,), 0.2)
     (mask,) = windows.draw(1, np.random.default_rng(0))["mouth_mask"]
     assert mask.nonzero().max() == 171
 
@@ -231,9 +229,9 @@ def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
 def test_validation_residuals_come_from_a_regression_fitted_without_them(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
-    person, (mean, scale) = measure_person("ann", recordings), feature_statistics(recordings)
+    person = measure_person("ann", recordings)
     ridge = 1e-9  # 551 numbers for 172 frames: training frames are memorised
-    windows = Windows([person], [recordings], 20, 8, mean, scale, ridge, (0,), 0.2)
+    windows = Windows([person], [recordings], 20, 8, ridge, (0,), 0.2)
     (whole,) = windows.validation()
     left = whole["residual"][0].square().mean((1, 2)).sqrt()
     judged = whole["validation_mask"][0].bool()

@@ -114,12 +114,6 @@ def test_roll_leans_the_head_clockwise_in_the_image():
     assert chin[0] < 0  # the chin goes to the image's left, the forehead to its right
 
 
-@given(arrays(float, 3, elements=st.floats(-1.4, 1.4)), arrays(float, 3, elements=st.floats(-5, 5)))
-def test_the_style_mappings_row_vectors_turn_as_our_columns_do(angles, c):
-    R = head_pose.rotation_from_angles(angles)
-    np.testing.assert_allclose(c @ head_pose.row_vector_rotation(R), R @ c, atol=1e-9)
-
-
 @given(
     arrays(float, (7, 2), elements=st.floats(-50, 50)),
     st.floats(0.2, 5),
