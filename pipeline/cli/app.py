@@ -4,7 +4,7 @@
 
 Heavy imports stay inside the commands, which keeps `--help` fast.
 
-Longer than other files because a command consists mostly of its options and their help.
+Long because a command consists mostly of its options and their help.
 """
 
 from importlib.metadata import version as installed
@@ -114,7 +114,7 @@ def neutral(
         raise UserError("neutral", "expected either an image or --sample")
     if image is None:
         changed = neutral_image.use_sample()
-        state = "set back to the sample's face" if changed else "is the sample's face already"
+        state = "reset to the sample's face" if changed else "is already the sample's face"
         typer.echo(f"neutral image: {state}; next: `dvc repro`")
         return
     cut = neutral_image.set_portrait(image)

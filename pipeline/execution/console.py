@@ -1,4 +1,4 @@
-"""What a run prints: a live table in a terminal, otherwise lines."""
+"""The output of a run: a live table in a terminal, otherwise lines."""
 
 import sys
 import time
@@ -37,7 +37,7 @@ class LogLines(RunCallbacks):
         self.prefixed = scheduler.jobs > 1
 
     def stage_changed(self, stage: StageRun) -> None:
-        """Print a start or an end."""
+        """Print a line when a stage starts or ends."""
         begun = sum(other.state is not State.WAITING for other in self.stages)
         line = f"[{begun}/{len(self.stages)}] {stage.name}: "
         if stage.state is State.RUNNING:
@@ -84,7 +84,7 @@ class LiveTable(RunCallbacks):
         self.live.console.print(f"{stage.name} | {line}", markup=False, highlight=False)
 
     def tick(self) -> None:
-        """Draw again, about four times a second."""
+        """Redraw the table, about four times per second."""
         now = time.monotonic()
         if now - self.drawn > _REDRAW_SECONDS:
             self.live.update(self._table(), refresh=True)
@@ -109,7 +109,7 @@ class LiveTable(RunCallbacks):
 
 
 def fit_rows(stages: Sequence[StageRun], rows: int) -> list[StageRun]:
-    """Choose the stages to show in few rows: running, failed, ended last, or started next."""
+    """Choose the stages to show in `rows` rows: running, failed, last ended and next to start."""
     if len(stages) <= rows:
         return list(stages)
     first = [s for s in stages if s.state in {State.RUNNING, State.FAILED}][:rows]

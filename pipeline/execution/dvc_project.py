@@ -1,4 +1,4 @@
-"""What `execution` uses of DVC: the graph and its state, the run of a stage, dvc.lock's schema.
+"""The interface to DVC: the graph and its state, the run of a stage, dvc.lock's schema.
 
 No other module of `execution` imports DVC, apart from `remote`, which calls its command line.
 """
@@ -98,7 +98,7 @@ def run_stage(stage: str, *, pull: bool, after: Callable[[], None]) -> Result:
 
     Args:
         stage: the stage's name in DVC.
-        pull: whether DVC may download from its remote what it restores.
+        pull: whether DVC may download missing files from its remote.
         after: called after a success, while DVC's lock is held.
 
     An error is printed on standard error.

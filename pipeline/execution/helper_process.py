@@ -22,12 +22,12 @@ def run(module: str, arguments: Sequence[str], stop: Event | None = None) -> tup
     Args:
         module: a module whose `main` calls `pipeline.runtime.parent_death.end_with_parent`.
         arguments: its command line.
-        stop: ends it when set.
+        stop: ends the helper process when set.
 
     Raises:
         Stopped: `stop` was set.
 
-    After an exception too, Ctrl-C for instance, the process and its children have ended.
+    The process and its children have ended when this returns or raises, also after Ctrl-C.
     """
     with subprocess.Popen(
         [sys.executable, "-m", module, *arguments],

@@ -45,8 +45,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         content: sections by name; those of params.yaml unless given.
 
     Raises:
-        BadParams: a section is missing, unknown, or invalid for its stage; or a key has another
-            name now.
+        BadParams: a section is missing, unknown, or invalid for its stage; or a key was renamed.
         BadWeights: a perceptual network or its weights are missing.
     """
     from stages.base.training.perceptual import load_perceptual

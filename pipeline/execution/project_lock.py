@@ -17,7 +17,7 @@ RUN = Path(".idiolect/run.lock")
 def require_project() -> None:
     """Raise MissingInput unless the working folder is a project's, before anything is written."""
     if not Path(".dvc").is_dir():
-        raise MissingInput(".dvc", "not here", "run inside the project's folder")
+        raise MissingInput(".dvc", "not found", "run inside the project's folder")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Keys of params.yaml that had another name in an earlier version, as champions of it still do."""
+"""Renamed keys of params.yaml; champions of earlier versions still have the old names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def renames_in(params: Mapping[str, Any]) -> list[str]:
 
 
 def with_new_names(text: str) -> str:
-    """Return the text of a params.yaml with the new names; nothing else changes."""
+    """Return the text of a params.yaml with the new names and no other change."""
     from ruamel.yaml import YAML
 
     params = YAML().load(text)

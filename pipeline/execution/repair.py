@@ -1,4 +1,4 @@
-"""Repair of what killed processes and full disks leave: dvc.lock, DVC's rwlock, partial files.
+"""Repair files after killed processes and full disks: dvc.lock, DVC's rwlock, partial files.
 
 DVC writes dvc.lock and `.dvc/tmp/rwlock` in place, so that both can be left torn. A copy of
 dvc.lock is made before a run and after each successful stage, while DVC's lock is held.
@@ -41,13 +41,13 @@ def repair_lock() -> str:
     """Restore a torn dvc.lock from its copy; return a message about it, or "".
 
     Raises:
-        BadFormat: it is torn and there is no copy, or it holds the conflict marks of a git merge.
+        BadFormat: it is torn and has no copy, or it holds the conflict marks of a git merge.
     """
     unchanged = SAVED.is_file() and LOCK.is_file() and filecmp.cmp(LOCK, SAVED, shallow=False)
     if unchanged or not LOCK.is_file() or is_lock(LOCK):  # parsing it takes longer than comparing
         return ""
     if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
-        raise BadFormat(LOCK, "holds a git conflict", "settle it, or delete dvc.lock")
+        raise BadFormat(LOCK, "holds a git conflict", "resolve it, or delete dvc.lock")
     if not (SAVED.is_file() and is_lock(SAVED)):
         todo = "take it from git (`git checkout dvc.lock`), or delete it"
         raise BadFormat(LOCK, "is no dvc.lock, as after a full disk, and has no copy here", todo)
@@ -60,8 +60,8 @@ def repair_lock() -> str:
 def repair_rwlock(path: Path = RWLOCK) -> None:
     """Delete a torn rwlock, and its entries of processes that have ended.
 
-    DVC itself frees what a killed process held by its id alone, which another program may have
-    by now.
+    DVC itself recognises a killed process by its id alone, which another program may have by
+    now.
     """
     try:
         table = json.loads(path.read_text())
@@ -96,7 +96,7 @@ def _is_running(entry: dict[str, Any]) -> bool:
 
 
 def remove_partial_files(root: Path = Path()) -> None:
-    """Delete what `pipeline.runtime.atomic_files` was writing in processes that have ended.
+    """Delete partial files of `pipeline.runtime.atomic_files` whose processes have ended.
 
     No stage reads such files, and .dvcignore hides them from DVC; they only fill the disk.
     """

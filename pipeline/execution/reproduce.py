@@ -1,4 +1,4 @@
-"""Run what is stale, independent stages side by side: the command `idiolect repro`.
+"""Run the stale stages, independent ones in parallel: the command `idiolect repro`.
 
     idiolect repro                 # all of dvc.yaml
     idiolect repro render -j 1     # every render@… and what it needs, one stage at a time
@@ -32,15 +32,15 @@ def reproduce(
     dry: bool = False,
     check_project: bool = True,
 ) -> tuple[int, list[StageRun]]:
-    """Run the stale ones of some stages and of all that they need.
+    """Run the stale stages among the targets and all stages upstream of them.
 
     Args:
         targets: stages as DVC names them, or groups such as `clips`; all of dvc.yaml if none.
-        jobs: how many may run at once; as many as cores unless given.
+        jobs: most stages in parallel; default: one per core.
         callbacks: makes the callbacks of the run.
         on_plan: called with the graph and the names of all stages meant, stale or not, before
             any starts.
-        dry: run nothing; the stages that would run are returned, waiting.
+        dry: run no stage; return the stages that would run, in state waiting.
         check_project: write versions.yaml and check params.yaml first; a project of other stages
             has neither.
 
@@ -90,7 +90,7 @@ def print_summary(stages: Sequence[StageRun], out: Callable[[str], None]) -> Non
             out(f"blocked: {stage.name} {stage.note}")
     out(counts(stages))
     if any(stage.state is State.STOPPED for stage in stages):
-        out("stopped: run it again to go on; trainings go on from their checkpoints")
+        out("stopped: run it again to continue; trainings continue from their checkpoints")
 
 
 def counts(stages: Sequence[StageRun]) -> str:

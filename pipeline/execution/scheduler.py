@@ -1,4 +1,4 @@
-"""Run stale stages side by side, within the cores and GPUs of this machine.
+"""Run stale stages in parallel, within the cores and GPUs of this machine.
 
 DVC decides whether a stage has to run; the scheduler decides when, and ends all processes when it
 stops. It is one thread around a selector; `stop` may be called from any thread.
@@ -50,8 +50,8 @@ class Scheduler:
 
     Args:
         dag: the graph.
-        names: the stages to run, each after those of them that it needs.
-        jobs: how many may run at once; as many as cores unless given.
+        names: the stages to run, in topological order.
+        jobs: most stages in parallel; default: one per core.
         callbacks: called during the run.
     """
 

@@ -54,7 +54,7 @@ class Dag:
         return self.order(self._upstream(names) if names else self.nodes)
 
     def stale(self, names: Collection[str]) -> list[str]:
-        """Return those of some stages that have changed or follow from a change among them."""
+        """Return the stages among `names` that have changed or are downstream of a changed one."""
         changed = {name for name in self.changes if name in names}
         for name, node in self.nodes.items():
             if node.needs & changed:
@@ -77,4 +77,4 @@ class Dag:
     def _suggestion(self, target: str) -> str:
         groups = sorted({name.partition("@")[0] for name in self.nodes})
         near = difflib.get_close_matches(target, dict.fromkeys([*self.nodes, *groups]), 3, 0.5)
-        return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(groups)}"
+        return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(groups)}"

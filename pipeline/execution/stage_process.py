@@ -75,7 +75,7 @@ class StageProcess:
         return bool(data)
 
     def read_rest(self) -> None:
-        """Read what the pipe holds; no more, since a process left behind may write on."""
+        """Read what the pipe holds, then stop: an orphaned process may still write to it."""
         for _ in range(_PIPE_BYTES // _READ_BYTES):
             self.read()
         self._handle(self.partial_line)
@@ -108,7 +108,7 @@ class StageProcess:
             os.killpg(self._process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill every process of its session, in whatever process group."""
+        """Kill every process of its session, in any process group."""
         kill_session(self._process.pid)
 
 

@@ -57,7 +57,7 @@ class Variant:
 _REGIONS = ("mouth", "eyes", "skin", "other")
 # Parts of the method; the changes of all variants are against the first.
 ABLATION = (
-    Variant("as params.yaml says", {}),
+    Variant("as in params.yaml", {}),
     Variant("without ISPs", {"generator.isp_dropout": "1.0"}, "isps_zeroed"),
     Variant("neutralising a tenth", {"generator.neutralise": "0.1"}),
     Variant("without L_sp", {"lambda_sp": "0.0"}),
@@ -85,12 +85,12 @@ def combinations(texts: Sequence[str]) -> list[Variant]:
         key, _, values = text.partition("=")
         check_key(key)
         if key in axes:
-            raise BadParams(text, f"{key} is there twice", f"write {key}=1,2")
+            raise BadParams(text, f"{key} appears twice", f"write {key}=1,2")
         axes[key] = [value.strip() for value in values.split(",") if value.strip()]
         if not axes[key]:
             raise BadParams(text, "expected values", f"write {key}=1,2")
         if len(set(map(_value, axes[key]))) < len(axes[key]):
-            raise BadParams(text, "the same value is there twice", "write each once")
+            raise BadParams(text, "the same value appears twice", "write each once")
     rows = [dict(zip(axes, row, strict=True)) for row in itertools.product(*axes.values())]
     return [Variant(" ".join(f"{k}={v}" for k, v in row.items()), row) for row in rows]
 
@@ -108,7 +108,7 @@ def check_key(key: str) -> None:
     value: Any = read_params()
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            raise BadParams(f"{PARAMS}: {key}", "no such param", "sweep over one that is there")
+            raise BadParams(f"{PARAMS}: {key}", "no such param", "choose a key of params.yaml")
         value = value[part]
 
 
@@ -142,13 +142,15 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
         Path of the table, Markdown.
 
     Raises:
-        BadParams: a variant has a value that its stage would refuse; nothing was run.
+        BadParams: a variant has a value that its stage would refuse; no stage was run.
         UserError: a variant failed, the project was never run, or git's index is locked.
     """
     for variant in variants:
         check(variant)
     if not Path("dvc.lock").is_file():
-        raise UserError("dvc.lock", "not here: there is no base to sweep from", "run `dvc repro`")
+        raise UserError(
+            "dvc.lock", "not found: a sweep starts from finished results", "run `dvc repro`"
+        )
     git.check_index()
     revisions = [_run_experiment(variant) for variant in each(variants, "sweep", len(variants))]
     frames = {
@@ -176,7 +178,8 @@ def _run_experiment(variant: Variant) -> str:
     try:
         with Repo() as repo:
             if added := [str(path) for path in sorted(Path("data").glob("*/*.dvc"))]:
-                git.git("add", "--", *added)  # an experiment's folder has only what git knows
+                # An experiment's folder has only the files that git tracks.
+                git.git("add", "--", *added)
             done = repo.experiments.run(params=variant.overrides(), tmp_dir=True)
     except DvcException as error:
         raise UserError(variant.name, f"the experiment failed: {error}") from None

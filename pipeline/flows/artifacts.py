@@ -50,7 +50,7 @@ def _row(stage: StageRun) -> dict[str, str]:
 
 
 def metrics() -> None:
-    """Show all metrics beside those of the last commit; nothing if there are none."""
+    """Show all metrics and those of the last commit, if there are metrics."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from scmrepo.exceptions import SCMError
@@ -74,7 +74,7 @@ def metrics() -> None:
     ]
     if rows:
         create_table_artifact(
-            key="metrics", table=rows, description="Metrics, beside those of the last commit"
+            key="metrics", table=rows, description="Metrics, with those of the last commit"
         )
 
 

@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Processes that the flows start; not for users.",
+    help="Internal processes of the flows.",
 )
 
 

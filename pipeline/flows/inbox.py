@@ -1,7 +1,7 @@
 """New videos from a folder or a bucket, identified by sha256 and judged before they are added.
 
 .idiolect/inbox.json records every file and its verdict, so that an unchanged file is not fetched
-again. Deleting it costs that time alone.
+again. Deleting it costs only that time.
 """
 
 import json
@@ -58,10 +58,10 @@ def fetch(inbox: str, subject: str) -> Fetched:
         subject: the person in the videos.
 
     Raises:
-        MissingInput: there is no such folder.
+        MissingInput: the folder does not exist.
         UserError: it cannot be read, or its protocol needs a package that is not installed.
 
-    A video is new if no file of data/raw/SUBJECT has its sha256, whatever its name.
+    A video is new if no file of data/raw/SUBJECT has its sha256, under any name.
     """
     clear()
     records = _read_records()

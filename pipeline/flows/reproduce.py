@@ -61,7 +61,7 @@ def reproduce(
 
     Args:
         stages: names of DVC, or groups; all if none.
-        jobs: stages to run at once; the number of cores unless given.
+        jobs: most stages in parallel; default: one per core.
         check_project: write versions.yaml and check params.yaml first.
     """
     try:
@@ -182,7 +182,7 @@ class _Tasks(RunCallbacks):
 
 
 def _unchanged() -> "PrefectState[Any]":
-    return Completed(name="Cached", message="nothing that it depends on has changed")
+    return Completed(name="Cached", message="no input has changed")
 
 
 def _state(stage: StageRun) -> "PrefectState[Any]":
@@ -194,7 +194,7 @@ def _state(stage: StageRun) -> "PrefectState[Any]":
             message = f"restored from DVC's run cache, {stage.seconds:.1f} s"
             return Completed(name="Cached", message=message)
         case State.UNCHANGED:
-            return Completed(name="Cached", message="its inputs came out unchanged")
+            return Completed(name="Cached", message="its inputs did not change")
         case State.FAILED:
             return Failed(message=stage.note)
         case State.BLOCKED:

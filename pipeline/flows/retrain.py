@@ -55,7 +55,7 @@ def retrain(
     Args:
         inbox_path: a folder, or an fsspec URL.
         subject: the person in the videos; a new one is added as seen.
-        jobs: stages to run at once; the number of cores unless given.
+        jobs: most stages in parallel; default: one per core.
         check_project: write versions.yaml and check params.yaml first.
 
     Returns:
@@ -110,7 +110,7 @@ def _show_inbox(good: Sequence[Path], rejected: Sequence[str]) -> None:
 
 
 def _is_unfinished() -> bool:
-    """Return whether an earlier run is not finished, or its results are not judged."""
+    """Return whether an earlier run is not finished, or no decision was made on its results."""
     graph = dvc_project.load_dag()
     return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
 

@@ -68,7 +68,7 @@ def serve(
         "check_project": check_project,
     }
     with project_lock.hold(SERVED), server.running() as api:
-        print(f"server: {api}; its pages: {api.removesuffix('/api')}", flush=True)
+        print(f"server: {api}; its UI: {api.removesuffix('/api')}", flush=True)
         _continue_interrupted(subject, parameters)
         os.environ[SERVED_BY] = str(os.getpid())
         retrain.serve(
@@ -105,22 +105,22 @@ def _continue_interrupted(subject: str, parameters: dict[str, Any]) -> None:
             run = client.create_flow_run_from_deployment(
                 deployment, parameters=parameters, tags=[CONTINUES]
             )
-            print(f"cut off before: {interrupted}; {run.name} goes on", flush=True)
+            print(f"interrupted before: {interrupted}; {run.name} continues", flush=True)
 
 
 def close_interrupted(client: SyncPrefectClient, deployment: UUID) -> str:
-    """Set runs whose process is gone to Crashed, or to Cancelled if they were being cancelled.
+    """Set runs whose process has died to Crashed, or to Cancelled if they were being cancelled.
 
     Returns:
         The name of the last run if it is one of these, or ended with `idiolect serve`; else "".
-        Also "" if it already continued another run: what cut it off may do so again.
+        Also "" if it already continued another run: the same cause may interrupt it again.
 
     The caller must be the only one that serves the deployment, and have no run of its own yet.
     """
     lost = _runs(client, deployment, _ACTIVE)
     for run in lost:
         ended = Cancelled if run.state.is_cancelling() else Crashed
-        state = ended(message="`idiolect serve` ended before it; the next run goes on")
+        state = ended(message="`idiolect serve` ended first; the next run continues")
         client.set_flow_run_state(run.id, state, force=True)
     interrupted = [run for run in lost if not run.state.is_cancelling()]
     if not interrupted:

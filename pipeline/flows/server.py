@@ -1,7 +1,8 @@
-"""Prefect's server: the one that is named, or one on loopback that ends with its starter.
+"""Prefect's server: the configured one, or one on loopback that ends with its starter.
 
 Without a server, Prefect retries for minutes and then waits at exit, without end, to deliver its
-events. So a process whose server is gone ends at once, with one line.
+events. A process that loses its server therefore ends immediately, with
+one line.
 """
 
 import os
@@ -29,7 +30,7 @@ from prefect.settings import (
 from pipeline.flows import helper
 from pipeline.runtime.user_errors import UserError
 
-_ITEM = "the server of Prefect's"
+_ITEM = "Prefect's server"
 _PORT = 4200
 _LOG = Path(".idiolect/logs/prefect.log")
 _START_SECONDS = 180.0
@@ -45,7 +46,7 @@ def running() -> Iterator[str]:
     Raises:
         UserError: the named server does not answer, or the new one does not start.
 
-    If the server goes away during the block, this process ends with all its children.
+    If the server stops answering during the block, this process ends with all its children.
     """
     with ExitStack() as stack:
         process = None
@@ -55,7 +56,7 @@ def running() -> Iterator[str]:
         try:
             yield api
         except httpx.TransportError as error:
-            _exit(f"is gone: {error}")
+            _exit(f"no longer answers: {error}")
 
 
 def named() -> str:
@@ -66,7 +67,7 @@ def named() -> str:
     """
     api = str(PREFECT_API_URL.value() or "")
     if api and (error := _health_error(api)):
-        found = f"no server of Prefect's answers: {error}"
+        found = f"no Prefect server answers: {error}"
         raise UserError(api, found, "start it, or unset PREFECT_API_URL")
     return api
 
@@ -155,7 +156,7 @@ def _watched(api: str, process: "subprocess.Popen[str] | None") -> Iterator[None
         answered, failures = time.monotonic(), 0
         while not over.wait(_POLL_SECONDS):
             if process and process.poll() is not None and not over.is_set():
-                _exit(f"is gone: it ended with {process.returncode}, see {_LOG}")
+                _exit(f"ended with exit code {process.returncode}, see {_LOG}")
             if not (error := _health_error(api)):
                 answered, failures = time.monotonic(), 0
                 continue
@@ -176,6 +177,6 @@ def _exit(found: str) -> NoReturn:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     sys.stdout.flush()
-    error = UserError(_ITEM, found, "run it again; what has run is kept")
+    error = UserError(_ITEM, found, "run it again; finished stages are kept")
     print(f"error: {error}", file=sys.stderr, flush=True)
     os._exit(1)

@@ -65,7 +65,7 @@ def _stages(path: Path) -> dict[str, Any]:
     """Read the stages of a lock."""
     if not path.is_file():
         raise MissingInput(
-            path, "not here", "run `dvc repro`" if path == LOCK else "give the path of another"
+            path, "not found", "run `dvc repro`" if path == LOCK else "give the path of a dvc.lock"
         )
     try:
         stages: dict[str, Any] = read_params(path)["stages"]

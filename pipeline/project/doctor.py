@@ -46,7 +46,7 @@ def report() -> int:
             problems.append(f"missing  {error}")
     seconds = _step_seconds()
     ratio = seconds / _REFERENCE_STEP
-    print(f"speed    {seconds * 1000:.0f} ms a test step, {1 / ratio:.2f} × the reference machine")
+    print(f"speed    {seconds * 1000:.0f} ms per step, {1 / ratio:.2f} × the reference machine")
     try:
         check_params()
         print(f"expect   {stage_seconds.expectation(ratio)}")

@@ -1,4 +1,4 @@
-"""The neutral image: a user's portrait, or the sample's face where there is none."""
+"""The neutral image: a user's portrait, or else the sample's face."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,8 @@ def set_portrait(image: Path) -> Portrait:
 
     Raises:
         MissingInput: no such file.
-        UserError: a folder, no picture, not exactly one face in it, or one smaller than
-            `clips.min_face`; or DVC's cache does not have the portrait before it.
+        UserError: it is a folder or no picture, it does not show exactly one face of at least
+            `clips.min_face`, or DVC's cache does not have the previous portrait.
     """
     from stages.base.io.image_io import decode_jpeg, encode_png, read_image
     from stages.clips.detector import FaceFinder
@@ -38,7 +38,7 @@ def set_portrait(image: Path) -> Portrait:
     from stages.clips.window import crop_window
 
     params = read_section("clips", ClipsParams)
-    unchanged = "the neutral image is as it was"
+    unchanged = "the neutral image is unchanged"
     if not image.exists():
         raise MissingInput(image, "no such file", unchanged)
     if not image.is_file():

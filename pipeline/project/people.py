@@ -56,7 +56,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     Raises:
         MissingInput: a path does not exist.
         BadParams: an invalid name, a sample's, or one with the other role.
-        UserError: another video of the same file name is there already.
+        UserError: data/raw/NAME has another video of the same file name.
 
     """
     check_name(name)
@@ -67,7 +67,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         raise BadParams(name, "is a sample subject", "choose another name")
     known = people.all.get(name)
     if known and known.role != role:
-        found = f"is {known.role} already"
+        found = f"is already {known.role}"
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files = _list_files(videos)
     skipped = "is no file of this folder itself; not added"
@@ -105,7 +105,7 @@ def remove(name: str) -> list[Path]:
     check_name(name)
     people = read_section("subjects", Subjects)
     if name not in people.all and not _results(name):
-        raise BadParams(name, "no such subject", f"there are: {', '.join(people.all)}")
+        raise BadParams(name, "no such subject", f"known: {', '.join(people.all)}")
     check_results_are_saved(name)
     with edit_params() as content:
         _unlist_subject(content, name)
@@ -136,7 +136,7 @@ def check_results_are_saved(name: str) -> None:
     if name in _preset_samples() or any(path.is_file() for path in videos.rglob("*")):
         return
     if lost := first_uncached(_results(name)):
-        found = f"is not in DVC's cache, nor {videos} here to make it again; nothing was changed"
+        found = f"is not in DVC's cache, and {videos} is missing; nothing was changed"
         raise UserError(lost, found, f"`dvc checkout {videos}`, or move it away")
 
 
@@ -214,7 +214,9 @@ def _list_files(paths: list[Path]) -> list[Path]:
         if names.count(file.name) > 1:
             raise UserError(file, "two videos have this file name", "rename one of them")
     if not files:
-        raise MissingInput(", ".join(map(str, paths)), "no file in there", "nothing was added")
+        raise MissingInput(
+            ", ".join(map(str, paths)), "no file in this folder", "nothing was added"
+        )
     return files
 
 

@@ -53,7 +53,7 @@ def presets() -> list[str]:
 def read_preset(name: str) -> dict[str, Any]:
     """Read a preset; one other than laptop holds only what differs from laptop."""
     if name not in presets():
-        raise BadParams(name, f"no such preset; there are: {', '.join(presets())}")
+        raise BadParams(name, f"no such preset; known: {', '.join(presets())}")
     values = read_params(PRESETS / f"{name}.yaml")
     return values if name == "laptop" else _merge(read_preset("laptop"), values)
 

@@ -113,9 +113,7 @@ class Revision:
         try:
             self.files.get_file(path, str(to))
         except FileNotFoundError:
-            fetch = (
-                "`dvc fetch --all-commits` brings it where a remote has it, `dvc pull` as always"
-            )
+            fetch = "`dvc fetch --all-commits` if a remote has it, then `dvc pull`"
             todo = fetch if self.commit else "`dvc pull`, or `dvc repro`"
             raise MissingInput(f"{path} of {self.name}", "is not in DVC's cache", todo) from None
 
@@ -166,7 +164,7 @@ def dvc_errors(item: str) -> Iterator[None]:
         yield
     except DvcException as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"dvc of {item}", f"failed: {reason}", "mend what it names") from None
+        raise UserError(f"dvc of {item}", f"failed: {reason}", "repair that file") from None
 
 
 def dvc_add(path: Path) -> None:

@@ -3,7 +3,7 @@
     idiolect verify          # the item store (sha256), the outs and DVC's cache (md5)
 
 DVC hashes a file of the workspace again only if its size or time has changed, and a file of its
-cache never; here every byte is read. Nothing is changed: each line names the repair.
+cache never; here every byte is read. No file is changed: each line names the repair.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Group:
 
 
 def read_item_store() -> tuple[list[Group], list[UserError], int]:
-    """Return the items, an error for each unreadable manifest, and how many items have none."""
+    """Return the items, an error per unreadable manifest, and the number of items without one."""
     groups: list[Group] = []
     errors: list[UserError] = []
     without = 0
@@ -170,7 +170,7 @@ def run(write_lock: Path | None = None) -> int:
         print(f"not recorded: items of an older version: {without}; {todo}")
     if unrecorded:
         lock = compare_locks.LOCK
-        names = ", ".join(unrecorded) if lock.is_file() else f"{lock} is not here"
+        names = ", ".join(unrecorded) if lock.is_file() else f"{lock} does not exist"
         print(f"not recorded: {names}; run `dvc repro`")
     counts = f"{len(store)} items, {len(outs)} outs, {len(cache)} objects of DVC's cache"
     differ = f"{len(errors)} differ{'s' * (len(errors) == 1)}" if errors else "nothing differs"
@@ -264,5 +264,5 @@ def _repair(group: Group, expected: str, computed: str, cached: set[str]) -> str
     elif expected in cached:
         return f"{delete}`dvc checkout {group.path}`"
     if group.stage.endswith(".dvc"):
-        return f"{delete}copy it again from where it came, or `dvc pull {group.path}`"
+        return f"{delete}copy it again from its source, or `dvc pull {group.path}`"
     return f"{delete}`dvc repro {group.stage}`"

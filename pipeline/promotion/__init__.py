@@ -5,8 +5,8 @@
     idiolect compare champion HEAD   # params, metrics and pictures side by side
     idiolect rollback                # return to the champion before, models and all
 
-Champions are the annotated tags champion/1, champion/2 …; the highest number is the champion, and
-nothing else records it. Going back adds a number, so that no champion is lost. Rules:
+Champions are the annotated tags champion/1, champion/2 …; the highest number is the champion,
+recorded nowhere else. Going back adds a number, so that no champion is lost. Rules:
 promotion.yaml; decisions: reports/promotion. From Python:
 
     decision = champions.decide_workspace()

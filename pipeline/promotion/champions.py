@@ -103,7 +103,7 @@ def resolve(name: str) -> Revision:
 def _require_champion(item: str) -> Champion:
     if present := champion():
         return present
-    raise UserError(item, "there is none yet", "`idiolect promote` makes the first")
+    raise UserError(item, "the project has none yet", "`idiolect promote` makes the first")
 
 
 def describe() -> str:

@@ -4,7 +4,7 @@
     idiolect compare champion/1 HEAD
 
 Everything is read from git and by hash from DVC's cache; the workspace does not change. Pictures
-are copied to reports/compare/A_B, beside the page index.html that shows them.
+are copied to reports/compare/A_B, next to the page index.html that shows them.
 """
 
 import re
@@ -42,7 +42,7 @@ class Comparison:
         videos: subjects whose number of videos differs, by name.
         metrics: all metrics of either, by dotted name.
         decision: the second as challenger of the first; None without metrics.
-        pictures: by path, the copies of both beside the page ("" for none).
+        pictures: by path, the copies of both next to the page ("" for none).
         same: pictures that are the same in both.
         lost: pictures that DVC's cache no longer has, as errors.
         page: path of the page.

@@ -98,7 +98,7 @@ class Decision:
             by_hand = f"replaces {self.champion or 'no one'} by hand: {self.override}"
             return f"{self.challenger} {by_hand}"
         if self.promote and any(result.met and result.note for result in self.results):
-            return f"{self.challenger} is the first, and `first: any` asks for no more"
+            return f"{self.challenger} is the first, and `first: any` has no other condition"
         if self.promote:
             return f"{self.challenger} is better than {self.champion or 'the trivial answers'}"
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
@@ -116,7 +116,7 @@ class Decision:
         return replace(self, promote=True, reasons=(), notes=notes, override=why)
 
     def list_items(self) -> list[str]:
-        """Return what stands below the table: notes, and without a table the other reasons."""
+        """Return the list below the table: the notes, and without a table the other reasons."""
         return [*(() if self.results else self.reasons[1:]), *self.notes]
 
     def markdown(self) -> str:

@@ -70,7 +70,7 @@ class PairedScores:
         if new := [name for name in after if name not in before]:
             yield f"new, not compared: {', '.join(new)}"
         if gone := [name for name in before if name not in after]:
-            yield f"no longer there, not compared: {', '.join(gone)}"
+            yield f"missing in the challenger, not compared: {', '.join(gone)}"
         first, second = self.champion.table("frames"), self.challenger.table("frames")
         if not first or not second:
             return
@@ -95,7 +95,7 @@ class PairedScores:
 
 
 def pair_rows(first: Table, second: Table) -> tuple[Table, Table]:
-    """Return the rows of two tables that stand for the same frames, in the second one's order."""
+    """Return the rows of two tables for the same frames, in the second table's order."""
     places = {key: row for row, key in enumerate(row_keys(first))}
     both = [(places[key], row) for row, key in enumerate(row_keys(second)) if key in places]
     rows = np.array(both, int).reshape(-1, 2)
@@ -152,7 +152,7 @@ def _columns(table: Table, measure: Measure) -> Floats:
     """Return the measure's columns, (1 or 2, N).
 
     A missing value of the generated curve (no face in a rendered frame) becomes the curve's mean,
-    which correlates with nothing: without the frame, a bad render would look better.
+    which has no correlation: without the frame, a bad render would look better.
     """
     values = np.stack([np.asarray(table[column], float) for column in measure.columns])
     if len(values) == 2:

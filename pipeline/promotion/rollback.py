@@ -1,7 +1,7 @@
 """Return to an earlier champion: its state from git, its models from DVC's cache, as a new commit.
 
-Code stays as it is. Nothing is lost: whatever the rollback overwrites or deletes must be in git and
-in DVC's cache first, and the present champion keeps its tag.
+The code does not change. All that the rollback overwrites or deletes must be in git and in DVC's
+cache first, and the present champion keeps its tag.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,15 +65,15 @@ def _choose(number: int | None) -> tuple[Champion, Champion]:
     known = champions.champions()
     if not known:
         todo = "`idiolect promote` makes the first"
-        raise UserError("rollback", "there is no champion yet", todo)
+        raise UserError("rollback", "the project has no champion yet", todo)
     present = known[-1]
     if number is None and len(known) == 1:
         todo = f"`idiolect rollback --to {present.number}` restores it"
-        raise UserError("rollback", f"there is none before {present}", todo)
+        raise UserError("rollback", f"no champion before {present}", todo)
     targets = known[-2:-1] if number is None else [one for one in known if one.number == number]
     if not targets:
         names = ", ".join(str(one.number) for one in known)
-        raise UserError(f"champion {number}", f"there is none; there are: {names}")
+        raise UserError(f"champion {number}", f"no such champion; known: {names}")
     return targets[0], present
 
 
@@ -82,14 +82,14 @@ def _check_target(there: Revision) -> None:
     if not there.has(str(PARAMS)):
         raise UserError(f"{PARAMS} of {there}", "is not in its commit; nothing was changed")
     if not there.subjects():
-        found = "names no subjects, and going back would delete everyone's results"
+        found = "lists no subjects, and the rollback would delete all results"
         raise UserError(f"{PARAMS} of {there}", f"{found}; nothing was changed")
     if absent := there.absent():
         more = f" ({len(absent)} in all)" if len(absent) > 1 else ""
         raise UserError(
             f"{there}: {absent[0]}{more}",
             "is not in DVC's cache; nothing was changed",
-            "`dvc fetch --all-tags` brings it where a remote has it, `dvc pull` as always",
+            "`dvc fetch --all-tags` if a remote has it, then `dvc pull`",
         )
 
 

@@ -63,7 +63,7 @@ def sign_of(metric: str) -> int:
     last = metric.rpartition(".")[2]
     if last not in MEANS or metric.startswith("reconstruction."):
         known = ", ".join([*MEASURES, *(f"….{name}" for name in MEANS)])
-        raise ValueError(f"no metric that is known to be better by more or less; known: {known}")
+        raise ValueError(f"not a metric of known direction; known: {known}")
     return MEANS[last]
 
 
@@ -75,7 +75,7 @@ def _check_metric(metric: str) -> str:
 def _check_measure(metric: str) -> str:
     if metric not in MEASURES:
         known = ", ".join(MEASURES)
-        raise ValueError(f"a mean without frames has no interval to be sure by; known: {known}")
+        raise ValueError(f"a mean without frames has no interval; known: {known}")
     return metric
 
 
@@ -116,5 +116,5 @@ def read_rules(path: Path = RULES) -> Rules:
     guarded = rules.metrics()[1:]
     for metric in guarded:
         if guarded.count(metric) > 1:
-            raise BadParams(f"{path}: not_worse", f"{metric} stands there twice")
+            raise BadParams(f"{path}: not_worse", f"{metric} appears twice")
     return rules

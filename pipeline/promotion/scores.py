@@ -119,7 +119,7 @@ def _faults(revision: Revision) -> list[str]:
     try:
         stale = list(revision.status())
     except UserError as error:
-        return [f"DVC cannot tell whether it is finished: {error}"]
+        return [f"DVC cannot determine whether it is finished: {error}"]
     faults = []
     if stale or not revision.has(LOCK):
         faults.append(f"it is not finished: {_shorten(stale) or LOCK}; run `dvc repro`")

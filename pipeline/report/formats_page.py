@@ -26,7 +26,7 @@ a shape is a flat fixed-size list in C order.
 
 
 def descriptions() -> dict[str, Any]:
-    """Read columns.yaml: where each table lies, what a row is, and what its columns mean."""
+    """Read columns.yaml: the path, the rows and the columns of each table."""
     return dict(YAML(typ="safe").load(Path(__file__).with_name("columns.yaml").read_text()))
 
 
@@ -65,7 +65,7 @@ def page() -> str:
 
 def main(
     check: Annotated[
-        Path | None, typer.Option(help="Compare the page with this file and print nothing.")
+        Path | None, typer.Option(help="Compare the page with this file instead of printing it.")
     ] = None,
 ) -> None:
     """Print docs/formats.md, or check that a file is up to date."""

@@ -1,4 +1,4 @@
-"""A cache of finished items under .idiolect/items, addressed by everything that they depend on.
+"""A cache of finished items under .idiolect/items, addressed by all their inputs.
 
 A key hashes the input's bytes, the params section, the weights and the stage's code version. The
 value is a folder of files, with their sha256 in `MANIFEST`. Results do not depend on the cache.
@@ -20,7 +20,7 @@ MANIFEST = ".sha256.json"
 
 
 def file_hash(path: Path) -> str:
-    """Return the sha256 of a file's bytes as hex."""
+    """Return the sha256 of a file's bytes as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -40,7 +40,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def recorded(folder: Path) -> dict[str, str] | None:
-    """Read an item's manifest: sha256 by name of file; None if there is none.
+    """Read an item's manifest: sha256 by file name; None without a manifest.
 
     Raises:
         BadFormat: the manifest cannot be read.
@@ -76,7 +76,7 @@ def compute(item: str, target: Path, make: Callable[[Path], None], store: Path =
         return False
     stored = _folder(item, store)
     if stored.exists():
-        print(f"damaged: {stored}: not the bytes it was made with; made again", file=sys.stderr)
+        print(f"damaged: {stored}: its bytes have changed; computed again", file=sys.stderr)
     with atomic_folder(stored) as part:
         make(part)
         hashes = {name: file_hash(path) for name, path in files(part).items()}
@@ -86,7 +86,7 @@ def compute(item: str, target: Path, make: Callable[[Path], None], store: Path =
 
 
 def fetch(item: str, target: Path, store: Path = STORE) -> bool:
-    """Fill the folder `target` from the store; return False if it has no intact such item."""
+    """Fill the folder `target` from the store; return False if the store has no intact item."""
     stored = _folder(item, store)
     try:
         hashes = {name: file_hash(path) for name, path in files(stored).items()}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Discard what this process writes to standard error in the block, past Python too."""
+    """Discard this process's standard error in the block, including output of C libraries."""
     # MediaPipe 0.10.14 warns of a function that a later protobuf will not have; both are pinned.
     warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype")
     sys.stderr.flush()

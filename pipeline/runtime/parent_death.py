@@ -1,6 +1,7 @@
 """End a process when its parent dies.
 
-A killed DVC would leave its stage running, beside the stage that the next `dvc repro` starts.
+A killed DVC would leave its stage running in parallel with the one that the next `dvc repro`
+starts.
 """
 
 import ctypes
@@ -11,7 +12,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """Kill this process when its parent dies (Linux only), or now if it has died before.
+    """Kill this process when its parent dies (Linux only), or now if the parent is dead.
 
     Args:
         parent: the parent's process id; without it, a parent that died before the call is missed.

@@ -40,12 +40,12 @@ def worker_context() -> ForkServerContext:
 
 
 def end_with_caller(end: Callable[[], None] | None = None) -> None:
-    """End this worker when the process that it works for ends.
+    """End this worker when the process that started the pool ends.
 
     Its parent for the kernel is the fork server, which lives as long as its workers.
 
     Args:
-        end: ends the worker; kills this process unless given.
+        end: a function that ends the worker; default: kill this process.
     """
     threading.Thread(target=_wait_for_caller, args=(end,), daemon=True).start()
 
@@ -100,7 +100,7 @@ def _on_cores(
         with ProcessPoolExecutor(jobs, worker_context(), initializer=end_with_caller) as pool:
             yield from pool.map(call, tasks)
     except BrokenProcessPool:
-        found = "a worker process was killed, as where memory is full"
+        found = "a worker process was killed, probably because memory was full"
         raise UserError("this machine", found, "run again; IDIOLECT_CORES=1 takes less") from None
 
 
@@ -146,11 +146,11 @@ def _client(address: str) -> Any:
             todo = (
                 f"set {tls}CA_FILE, {tls}CLIENT__CERT and {tls}CLIENT__KEY, or unset the variable"
             )
-            raise UserError(CLUSTER, f"{address} needs certificates, dask knows of none", todo)
+            raise UserError(CLUSTER, f"{address} needs certificates, dask has none", todo)
         return Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
     except ValueError as error:
         found = f"{address} is no address of a Dask scheduler: {error}"
-        raise UserError(CLUSTER, found, "say tcp://HOST:PORT, or unset the variable") from None
+        raise UserError(CLUSTER, found, "set it to tcp://HOST:PORT, or unset it") from None
     except (OSError, TimeoutError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         found = f"no Dask cluster answers at {address} within {_TIMEOUT_SECONDS} s: {words[:200]}"

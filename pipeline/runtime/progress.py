@@ -14,7 +14,7 @@ class Bar:
     """Counts finished pieces of work; made by `bar`."""
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        """Count more finished pieces; show a short note beside the rate."""
+        """Count more finished pieces; show a short note next to the rate."""
 
 
 class _Terminal(Bar):

@@ -84,8 +84,8 @@ def each(
 def alone(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> str:
     """Call `work` on one item as `each` does; return the reason of its failure or "".
 
-    It can be called in a worker of a cluster. Dask's workers are daemons, to which Python allows no
-    children, lest they are orphaned; a child of `each` ends with its parent.
+    It can be called in a worker of a cluster. Dask's workers are daemons, which Python allows no
+    children to avoid orphans; a child of `each` ends with its parent.
     """
     config = vars(current_process())["_config"]
     daemon = config.get("daemon")
@@ -154,7 +154,7 @@ class _Process:
             more = f"{factor:g} s × {self.announced:.0f} seconds and megapixels"
             return f"took longer than {limit:.0f} s of processor time (limit: {floor:g} s + {more})"
         if now - self.progressed > floor:
-            return f"stood still for {now - self.progressed:.0f} s (limit {floor:g} s)"
+            return f"made no progress for {now - self.progressed:.0f} s (limit {floor:g} s)"
         if memory > self.limits.memory:
             return f"needed {memory:.1f} GB of memory (limit {self.limits.memory:g} GB)"
         return None
@@ -166,7 +166,7 @@ class _Process:
             return self.reason or f"its decoding ended with code {code}"
         crash = f"its decoding crashed ({signal.Signals(-code).name})"
         if code == -signal.SIGKILL:
-            return f"{crash}, as where a machine's memory is full"
+            return f"{crash}, probably because memory was full"
         return crash
 
 

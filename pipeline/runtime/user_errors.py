@@ -37,7 +37,7 @@ class MissingInput(UserError):
 
 
 def fail(error: UserError, code: int = 1) -> NoReturn:
-    """Print a problem as one line on standard error and exit."""
+    """Print a user error as one line on standard error and exit."""
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(code)
 
@@ -55,4 +55,4 @@ def report_user_errors() -> Iterator[None]:
         todo = "see its folder, name and rights"
         fail(UserError(error.filename, str(error.strerror).lower(), todo))
     except KeyboardInterrupt:
-        fail(UserError("stopped", "by Ctrl-C", "run it again to go on"), 130)
+        fail(UserError("stopped", "by Ctrl-C", "run it again to continue"), 130)

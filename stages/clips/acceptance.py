@@ -19,7 +19,7 @@ _LIMITS = (
     ("exposure", "too dark: median luminance of the face {:.0f} of 255", "{:g}", "min_exposure"),
     (
         "confidence",
-        "the face is covered, blurred or turned away: the detector is sure to {:.2f}",
+        "the face is covered, blurred or turned away: the detector's confidence is {:.2f}",
         "{:g}",
         "min_confidence",
     ),

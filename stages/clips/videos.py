@@ -49,7 +49,7 @@ def hash_video(path: Path) -> tuple[str, str]:
         if path.is_dir():
             return "", "not a file: put videos into the subject's folder itself"
         if path.is_symlink() and not path.exists():
-            return "", "a link to a file that is not there"
+            return "", "a link to a missing file"
     except OSError as error:
         return "", f"cannot be read: {(error.strerror or str(error)).lower()}"
     return "", "not a file but a pipe or device"

@@ -51,7 +51,7 @@ def read_features(
     total = 2 * clip.frames
     count = tables.count(path, FEATURES)
     if count != total:
-        raise BadFormat(path, f"expected {total} rows, two a frame, found {count}")
+        raise BadFormat(path, f"expected {total} rows, two per frame, found {count}")
     rows = np.clip(np.arange(2 * first + offset, 2 * end + offset), 0, total - 1)
     low, high = int(rows.min()), int(rows.max()) + 1
     columns = tables.read(path, FEATURES, ["feature", "phones"], low, high)

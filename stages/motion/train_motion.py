@@ -206,7 +206,7 @@ def _frame_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
     rates = {r.fps: f"{name}/{r.clip}" for name, own in recordings.items() for r in own}
     if len(rates) > 1:
         listed = ", ".join(f"{where} {fps:g}" for fps, where in rates.items())
-        raise BadFormat("data/clips", f"expected one rate of frames, found {listed}")
+        raise BadFormat("data/clips", f"expected one frame rate, found {listed}")
     return next(iter(rates))
 
 

@@ -58,7 +58,7 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
     if not audio.is_file():
         raise MissingInput(audio, "no such file")
     if out.exists() and out.samefile(audio):
-        raise UserError(out, "is the voice itself, which stays as it is", "name another file")
+        raise UserError(out, "is the voice itself, which must not change", "name another file")
     params = read_section("render", RenderParams)
     models, isps = load_models(identity, style), read_isps(style).chosen_images()
     fps = models.motion.fps

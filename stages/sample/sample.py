@@ -40,7 +40,7 @@ def run(name: str, params: SampleParams) -> None:
     """Generate a sample subject's video and truth; raise BadParams for an unknown name."""
     if name not in params.subjects:
         known = ", ".join(params.subjects)
-        raise BadParams(f"sample.subjects.{name}", f"no such sample subject; there are: {known}")
+        raise BadParams(f"sample.subjects.{name}", f"no such sample subject; known: {known}")
     subject = params.subjects[name]
     make_sample(
         subject.identity,

@@ -240,15 +240,15 @@ def _status(sync: Sync, others: list[float]) -> SyncStatus:
     if sync.is_reliable:
         return SyncStatus("ok", sync.offset, "")
     if sync.is_foreign:
-        reason = f"the sound is not these lips', or more than {LONGEST_LAG:g} s off"
+        reason = f"the sound does not belong to these lips, or is more than {LONGEST_LAG:g} s off"
         return SyncStatus("rejected", float("nan"), f"{reason}: {_evidence(sync, _OWN)}")
-    reason = f"not sure how late: {_evidence(sync, _RELIABLE)}"
+    reason = f"unreliable offset: {_evidence(sync, _RELIABLE)}"
     if others:
         late = float(np.median(others))
         return SyncStatus("assumed", late, f"{reason}; its video's other clips give {late:+.2f} s")
     if sync.seconds >= _SOME and np.isfinite(sync.offset):
         return SyncStatus("assumed", sync.offset, f"{reason}; that gives {sync.offset:+.2f} s")
-    return SyncStatus("assumed", 0.0, f"{reason}; taken to be in sync")
+    return SyncStatus("assumed", 0.0, f"{reason}; assumed to be in sync")
 
 
 def _evidence(sync: Sync, strength: float) -> str:

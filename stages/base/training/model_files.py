@@ -31,7 +31,7 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             config = json.loads((file.metadata() or {})["config"])
             return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
     except (SafetensorError, KeyError) as error:
-        raise BadFormat(path, f"is no model of ours: {error}") from None
+        raise BadFormat(path, f"is no model file of this project: {error}") from None
 
 
 def flatten_modules(weights: Weights) -> dict[str, Tensor]:

@@ -168,7 +168,7 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     }
     kind, _, sha256 = name.partition(":")
     if kind not in networks:
-        raise BadWeights(name, f"no perceptual network; there are {', '.join(networks)}")
+        raise BadWeights(name, f"no such perceptual network; known: {', '.join(networks)}")
     try:
         network = networks[kind](taps) if taps else networks[kind]()
     except IndexError as error:
@@ -181,7 +181,7 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
         tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
     for key, value in network.state_dict().items():
         if key not in tensors or tensors[key].shape != value.shape:
-            raise BadWeights(name, f"{key} is not there, or has another shape than {kind}'s")
+            raise BadWeights(name, f"{key} is missing, or has another shape than {kind}'s")
     network.load_state_dict({key: tensors[key] for key in network.state_dict()})
     network.eval().requires_grad_(requires_grad=False)
     _fold(network)

@@ -77,5 +77,5 @@ def test_a_target_includes_what_it_needs_and_a_group_all_of_its_stages() -> None
 def test_an_unknown_stage_suggests_similar_names() -> None:
     with pytest.raises(UnknownStage, match=r"othr: no such stage; did you mean other\?"):
         DIAMOND.resolve(["othr"])
-    with pytest.raises(UnknownStage, match="there are: a, end, other, x"):
+    with pytest.raises(UnknownStage, match="known: a, end, other, x"):
         DIAMOND.resolve(["zzzzzz"])

@@ -58,7 +58,7 @@ def test_a_param_without_values_is_reported() -> None:
         ("lambda_sp=1,nan", "lambda_sp: expected a number"),
         ("lambda_sp={1", "cannot be read"),
         ("lambda_sp=${x}", "cannot be read: .* 'x' not found"),
-        ("style_mapping.perceptual=vgg20", "vgg20: no perceptual network"),
+        ("style_mapping.perceptual=vgg20", "vgg20: no such perceptual network"),
     ],
 )
 def test_a_value_that_no_stage_would_take_is_reported_before_anything_runs(

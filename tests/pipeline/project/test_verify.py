@@ -285,7 +285,7 @@ def test_a_cache_elsewhere_is_read(project: Path, tmp_path_factory: pytest.TempP
 def test_a_project_that_was_never_run_is_one_line(project: Path) -> None:
     Path("dvc.lock").unlink()
     line, last = verify_lines(0)
-    assert line == "not recorded: dvc.lock is not here; run `dvc repro`"
+    assert line == "not recorded: dvc.lock does not exist; run `dvc repro`"
     assert last.startswith("2 items, 1 outs, ")
 
 

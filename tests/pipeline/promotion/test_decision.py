@@ -218,7 +218,7 @@ def test_the_first_champion_has_all_metrics_and_beats_the_trivial_answers() -> N
     assert "to the best trivial answer" in decision.reasons[0]
     any_one = decide(None, scored("new", psnr=-4.0), rules(first="any"))
     assert any_one.promote
-    assert any_one.headline() == "new is the first, and `first: any` asks for no more"
+    assert any_one.headline() == "new is the first, and `first: any` has no other condition"
     lacking = rules(not_worse=[{"metric": SEEN, "margin": 0.1}])
     assert "missing" in decide(None, scored("new"), lacking).reasons[0]
 

@@ -66,7 +66,9 @@ def test_an_error_of_one_task_is_raised_in_the_caller(workdir: Path) -> None:
 
 def test_a_killed_worker_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_pool, "cpu_count", lambda: 2)
-    with pytest.raises(UserError, match="a worker process was killed, as where memory is full"):
+    with pytest.raises(
+        UserError, match="a worker process was killed, probably because memory was full"
+    ):
         list(process_pool.run(dies_at_two, [(i,) for i in range(4)]))
 
 

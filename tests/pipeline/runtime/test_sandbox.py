@@ -33,10 +33,10 @@ def gone(processes: list[psutil.Process]) -> bool:
     ("name", "reason"),
     [
         ("loop_forever", "took longer than 3 s of processor time (limit: 2 s + 0.5 s × 2"),
-        ("stand_still", "stood still for 2 s (limit 2 s)"),
+        ("stand_still", "made no progress for 2 s (limit 2 s)"),
         ("take_all_memory", " GB of memory (limit 0.7 GB)"),
         ("crash", "its decoding crashed (SIGSEGV)"),
-        ("be_killed", "its decoding crashed (SIGKILL), as where a machine's memory is full"),
+        ("be_killed", "its decoding crashed (SIGKILL), probably because memory was full"),
         ("leave", "its decoding ended with code 7"),
         ("find_a_problem", "not a video"),
         ("raise_an_error", "ValueError: caf\\udce9 xxx"),

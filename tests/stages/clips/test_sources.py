@@ -67,11 +67,11 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert found == {
         "pipe": ("", "not a file but a pipe or device"),
         "zeros": ("", "not a file but a pipe or device"),
-        "link": ("", "a link to a file that is not there"),
-        "loop": ("", "a link to a file that is not there"),
+        "link": ("", "a link to a missing file"),
+        "loop": ("", "a link to a missing file"),
         "long": ("", "cannot be read: file name too long"),
         "unreadable": ("", "cannot be read: input/output error"),
-        tmp_path.name: ("", "not a file: videos lie in the subject's folder itself"),
+        tmp_path.name: ("", "not a file: put videos into the subject's folder itself"),
     }
 
 

@@ -112,7 +112,7 @@ def test_a_clip_with_anothers_sound_is_rejected_with_its_reason_and_trains_nothi
     assert statuses["other-001"].status == "rejected"
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["status"].tolist() == ["ok", "rejected"]
-    assert "the sound is not these lips'" in sync["reason"][1]
+    assert "the sound does not belong to these lips" in sync["reason"][1]
     spans, _ = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))
     assert [span.path.stem for span in spans] == ["own-001"]
 

@@ -96,7 +96,7 @@ def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so
     assert found["a-b-003"].late == pytest.approx(0.15)
     assert "its video's other clips give +0.15 s" in found["a-b-003"].reason
     assert found["a-c-001"].late == 0
-    assert "taken to be in sync" in found["a-c-001"].reason
+    assert "assumed to be in sync" in found["a-c-001"].reason
 
 
 def test_what_some_frames_tell_is_better_than_nothing_and_said_to_be_weak():

@@ -236,7 +236,7 @@ def test_a_users_weights_that_are_missing_or_differ_are_refused(user_weights: Pa
     with pytest.raises(BadWeights, match="no safetensors"):
         load_perceptual(f"vgg19:{text}")
     small = put(user_weights, {"features.0.weight": torch.zeros(1)})
-    with pytest.raises(BadWeights, match=r"features\.0\.weight is not there, or has another shape"):
+    with pytest.raises(BadWeights, match=r"features\.0\.weight is missing, or has another shape"):
         load_perceptual(f"vgg19:{small}")
 
 
