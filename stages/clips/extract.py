@@ -154,23 +154,24 @@ def _measure_shot(
     # A tick of tolerance: time stamps are rounded.
     count = int((shot.end - shot.start) * params.fps + 0.05)
     end = shot.start + count / params.fps
-    boxes = choose_person(shot.samples, shot.lips)
+    faces, lips = [s.faces for s in shot.samples], [s.lips for s in shot.samples]
+    boxes = choose_person(faces, lips)
     row = replace(
         unmeasured,
         clip=name,
         start=shot.start,
         end=end,
         missing=sum(box is None for box in boxes) / len(boxes) if boxes else math.nan,
-        others=share_with_others(shot.samples, boxes) if boxes else math.nan,
-        lips_lead=lips_lead(shot.samples, boxes, shot.lips),
+        others=share_with_others(faces, boxes) if boxes else math.nan,
+        lips_lead=lips_lead(faces, boxes, lips),
     )
     if all(box is None for box in boxes):
         return row
     width, height = row.source_width, row.source_height
-    bars = black_bars(shot.margins, width, height)
+    bars = black_bars([s.margins for s in shot.samples], width, height)
     crop = crop_window(boxes, width, height, params.room, bars)
-    qualities = zip(boxes, shot.qualities, strict=True)
-    quality = median_quality(q[box] for box, q in qualities if box is not None and box in q)
+    measured = zip(boxes, (s.quality for s in shot.samples), strict=True)
+    quality = median_quality(q[box] for box, q in measured if box is not None and box in q)
     loudness = math.nan
     if count >= SHORTEST * params.fps:
         loudness = _write_sound(video, folder / name / "audio.wav", shot.start, end)

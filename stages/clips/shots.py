@@ -21,7 +21,9 @@ _GAP_SECONDS = 0.5  # a longer time without a frame is damage: the shot ends bef
 THUMBNAIL_WIDTH = 128  # px, of the pictures that cuts are detected in
 
 
-class _Sample(NamedTuple):
+class Sample(NamedTuple):
+    """A sampled frame: its faces, largest first, with quality and lip opening where measured."""
+
     time: float
     faces: list[Box]
     quality: dict[Box, Quality]
@@ -36,18 +38,12 @@ class Shot:
     Attributes:
         start: time of its first frame, in seconds.
         end: time at which its last frame leaves the screen.
-        samples: the faces of each sampled frame, largest first.
-        qualities: of the faces of each sample; empty where they were not measured.
-        lips: opening of the faces' lips in each sample; empty where there is only one face.
-        margins: black margins of each sample.
+        samples: its sampled frames.
     """
 
     start: float
     end: float
-    samples: list[list[Box]] = field(default_factory=list)
-    qualities: list[dict[Box, Quality]] = field(default_factory=list)
-    lips: list[dict[Box, float]] = field(default_factory=list)
-    margins: list[Margins] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
 
 def find_shots(
@@ -75,7 +71,7 @@ def find_shots(
     """
     found: list[Shot] = []
     times: list[float] = []
-    samples: list[Future[_Sample]] = []
+    samples: list[Future[Sample]] = []
     due = last = float("-inf")
     cuts = _Cuts(ratio, change)
     count = sampled = 0
@@ -120,13 +116,13 @@ def _sample(
     detection: Future[tuple[Image, list[Box]]],
     measure: MeasureQuality | None,
     lip_opening: LipOpening | None,
-) -> _Sample:
+) -> Sample:
     image, boxes = detection.result()
     largest = boxes[:_PEOPLE]
     quality = {box: measure(image, box) for box in largest} if measure else {}
     several = lip_opening if len(largest) > 1 else None
     lips = {box: several(image, box) for box in largest} if several else {}
-    return _Sample(time, boxes, quality, lips, black_margins(image))
+    return Sample(time, boxes, quality, lips, black_margins(image))
 
 
 def _end(start: float, last: float, count: int, step: float) -> float:
@@ -134,20 +130,12 @@ def _end(start: float, last: float, count: int, step: float) -> float:
     return last + ((last - start) / (count - 1) if count > 1 else min(step, _GAP_SECONDS))
 
 
-def _split(stretches: list[Shot], cuts: list[float], samples: list[_Sample]) -> Iterator[Shot]:
+def _split(stretches: list[Shot], cuts: list[float], samples: list[Sample]) -> Iterator[Shot]:
     for stretch in stretches:
         inner = [cut for cut in cuts if stretch.start < cut < stretch.end]
         edges = [stretch.start, *inner, stretch.end]
         for start, end in pairwise(edges):
-            inside = [sample for sample in samples if start <= sample.time < end]
-            yield Shot(
-                start,
-                end,
-                samples=[sample.faces for sample in inside],
-                qualities=[sample.quality for sample in inside],
-                lips=[sample.lips for sample in inside],
-                margins=[sample.margins for sample in inside],
-            )
+            yield Shot(start, end, [s for s in samples if start <= s.time < end])
 
 
 class _Cuts:

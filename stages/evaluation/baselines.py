@@ -5,8 +5,7 @@ import numpy as np
 
 from stages.base.arrays import AnyFloats
 from stages.base.face.similarity import fit_similarity
-from stages.base.io.image_io import Image
-from stages.base.io.pixels import opencv_transform
+from stages.base.io.image_io import Image, opencv_transform
 
 
 class TrainingFrames:

@@ -31,10 +31,9 @@ from stages.base.io.video_frames import read_frames
 from stages.evaluation import motion_scores, plots, reconstruction
 from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
-from stages.evaluation.motion_scores import OpeningScores
+from stages.evaluation.motion_scores import OpeningScores, redetect_landmarks
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
-from stages.evaluation.redetection import redetect_landmarks
 from stages.generator.artifacts import MODEL
 from stages.generator.model import Generator
 from stages.render.artifacts import VIDEOS

@@ -1,5 +1,6 @@
 """Scores of motion that is generated from the held-out speech, against the true motion."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ import numpy as np
 from stages.base.arrays import AnyFloats, Mask
 from stages.base.face.face_measures import eye_opening, mouth_opening
 from stages.base.io import tables
+from stages.base.io.image_io import Image, resize
 from stages.base.io.timebase import to_frames
 from stages.evaluation import metrics
 from stages.evaluation.held_out_frames import SubjectFrames
+from stages.landmarks import backend
 from stages.render.artifacts import MOTION
 
 _NAN = float("nan")
 _SHIFT_S = 2.0
 _LONGEST_LAG_S = 0.12
 _FEWEST = 10  # frames that a correlation needs
+_REDETECTION_SIZE = 256  # px; the mesh network needs a face of more than a hundred
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,22 @@ def style_distance(
     truth = real.rendered_column("head")[real.rendered_column("valid").astype(bool)]
     displacements = truth - real.mean_head(), generated - own.mean_head()
     return _round(metrics.windowed_distance(*displacements, window, stride))
+
+
+def redetect_landmarks(images: Iterable[Image]) -> tuple[AnyFloats, Mask]:
+    """Detect the 68 landmarks in square images of one clip, in order of time.
+
+    Returns:
+        Points (N, 68, 2) in px of a 256 px frame, NaN where no face was detected, and where one
+        was, (N,).
+    """
+    detector = backend.open_backend("mediapipe")
+    faces = [detector(resize(image, _REDETECTION_SIZE)) for image in images]
+    detector.close()
+    missing = np.full((68, 2), np.nan)
+    points = np.array([missing if face is None else face.points for face in faces])
+    points = points.reshape(-1, 68, 2)
+    return points, np.isfinite(points).all(axis=(1, 2))
 
 
 def score_redetection(held: SubjectFrames, points: AnyFloats, valid: Mask) -> dict[str, float]:

@@ -17,8 +17,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.arrays import Mask
 from stages.base.config.paths import DATA
 from stages.base.io import tables
-from stages.base.io.image_io import Image, decode_jpeg, resize
-from stages.base.io.pixels import opencv_transform
+from stages.base.io.image_io import Image, decode_jpeg, opencv_transform, resize
 from stages.evaluation import metrics
 from stages.evaluation.baselines import TrainingFrames, align, warp
 from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from stages.base.arrays import Floats32, Points
 from stages.base.face.landmark_groups import GROUPS
-from stages.base.io.image_io import Image
-from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
+from stages.base.io.image_io import FRACTION_BITS, Image, opencv_fixed_point
 
 CHANNELS = ("contour", "brows", "eyes", "nose", "outer_lips", "inner_lips", "shoulders")
 _EYE_CORNERS = ((36, 39), (42, 45))

@@ -16,8 +16,7 @@ from stages.base.arrays import Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.image_io import Image, decode_jpeg, decode_png, resize
-from stages.base.io.pixels import opencv_transform
+from stages.base.io.image_io import Image, decode_jpeg, decode_png, opencv_transform, resize
 from stages.clips.ledger import clips_of
 from stages.generator.losses import EMPTY, region_codes, union
 from stages.landmarks.artifacts import LANDMARKS

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import CHIN, NASION
-from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
+from stages.base.io.image_io import FRACTION_BITS, opencv_fixed_point
 from stages.parsing.artifacts import LABELS
 
 CODES = {label: code for code, label in enumerate(LABELS)}

@@ -26,8 +26,7 @@ from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import mean_face, similarity
 from stages.base.io import tables
-from stages.base.io.image_io import Image
-from stages.base.io.pixels import opencv_transform
+from stages.base.io.image_io import Image, opencv_transform
 from stages.base.training.perceptual import Features, load_perceptual
 from stages.clips.frames import Frames
 from stages.landmarks.artifacts import LANDMARKS

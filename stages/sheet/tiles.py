@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.face.landmark_groups import GROUPS
-from stages.base.io.image_io import Image, resize
-from stages.base.io.pixels import FRACTION_BITS, opencv_fixed_point
+from stages.base.io.image_io import FRACTION_BITS, Image, opencv_fixed_point, resize
 from stages.parsing.artifacts import REGIONS
 from stages.parsing.regions import region_of_label
 from stages.sheet.clip_summary import ShownFrame

@@ -176,11 +176,11 @@ class Decoder(nn.Module):
 class PatchDiscriminator(nn.Module):
     """One score per patch, with spectral normalisation."""
 
-    def __init__(self, channels: int, layers: int = 3) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         before, width = 3, channels
-        for index in range(layers):
+        for index in range(3):
             conv = spectral_norm(nn.Conv2d(before, width, 4, stride=2, padding=1))
             norm = nn.InstanceNorm2d(width) if index else nn.Identity()
             blocks.append(nn.Sequential(conv, norm, nn.LeakyReLU(0.2)))

@@ -6,7 +6,6 @@ them. Between parted lips the mouth's inside is painted dark.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -64,11 +63,11 @@ class Neutral:
         return _paint_mouth(np.asarray(moved, np.uint8), points), points
 
 
-def read_neutral_image(path: Path = IMAGE) -> Image:
+def read_neutral_image() -> Image:
     """Read the neutral image, RGB; raise MissingInput or BadFormat."""
-    if not path.is_file():
-        raise MissingInput(path, "no neutral image here", "run `dvc repro neutral`, or put one")
-    image = read_image(path, todo="run `dvc repro neutral`")
+    if not IMAGE.is_file():
+        raise MissingInput(IMAGE, "no neutral image here", "run `dvc repro neutral`, or put one")
+    image = read_image(IMAGE, todo="run `dvc repro neutral`")
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 

@@ -10,16 +10,12 @@ from stages.base.arrays import Floats
 from stages.base.face.landmark_groups import RIGID
 from stages.base.face.projection import to_camera
 
+_STEPS = 20  # of Levenberg-Marquardt at most, after the start by scaled orthography
 _CONVERGED = 1e-9  # a pose's last step, radians and face heights
 
 
 def fit_pose(
-    points: ArrayLike,
-    model: ArrayLike,
-    focal: ArrayLike,
-    size: int,
-    landmarks: tuple[int, ...] = RIGID,
-    steps: int = 20,
+    points: ArrayLike, model: ArrayLike, focal: ArrayLike, size: int
 ) -> tuple[Floats, Floats]:
     """Fit the pose that puts a rigid model onto landmarks, least squares in pixels.
 
@@ -28,13 +24,11 @@ def fit_pose(
         model: the face, (68, 3) or (…, 68, 3), face heights.
         focal: focal length, scalar or (…), pixels.
         size: width and height of the image, pixels.
-        landmarks: which of the 68 are fitted.
-        steps: Levenberg-Marquardt steps at most, after the start by scaled orthography.
 
     Returns:
         R, (…, 3, 3), and t, (…, 3), face heights.
     """
-    chosen = list(landmarks)
+    chosen = list(RIGID)
     observed = np.asarray(points, float)[..., chosen, :] - size / 2
     batch = observed.shape[:-2]
     X = np.broadcast_to(np.asarray(model, float)[..., chosen, :], (*batch, len(chosen), 3))
@@ -43,7 +37,7 @@ def fit_pose(
     bad = np.asarray(~np.isfinite(observed).all((1, 2)))
     observed = np.where(bad[:, None, None], f[:, None, None] * X[..., :2] / 4.0, observed)
     R, t = _orthographic_pose(observed, X, f)
-    R, t = _refine_pose(R, t, observed, X, f, steps)
+    R, t = _refine_pose(R, t, observed, X, f)
     R[bad], t[bad] = np.nan, np.nan
     return R.reshape(*batch, 3, 3), t.reshape(*batch, 3)
 
@@ -61,13 +55,13 @@ def _orthographic_pose(observed: Floats, X: Floats, f: Floats) -> tuple[Floats, 
 
 
 def _refine_pose(
-    R: Floats, t: Floats, observed: Floats, X: Floats, f: Floats, steps: int
+    R: Floats, t: Floats, observed: Floats, X: Floats, f: Floats
 ) -> tuple[Floats, Floats]:
     """Minimise the squared pixel distances by Levenberg-Marquardt, frame by frame."""
     damping = np.full(len(R), 1e-3)
     posed, residual = _residual(R, t, observed, X, f)
     error = (residual**2).sum((1, 2))
-    for _ in range(steps):
+    for _ in range(_STEPS):
         J = _jacobian(posed, t, f)
         Jt = np.swapaxes(J, 1, 2)
         A, b = Jt @ J, Jt @ residual.reshape(len(R), -1, 1)

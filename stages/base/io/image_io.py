@@ -1,10 +1,13 @@
 """Encode, decode and resize images with OpenCV.
 
-Colours are RGB everywhere outside this module (OpenCV's own order is BGR).
+Colours are RGB everywhere outside this module (OpenCV's own order is BGR). Pixel coordinates count
+from the image's edge: 0 is the left edge of the first pixel, and its centre 0.5. OpenCV's count
+from the first pixel's centre.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,7 @@ from pipeline.runtime.native_output import quiet
 from pipeline.runtime.user_errors import BadFormat
 
 Image = NDArray[np.uint8]
+FRACTION_BITS = 4  # of the fixed-point coordinates that OpenCV draws with: 1/16 px
 
 
 def encode_jpeg(image: Image, quality: int = 95) -> bytes:
@@ -103,3 +107,15 @@ def square(image: Image, size: int) -> Image:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return resize(np.ascontiguousarray(image[top : top + side, left : left + side, :3]), size)
+
+
+def opencv_fixed_point(points: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+    """Convert points (…, 2) to fixed point with FRACTION_BITS, for OpenCV's drawing functions."""
+    return np.asarray(np.round((points - 0.5) * 2**FRACTION_BITS), np.int32)
+
+
+def opencv_transform(transforms: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Convert affine transforms [A | t], (…, 2, 3), for `cv2.warpAffine`."""
+    converted = np.array(transforms, np.float64)
+    converted[..., 2] += converted[..., :2] @ [0.5, 0.5] - 0.5
+    return converted

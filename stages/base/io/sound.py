@@ -24,13 +24,11 @@ _DRIFT_FRAMES = 30  # that the offset is averaged over: time stamps jitter
 _SEEK_MARGIN = 2.0  # seconds before a span at which decoding starts
 
 
-def read_sound_span(
-    path: Path, start: float, end: float, rate: int = AUDIO_RATE
-) -> Iterator[Samples]:
-    """Yield the sound of [start, end) in pieces, exactly round((end - start) · rate) samples.
+def read_sound_span(path: Path, start: float, end: float) -> Iterator[Samples]:
+    """Yield the sound of [start, end) in pieces, exactly round((end - start) · AUDIO_RATE) samples.
 
     A late start, a gap or an early end is filled with silence: sample k is at the time
-    start + k / rate of the video.
+    start + k / AUDIO_RATE of the video.
 
     Raises:
         NotAVideo: the file has no sound.
@@ -40,10 +38,10 @@ def read_sound_span(
         origin = start_time((video_streams(container) or [stream])[0])
         if start > _SEEK_MARGIN:
             container.seek(int((start - _SEEK_MARGIN + origin) / stream.time_base), stream=stream)
-        total, done, position = round((end - start) * rate), 0, 0
-        for time, piece in _resampled_pieces(container, stream, rate):
+        total, done, position = round((end - start) * AUDIO_RATE), 0, 0
+        for time, piece in _resampled_pieces(container, stream, AUDIO_RATE):
             if time is not None:
-                position = round((time - origin - start) * rate)
+                position = round((time - origin - start) * AUDIO_RATE)
             if position >= total:
                 break
             yield from _silence(position - done)
@@ -68,9 +66,9 @@ def read_sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[Samples]:
             yield piece
 
 
-def read_audio(path: Path, rate: int = AUDIO_RATE) -> NDArray[np.float32]:
+def read_audio(path: Path) -> NDArray[np.float32]:
     """Decode all sound of an audio or video file, (N,) within -1 to 1."""
-    samples = np.concatenate([np.zeros(0, np.int16), *read_sound(path, rate)])
+    samples = np.concatenate([np.zeros(0, np.int16), *read_sound(path)])
     return samples.astype(np.float32) / np.float32(32768)
 
 

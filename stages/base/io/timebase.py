@@ -16,9 +16,9 @@ def to_frames(seconds: float, fps: float, least: int = 0) -> int:
     return max(least, round(seconds * fps))
 
 
-def frames_of_samples(samples: int, fps: float, rate: int = AUDIO_RATE) -> int:
+def frames_of_samples(samples: int, fps: float) -> int:
     """Return the number of frames that cover the samples."""
-    return ceil(samples * fps / rate - 1e-6)
+    return ceil(samples * fps / AUDIO_RATE - 1e-6)
 
 
 def frame_starts(first: int, last: int, fps: float) -> NDArray[np.int64]:

@@ -164,12 +164,7 @@ def read_facts(path: Path, max_pixels: int = MAX_PIXELS) -> VideoFacts:
 
 
 def read_frames(
-    path: Path,
-    start: float = 0.0,
-    end: float = float("inf"),
-    *,
-    size: tuple[int, int] | None = None,
-    max_pixels: int = MAX_PIXELS,
+    path: Path, start: float = 0.0, end: float = float("inf"), size: tuple[int, int] | None = None
 ) -> Iterator[tuple[float, Image]]:
     """Yield (time, RGB (H, W, 3)) of every frame shown in [start, end), in order.
 
@@ -181,13 +176,12 @@ def read_frames(
         start: in seconds.
         end: in seconds.
         size: (H, W) that every frame is scaled to, since the size may change within a video.
-        max_pixels: most pixels of a frame.
 
     Raises:
         NotAVideo: the file cannot be opened or holds no video.
         TooLarge: a frame has too many pixels.
     """
-    for time, picture in read_pictures(path, start, end, size=size, max_pixels=max_pixels):
+    for time, picture in read_pictures(path, start, end, size=size):
         yield time, picture.image()
 
 

@@ -11,8 +11,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.face import head_pose, mean_face
 from stages.base.io import tables
-from stages.base.io.image_io import Image
-from stages.base.io.pixels import opencv_transform
+from stages.base.io.image_io import Image, opencv_transform
 from stages.base.training.perceptual import load_perceptual
 from stages.clips.frames import Frames
 from stages.references import match
