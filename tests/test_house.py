@@ -43,7 +43,7 @@ def test_git_holds_no_large_file() -> None:
     assert [path for path in tracked() if path.stat().st_size > LARGEST] == []
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_name_without_meaning() -> None:
     empty = {"utils", "util", "helpers", "misc", "common", "manager", "tools"}
     assert {path.stem for path in modules("stages", "pipeline", "tests", "bench")} & empty == set()
 

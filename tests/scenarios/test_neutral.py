@@ -41,7 +41,7 @@ def portrait(tmp_path: Path) -> Path:
     return path
 
 
-def test_setting_a_neutral_image_reruns_isps_and_what_follows_and_going_back_runs_nothing(
+def test_setting_a_neutral_image_reruns_isps_and_downstream_stages_and_going_back_runs_no_stage(
     made: Project, portrait: Path
 ) -> None:
     outs, files = made.outs(), made.files("data/isp/*/*", "reports/isp/*", "models/*")
@@ -65,16 +65,14 @@ def test_setting_a_neutral_image_reruns_isps_and_what_follows_and_going_back_run
     assert made.run("git", "status", "--short", "data") == ""
 
 
-def test_a_portrait_that_was_set_before_comes_back_without_a_run(
-    made: Project, portrait: Path
-) -> None:
+def test_an_earlier_portrait_is_restored_without_a_run(made: Project, portrait: Path) -> None:
     made.run("idiolect", "neutral", str(portrait))
     assert made.repro() == []
     made.run("idiolect", "neutral", "--sample")
     assert made.repro() == []
 
 
-def test_a_picture_without_a_face_is_one_line_and_nothing_is_stale(
+def test_a_picture_without_a_face_is_reported_in_one_line_and_makes_no_stage_stale(
     made: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")

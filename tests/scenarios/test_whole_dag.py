@@ -37,7 +37,7 @@ def test_the_demo_ends_with_videos_that_play_with_sound(made: Project) -> None:
             assert sum(1 for _ in video.decode(video=0)) > 10
 
 
-def test_every_artifact_is_as_the_formats_page_says(made: Project) -> None:
+def test_every_artifact_follows_the_formats_page(made: Project) -> None:
     data = made.root / "data"
     files: list[tuple[Format, list[Path]]] = [
         (LEDGER, list(data.glob("clips/*/*/clips.parquet"))),
@@ -121,11 +121,11 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
 def test_the_metrics_are_means_of_the_frames_table(made: Project) -> None:
     rows = tables.read(made.root / "reports/evaluation/frames.parquet", SCORES)
     for name in SUBJECTS:
-        told = made.metrics()["subjects"][name]["reconstruction"]
+        metrics = made.metrics()["subjects"][name]["reconstruction"]
         for answer in ("generator", "truth", "mean_frame"):
             own = (rows["subject"] == name) & (rows["answer"] == answer)
             assert own.sum() == made.metrics()["subjects"][name]["frames"]
-            for measure, mean in told[answer].items():
+            for measure, mean in metrics[answer].items():
                 assert np.nanmean(rows[measure][own]) == pytest.approx(mean, abs=1e-3)
 
 
@@ -133,17 +133,17 @@ def test_the_metrics_of_the_voice_are_those_of_the_voice_table(made: Project) ->
     rows = tables.read(made.root / "reports/evaluation/voice.parquet", VOICE_SCORES)
     for name in SUBJECTS:
         own = {column: values[rows["subject"] == name] for column, values in rows.items()}
-        told = made.metrics()["subjects"][name]
-        assert len(own["frame"]) == told["motion_frames"]
+        metrics = made.metrics()["subjects"][name]
+        assert len(own["frame"]) == metrics["motion_frames"]
         assert np.nanmean(own["lips"]) == pytest.approx(
-            told["motion"]["generated"]["lmd"], abs=1e-3
+            metrics["motion"]["generated"]["lmd"], abs=1e-3
         )
         assert np.nanmean(own["lips_at_rest"]) == pytest.approx(
-            told["motion"]["mean_face"]["lmd"], abs=1e-3
+            metrics["motion"]["mean_face"]["lmd"], abs=1e-3
         )
         for place, columns in (
-            (told["motion"]["generated"], ("opening", "opening_made")),
-            (told["render"], ("opening_shown", "opening_seen")),
+            (metrics["motion"]["generated"], ("opening", "opening_made")),
+            (metrics["render"], ("opening_shown", "opening_seen")),
         ):
             first, second = (own[column] for column in columns)
             known = np.isfinite(first) & np.isfinite(second)
@@ -152,12 +152,12 @@ def test_the_metrics_of_the_voice_are_those_of_the_voice_table(made: Project) ->
                 assert found == pytest.approx(place["mouth_correlation"], abs=1e-3)
 
 
-def test_running_again_runs_nothing(made: Project) -> None:
+def test_running_again_runs_no_stage(made: Project) -> None:
     assert made.repro() == []
     assert made.run("idiolect", "repro") == "nothing to do: no stage has changed\n"
 
 
-def test_every_byte_is_what_was_recorded_and_a_flipped_one_is_named(made: Project) -> None:
+def test_every_byte_matches_its_record_and_a_flipped_byte_is_reported(made: Project) -> None:
     output = made.run("idiolect", "verify")
     assert "nothing differs" in output
     assert "not recorded" not in output
@@ -212,7 +212,7 @@ def test_a_bad_region_weight_is_one_clear_line(made: Project) -> None:
     made.repro()
 
 
-def test_a_comment_in_a_shared_module_runs_nothing_and_a_changed_line_what_imports_it(
+def test_a_comment_in_a_shared_module_reruns_no_stage_and_a_changed_line_reruns_its_importers(
     made: Project,
 ) -> None:
     before = (made.root / "pipeline/runtime/item_store.py").read_text()
@@ -250,11 +250,11 @@ def test_a_retraining_is_held_against_the_champion_and_going_back_brings_its_byt
     project.edit("mouth: 5.0, eyes", "mouth: 6.0, eyes")  # made by a test above: from the cache
     assert "not finished: train_generator" in project.run("idiolect", "promote", code=1)
     project.repro()
-    told = project.run("idiolect", "promote")
-    assert "champion 1 stays" in told
-    assert "motion.generated.lmd" in told
-    told = project.run("idiolect", "compare", "champion", "HEAD")
-    assert "region_weights.mouth: 5.0 → 6.0" in told
+    printed = project.run("idiolect", "promote")
+    assert "champion 1 stays" in printed
+    assert "motion.generated.lmd" in printed
+    printed = project.run("idiolect", "compare", "champion", "HEAD")
+    assert "region_weights.mouth: 5.0 → 6.0" in printed
     page = (project.root / "reports/compare/champion-1_HEAD/index.html").read_text()
     assert "a/evaluation/sample_calm_frames.png" in page
     assert project.outs() != outs
@@ -284,8 +284,8 @@ def test_a_folder_of_good_and_bad_videos_gives_the_good_one_and_reasons_for_the_
     _without_sound(good, folder / "silent.mp4")
     _without_face(folder / "wall.mp4")
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    told = made.run("idiolect", "add", str(folder), "--subject", "guest", "--keep-sample")
-    assert "notes.mp4" in told
+    printed = made.run("idiolect", "add", str(folder), "--subject", "guest", "--keep-sample")
+    assert "notes.mp4" in printed
     output = made.run("dvc", "repro", "clips@guest")
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     rows = tables.read(made.root / "data/clips/seen/guest/clips.parquet", LEDGER)
@@ -302,7 +302,7 @@ def test_a_folder_of_good_and_bad_videos_gives_the_good_one_and_reasons_for_the_
     assert "audio" in reasons["silent.mp4"] or "sound" in reasons["silent.mp4"]
     assert all(name in output for name in ("notes.mp4", "empty.mp4", "silent.mp4", "wall.mp4"))
     assert "1 ok" in output
-    assert "Traceback" not in output + told
+    assert "Traceback" not in output + printed
 
 
 def test_a_new_subject_leaves_the_others_extraction_alone(made: Project) -> None:

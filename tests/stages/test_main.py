@@ -32,7 +32,7 @@ def test_the_help_lists_every_stage_with_one_line() -> None:
 
 
 @pytest.mark.parametrize("subject", ["nobody", "known/ann", "seen/Ann"])
-def test_a_wrong_subject_is_one_line(subject: str) -> None:
+def test_a_wrong_subject_is_reported_in_one_line(subject: str) -> None:
     done = run("clips", subject)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")

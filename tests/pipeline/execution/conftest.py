@@ -126,7 +126,7 @@ def make(root: Path, dvc: str, **files: str) -> Small:
 
 
 def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait until something is so; fail where it never comes."""
+    """Wait until a condition holds; fail after a timeout."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come"

@@ -57,7 +57,7 @@ def stage(name: str, state: State, started: float = 0.0, seconds: float = 0.0) -
     return StageRun(name, frozenset(), False, (), state, started=started, seconds=seconds)
 
 
-def test_a_small_terminal_leaves_out_what_ended_first_and_starts_last() -> None:
+def test_a_small_terminal_hides_the_stages_that_ended_first_or_start_last() -> None:
     works = [
         *(stage(f"ended{i}", State.RAN, started=i, seconds=1) for i in range(20)),
         stage("failed", State.FAILED),

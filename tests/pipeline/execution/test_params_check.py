@@ -61,8 +61,8 @@ def test_a_key_with_an_old_name_is_reported_with_its_new_name(written):
     )
     with pytest.raises(BadParams) as caught:
         check_params()
-    told = "renamed: style_generator.lr → style_generator.learning_rate in params.yaml"
-    assert str(caught.value) == told
+    message = "renamed: style_generator.lr → style_generator.learning_rate in params.yaml"
+    assert str(caught.value) == message
 
 
 def test_a_missing_network_is_named_before_its_training(written):
@@ -74,7 +74,9 @@ def test_a_missing_network_is_named_before_its_training(written):
 
 
 @pytest.mark.slow
-def test_a_network_deleted_since_the_last_run_is_named_at_once(written, monkeypatch):
+def test_a_network_deleted_since_the_last_run_is_reported_before_any_stage_runs(
+    written, monkeypatch
+):
     kept = Path("cache/idiolect/weights")
     kept.mkdir(parents=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent.parent.resolve()))

@@ -238,7 +238,7 @@ def test_partial_files_of_killed_processes_are_deleted_and_change_nothing(small:
     ]
 
 
-def test_a_broken_dvc_yaml_is_one_line(chains: Small) -> None:
+def test_a_broken_dvc_yaml_is_reported_in_one_line(chains: Small) -> None:
     (chains.root / "dvc.yaml").write_text("stages: [\n")
     output = chains.run(code=1)
     assert output.startswith("error: dvc: ")

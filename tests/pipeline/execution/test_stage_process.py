@@ -107,7 +107,7 @@ def test_a_signal_without_a_name_is_reported_by_its_number(
 
 
 @pytest.mark.slow
-def test_a_log_that_cannot_be_written_is_one_line(small: Make) -> None:
+def test_an_unwritable_log_is_reported_in_one_line(small: Make) -> None:
     project = small("stages: {a: {cmd: 'echo words'}}")
     logs = project.root / ".idiolect" / "logs"
     logs.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a sweep runs: every combination of values of params that are there."""
+"""A sweep runs every combination of the values of known params."""
 
 import json
 import shutil
@@ -32,13 +32,13 @@ def test_every_combination_is_a_variant_the_first_values_first() -> None:
 
 
 @pytest.mark.parametrize("text", ["region_weights.lips=5", "lambda=1", "lambda_sp.x=1"])
-def test_a_param_that_is_not_there_is_named(text: str) -> None:
+def test_an_unknown_param_is_reported(text: str) -> None:
     with pytest.raises(BadParams, match="no such param"):
         sweep.combinations([text])
 
 
 @pytest.mark.parametrize("texts", [["lambda_sp=5,1,5.0"], ["lambda_sp=0", "lambda_sp=1"]])
-def test_a_value_or_a_key_that_is_there_twice_is_reported(texts: list[str]) -> None:
+def test_a_duplicate_value_or_key_is_reported(texts: list[str]) -> None:
     with pytest.raises(BadParams, match="twice"):
         sweep.combinations(texts)
 
@@ -61,7 +61,7 @@ def test_a_param_without_values_is_reported() -> None:
         ("style_mapping.perceptual=vgg20", "vgg20: no such perceptual network"),
     ],
 )
-def test_a_value_that_no_stage_would_take_is_reported_before_anything_runs(
+def test_a_value_that_a_stage_would_refuse_is_reported_before_any_run(
     text: str, message: str
 ) -> None:
     before = Path("params.yaml").read_text()
@@ -77,12 +77,12 @@ def test_region_weights_that_are_all_0_are_reported() -> None:
         sweep.run(sweep.combinations(texts))
 
 
-def test_a_project_that_was_never_run_has_no_base() -> None:
+def test_a_sweep_needs_a_finished_run() -> None:
     with pytest.raises(UserError, match="dvc repro"):
         sweep.run(sweep.combinations(["lambda_sp=0"]))
 
 
-def test_a_locked_index_of_git_is_reported_before_anything_runs() -> None:
+def test_a_locked_index_of_git_is_reported_before_any_run() -> None:
     _run("git init -q")
     Path("dvc.lock").touch()
     Path(".git/index.lock").touch()
@@ -91,7 +91,7 @@ def test_a_locked_index_of_git_is_reported_before_anything_runs() -> None:
 
 
 @pytest.mark.slow
-def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_know_yet(
+def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_track_yet(
     workdir: Path,
 ) -> None:
     shutil.copy(REPO / ".gitignore", workdir)

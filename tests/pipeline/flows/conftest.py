@@ -31,7 +31,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def prefect_home(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give Prefect a home of the test's own, beside its folder, and no server."""
+    """Give Prefect a home of the test's own, next to its folder, and no server."""
     home = tmp_path.parent / f"{tmp_path.name}_prefect"
     shutil.copytree(migrated, home)
     monkeypatch.setenv("PREFECT_HOME", str(home))

@@ -49,7 +49,7 @@ def test_a_file_that_was_not_added_is_new_again(workdir: Path) -> None:
 
 
 @pytest.mark.parametrize("records", ["", "{", "[]", '{"x": 1}', '{"x": {}}'])
-def test_torn_records_cost_a_second_fetch_and_nothing_else(workdir: Path, records: str) -> None:
+def test_torn_records_only_cost_a_second_fetch(workdir: Path, records: str) -> None:
     put(Path("in/a.mp4"), "a video")
     put(inbox.RECORDS, records)
     assert len(inbox.fetch("in", "ann").new) == 1

@@ -148,7 +148,7 @@ with get_client(sync_client=True) as client:
         ("ssh://127.0.0.1:9/store", "NotReached", "ssh"),  # without its package, as here, or with
     ],
 )
-def test_a_remote_that_cannot_be_reached_stops_nothing_and_is_reported_in_one_line(
+def test_an_unreachable_remote_stops_no_stage_and_is_reported_in_one_line(
     small: Callable[..., Small], url: str, fetched: str, why: str
 ) -> None:
     project = small(DVC_YAML.partition("  bad:")[0], draw_py=DRAW)
@@ -186,7 +186,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["flow", "server"])
-def test_nothing_is_left_of_a_flow_that_is_killed_or_whose_server_is(
+def test_no_process_is_left_of_a_flow_that_is_killed_or_whose_server_is_killed(
     small: Callable[..., Small], tmp_path: Path, victim: str
 ) -> None:
     project = small("stages: {long: {cmd: exec python long.py, outs: [begun]}}", long_py=LONG)

@@ -41,7 +41,7 @@ def retrained(*steps: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_only_a_better_retraining_replaces_the_champion_and_bad_videos_are_nothing_new(
+def test_only_a_better_retraining_replaces_the_champion_and_bad_videos_do_not_count_as_new(
     project: Path,
 ) -> None:
     Path("in/empty.mp4").write_bytes(b"")
@@ -73,7 +73,7 @@ print(f"{state.name}: {state.message}")
 
 
 @pytest.mark.slow
-def test_an_inbox_that_is_not_there_fails_the_run_in_one_line_and_the_whole_log_is_kept(
+def test_a_missing_inbox_fails_the_run_in_one_line_and_the_whole_log_is_kept(
     project: Path,
 ) -> None:
     done = subprocess.run(

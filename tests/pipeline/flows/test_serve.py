@@ -41,7 +41,7 @@ WAIT_SECONDS = 240
 
 @pytest.fixture
 def project(project: Path) -> Path:
-    """Have the project really train, in slow steps until there is a file `quick`."""
+    """Make the project train in slow steps until a file `quick` exists."""
     training = TRAINING.replace("steps = 60", f"steps = {STEPS}")
     assert training != TRAINING
     Path("training.py").write_text(training)
@@ -84,7 +84,7 @@ class Served:
 
 @pytest.fixture
 def serve(project: Path) -> Iterator[Callable[..., Served]]:
-    """Give what serves the project, with a run every few seconds."""
+    """Return the service of the project, with a run every few seconds."""
     served: list[Served] = []
 
     def start(seconds: float = 5) -> Served:
@@ -151,7 +151,7 @@ def with_all_above(process: psutil.Process, end: int) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gone_on_with(
+def test_a_scheduled_run_leaves_artifacts_and_a_run_cancelled_in_a_training_is_continued(
     project: Path, serve: Callable[..., Served]
 ) -> None:
     served = serve()
@@ -191,7 +191,7 @@ def test_a_scheduled_run_leaves_artifacts_and_one_cancelled_in_a_training_is_gon
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
 )
-def test_nothing_outlives_what_serves_and_started_again_it_goes_on_at_once_with_what_was_cut_off(
+def test_no_process_outlives_the_service_and_a_restart_continues_the_interrupted_run(
     project: Path, serve: Callable[..., Served], how: signal.Signals
 ) -> None:
     first = serve(3600)
@@ -215,7 +215,7 @@ def test_nothing_outlives_what_serves_and_started_again_it_goes_on_at_once_with_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at_work", [False, True])
-def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_left(
+def test_a_killed_server_ends_the_service_with_one_line_and_leaves_no_process(
     project: Path, serve: Callable[..., Served], at_work: bool
 ) -> None:
     served = serve(3600)
@@ -226,17 +226,17 @@ def test_a_server_that_is_killed_ends_what_serves_with_one_line_and_nothing_is_l
     (server,) = [p for p in processes(project) if "prefect" in p.cmdline()]
     server.kill()
     assert served.process.wait(10) == 1
-    said = served.log.read_text()
+    log_text = served.log.read_text()
     ends = tuple(f"error: Prefect's server: {why}" for why in ("no longer answers", "ended with"))
-    assert said.splitlines()[-1].startswith(ends)
-    assert "Traceback" not in said
+    assert log_text.splitlines()[-1].startswith(ends)
+    assert "Traceback" not in log_text
     served.until(lambda: not processes(project, but=os.getpid()), 5)
 
 
 @pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_once_it_is_back(
+def test_a_named_server_that_stops_or_hangs_ends_the_service_which_continues_after_a_restart(
     project: Path,
     serve: Callable[..., Served],
     monkeypatch: pytest.MonkeyPatch,
@@ -262,9 +262,9 @@ def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_o
         first.until(lambda: len(steps()) > 20)
         process.send_signal(how)
         assert first.process.wait(30) == 1
-    said = first.log.read_text()
-    assert said.splitlines()[-1].startswith("error: Prefect's server: has not answered for ")
-    assert "Traceback" not in said
+    log_text = first.log.read_text()
+    assert log_text.splitlines()[-1].startswith("error: Prefect's server: has not answered for ")
+    assert "Traceback" not in log_text
     first.until(lambda: not processes(project, but=os.getpid()), 5)
 
     Path("quick").touch()
@@ -276,7 +276,7 @@ def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_o
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "env", "told"),
+    ("options", "env", "expected"),
     [
         (["--cron", "bad"], {}, "--cron: expected a schedule of cron, five fields, found 'bad'; "),
         (
@@ -292,8 +292,8 @@ def test_a_named_server_that_goes_away_or_hangs_ends_what_serves_which_goes_on_o
         ),
     ],
 )
-def test_what_cannot_be_served_is_one_line(
-    project: Path, options: list[str], env: dict[str, str], told: str
+def test_an_invalid_service_is_reported_in_one_line(
+    project: Path, options: list[str], env: dict[str, str], expected: str
 ) -> None:
     command = "from pipeline.cli.app import main; main()"
     done = subprocess.run(
@@ -301,7 +301,7 @@ def test_what_cannot_be_served_is_one_line(
         env=os.environ | env, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {told}"), done.stderr
+    assert done.stderr.startswith(f"error: {expected}"), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
@@ -326,7 +326,7 @@ def test_prefect_starts_one_of_several_due_runs_and_cancels_the_others(
 
 
 @pytest.mark.slow
-def test_a_run_that_was_cut_off_is_continued_but_not_a_cancelled_one_nor_twice(
+def test_an_interrupted_run_is_continued_once_and_a_cancelled_one_is_not(
     workdir: Path, prefect_home: Path
 ) -> None:
     with server.running(), get_client(sync_client=True) as client:

@@ -16,7 +16,7 @@ from pipeline.flows import server
 from pipeline.runtime.user_errors import UserError
 
 
-def test_two_servers_that_start_at_once_have_a_port_each() -> None:
+def test_two_servers_that_start_together_get_different_ports() -> None:
     with server.free_port() as first, server.free_port() as second:
         assert first != second
 

@@ -56,9 +56,9 @@ def test_a_worker_takes_in_a_good_video_and_promotes_by_the_commands_of_the_docs
         assert shell.wait(400) == 0, log.read_text()
     finally:
         os.killpg(shell.pid, signal.SIGKILL)
-    said = log.read_text()
-    assert "finished successfully in 'Promoted'" in said, said[-6000:]
-    assert "text.mp4: not a video" in said
+    output = log.read_text()
+    assert "finished successfully in 'Promoted'" in output, output[-6000:]
+    assert "text.mp4: not a video" in output
     assert Path("data/raw/ann/good.mp4").read_bytes() == good.read_bytes()
     assert promoted.git("tag") == "champion/1"
     assert "data/raw/ann.dvc" in promoted.git("show", "--name-only", "champion/1")

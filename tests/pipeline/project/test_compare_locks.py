@@ -88,14 +88,14 @@ def test_an_out_of_only_one_lock_is_no_failure(
 @pytest.mark.parametrize(
     "content", [b"", b"a: [", b"a: 1", b"\xff\x00", b"stages: [1]", b"stages: {a: {outs: [{}]}}"]
 )
-def test_a_file_that_is_no_lock_is_one_line(lock: Path, content: bytes) -> None:
+def test_a_file_that_is_no_lock_is_reported_in_one_line(lock: Path, content: bytes) -> None:
     Path("other.lock").write_bytes(content)
     with pytest.raises(UserError, match=r"^other\.lock: ") as caught:
         compare_locks.compare(Path("other.lock"))
     assert "\n" not in str(caught.value)
 
 
-def test_a_lock_that_is_not_there_is_one_line(lock: Path) -> None:
+def test_a_missing_lock_is_reported_in_one_line(lock: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.lock"):
         compare_locks.compare(Path("none.lock"))
     lock.rename("other.lock")
@@ -141,7 +141,7 @@ def test_a_written_lock_has_the_cpu_and_is_compared_with(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_lock_is_written_of_what_is_not_there(project: Path) -> None:
+def test_no_lock_is_written_without_recorded_outs(project: Path) -> None:
     Path("a.txt").write_text("b")
     code, out, _ = verify("--write-lock", "sample.lock")
     assert code == 1
@@ -155,6 +155,6 @@ def test_no_lock_is_written_of_what_is_not_there(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_both_options_are_one_too_many(project: Path) -> None:
+def test_the_two_options_of_verify_exclude_each_other(project: Path) -> None:
     _, _, problem = verify("--write-lock", "a", "--against", "b")
     assert isinstance(problem, UserError)

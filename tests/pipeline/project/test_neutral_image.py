@@ -96,7 +96,7 @@ def test_a_foreign_file_in_the_portraits_folder_is_reported(empty: Path) -> None
     ],
 )
 @pytest.mark.slow
-def test_an_unusable_picture_is_one_line_and_changes_nothing(
+def test_an_unusable_picture_is_reported_in_one_line_and_changes_no_file(
     photograph: Path, capfd: pytest.CaptureFixture[str], kind: str, printed: str
 ) -> None:
     neutral_image.set_portrait(photograph)
@@ -132,7 +132,7 @@ def test_an_unusable_picture_is_one_line_and_changes_nothing(
 
 
 @pytest.mark.parametrize("arguments", [[], ["me.jpg", "--sample"]])
-def test_the_command_wants_a_picture_or_the_sample(empty: Path, arguments: list[str]) -> None:
+def test_the_command_requires_a_picture_or_the_sample(empty: Path, arguments: list[str]) -> None:
     result = CliRunner().invoke(app, ["neutral", *arguments])
     assert isinstance(result.exception, UserError)
     assert "either a picture or --sample" in str(result.exception)

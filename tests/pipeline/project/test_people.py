@@ -69,7 +69,7 @@ def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None
 
 
 @pytest.mark.slow
-def test_nothing_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
+def test_no_file_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.mp4"):
         people.add([clip, empty / "none.mp4"], "speaker")
     assert not (empty / "data/raw/speaker").exists()
@@ -98,9 +98,7 @@ def test_a_sample_and_a_subject_never_share_a_name(empty: Path, clip: Path) -> N
     assert read_params()["subjects"]["seen"] == ["speaker"]
 
 
-def test_a_pipe_and_a_name_of_our_own_are_refused_before_anything_is_copied(
-    empty: Path, clip: Path
-) -> None:
+def test_a_pipe_and_a_reserved_name_are_refused_before_any_copy(empty: Path, clip: Path) -> None:
     os.mkfifo("pipe.mp4")
     with pytest.raises(UserError, match="pipe"):
         people.add([Path("pipe.mp4")], "speaker")
@@ -124,7 +122,7 @@ def test_entries_of_a_folder_that_are_no_files_are_reported(empty: Path, clip: P
 
 
 @pytest.mark.slow
-def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Path) -> None:
+def test_remove_deletes_the_results_and_keeps_the_videos(empty: Path, clip: Path) -> None:
     people.add([clip], "speaker", keep_sample=True)
     made = [
         Path("data/clips/seen/speaker"),
@@ -145,14 +143,14 @@ def test_remove_deletes_what_was_made_and_keeps_the_videos(empty: Path, clip: Pa
 
 
 @pytest.mark.slow
-def test_results_that_could_not_come_back_are_not_deleted(empty: Path, clip: Path) -> None:
+def test_results_that_cannot_be_restored_are_not_deleted(empty: Path, clip: Path) -> None:
     people.add([clip], "speaker", keep_sample=True)
     scores = Path("reports/isp_scores/speaker.parquet")
     scores.parent.mkdir(parents=True)
     scores.write_text("scores")
     shutil.rmtree("data/raw/speaker")
     before = Path("params.yaml").read_text()
-    with pytest.raises(UserError, match=r"speaker\.parquet: is not in DVC's cache, nor data/raw"):
+    with pytest.raises(UserError, match=r"speaker\.parquet: is not in DVC's cache, and data/raw"):
         people.remove("speaker")
     assert scores.exists()
     assert Path("params.yaml").read_text() == before
@@ -161,7 +159,7 @@ def test_results_that_could_not_come_back_are_not_deleted(empty: Path, clip: Pat
 
 
 @pytest.mark.slow
-def test_the_sample_comes_back(empty: Path, clip: Path) -> None:
+def test_the_sample_can_be_added_again(empty: Path, clip: Path) -> None:
     before = read_params()
     people.add([clip], "speaker")
     people.add_sample()

@@ -52,12 +52,12 @@ def test_the_committed_params_are_the_laptop_preset() -> None:
     assert {key: value for key, value in params.items() if key != "subjects"} == laptop
 
 
-def test_an_unknown_preset_names_those_there_are(empty: Path) -> None:
+def test_an_unknown_preset_is_reported_with_the_known_ones(empty: Path) -> None:
     with pytest.raises(BadParams, match="laptop, paper, tiny"):
         apply_preset("huge")
 
 
-def test_broken_yaml_is_one_line(workdir: Path) -> None:
+def test_broken_yaml_is_reported_in_one_line(workdir: Path) -> None:
     Path("params.yaml").write_text("a: [1\n")
     with pytest.raises(BadParams, match="is not YAML") as caught:
         read_params()

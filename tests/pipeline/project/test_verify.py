@@ -1,4 +1,4 @@
-"""Each damage is really made, in a small project of real DVC, and what a line says mends it."""
+"""Real damage in a small DVC project: the repair that each line names works."""
 
 import os
 import re
@@ -103,7 +103,7 @@ def verify_lines(code: int) -> list[str]:
 
 
 def do(line: str) -> None:
-    """Do what a line says."""
+    """Run the repair that a line names."""
     path, _, todo = line.removeprefix("differs: ").partition(": ")
     if "delete it" in todo:
         Path(path).unlink()
@@ -128,7 +128,7 @@ def test_nothing_differs_in_a_finished_project(project: Path) -> None:
     ],
 )
 @pytest.mark.slow
-def test_a_flipped_byte_that_dvc_does_not_see_is_named_and_mended(
+def test_a_flipped_byte_that_dvc_does_not_detect_is_reported_and_repaired(
     project: Path, path: str, command: str
 ) -> None:
     verify_lines(0)
@@ -145,7 +145,7 @@ def test_a_flipped_byte_that_dvc_does_not_see_is_named_and_mended(
 
 @pytest.mark.parametrize("path", ["out/b", "c.txt", "raw/v", "out", "raw"])
 @pytest.mark.slow
-def test_a_flipped_byte_in_dvcs_cache_is_named_and_mended(project: Path, path: str) -> None:
+def test_a_flipped_byte_in_dvcs_cache_is_reported_and_repaired(project: Path, path: str) -> None:
     damaged = cached(path)
     name = damaged.parent.name + damaged.name[:10]
     flip(damaged)
@@ -170,7 +170,7 @@ def test_a_file_that_neither_workspace_nor_cache_has_is_made_again(project: Path
     verify_lines(0)
 
 
-def test_a_source_that_neither_has_is_for_the_user_to_copy(project: Path) -> None:
+def test_a_source_missing_in_both_must_be_copied_by_the_user(project: Path) -> None:
     flip(cached("raw/v"))
     flip(Path("raw/v"))
     lines = verify_lines(1)
@@ -179,7 +179,7 @@ def test_a_source_that_neither_has_is_for_the_user_to_copy(project: Path) -> Non
 
 @pytest.mark.parametrize("path", ["c.txt", "out", "out/deep/v", "raw"])
 @pytest.mark.slow
-def test_what_is_missing_is_one_line_and_mended(project: Path, path: str) -> None:
+def test_a_missing_file_is_reported_in_one_line_and_repaired(project: Path, path: str) -> None:
     shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink()
     line, _ = verify_lines(1)
     assert line.startswith(f"differs: {path}: expected ")
@@ -188,7 +188,7 @@ def test_what_is_missing_is_one_line_and_mended(project: Path, path: str) -> Non
     verify_lines(0)
 
 
-def test_a_file_too_many_is_named_unless_dvc_ignores_it(project: Path) -> None:
+def test_an_extra_file_is_reported_unless_dvc_ignores_it(project: Path) -> None:
     Path("out/.gitignore").touch()
     verify_lines(0)
     Path("out/deep/extra file").write_text("extra")
@@ -237,7 +237,7 @@ def test_a_flipped_byte_in_the_run_cache_is_named(project: Path) -> None:
     ],
 )
 @pytest.mark.slow
-def test_a_damaged_item_of_the_store_is_named_and_mended(
+def test_a_damaged_item_of_the_store_is_reported_and_repaired(
     project: Path, damage: Callable[[Path], None]
 ) -> None:
     key = item_store.key(n=1)
@@ -282,14 +282,14 @@ def test_a_cache_elsewhere_is_read(project: Path, tmp_path_factory: pytest.TempP
     assert str(elsewhere.name) in line
 
 
-def test_a_project_that_was_never_run_is_one_line(project: Path) -> None:
+def test_a_project_without_a_run_is_reported_in_one_line(project: Path) -> None:
     Path("dvc.lock").unlink()
     line, last = verify_lines(0)
     assert line == "not recorded: dvc.lock does not exist; run `dvc repro`"
     assert last.startswith("2 items, 1 outs, ")
 
 
-def test_a_lock_that_cannot_be_read_is_one_line(project: Path) -> None:
+def test_an_unreadable_lock_is_reported_in_one_line(project: Path) -> None:
     for text in ("", "stages: ["):
         Path("dvc.lock").write_text(text)
         with pytest.raises(UserError, match=r"dvc\.lock") as caught:

@@ -179,7 +179,7 @@ def test_git_without_a_user_name_still_records_and_keeps_its_settings(
 
 
 @pytest.mark.slow
-def test_where_git_refuses_there_is_no_champion_and_no_record(project: Path) -> None:
+def test_a_refusal_of_git_leaves_no_champion_and_no_record(project: Path) -> None:
     hook = Path(".git/hooks/pre-commit")
     hook.write_text("#!/bin/sh\necho no commits on Wednesdays >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -231,7 +231,7 @@ def test_a_deleted_tag_is_no_champion_and_its_number_is_not_given_again(project:
     assert "workspace: champion 1; the champion is champion 4" in run("rollback")
 
 
-def test_a_folder_without_git_or_without_champions_is_one_line(workdir: Path) -> None:
+def test_a_folder_without_git_or_without_champions_is_reported_in_one_line(workdir: Path) -> None:
     with pytest.raises(UserError, match="not a git repository"):
         champions.champions()
     subprocess.run(["git", "init", "-q"], check=True)

@@ -78,7 +78,7 @@ def rules(**changes: object) -> Rules:
 OLD = scored("champion 1", seed=1)
 
 
-def test_a_better_model_is_promoted_and_the_table_says_why() -> None:
+def test_a_better_model_is_promoted_and_the_table_gives_the_reason() -> None:
     decision = decide(OLD, scored("new", psnr=0.5), RULES)
     assert decision.promote
     first = decision.results[0]
@@ -110,14 +110,14 @@ def test_a_gain_from_a_few_seconds_does_not_promote() -> None:
     assert gain.gain.low < 0.1
 
 
-def test_too_few_seconds_in_common_decide_nothing() -> None:
+def test_too_few_common_seconds_keep_the_champion() -> None:
     """One second drawn again and again has an interval of no width."""
     decision = decide(scored("champion 1", seconds=1), scored("new", psnr=3, seconds=1), RULES)
     assert not decision.promote
     assert "1 held-out s in common, needed 5" in decision.reasons[0]
 
 
-def test_a_loss_of_one_subject_keeps_the_champion_whatever_another_gains() -> None:
+def test_a_loss_of_one_subject_keeps_the_champion_despite_gains_of_others() -> None:
     decision = decide(OLD, scored("new", psnr=1.0, mouth=-1.0), RULES)
     assert [MOUTH in reason for reason in decision.reasons] == [True, True]
     new = scored("new", psnr=1.0, mouth=2.0)
@@ -205,7 +205,7 @@ def test_another_measure_is_no_comparison() -> None:
     assert decision.results == ()
 
 
-def test_a_fault_keeps_the_champion_whatever_the_scores() -> None:
+def test_a_fault_keeps_the_champion_at_any_scores() -> None:
     new = replace(scored("new", psnr=5.0), faults=("it is not finished: evaluate",))
     assert decide(OLD, new, RULES).reasons == ("it is not finished: evaluate",)
     assert not decide(None, new, RULES).promote
@@ -251,7 +251,7 @@ def test_frames_without_a_detected_face_do_not_improve_a_render() -> None:
     assert gain.challenger < gain.champion
 
 
-def test_the_same_lock_is_nothing_to_decide() -> None:
+def test_the_same_lock_needs_no_decision() -> None:
     decision = decide(OLD, replace(scored("new", psnr=1), lock=OLD.lock), RULES)
     assert decision.unchanged
     assert not decision.promote

@@ -39,7 +39,7 @@ def test_going_back_refuses_to_overwrite_unsaved_files(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_going_back_keeps_files_where_a_folder_of_the_champion_lies_untracked(
+def test_a_rollback_keeps_untracked_files_in_a_folder_of_the_champion(
     project: Path,
 ) -> None:
     Path("data/raw/bob").mkdir()
@@ -103,7 +103,7 @@ def test_a_rollback_removes_later_people_and_keeps_their_videos(project: Path) -
 
 
 @pytest.mark.slow
-def test_files_that_the_cache_has_lost_are_named_and_nothing_changes(project: Path) -> None:
+def test_files_lost_from_the_cache_are_reported_and_no_file_changes(project: Path) -> None:
     retrain(quality=1.0)
     run("promote")
     model = MODEL.read_bytes()

@@ -10,14 +10,14 @@ from tests.conftest import REPO
 _KEYS = {"text", "unit"}
 
 
-def test_columns_yaml_describes_every_table_and_column_and_nothing_else() -> None:
+def test_columns_yaml_describes_exactly_the_tables_and_columns_of_the_stages() -> None:
     tables = find_tables()
     described = {name: list(about["columns"]) for name, about in descriptions().items()}
     assert described == {table.name: list(table.names) for table in tables}
     assert len(described) == len(tables), "two tables have one name"
 
 
-def test_every_description_says_where_what_a_row_is_and_what_a_column_means() -> None:
+def test_every_description_gives_the_path_the_row_and_the_meaning_of_each_column() -> None:
     for name, about in descriptions().items():
         assert set(about) == {"where", "row", "columns"}, name
         for column, described in about["columns"].items():

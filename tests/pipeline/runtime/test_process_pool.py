@@ -171,7 +171,7 @@ def test_a_cluster_without_workers_is_reported(monkeypatch: pytest.MonkeyPatch) 
             list(process_pool.run(raises_at_two, [(1,)]))
 
 
-def test_a_cluster_without_dask_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_dask_reports_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)  # as where it is not installed
     monkeypatch.setenv(process_pool.CLUSTER, "tcp://127.0.0.1:8786")
     with pytest.raises(MissingInput, match=r"dask is not installed; pip install .*\[dask\]"):

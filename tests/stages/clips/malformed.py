@@ -85,10 +85,10 @@ def _patch(box: bytes, at: int, form: str, *values: int) -> Callable[..., None]:
     def change(data: bytearray, random: Random) -> None:
         largest = 256 ** struct.calcsize(form[:2]) - 1
         odd = [int(random.integers(n)) for n in (4, 1000, largest)]
-        said = values if random.random() < 0.5 else [odd[int(random.integers(3))]] * len(values)
+        written = values if random.random() < 0.5 else [odd[int(random.integers(3))]] * len(values)
         found = data.find(box, data.find(b"moov"))
         while found >= 0:
-            struct.pack_into(form, data, found + 4 + at, *said)
+            struct.pack_into(form, data, found + 4 + at, *written)
             found = data.find(box, found + 4)
 
     return _written(change)

@@ -60,7 +60,7 @@ def write_run(folder: Path, pieces: list[Piece]) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.slow
-def test_adding_videos_one_by_one_never_trains_on_what_was_held_out(seed, tmp_path: Path) -> None:
+def test_adding_videos_one_by_one_never_trains_on_held_out_frames(seed, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     pieces: list[Piece] = []
     before: dict[Piece, set[int]] = {}
@@ -109,7 +109,7 @@ def test_a_held_out_txt_that_is_no_text_is_an_error(tmp_path: Path) -> None:
         read_held_out(tmp_path)
 
 
-def test_a_line_of_held_out_txt_that_says_nothing_is_an_error(tmp_path: Path) -> None:
+def test_an_invalid_line_of_held_out_txt_is_an_error(tmp_path: Path) -> None:
     (tmp_path / HELD_OUT).write_text("03.mp4\n")
     with pytest.raises(BadFormat, match=r"expected `VIDEO whole`.*'03.mp4'"):
         read_held_out(tmp_path)

@@ -1,4 +1,4 @@
-"""A folder of videos becomes clips, and what does not is told in the ledger."""
+"""A folder of videos becomes clips; the ledger gives the reason for every other video."""
 
 import hashlib
 from pathlib import Path
@@ -73,8 +73,8 @@ def test_a_folder_with_bad_videos_gives_the_good_clip_and_a_reason_for_each_othe
     code_version.write(bad_folder / "versions.yaml")
     before = {p.name: p.read_bytes() for p in Path("data/raw/s").iterdir()}
     clips.main("seen/s")
-    told = capsys.readouterr().out.splitlines()
-    assert told == [
+    output = capsys.readouterr().out.splitlines()
+    assert output == [
         "s: 5 videos: 1 ok, 2 rejected, 2 failed",
         "failed: empty.mp4: expected a video, found an empty file (0 bytes)",
         "rejected: mute.mp4: has no sound that can be decoded",
@@ -122,7 +122,7 @@ def test_a_second_run_gives_the_same_bytes_with_and_without_the_store(
     assert hashes() == first
 
 
-def test_where_nothing_is_usable_the_stage_fails_with_the_counts_and_reasons(
+def test_the_stage_fails_with_counts_and_reasons_if_no_clip_is_usable(
     workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workdir / "params.yaml").write_text(PARAMS_TEXT)
@@ -132,26 +132,26 @@ def test_where_nothing_is_usable_the_stage_fails_with_the_counts_and_reasons(
     with pytest.raises(SystemExit) as caught:
         main(["clips", "seen/s"])
     assert caught.value.code == 1
-    told = capsys.readouterr().err
-    assert "failed: text.mp4: not a video" in told
-    assert told.splitlines()[-1].startswith("error: s: no usable clip in 1 video: 0 ok")
+    output = capsys.readouterr().err
+    assert "failed: text.mp4: not a video" in output
+    assert output.splitlines()[-1].startswith("error: s: no usable clip in 1 video: 0 ok")
     assert read_ledger(Path("data/clips/seen/s")) == []
 
 
 @pytest.mark.parametrize("argument", ["s", "seen/../x", "unknown/s", "seen/nobody"])
-def test_a_wrong_subject_is_told_in_one_line(
+def test_a_wrong_subject_is_reported_in_one_line(
     workdir: Path, argument: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workdir / "params.yaml").write_text(PARAMS_TEXT)
     with pytest.raises(SystemExit):
         main(["clips", argument])
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.slow
-def test_copies_name_clashes_and_folders_are_told_apart(workdir: Path) -> None:
+def test_copies_and_name_clashes_and_folders_have_different_reasons(workdir: Path) -> None:
     code_version.write(workdir / "versions.yaml")
     raw = workdir / "data" / "raw" / "s"
     raw.mkdir(parents=True)
@@ -194,9 +194,7 @@ def test_a_hole_in_a_video_ends_a_shot() -> None:
 
 
 @pytest.mark.parametrize(("cut", "looks"), [(99.0, 8 + 13), (10.0, 2 * (8 + 5))])
-def test_a_long_shot_is_looked_at_half_as_often_after_its_first_looks(
-    cut: float, looks: int
-) -> None:
+def test_a_long_shot_is_sampled_half_as_often_after_its_start(cut: float, looks: int) -> None:
     seen: list[Box] = []
 
     def look(image: image_io.Image, box: Box) -> Quality:

@@ -103,14 +103,14 @@ def write(
 
 
 def shades(count: int) -> list[image_io.Image]:
-    """Pictures whose brightness tells their number, with a red and a blue half below."""
+    """Pictures whose brightness encodes their number, with a red and a blue half below."""
     found = [np.full((96, 128, 3), 30 + 9 * i, np.uint8) for i in range(count)]
     for image in found:
         image[64:, :64], image[64:, 64:] = (200, 30, 30), (30, 30, 200)
     return found
 
 
-def heard(path: Path, end: float) -> np.ndarray:
+def decode_sound(path: Path, end: float) -> np.ndarray:
     return np.concatenate(list(read_sound_span(path, 0, end))).astype(float) / 32768
 
 
@@ -133,7 +133,7 @@ def test_every_codec_gives_its_pictures_and_its_sound_in_time(
             (image[72:, 72:120], (30, 30, 200)),
         ):
             assert np.abs(half.mean((0, 1)) - colour).max() < 12
-    assert first_loud(heard(path, 0.8)) == pytest.approx(0.5, abs=0.003)
+    assert first_loud(decode_sound(path, 0.8)) == pytest.approx(0.5, abs=0.003)
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_faces_of_modern_and_old_codecs_become_clips(workdir: Path) -> None:
 def test_of_several_sound_tracks_the_default_one_is_taken(tmp_path: Path) -> None:
     tracks = (("pcm_s16le", click(0.3, 0.8)), ("pcm_s16le", click(0.6, 0.8)))
     path = write(tmp_path / "a.mkv", shades(20), sounds=tracks)
-    assert first_loud(heard(path, 0.8)) == pytest.approx(0.3, abs=0.002)
+    assert first_loud(decode_sound(path, 0.8)) == pytest.approx(0.3, abs=0.002)
     with av.open(str(path)) as source, av.open(str(tmp_path / "b.mkv"), "w") as out:
         made = {stream: out.add_stream_from_template(stream) for stream in source.streams}
         last = source.streams.audio[1]
@@ -169,7 +169,7 @@ def test_of_several_sound_tracks_the_default_one_is_taken(tmp_path: Path) -> Non
             if packet.size:
                 packet.stream = made[packet.stream]
                 out.mux(packet)
-    assert first_loud(heard(tmp_path / "b.mkv", 0.8)) == pytest.approx(0.6, abs=0.002)
+    assert first_loud(decode_sound(tmp_path / "b.mkv", 0.8)) == pytest.approx(0.6, abs=0.002)
 
 
 @pytest.mark.parametrize(("pictures_late", "sound_late"), [(0.0, 0.6), (0.4, 0.0), (0.4, 1.0)])
@@ -181,14 +181,14 @@ def test_sound_that_begins_late_or_early_keeps_its_place(
     path = write(tmp_path / name, shades(20), sounds=sounds, late=(pictures_late, sound_late))
     times = [time for time, _ in read_frames(path)]
     assert times == pytest.approx([i / 25 for i in range(20)], abs=2e-3)
-    sound = heard(path, 2.0)
+    sound = decode_sound(path, 2.0)
     assert len(sound) == 32000
     begins = sound_late - pictures_late
     assert first_loud(sound) == pytest.approx(begins + 0.5, abs=0.003)
     assert not sound[: max(0, round((begins - 0.05) * 16000))].any()
 
 
-def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
+def test_a_video_without_sound_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", shades(5))
     assert not read_facts(path).audio
     with pytest.raises(NotAVideo, match="has no sound that can be decoded"):

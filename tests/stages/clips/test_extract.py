@@ -1,4 +1,4 @@
-"""How much of a video is in memory: shots worked on at once, pictures that wait for a look."""
+"""Memory of a video: shots processed in parallel, and pictures that wait for detection."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ HD = VideoFacts(10.0, 25.0, 1920, 1080, "h264", audio=True)
 LARGE = VideoFacts(10.0, 25.0, 3840, 2160, "h264", audio=True)
 
 
-def test_two_shots_are_worked_on_at_once_and_come_in_their_order() -> None:
+def test_two_shots_are_processed_in_parallel_and_returned_in_order() -> None:
     both = threading.Barrier(2)
 
     def work(number: int) -> int:
@@ -43,7 +43,7 @@ def test_of_large_pictures_one_shot_is_worked_on_at_a_time() -> None:
     assert seen["most"] == 1
 
 
-def test_of_two_shots_that_fail_the_earlier_one_is_told() -> None:
+def test_the_earlier_of_two_failed_shots_is_reported() -> None:
     def work(number: int) -> int:
         time.sleep(0.05 * (number == 1))
         raise ValueError(f"shot {number}")
@@ -53,7 +53,7 @@ def test_of_two_shots_that_fail_the_earlier_one_is_told() -> None:
 
 
 @pytest.mark.parametrize("waiting", [2, 4])
-def test_no_more_pictures_than_told_wait_for_a_look(waiting: int) -> None:
+def test_no_more_pictures_wait_than_the_limit(waiting: int) -> None:
     shown, free = [], threading.Event()
     image = np.zeros((9, 9, 3), np.uint8)
 

@@ -1,4 +1,4 @@
-"""Headers that lie cost nothing, and what a video may take is bounded by params.yaml."""
+"""False headers cost nothing, and params.yaml bounds the resources of a video."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_a_name_is_never_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("step", [1e-9, 0.04, 1e6])
-def test_how_long_the_last_picture_is_shown_is_not_for_the_header_to_say(step: float) -> None:
+def test_the_duration_of_the_last_picture_does_not_follow_the_header(step: float) -> None:
     grey = np.full((32, 32, 3), 90, np.uint8)
 
     def end(times: list[float]) -> float:
@@ -100,7 +100,7 @@ def test_a_header_promises_no_more_than_the_files_bytes_can_hold(tmp_path: Path)
         ({"max_megapixels": 0.01}, "megapixels: 128×128 (limit 0.01)"),
     ],
 )
-def test_a_video_beyond_a_limit_fails_with_the_limit_and_what_was_found(
+def test_a_video_beyond_a_limit_fails_with_the_limit_and_the_value(
     workdir: Path, changed: dict[str, float], reason: str
 ) -> None:
     code_version.write(Path("versions.yaml"))

@@ -1,4 +1,4 @@
-"""Files that are no good video, of every kind we know: each gets its row, and none its way."""
+"""Malformed videos of every known kind: each gets its row and affects no other."""
 
 import os
 from collections import Counter
@@ -22,7 +22,7 @@ BOUNDED = PARAMS.model_copy(
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
-    """What lies in a folder, without reading what has no end."""
+    """List a folder's content without reading endless files."""
     found = {}
     for path in folder.iterdir():
         about = path.lstat()
@@ -61,9 +61,9 @@ def campaign(good: dict[str, Path], count: int, seed: int) -> Counter[tuple[str,
         assert row.status in ("ok", "rejected", "failed")
         assert (row.status == "ok") != bool(row.reason)
         assert (row.video + row.reason).isprintable()
-    told = summary(SEEN, rows)
-    assert len(told) == 1 + sum(row.status != "ok" for row in rows)
-    assert all(line.isprintable() for line in told)
+    lines = summary(SEEN, rows)
+    assert len(lines) == 1 + sum(row.status != "ok" for row in rows)
+    assert all(line.isprintable() for line in lines)
     made = {path.name for path in Path("data/clips/seen/s").iterdir()}
     assert made == {row.clip for row in rows if row.status == "ok"} | {"clips.parquet"}
     assert all(name.isprintable() and len(name.encode()) < 140 for name in made)
@@ -71,8 +71,8 @@ def campaign(good: dict[str, Path], count: int, seed: int) -> Counter[tuple[str,
     kind_of = {path.name: kind.rpartition(" ")[0] for kind, path in kinds.items()}
     found = Counter[tuple[str, str]]()
     for row in rows:
-        said = "".join(c for c in row.reason if not c.isdigit())
-        found[kind_of.get(row.file, "good"), f"{row.status}: {said}"] += 1
+        text = "".join(c for c in row.reason if not c.isdigit())
+        found[kind_of.get(row.file, "good"), f"{row.status}: {text}"] += 1
     return found
 
 
@@ -80,7 +80,7 @@ def campaign(good: dict[str, Path], count: int, seed: int) -> Counter[tuple[str,
 def test_every_kind_of_malformed_file_gets_its_row_and_disturbs_no_other(workdir: Path) -> None:
     clip = face_clip(workdir / "clip.mp4", 60)
     found = campaign({"good": clip}, len(KINDS), seed=0)
-    status = {kind: told.partition(":")[0] for kind, told in found}
+    status = {kind: reason.partition(":")[0] for kind, reason in found}
     assert status["good"] == "ok"
     for kind in ("spaces and quotes", "newline", "dash", "no UTF-8", "long", "markup", "address"):
         assert status[kind] == "ok", kind
@@ -101,7 +101,7 @@ def test_three_hundred_malformed_files(workdir: Path, request: pytest.FixtureReq
             good[f"good {Path(name).stem}"] = shared / name
     found = campaign(good, 300, seed=1)
     print()
-    for (kind, told), count in sorted(found.items()):
-        print(f"{count:4d}  {kind}: {told}")
-    states = Counter(told.partition(":")[0] for _, told in found.elements())
+    for (kind, reason), count in sorted(found.items()):
+        print(f"{count:4d}  {kind}: {reason}")
+    states = Counter(reason.partition(":")[0] for _, reason in found.elements())
     print(dict(states))

@@ -1,4 +1,4 @@
-"""A face that is blurred, dark, burnt out, turned, covered or small is told, with its number."""
+"""A face that is blurred, dark, burnt out, turned, covered or small is reported with its value."""
 
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
@@ -66,7 +66,7 @@ def by_skin(image: Image) -> Image:
 
 
 def turned(image: Image) -> Image:
-    """Turn the head by what its mesh says of its depth."""
+    """Turn the head by the depth of its mesh."""
     import cv2
     from mediapipe.python.solutions.face_mesh import FaceMesh
     from scipy.interpolate import RBFInterpolator
@@ -96,14 +96,14 @@ def look() -> Callable[[Image], Quality]:
 
 
 def verdict(seen: Quality, **changed: float) -> str:
-    """Judge a shot of three seconds of a face that looks so."""
+    """Measure a shot of three seconds of this face and apply the limits."""
     measures = {"missing": 0.0, "face_height": 69.0, "loudness": -9.0} | vars(seen)
     row = LedgerRow(status="ok", start=0.0, end=3.0, **measures)
     return apply_limits(row, PARAMS.model_copy(update=changed)).reason
 
 
 @pytest.mark.parametrize(
-    ("spoil", "limits", "told"),
+    ("spoil", "limits", "expected"),
     [
         (
             blurred,
@@ -125,21 +125,21 @@ def test_a_face_made_bad_is_rejected_with_its_number_and_the_clean_one_is_not(
     look: Callable[[Image], Quality],
     spoil: Callable[[Image], Image],
     limits: dict[str, float],
-    told: str,
+    expected: str,
 ) -> None:
     import re
 
     assert verdict(look(clean()), **limits) == ""
     reason = verdict(look(spoil(clean())), **limits)
-    assert re.search(told, reason), reason
+    assert re.search(expected, reason), reason
     assert ", clips." in reason
 
 
 @pytest.mark.parametrize(
-    ("right", "down", "told"), [(0, 0.28, r"a hand covers \d+% of the lips"), (0.75, 0.3, "")]
+    ("right", "down", "expected"), [(0, 0.28, r"a hand covers \d+% of the lips"), (0.75, 0.3, "")]
 )
-def test_a_real_hand_before_the_lips_is_told_and_one_beside_the_face_is_not(
-    shared_data: Path, right: float, down: float, told: str
+def test_a_real_hand_before_the_lips_is_detected_and_one_next_to_the_face_is_not(
+    shared_data: Path, right: float, down: float, expected: str
 ) -> None:
     import re
 
@@ -159,7 +159,7 @@ def test_a_real_hand_before_the_lips_is_told_and_one_beside_the_face_is_not(
     share = cv2.warpAffine(pale, move, size)[..., None]
     picture = np.asarray(face * (1 - share) + cv2.warpAffine(hands, move, size) * share, np.uint8)
     reason = verdict(QualityMeter()(picture, box), min_confidence=0)
-    assert re.search(told, reason) if told else reason == ""
+    assert re.search(expected, reason) if expected else reason == ""
 
 
 def test_measures_do_not_depend_on_the_size_of_the_face(look: Callable[[Image], Quality]) -> None:
@@ -178,7 +178,7 @@ def test_the_median_is_taken_measure_by_measure() -> None:
     assert all(np.isnan(value) for value in vars(median_quality([])).values())
 
 
-def test_a_face_beyond_several_limits_is_told_all_of_them() -> None:
+def test_a_face_beyond_several_limits_gets_all_reasons() -> None:
     reason = verdict(Quality(0.5, 14.0, 0.0, 70.0, 0.0, 0.9, 0.4), min_face=80)
     assert reason.split("; ") == [
         "the face is 69 px high (at least 80 px, clips.min_face)",
@@ -189,12 +189,12 @@ def test_a_face_beyond_several_limits_is_told_all_of_them() -> None:
     ]
 
 
-def test_what_could_not_be_measured_is_beyond_no_limit() -> None:
+def test_an_unmeasured_value_exceeds_no_limit() -> None:
     assert verdict(median_quality([])) == ""
 
 
 @pytest.mark.slow
-def test_each_bad_video_of_a_folder_has_its_reason_and_a_changed_limit_decodes_none_anew(
+def test_each_bad_video_of_a_folder_has_its_reason_and_a_changed_limit_decodes_no_video_again(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code_version.write(Path("versions.yaml"))

@@ -1,4 +1,4 @@
-"""The crop where a picture has black bars, and whose face it follows where there are several."""
+"""The crop of a picture with black bars, and the choice of one of several faces."""
 
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def test_who_moves_the_lips_is_followed_though_smaller() -> None:
     assert choose_person(twice, lips(0.0, 0.1)) == [silent] * 10
 
 
-def test_lips_that_are_seldom_measured_decide_nothing() -> None:
+def test_lips_that_are_seldom_measured_do_not_decide_the_speaker() -> None:
     silent, poster = Box(100, 100, 80), Box(400, 120, 60)
     samples = [[silent, poster]] * 10
     nan = float("nan")
@@ -142,7 +142,7 @@ def test_of_two_real_people_the_one_who_speaks_is_followed(
 
 
 @pytest.mark.slow
-def test_the_larger_of_two_people_is_followed_and_the_ledger_tells_of_the_other(
+def test_the_larger_of_two_people_is_followed_and_the_ledger_counts_the_other(
     workdir: Path,
 ) -> None:
     code_version.write(Path("versions.yaml"))

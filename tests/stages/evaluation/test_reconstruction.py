@@ -53,7 +53,7 @@ def test_the_source_frame_of_a_new_scene_is_not_scored(held: SubjectFrames) -> N
     assert (drawn.methods["source"] == first_frame).all()
 
 
-def test_the_aligned_source_lies_nearer_to_the_truth_than_the_copied_one(
+def test_the_aligned_source_is_nearer_to_the_truth_than_the_copied_one(
     held: SubjectFrames,
 ) -> None:
     drawn = reconstruction.reconstruct(held, generator(strange=False), [], 100)

@@ -55,7 +55,7 @@ def test_lines_are_anti_aliased_so_that_a_quarter_pixel_shows(face):
     assert len(np.unique(drawn(face))) > 10
 
 
-def test_centre_of_a_line_lies_at_the_landmark_in_continuous_pixels():
+def test_centre_of_a_line_is_at_the_landmark_in_continuous_pixels():
     points = np.full((68, 2), -50.0)
     points[27:31] = np.stack([np.linspace(10, 50, 4), np.full(4, 20.5)], axis=1)
     row = drawn(points)[3][:, 30].astype(float)

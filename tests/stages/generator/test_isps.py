@@ -31,7 +31,7 @@ def write(root, drop=None):
     return root
 
 
-def test_the_chosen_isps_come_in_the_templates_order(tmp_path):
+def test_the_chosen_isps_are_in_the_order_of_the_templates(tmp_path):
     isps = read_isps("ann", root=write(tmp_path)).chosen_images()
     assert isps.shape == (4, 8, 8, 3)
     assert isps[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
@@ -45,7 +45,7 @@ def test_candidates_near_the_target_are_never_drawn(tmp_path):
     assert set(drawn.ravel()) == {0, 2}  # rank 1 lies ten frames off, rank 2 in another clip
 
 
-def test_a_near_candidate_is_drawn_where_there_is_no_other(tmp_path):
+def test_a_near_candidate_is_drawn_without_an_alternative(tmp_path):
     isps = read_isps("ann", root=write(tmp_path))
     near = isps.draw("a", 100, 1e9, np.random.default_rng(0))
     assert set(near[:, 0, 0, 0] % 10) == {2}

@@ -27,7 +27,7 @@ def mean_distance(alignment: str, frames=range(12, 30, 5)) -> float:
     return float(np.mean(distances))
 
 
-def test_a_matched_reference_lies_over_its_frame(project):
+def test_a_matched_reference_coincides_with_its_frame(project):
     references = MatchedReferences(ANN, 64, "similarity")
     points = read_footage([ANN], 64)[0].driving.points
     _, codes = references.aligned("one", 12, points[11])
@@ -37,7 +37,7 @@ def test_a_matched_reference_lies_over_its_frame(project):
     assert (empty == EMPTY).all()
 
 
-def test_a_mesh_aligns_better_than_a_similarity_and_this_better_than_nothing(project):
+def test_a_mesh_aligns_better_than_a_similarity_and_a_similarity_better_than_no_alignment(project):
     assert mean_distance("mesh") < mean_distance("similarity") < mean_distance("none")
 
 

@@ -22,7 +22,7 @@ def drawn(size: int) -> np.ndarray:
     return np.stack([page[TOP : TOP + CELL, x : x + CELL] for x in lefts])
 
 
-def test_it_shows_frames_as_they_are_stored_whatever_the_training_size(project: Path):
+def test_it_shows_frames_at_their_stored_size(project: Path):
     small, stored = drawn(16), drawn(64)
     assert np.array_equal(small[:2], stored[:2])
     assert np.abs(small[2:].astype(int) - stored[2:]).mean() < 0.5
@@ -31,7 +31,7 @@ def test_it_shows_frames_as_they_are_stored_whatever_the_training_size(project: 
     assert any(np.array_equal(stored[0], image) for image in images)
 
 
-def test_where_there_is_no_reference_the_aligned_one_is_grey_as_w_is(project: Path):
+def test_pixels_without_a_reference_are_grey_in_the_aligned_one_and_in_w(project: Path):
     _, reference, aligned, weights = drawn(32)
     corner = (slice(0, 20), slice(0, 20))
     assert (reference[corner] != style_loss_sheet._GREY).all()

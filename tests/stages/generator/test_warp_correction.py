@@ -31,7 +31,7 @@ def test_a_linear_correction_generalises_to_held_out_frames():
     assert np.mean(apart) < 0.15 * np.abs(residuals).mean()
 
 
-def test_nothing_is_corrected_before_a_fit():
+def test_the_correction_is_zero_before_a_fit():
     assert (
         not warp_correction.no_correction()
         .predict(np.ones((68, 2)), np.full((18, 2), np.nan))

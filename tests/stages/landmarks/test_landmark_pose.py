@@ -49,7 +49,7 @@ def test_pose_and_mouth_of_a_known_head_are_found():
     assert np.abs(opening - face_measures.mouth_opening(head)).max() < 0.004
 
 
-def test_a_camera_that_cannot_be_told_puts_the_head_at_the_usual_distance():
+def test_an_undetermined_camera_puts_the_head_at_the_usual_distance():
     points, depth, *_ = clip(noise=0.5, distance=8.0)
     found = fitted(points, depth, distance=8.0)
     assert np.median(found.translation[:, 2]) == pytest.approx(8.0, rel=0.05)
@@ -65,7 +65,7 @@ def test_frames_without_a_face_stay_empty_and_the_filter_stops_at_them():
     assert np.isfinite(before.points).all()
 
 
-def test_a_clip_without_any_face_has_a_camera_and_nothing_else():
+def test_a_clip_without_any_face_has_only_a_camera():
     found = fitted(np.full((5, 68, 2), np.nan), np.full((5, 68), np.nan))
     assert found.focal > 0
     assert np.isnan(found.points).all()

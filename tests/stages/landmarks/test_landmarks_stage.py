@@ -29,8 +29,8 @@ def digest(path):
 
 
 def test_a_moving_face_is_found_in_every_frame_and_its_points_move_with_it(subject):
-    told = run(subject({"walk-001": moving()}), PARAMS)
-    assert "a face in 10 of 10 frames" in told
+    summary = run(subject({"walk-001": moving()}), PARAMS)
+    assert "a face in 10 of 10 frames" in summary
     found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
     assert found["valid"].all()
     moved = found["points"].mean(1) - found["points"][0].mean(0)
@@ -53,7 +53,7 @@ def test_the_stored_head_camera_and_pose_give_the_stored_points_exactly(subject)
     np.testing.assert_allclose(back, found["points"], atol=1e-3)
 
 
-def test_the_shoulders_lie_beside_the_neck_and_below_the_face(subject):
+def test_the_shoulders_are_next_to_the_neck_and_below_the_face(subject):
     run(subject({"walk-001": moving()}), PARAMS)
     found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
     assert found["shoulders_valid"].all()
@@ -66,9 +66,9 @@ def test_the_shoulders_lie_beside_the_neck_and_below_the_face(subject):
 EMPTY = np.full((256, 256, 3), 90, np.uint8)
 
 
-def test_a_clip_without_a_face_is_told_frame_by_frame(subject):
-    told = run(subject({"empty-001": [EMPTY] * 4}), PARAMS)
-    assert "a face in 0 of 4 frames" in told
+def test_a_clip_without_a_face_is_marked_frame_by_frame(subject):
+    summary = run(subject({"empty-001": [EMPTY] * 4}), PARAMS)
+    assert "a face in 0 of 4 frames" in summary
     found = tables.read(FOUND / "empty-001.parquet", LANDMARKS)
     assert not found["valid"].any()
     assert np.isnan(found["points"]).all()
@@ -76,9 +76,9 @@ def test_a_clip_without_a_face_is_told_frame_by_frame(subject):
 
 
 @pytest.mark.slow
-def test_clips_are_worked_on_side_by_side_and_one_without_a_face_stops_nothing(subject):
-    told = run(subject({"empty-001": [EMPTY] * 4, "walk-001": moving()[:4]}), PARAMS)
-    assert "2 clips (2 new), a face in 4 of 8 frames" in told
+def test_clips_are_processed_in_parallel_and_one_without_a_face_stops_no_other(subject):
+    summary = run(subject({"empty-001": [EMPTY] * 4, "walk-001": moving()[:4]}), PARAMS)
+    assert "2 clips (2 new), a face in 4 of 8 frames" in summary
     cameras = tables.read(FOUND / "cameras.parquet", CAMERAS)
     assert list(cameras["clip"]) == ["empty-001", "walk-001"]
     assert cameras["valid"].tolist() == [0, 4]
@@ -123,7 +123,7 @@ def test_the_same_clip_is_computed_once_and_gives_the_same_bytes_when_computed_a
     assert digest(FOUND / "walk-001.parquet") == first
 
 
-def test_face_alignment_without_its_weights_says_which_file_goes_where(subject, monkeypatch):
+def test_face_alignment_without_its_weights_reports_the_file_and_its_place(subject, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(Path.cwd() / "torch"))
     params = PARAMS.model_copy(update={"backend": "face-alignment"})
     with pytest.raises(MissingInput, match=r"torch/hub/checkpoints/2DFAN4-11f355bf06.pth.tar"):
@@ -150,15 +150,15 @@ def random_fan(workdir, monkeypatch):
 def test_face_alignment_runs_on_weights_that_lie_in_their_place(subject, random_fan):
     # Random weights find no face's shape: the pose does not fit, unless every fit is taken.
     params = PARAMS.model_copy(update={"backend": "face-alignment", "max_reprojection": 1e9})
-    told = run(subject({"walk-001": moving()[:1]}), params)
-    assert "1 clips (1 new)" in told
+    summary = run(subject({"walk-001": moving()[:1]}), params)
+    assert "1 clips (1 new)" in summary
     found = tables.read(FOUND / "walk-001.parquet", LANDMARKS)
     assert found["score"].shape == (1,)
     assert tables.read(FOUND / "cameras.parquet", CAMERAS)["frames"][0] == 1
 
 
 @pytest.mark.slow
-def test_face_alignment_finds_in_a_batch_what_the_package_finds_frame_by_frame(random_fan):
+def test_face_alignment_gives_the_same_in_a_batch_as_the_package_frame_by_frame(random_fan):
     from stages.landmarks.fan import FaceAlignmentBackend
 
     images = [*moving()[:3:2], EMPTY, astronaut(right=9)]

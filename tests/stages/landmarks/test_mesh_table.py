@@ -6,7 +6,7 @@ from stages.base.face import landmark_groups, mean_face
 from stages.landmarks.mesh import OVAL, VERTICES
 
 
-def test_every_landmark_has_its_vertices_and_none_is_taken_twice_alone():
+def test_every_landmark_has_its_vertices_and_no_single_vertex_is_used_twice():
     assert len(VERTICES) == 68
     alone = [v[0] for v in VERTICES if len(v) == 1]
     assert len(alone) == len(set(alone))

@@ -40,7 +40,7 @@ def test_the_face_is_found_and_its_pose_projects_to_its_points(workdir):
 @pytest.mark.parametrize(
     ("shape", "word"), [((200, 200, 3), "no face"), ((200, 100, 3), "square"), ((50, 50), "square")]
 )
-def test_what_is_no_portrait_is_refused(workdir, shape, word):
+def test_an_image_that_is_no_portrait_is_refused(workdir, shape, word):
     write(np.full(shape, 90, np.uint8))
     with pytest.raises(BadFormat, match=word):
         neutral_landmarks.run(PARAMS)

@@ -82,7 +82,7 @@ def test_tracings_that_waver_hardly_move_a_person_who_keeps_still():
     assert np.abs(np.diff(rows, axis=0)).max() < 0.4
 
 
-def test_points_are_lost_where_nothing_can_be_followed_and_found_again_at_once():
+def test_points_are_lost_without_texture_and_found_again_at_the_next_tracing():
     tracker = ShoulderTracker(interval=10)
     for frame in range(20):
         seen = frame not in (7, 8)
@@ -99,7 +99,7 @@ def test_points_are_lost_where_nothing_can_be_followed_and_found_again_at_once()
     np.testing.assert_allclose(rows[9:].mean(0), moved, atol=0.5)
 
 
-def test_a_jump_that_is_traced_at_once_is_not_smeared():
+def test_a_jump_that_is_traced_immediately_is_not_smeared():
     tracker = ShoulderTracker(interval=10)
     for frame in range(20):
         shift = 60.0 * (frame >= 10)
@@ -132,7 +132,7 @@ def followed(frames, lost=()):
 
 
 @pytest.mark.parametrize("lost", [(), (19, 20, 21), (12,), (40, 41)])
-def test_chunks_are_joined_to_what_one_look_at_the_clip_gives(lost):
+def test_joined_chunks_equal_one_pass_over_the_clip(lost):
     whole = locate(followed(range(60), lost), 5)
     chunks = [followed(range(first, min(first + 21, 60)), lost) for first in (0, 20, 40)]
     parts = locate(join_tracks(chunks), 5)

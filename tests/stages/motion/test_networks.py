@@ -99,7 +99,7 @@ def test_gaussian_nll_is_torchs_own():
     assert torch.allclose(ours, theirs)
 
 
-def test_masked_frames_count_for_nothing():
+def test_masked_frames_do_not_count():
     torch.manual_seed(0)
     target, mean, log_sigma = (torch.randn(1, 4, 12) for _ in range(3))
     mask = torch.tensor([[1.0, 0.0, 1.0, 0.0]])

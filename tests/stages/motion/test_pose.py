@@ -22,7 +22,7 @@ ANGLES = st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3)
 
 @settings(max_examples=50, deadline=None)
 @given(turn=ANGLES, rest=ANGLES, t=ANGLES)
-def test_a_pose_about_a_rest_comes_back(turn, rest, t):
+def test_a_pose_about_a_rest_converts_back(turn, rest, t):
     R, rest_R, rest_t = (
         rotation_from_vector([turn]),
         rotation_from_vector(rest),

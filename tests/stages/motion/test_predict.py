@@ -133,7 +133,7 @@ def test_no_motion_is_the_mean_face_at_rest():
     assert np.allclose(columns["shoulders"], rest.shoulders)
 
 
-def test_displacements_come_back_from_the_mean_face():
+def test_displacements_are_recovered_from_the_mean_face():
     ann = person("ann")
     moved = np.random.default_rng(0).normal(0, 0.002, (3, 68, 3))
     columns = retarget(still(3, displacement=moved), ann, ann)

@@ -61,7 +61,7 @@ def test_incremental_prediction_equals_the_whole_with_the_delay_of_the_network(c
     ("look_ahead", "fps", "expected"),
     [(0.3, 25.0, (-2, -1, 0, 1, 2)), (0.3, 60.0, (-4, -2, 0, 2, 4)), (0.04, 25.0, (-2, -1, 0, 1, 1))],
 )  # fmt: skip
-def test_no_context_frame_lies_beyond_the_look_ahead(look_ahead, fps, expected):
+def test_no_context_frame_is_beyond_the_look_ahead(look_ahead, fps, expected):
     assert context_offsets(look_ahead, fps) == expected
 
 

@@ -40,7 +40,7 @@ def test_a_recording_ends_before_the_held_out_span(tmp_path):
     assert len(longer.features) == 240  # but never in the held-out span
 
 
-def test_nothing_of_the_held_out_span_reaches_a_person(tmp_path):
+def test_no_held_out_frame_influences_a_person(tmp_path):
     write_subject(tmp_path, "seen/ann")
     before = measure_person("ann", read_recordings(ANN, 0.3, tmp_path))
     path = tmp_path / "landmarks/seen/ann/one-001.parquet"
@@ -211,7 +211,7 @@ def test_validation_frames_are_masked_in_training(tmp_path):
     assert mask.nonzero().max() == 171
 
 
-def test_a_closed_mouth_lies_where_the_mouth_lies(tmp_path):
+def test_a_closed_mouth_is_at_the_position_of_the_mouth(tmp_path):
     write_subject(tmp_path, "seen/ann")
     (recording,) = read_recordings(ANN, 0.3, tmp_path)
     opening = mouth_opening(recording.head)

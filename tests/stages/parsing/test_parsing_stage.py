@@ -40,9 +40,9 @@ def label_at(labels, point):
     return LABELS[labels[y, x]]
 
 
-def test_label_maps_follow_the_face_and_are_empty_where_there_is_none(walk):
-    told = run(walk, MESH)
-    assert "1 clips (1 new)" in told
+def test_label_maps_follow_the_face_and_are_empty_without_one(walk):
+    summary = run(walk, MESH)
+    assert "1 clips (1 new)" in summary
     parsed = tables.read(PARSED, PARSING)
     points = tables.read(POINTS, LANDMARKS, ["points"])["points"]
     maps = [decode_png(data) for data in parsed["labels"]]
@@ -87,14 +87,14 @@ def test_landmarks_of_other_frames_are_refused(walk):
         run(walk, MESH)
 
 
-def test_clips_without_landmarks_are_told(workdir):
+def test_clips_without_landmarks_are_reported(workdir):
     write_subject({"walk-001": [astronaut()]})
     with pytest.raises(MissingInput, match="landmarks"):
         run(SUBJECT, MESH)
 
 
 @pytest.mark.slow
-def test_bisenet_finds_what_the_mesh_finds_and_tells_hair_from_skin(walk):
+def test_bisenet_agrees_with_the_mesh_and_separates_hair_from_skin(walk):
     try:
         run(walk, ParsingParams(backend="bisenet"))
     except BadWeights as problem:

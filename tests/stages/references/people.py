@@ -1,4 +1,4 @@
-"""People made of numbers: their curves are known, so what must be found is known too."""
+"""Synthetic people with known curves and therefore known references."""
 
 from pathlib import Path
 

@@ -63,7 +63,7 @@ def test_the_confusion_is_the_one_computed_by_hand() -> None:
     assert confusion.balanced_accuracy(found.counts) == pytest.approx(0.625)
 
 
-def test_noise_lies_within_the_shuffles_and_these_around_a_quarter() -> None:
+def test_noise_is_within_the_shuffles_and_the_shuffles_are_around_a_quarter() -> None:
     random = np.random.default_rng(5)
     people = [
         (random.uniform(0, 1, (40, 3, 2)), random.permutation(np.repeat(np.array(TEMPLATES), 10)))
@@ -88,10 +88,10 @@ def test_classes_that_the_others_lack_are_skipped_and_reported() -> None:
     assert found is not None
     assert found.skipped.tolist() == [0, 1, 0, 2]
     assert found.counts.sum() == 8
-    told = confusion.provenance(found)
-    assert told["skipped"] == {"M": 1, "O": 2}
-    assert told["recall"] == {"None": 1.0, "R": 1.0}
-    assert told["chance"] == 0.5
+    entry = confusion.provenance(found)
+    assert entry["skipped"] == {"M": 1, "O": 2}
+    assert entry["recall"] == {"None": 1.0, "R": 1.0}
+    assert entry["chance"] == 0.5
     assert "skipped, for the other people lack the class: 1 of M, 2 of O" in confusion.table(found)
 
 

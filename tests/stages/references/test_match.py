@@ -143,7 +143,7 @@ def outputs_of(data: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_references_come_from_training_spans_and_match_themselves_unmoved(workdir: Path) -> None:
+def test_references_are_from_training_spans_and_match_themselves_unmoved(workdir: Path) -> None:
     data = workdir / "data"
     write_templates(data / "templates")
     write_subject(data, SUBJECT, lengths=(50, 45))
@@ -173,7 +173,7 @@ def test_two_runs_write_the_same_bytes(workdir: Path) -> None:
     assert outputs_of(data) == outputs_of(data)
 
 
-def test_references_without_a_template_are_told(workdir: Path) -> None:
+def test_references_without_a_template_are_reported(workdir: Path) -> None:
     data = workdir / "data"
     write_subject(data, SUBJECT, lengths=(30,))
     with pytest.raises(MissingInput, match="no references table here"):

@@ -33,7 +33,7 @@ def test_a_turned_head_shows_as_yaw_about_its_running_mean() -> None:
     np.testing.assert_allclose(rows[:, NAMES.index("roll")], 0, atol=1e-12)
 
 
-def test_the_running_mean_leaves_out_lost_frames_and_what_lies_beyond_the_ends() -> None:
+def test_the_running_mean_ignores_lost_frames_and_rows_beyond_the_ends() -> None:
     values = np.array([[1.0], [np.nan], [3.0], [5.0]])
     np.testing.assert_allclose(running_mean(values, 3)[:, 0], [1, 2, 4, 4])
     assert np.isnan(running_mean(np.full((3, 1), np.nan), 3)).all()

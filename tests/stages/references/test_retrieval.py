@@ -1,4 +1,4 @@
-"""The frames that show the templates are found, whoever shows them and however large."""
+"""Retrieval finds the frames that show the templates, for any person and amplitude."""
 
 import dataclasses
 
@@ -72,7 +72,7 @@ def test_blur_blinks_and_lost_faces_are_refused_but_not_a_turned_head() -> None:
     assert set(reasons[:3]) == {"lost face"}  # the curve would begin before the clip
 
 
-def test_a_template_that_nothing_can_show_is_named() -> None:
+def test_a_template_without_a_candidate_is_reported() -> None:
     person = person_of(smooth_motion(60, seed=8))
     few = dataclasses.replace(person, amplitude=np.full((60, 12), np.nan))
     few = dataclasses.replace(few, normal=own_range(few.amplitude))

@@ -22,7 +22,7 @@ NAME = (
 
 
 @pytest.mark.slow
-def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tmp_path: Path):
+def test_names_are_whole_and_no_text_overlaps_a_curve_a_face_or_another_text(tmp_path: Path):
     subject = Subject("seen", "ann")
     write_subject(tmp_path, subject, lengths=(150,))
     section = params.read_section("references", ReferenceParams, REPO / "params.yaml")
@@ -36,9 +36,9 @@ def test_names_are_whole_and_nothing_lies_over_a_curve_a_face_or_another_text(tm
     figure.draw_without_rendering()
     faces = [axis for axis in figure.axes if axis.images]
     frame = motion.frame[picked[0][0].row]
-    said = faces[0].get_title().split("\n")
-    assert " ".join(said[:-1]) == NAME
-    assert said[-1].startswith(f"frame {frame} ")
+    caption = faces[0].get_title().split("\n")
+    assert " ".join(caption[:-1]) == NAME
+    assert caption[-1].startswith(f"frame {frame} ")
     legend = figure.legends[0].get_window_extent()
     assert not any(legend.overlaps(axis.get_tightbbox()) for axis in figure.axes)
     texts = [text.get_window_extent() for axis in faces for text in (axis.title, axis.xaxis.label)]

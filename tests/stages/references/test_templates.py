@@ -60,7 +60,7 @@ def test_templates_changed_by_hand_are_refused(
         templates.load(tmp_path)
 
 
-def test_an_empty_line_is_none_of_the_templates_and_bytes_are_no_text(tmp_path: Path) -> None:
+def test_an_empty_line_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     curves = np.full((4, 3, 12), 0.5)
     templates.save(curves, tmp_path)
     path = tmp_path / templates.FILE
@@ -71,12 +71,12 @@ def test_an_empty_line_is_none_of_the_templates_and_bytes_are_no_text(tmp_path: 
         templates.load(tmp_path)
 
 
-def test_the_error_for_missing_templates_says_where_to_get_them(tmp_path: Path) -> None:
+def test_the_error_for_missing_templates_gives_their_source(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="restore data/templates from git"):
         templates.load(tmp_path)
 
 
-def test_the_templates_kept_in_git_show_what_their_names_say() -> None:
+def test_the_templates_in_git_show_the_motions_of_their_names() -> None:
     curves = templates.load(REPO / "data/templates")
     middle = curves[:, curves.shape[1] // 2]
     none, m, r, o = (dict(zip(NAMES, row, strict=True)) for row in middle)
@@ -95,7 +95,7 @@ def test_the_provenance_counts_the_syllables_and_names_nobody() -> None:
 
 
 def test_a_template_is_its_classes_mean_moved_out_to_an_expressive_syllable() -> None:
-    """One descriptor tells the classes apart, by hand; the others are noise."""
+    """One descriptor separates the classes, by hand; the others are noise."""
     random = np.random.default_rng(1)
     kinds = np.repeat(np.array(TEMPLATES), 400)
     curves = random.uniform(0.3, 0.7, (1600, 5, 12))
@@ -172,10 +172,10 @@ def test_templates_are_learnt_from_data_folders_into_a_folder_of_ones_choice(
     assert (out / "templates.png").is_file()
     story = json.loads((out / "provenance.json").read_text())
     assert story["measured_on"].startswith("2 people speaking German, ")
-    told = story["confusion"]
-    counts = [sum(row.values()) for row in told["true_class_by_nearest"].values()]
+    entry = story["confusion"]
+    counts = [sum(row.values()) for row in entry["true_class_by_nearest"].values()]
     assert counts == [story["classes"][name]["syllables"] for name in TEMPLATES]
-    assert told["chance_95"][0] < 0.25 < told["chance_95"][1]
+    assert entry["chance_95"][0] < 0.25 < entry["chance_95"][1]
     text = (out / "provenance.json").read_text()
     assert "ada" not in text
     assert "bob" not in text

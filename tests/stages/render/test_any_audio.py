@@ -71,7 +71,9 @@ def test_an_identity_or_style_never_trained_is_named_with_those_that_were(projec
         ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `dvc repro`$"),
     ],
 )
-def test_an_error_says_why_a_subject_of_the_project_has_no_model(project, role, seen, message):
+def test_an_error_gives_the_reason_why_a_subject_of_the_project_has_no_model(
+    project, role, seen, message
+):
     text = Path("params.yaml").read_text()
     text = text.replace("bob: {role: seen}", f"bob: {{role: seen}}, carol: {{role: {role}}}")
     Path("params.yaml").write_text(text.replace("[ann, bob", f"[ann, bob{seen}"))

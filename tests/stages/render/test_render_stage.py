@@ -1,4 +1,4 @@
-"""The render stage: held-out frames, all of them, with their sound, and nothing by chance."""
+"""The render stage: all held-out frames with their sound, deterministic."""
 
 import hashlib
 from pathlib import Path
@@ -119,7 +119,7 @@ def test_an_error_names_a_subject_that_the_models_were_not_trained_on(project):
         run(Subject("seen", "carol"), ["ann", "carol"], read_section("render", RenderParams), 1)
 
 
-def test_a_missing_model_is_one_line_and_not_a_traceback(project, capsys):
+def test_a_missing_model_is_reported_in_one_line_without_a_traceback(project, capsys):
     Path("models/generator.safetensors").unlink()
     with pytest.raises(SystemExit):
         main(["render", "seen/ann"])

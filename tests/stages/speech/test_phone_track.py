@@ -9,7 +9,7 @@ from stages.speech.phone_track import PHONES, PhoneTrack
 MIDDLE = 0.0125  # of an audio frame's window, s
 
 
-def test_a_phone_counts_by_the_gaussians_share_that_lies_within_it():
+def test_a_phone_counts_by_the_share_of_the_gaussian_within_it():
     track = PhoneTrack(["SIL", "M", "AA"], [0.0, 0.1, 0.22], [0.1, 0.22, 0.4])
     found = track.at(0, 20, 25.0)
     assert found.shape == (20, 39)
@@ -27,12 +27,12 @@ def test_inside_speech_the_shares_of_neighbours_make_one():
     np.testing.assert_allclose(found.sum(1), 1.0, atol=1e-3)
 
 
-def test_pieces_give_what_the_whole_gives():
+def test_pieces_give_the_same_as_the_whole():
     names, edges = ["S", "IH", "K"] * 10, np.arange(31) * 0.07
     track = PhoneTrack(names, edges[:-1], edges[1:])
     parts = [track.at(a, b, 30.0) for a, b in ((0, 17), (17, 18), (18, 18), (18, 120))]
     np.testing.assert_allclose(np.concatenate(parts), track.at(0, 120, 30.0), atol=1e-6)
 
 
-def test_no_phone_at_all_is_nothing_anywhere():
+def test_a_sound_without_phones_has_zero_shares():
     assert not PhoneTrack(["SIL"], [0.0], [2.0]).at(0, 100, 25.0).any()

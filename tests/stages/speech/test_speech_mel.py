@@ -100,7 +100,7 @@ def test_twenty_decibels_are_a_sixth_of_the_range():
     assert pytest.approx(120) == mel.DECIBELS
 
 
-def test_blocks_give_what_the_whole_gives(monkeypatch):
+def test_blocks_give_the_same_as_the_whole(monkeypatch):
     sound = np.random.default_rng(1).normal(0, 0.1, 50000).astype(np.float32)
     whole = mel.log_mel(sound, 29.97, 90)
     monkeypatch.setattr(mel, "_BLOCK", 37)

@@ -98,7 +98,7 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
 
 
 @pytest.mark.slow
-def test_a_clip_with_anothers_sound_is_rejected_with_its_reason_and_trains_nothing(
+def test_a_clip_with_foreign_sound_is_rejected_with_its_reason_and_not_trained_on(
     workdir: Path, shared_data: Path
 ):
     files = ("audio/speech.wav", "grid/bbaf2n.mpg", "grid/sbwe5n.mpg")
@@ -210,7 +210,7 @@ def test_residual_layers_add_their_input():
     assert torch.allclose(network.represent(sound)[0], x + y)
 
 
-def test_the_representation_never_sees_what_comes_after():
+def test_the_representation_does_not_depend_on_later_frames():
     torch.manual_seed(0)
     network = apc.APC(16, 3).eval()
     sound = torch.rand(1, 20, 80)
@@ -263,7 +263,7 @@ def test_a_subject_that_is_not_listed_is_refused(project: Path):
 
 
 @pytest.mark.slow
-def test_no_training_span_at_all_is_told(project: Path):
+def test_a_missing_training_span_is_reported(project: Path):
     ledger = Path("data/clips/seen/calm/clips.parquet")
     rows = tables.read(ledger, LEDGER)
     rows["train"] = np.zeros_like(rows["train"])

@@ -31,7 +31,7 @@ def test_a_known_offset_is_found(late, fps):
     assert found.is_reliable
 
 
-def test_an_offset_beyond_what_is_looked_at_is_not_told_as_another():
+def test_an_offset_beyond_the_measured_lags_is_not_reported_as_another():
     assert not sync.measure_sync(*talk(0.55), 25.0).is_reliable
 
 
@@ -42,7 +42,7 @@ def test_frames_without_a_face_do_not_count():
 
 
 @pytest.mark.parametrize("slow", [1, 60])
-def test_sound_that_is_not_the_faces_is_told_where_there_is_enough_of_it(slow):
+def test_foreign_sound_is_detected_if_it_is_long_enough(slow):
     mel, _ = talk(0.0)
     noise = np.random.default_rng(9).normal(size=len(mel) // 2 + slow - 1)
     other = np.convolve(noise, np.hanning(slow + 2)[1:-1], "valid")
@@ -55,19 +55,19 @@ def test_sound_that_is_not_the_faces_is_told_where_there_is_enough_of_it(slow):
 
 
 @pytest.mark.parametrize("frames", [0, 5, 30])
-def test_too_few_frames_tell_nothing(frames):
+def test_too_few_frames_give_no_offset(frames):
     found = sync.measure_sync(np.zeros((2 * frames, 80), np.float32), np.zeros(frames), 25.0)
     assert np.isnan(found.offset)
     assert not found.is_reliable
     assert not found.is_foreign
 
 
-def test_a_mouth_that_never_moves_tells_nothing():
+def test_a_mouth_that_never_moves_gives_no_offset():
     mel, opening = talk(0.0)
     assert np.isnan(sync.measure_sync(mel, np.zeros_like(opening), 25.0).offset)
 
 
-def test_of_a_long_clip_two_minutes_in_its_middle_are_looked_at():
+def test_two_minutes_in_the_middle_of_a_long_clip_are_measured():
     assert sync.measured_span(0, 10000, 25.0) == (3500, 6500)
     assert sync.measured_span(100, 600, 25.0) == (100, 600)
 
@@ -78,18 +78,18 @@ UNSURE = sync.Sync(0.3, 0.4, 2.4)
 LONGER = sync.Sync(-0.1, 0.31, 5.1)
 
 
-def test_what_is_sure_is_corrected_by_what_was_measured():
+def test_a_reliable_offset_is_corrected_by_the_measurement():
     assert assess_sync({"a-001": SURE}) == {"a-001": SyncStatus("ok", 0.1, "")}
 
 
-def test_foreign_sound_is_rejected_with_what_was_found_and_expected():
+def test_foreign_sound_is_rejected_with_found_and_expected_values():
     status = assess_sync({"a-001": FOREIGN, "a-002": SURE})["a-001"]
     assert status.status == "rejected"
     assert np.isnan(status.late)
     assert "r 0.02 in 16.0 s (at least 0.23)" in status.reason
 
 
-def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so():
+def test_a_clip_without_an_offset_gets_the_median_of_its_video_and_the_reason():
     other = sync.Sync(0.2, 0.7, 20.0)
     found = assess_sync({"a-b-001": SURE, "a-b-002": other, "a-b-003": UNSURE, "a-c-001": UNSURE})
     assert [found[clip].status for clip in ("a-b-003", "a-c-001")] == ["assumed"] * 2
@@ -99,7 +99,7 @@ def test_a_clip_that_tells_nothing_is_as_late_as_others_of_its_video_and_says_so
     assert "assumed to be in sync" in found["a-c-001"].reason
 
 
-def test_what_some_frames_tell_is_better_than_nothing_and_said_to_be_weak():
+def test_an_offset_from_few_frames_is_used_and_marked_as_weak():
     status = assess_sync({"a-001": LONGER})["a-001"]
     assert (status.status, status.late) == ("assumed", -0.1)
     assert "r 0.31 in 5.1 s (at least 0.58); that gives -0.10 s" in status.reason
@@ -110,7 +110,7 @@ def test_a_long_clip_needs_more_than_a_correlation_that_is_not_chance():
     assert sync.Sync(0.1, 0.25, 120.0).is_reliable
 
 
-def test_a_clip_held_out_whole_says_that_it_has_no_frames():
+def test_a_clip_held_out_whole_is_reported_without_frames():
     found = assess_sync({"a-001": sync.Sync(float("nan"), float("nan"), 0.0)})["a-001"]
     assert found.status == "assumed"
     assert "0.0 s of moving lips" in found.reason

@@ -54,7 +54,7 @@ def test_mirrored_angles_are_those_of_the_mirrored_head():
     assert np.allclose(head_pose.angles_from_rotation(mirror @ R @ mirror), angles * [-1, 1, -1])
 
 
-def test_zero_augmentation_changes_nothing():
+def test_zero_augmentation_is_the_identity():
     still = PARAMS.model_copy(update={"mirror": False, "stretch": 0.0, "colour": 0.0})
     given = pairs()
     augmented = augment(given, still, np.random.default_rng(1))

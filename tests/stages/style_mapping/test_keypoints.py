@@ -100,7 +100,7 @@ def test_a_motion_takes_the_driving_keypoint_to_the_source_keypoint():
     assert torch.allclose(moved, moved[:1].expand_as(moved), atol=1e-5)
 
 
-def test_warping_by_the_cells_themselves_changes_nothing():
+def test_warping_by_the_cells_themselves_is_the_identity():
     volume = torch.rand(2, 3, 4, 8, 8)
     same = kp.warp(volume, kp.lattice(4, 8, volume).expand(2, 4, 8, 8, 3))
     assert torch.allclose(same, volume, atol=1e-5)

@@ -83,7 +83,7 @@ def test_head_pose_is_a_mean_and_expression_a_mean_of_norms():
     assert losses.expression(torch.tensor([[[0.3, -0.3, 0.0]]])).item() == pytest.approx(0.6)
 
 
-def test_landmark_loss_looks_at_the_guided_keypoints_alone():
+def test_landmark_loss_uses_the_guided_keypoints_alone():
     points = torch.rand(2, len(losses.GUIDED), 2)
     keypoints = torch.cat([points, torch.rand(2, len(losses.GUIDED), 1)], dim=-1)
     free = torch.full((2, 3, 3), 7.0)

@@ -19,7 +19,7 @@ def model() -> StyleMapping:
 
 
 def test_three_dimensional_convolutions_learn_in_full_precision_on_a_cpu():
-    """In bfloat16 the gradient of a shallow volume is memory that nobody wrote."""
+    """In bfloat16 the gradient of a shallow volume is uninitialised memory."""
     volume = torch.rand(2, 8, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     found = []
     for on in (False, True):
@@ -39,7 +39,7 @@ def images(seed: int, count: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize(
     "change", [{}, {"skip": False}, {"spade_channels": 0}, {"motion_halvings": 0}]
 )
-def test_an_isp_is_an_image_of_the_size_asked_for(change):
+def test_an_isp_is_an_image_of_the_configured_size(change):
     mapping = StyleMapping(TINY.model_copy(update=change))
     image = mapping(images(0), images(1))["image"]
     assert image.shape == (2, 3, 32, 32)
@@ -64,7 +64,7 @@ def test_the_reference_is_posed_with_the_canonical_keypoints_of_the_neutral_imag
     assert torch.equal(out["canonical"], c)
 
 
-def test_an_expression_is_read_where_the_keypoint_lies(model):
+def test_an_expression_is_read_at_the_keypoint(model):
     torch.manual_seed(3)
     picture = torch.zeros(1, 3, 32, 32)
     picture[..., 8:16, 8:16] = torch.rand(1, 3, 8, 8)

@@ -41,14 +41,14 @@ def test_a_comment_a_docstring_and_layout_change_no_version(house: Path) -> None
     assert hashes(house) == before
 
 
-def test_a_changed_line_changes_what_imports_it_and_nothing_else(house: Path) -> None:
+def test_a_changed_line_changes_only_the_versions_of_its_importers(house: Path) -> None:
     before = hashes(house)
     (house / "stages/base/shared.py").write_text("RATE = 3\n")
     after = hashes(house)
     assert (before[0] != after[0], before[1] != after[1]) == (True, False)
 
 
-def test_what_decides_no_byte_changes_no_version(house: Path) -> None:
+def test_code_that_decides_no_byte_changes_no_version(house: Path) -> None:
     before = hashes(house)
     (house / "pipeline/runtime.py").write_text("X = 2\n")
     assert hashes(house) == before

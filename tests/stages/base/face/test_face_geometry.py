@@ -94,7 +94,7 @@ def test_the_camera_puts_the_optical_axis_into_the_middle_and_right_is_right():
 
 
 @given(arrays(float, 3, elements=st.floats(-1.4, 1.4)))
-def test_angles_become_a_rotation_and_come_back(angles):
+def test_angles_convert_to_a_rotation_and_back(angles):
     R = head_pose.rotation_from_angles(angles)
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(R) > 0

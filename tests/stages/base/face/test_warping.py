@@ -40,7 +40,7 @@ def test_the_same_landmarks_leave_the_image_as_it_is():
     st.tuples(st.floats(-10, 10), st.floats(-10, 10)),
     st.floats(-0.2, 0.2),
 )
-def test_each_landmark_comes_from_its_place_in_the_source(scale, shift, turn):
+def test_each_landmark_is_sampled_at_its_place_in_the_source(scale, shift, turn):
     source, driving = face(), face(scale, shift, turn)
     where = flow_between(driving, source)
     found = np.array([at(where, point) for point in driving])

@@ -55,7 +55,7 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_added(tmp_path: Path
 
 @given(start=st.integers(0, 30), length=st.integers(0, 40), group=st.integers(1, 12))
 @settings(max_examples=25, deadline=None)
-def test_a_range_of_rows_is_read_whatever_the_row_groups(
+def test_a_range_of_rows_is_read_across_row_groups(
     start: int, length: int, group: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("t") / "f.parquet"
@@ -70,7 +70,7 @@ def test_a_range_of_rows_is_read_whatever_the_row_groups(
     assert read.tolist() == list(range(count))[start : start + length]
 
 
-def test_an_unfinished_table_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_unfinished_table_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), tables.writer(tmp_path / "a.parquet", MATCH, 4) as add:
         add(random_rows(MATCH, 9))
         raise RuntimeError

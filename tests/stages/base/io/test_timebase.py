@@ -5,7 +5,7 @@ import pytest
 from stages.base.io.timebase import AUDIO_RATE, frame_starts, frames_of_samples, to_frames
 
 
-def test_seconds_are_rounded_to_frames_but_to_no_fewer_than_asked() -> None:
+def test_seconds_are_rounded_to_frames_with_a_minimum() -> None:
     assert to_frames(1.0, 29.97) == 30
     assert to_frames(0.01, 25) == 0
     assert to_frames(0.01, 25, least=1) == 1

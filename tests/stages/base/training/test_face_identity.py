@@ -1,4 +1,4 @@
-"""dlib's judgement of whose face it is, on faces that are known."""
+"""Face identity by dlib's network, on known faces."""
 
 import numpy as np
 import pytest

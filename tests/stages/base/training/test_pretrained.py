@@ -222,7 +222,7 @@ def test_no_layers_mean_the_default_ones() -> None:
     assert load_perceptual("mobilenet_v2", ()).taps == MobileNetV2Features().taps
 
 
-def test_a_users_weights_that_are_missing_or_differ_are_refused(user_weights: Path) -> None:
+def test_a_users_missing_or_differing_weights_are_refused(user_weights: Path) -> None:
     with pytest.raises(BadWeights, match="write vgg19:SHA256"):
         load_perceptual("vgg19")
     absent = "0" * 64
