@@ -5,7 +5,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.renamed_params import renames_in
 from pipeline.runtime import item_store
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadParams, UserError
@@ -36,6 +35,15 @@ SECTIONS = {
     "style_generator": "stages.generator.params:StyleGeneratorParams",
 }
 _NUMBERS = {"lambda_sp"}
+# Keys of an earlier version, as its champions still have them: the present names.
+RENAMED = {
+    "motion.mouth.rate": "motion.mouth.learning_rate",
+    "motion.pose.rate": "motion.pose.learning_rate",
+    "style_mapping.rate": "style_mapping.learning_rate",
+    "generator.lr": "generator.learning_rate",
+    "generator.discriminator.lr": "generator.discriminator.learning_rate",
+    "style_generator.lr": "style_generator.learning_rate",
+}
 
 
 def check_params(content: Mapping[str, Any] | None = None) -> None:
@@ -94,3 +102,33 @@ def check_if_changed() -> None:
         raise UserError(PARAMS, str(error).removeprefix(f"{PARAMS}: ")) from None
     with atomic_file(CHECKED) as part:
         part.write_text(key)
+
+
+def renames_in(params: Mapping[str, Any]) -> list[str]:
+    """Return `OLD → NEW` for each old key that params still have."""
+    return [f"{old} → {new}" for old, new in RENAMED.items() if _parent(params, old) is not None]
+
+
+def with_new_names(text: str) -> str:
+    """Return the text of a params.yaml with the new names and no other change."""
+    from ruamel.yaml import YAML
+
+    params = YAML().load(text)
+    lines = text.splitlines(keepends=True)
+    places = []
+    for old, new in RENAMED.items():
+        if (parent := _parent(params, old)) is not None:
+            key, new_key = old.rpartition(".")[2], new.rpartition(".")[2]
+            places.append((*parent.lc.key(key), key, new_key))
+    for row, column, key, new_key in sorted(places, reverse=True):
+        line = lines[row]
+        lines[row] = line[:column] + line[column:].replace(key, new_key, 1)
+    return "".join(lines)
+
+
+def _parent(params: Any, key: str) -> Any:
+    """Return the mapping that holds a dotted key; None where params do not have it."""
+    *sections, last = key.split(".")
+    for section in sections:
+        params = params.get(section) if isinstance(params, Mapping) else None
+    return params if isinstance(params, Mapping) and last in params else None

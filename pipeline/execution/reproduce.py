@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.execution import dvc_project, project_lock, repair
+from pipeline.execution.dvc_project import Dag
 from pipeline.execution.params_check import check_if_changed
 from pipeline.execution.scheduler import Scheduler
-from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from stages.base.config import code_version
 

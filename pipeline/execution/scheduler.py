@@ -14,8 +14,7 @@ from pathlib import Path
 from signal import Signals
 
 from pipeline.execution import stage_seconds
-from pipeline.execution.dvc_project import Result
-from pipeline.execution.stage_graph import Dag
+from pipeline.execution.dvc_project import Dag, Result
 from pipeline.execution.stage_process import StageProcess
 from pipeline.execution.stage_run import DONE, LOGS, NOT_DONE, RunCallbacks, StageRun, State
 from pipeline.runtime.cpu_count import cpu_count

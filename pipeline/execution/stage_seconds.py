@@ -1,8 +1,6 @@
-"""Expected seconds of each stage, measured on one machine.
+"""Expected seconds of each stage, measured on one machine: see stage_seconds.yaml.
 
-`SECONDS` holds the laptop preset's demo (two sample subjects of 40 s) on 2 cores of an AMD
-EPYC with AVX-512 and without AMX, from `idiolect demo` (reports/seconds.json). Estimates only: no
-result depends on them.
+Estimates only: no result depends on them.
 """
 
 from pathlib import Path
@@ -10,28 +8,7 @@ from typing import Any
 
 from stages.base.config.params import read_params
 
-# One instance of each stage.
-SECONDS = {
-    "sample": 34.7,
-    "neutral": 3.8,
-    "neutral_landmarks": 1.6,
-    "clips": 5.6,
-    "landmarks": 7.9,
-    "parsing": 6.9,
-    "speech": 8.6,
-    "sheet": 4.0,
-    "train_audio": 58.0,
-    "features": 2.8,
-    "references": 3.2,
-    "match": 3.7,
-    "train_style_mapping": 253.3,
-    "isp": 12.3,
-    "train_motion": 80.5,
-    "train_generator_base": 275.7,
-    "train_generator": 75.3,
-    "render": 19.1,
-    "evaluate": 43.5,
-}
+SECONDS: dict[str, float] = read_params(Path(__file__).with_suffix(".yaml"))
 
 
 def instances(dvc: dict[str, Any], params: dict[str, Any]) -> list[str]:

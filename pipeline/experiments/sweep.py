@@ -148,10 +148,9 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
     for variant in variants:
         check(variant)
     if not Path("dvc.lock").is_file():
-        raise UserError(
-            "dvc.lock", "not found: a sweep starts from finished results", "run `dvc repro`"
-        )
-    git.check_index()
+        found = "not found: a sweep starts from finished results"
+        raise UserError("dvc.lock", found, "run `dvc repro`")
+    git.git("add", "--refresh", "--", ".")  # fails now if git's index is locked
     revisions = [_run_experiment(variant) for variant in each(variants, "sweep", len(variants))]
     frames = {
         variant.name: select_answer(_read_scores(revision), variant.answer)

@@ -8,8 +8,7 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
-from pipeline.execution.dvc_project import error_text
-from pipeline.execution.stage_graph import Dag
+from pipeline.execution.dvc_project import Dag, error_text
 from pipeline.execution.stage_run import StageRun
 from stages.base.io.image_io import decode_png, encode_jpeg, resize
 

@@ -5,15 +5,21 @@ python -m pipeline.flows.helper --help
 
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import typer
 
+from pipeline.execution.stage_process import kill_session
 from pipeline.runtime.parent_death import end_with_parent
-from pipeline.runtime.user_errors import report_user_errors
+from pipeline.runtime.user_errors import UserError, report_user_errors
 
 MODULE = "pipeline.flows.helper"
+_POLL_SECONDS = 0.25
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,6 +68,47 @@ def push(stage: str) -> None:
 
     end_with_parent()
     raise typer.Exit(dvc(["--wait-for-lock", "push", "--run-cache", stage]))
+
+
+class Stopped(UserError):
+    """A helper process was stopped."""
+
+
+def run(arguments: Sequence[str], stop: Event | None = None) -> tuple[int, list[str]]:
+    """Run a command of this module in a session of its own; return its exit code and output lines.
+
+    Args:
+        arguments: the command and its own.
+        stop: ends the helper process when set.
+
+    Raises:
+        Stopped: `stop` was set.
+
+    The process and its children have ended when this returns or raises, also after Ctrl-C.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", MODULE, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output = _wait(process, stop)
+        except BaseException:
+            kill_session(process.pid)
+            raise
+    return process.returncode, [line for line in output.splitlines() if line.strip()]
+
+
+def _wait(process: "subprocess.Popen[str]", stop: Event | None) -> str:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=_POLL_SECONDS)[0]
+        if stop and stop.is_set():
+            raise Stopped(MODULE, "stopped")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.execution import helper_process
 from pipeline.flows import helper
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.item_store import file_hash
@@ -141,7 +140,7 @@ def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
 
     The measurements stay in .idiolect/items for the stage; the verdicts stay in `RECORDS`.
     """
-    code, lines = helper_process.run(helper.MODULE, ["judge", str(subject)])
+    code, lines = helper.run(["judge", str(subject)])
     if code or not lines:
         raise UserError(FOLDER, lines[-1].removeprefix("error: ") if lines else "judging failed")
     reasons: dict[str, str] = json.loads(lines[-1])

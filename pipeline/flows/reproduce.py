@@ -28,10 +28,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline.execution import helper_process
+from pipeline.execution.dvc_project import Dag
 from pipeline.execution.reproduce import counts
 from pipeline.execution.reproduce import reproduce as run_stages
-from pipeline.execution.stage_graph import Dag
 from pipeline.execution.stage_process import PULL
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from pipeline.flows import artifacts, helper, server
@@ -166,7 +165,7 @@ class _Tasks(RunCallbacks):
     def _push(self, name: str, future: PrefectFuture[Any]) -> "PrefectState[Any]":
         if future.state.name != "Completed":
             return Completed(name="Cached", message="the stage did not run")
-        with self._pushing, suppress(helper_process.Stopped):
+        with self._pushing, suppress(helper.Stopped):
             return _call_remote("push", name, stop=self.stopping)
         return _stopped()
 
@@ -218,7 +217,7 @@ def _default_remote() -> str:
 def _call_remote(*command: str, stop: Event | None = None) -> "PrefectState[Any]":
     """Fetch from or push to DVC's remote; a failure is logged and does not fail the run."""
     logger = get_run_logger()
-    code, lines = helper_process.run(helper.MODULE, command, stop)
+    code, lines = helper.run(command, stop)
     for line in lines:
         (logger.warning if code else logger.info)(line)
     if code:

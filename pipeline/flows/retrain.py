@@ -7,9 +7,8 @@ finished by the next one, with or without new videos. A failure keeps the champi
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -99,14 +98,10 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
         for warning in added.warnings:
             logger.warning(warning)
     inbox.clear()
-    _show_inbox(good, rejected)
-    return [path.name for path in good], rejected
-
-
-def _show_inbox(good: Sequence[Path], rejected: Sequence[str]) -> None:
     rows = [{"video": path.name, "verdict": "added"} for path in good]
     rows += [{"video": "", "verdict": reason} for reason in rejected]
     create_table_artifact(key="inbox", table=rows, description="Videos of the inbox")
+    return [path.name for path in good], rejected
 
 
 def _is_unfinished() -> bool:

@@ -12,12 +12,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import (
-    ConcurrencyLimitConfig,
-    ConcurrencyLimitStrategy,
-    FlowRun,
-    StateType,
-)
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import EntrypointType
@@ -37,7 +32,7 @@ _ACTIVE = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 _ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
 _SHUTDOWN = "Runner is shutting down."  # message of Prefect's runner for the runs that it cancels
 # A run that comes due while another is active is cancelled: the next one finds the same inbox.
-ONE_RUN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+ONE_RUN = ConcurrencyLimitConfig(limit=1, collision_strategy="CANCEL_NEW")
 
 
 def serve(
@@ -61,8 +56,10 @@ def serve(
     """
     timing = _schedule(schedule)
     check_name(subject)
+    if "://" not in inbox_path:
+        inbox_path = str(Path(inbox_path).expanduser().resolve())  # runs may start elsewhere
     parameters = {
-        "inbox_path": _absolute(inbox_path),
+        "inbox_path": inbox_path,
         "subject": subject,
         "jobs": jobs,
         "check_project": check_project,
@@ -90,11 +87,6 @@ def _schedule(schedule: str | timedelta) -> Any:
     except ValueError:
         found = f"expected a schedule of cron, five fields, found {schedule!r}"
         raise UserError("--cron", found, "as in `0 3 * * *`, every night at three") from None
-
-
-def _absolute(inbox: str) -> str:
-    """Make a folder absolute; runs may start in another folder. An URL stays."""
-    return inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
 
 
 def _continue_interrupted(subject: str, parameters: dict[str, Any]) -> None:

@@ -121,8 +121,7 @@ def await_server(api: str, process: "subprocess.Popen[str]") -> None:
     """
     end = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        with suppress(httpx.HTTPError):
-            httpx.get(f"{api}/health", timeout=2).raise_for_status()
+        if not _health_error(api):
             return
         time.sleep(0.2)
     raise UserError(_ITEM, "did not start", f"see {_LOG}")

@@ -33,21 +33,11 @@ def git(*arguments: str, settings: Mapping[str, str] = MappingProxyType({})) -> 
     if done.returncode:
         output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         if locked := _LOCKED.search(output):
-            raise _locked_error(locked[1])
+            found = "exists: git is running, or was killed and left it behind"
+            todo = "wait, or delete this file if no git runs, and run it again"
+            raise UserError(locked[1], found, todo)
         raise UserError(f"git {arguments[0]}", f"failed: {output[-400:]}")
     return done.stdout
-
-
-def _locked_error(lock: object) -> UserError:
-    found = "exists: git is running, or was killed and left it behind"
-    return UserError(lock, found, "wait, or delete this file if no git runs, and run it again")
-
-
-def check_index() -> None:
-    """Raise UserError if git's index is locked."""
-    lock = Path(git("rev-parse", "--git-path", "index.lock").strip())
-    if lock.exists():
-        raise _locked_error(lock)
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

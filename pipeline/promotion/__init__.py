@@ -10,5 +10,5 @@ recorded nowhere else. Going back adds a number, so that no champion is lost. Ru
 promotion.yaml; decisions: reports/promotion. From Python:
 
     decision = champions.decide_workspace()
-    champions.record(decision)               # = promote(decision) or keep(decision)
+    champions.record(decision)
 """

@@ -61,11 +61,9 @@ def champions() -> list[Champion]:
     """
     in_subfolder = bool(git.prefix())
     fields = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
-    lines = git.git(
-        "for-each-ref", f"--format={fields}%09%(contents:subject)", "refs/tags/champion"
-    )
+    options = (f"--format={fields}%09%(contents:subject)", "refs/tags/champion")
     known = []
-    for line in lines.splitlines():
+    for line in git.git("for-each-ref", *options).splitlines():
         name, own, peeled, since, why = line.split("\t", 4)
         number, commit = _TAG.fullmatch(name), peeled or own
         if number and not (in_subfolder and number[1] not in _recorded_numbers(commit)):
@@ -94,16 +92,16 @@ def resolve(name: str) -> Revision:
     if name == WORKSPACE:
         return Revision(WORKSPACE)
     if name == "champion":
-        present = _require_champion(name)
+        present = _require_champion()
         return Revision(str(present), present.commit)
     commit = git.commit_of(name)
     return Revision(commit[:10] if name == commit else name, commit)
 
 
-def _require_champion(item: str) -> Champion:
+def _require_champion() -> Champion:
     if present := champion():
         return present
-    raise UserError(item, "the project has none yet", "`idiolect promote` makes the first")
+    raise UserError("champion", "the project has none yet", "`idiolect promote` makes the first")
 
 
 def describe() -> str:
@@ -112,7 +110,7 @@ def describe() -> str:
     Raises:
         UserError: there is none yet.
     """
-    present = _require_champion("champion")
+    present = _require_champion()
     lines = [f"{present}, since {present.since}: commit {present.commit[:10]}, tag {present.tag}"]
     lines += [f"  {present.why}", *_metric_lines(present, read_rules())]
     if earlier := champions()[-2::-1]:
@@ -147,34 +145,26 @@ def decide_workspace() -> Decision:
 
 
 def record(decision: Decision) -> str:
-    """Commit a decision, as a new champion or not; return one line about the commit."""
-    if decision.promote:
-        new = promote(decision)
-        line = f"{new}: commit {new.commit[:10]}, tag {new.tag}"
-    else:
-        line = f"recorded: commit {keep(decision)[:10]}"
-    if git.is_detached():
-        line += "; HEAD is on no branch: `git branch NAME` keeps this commit"
-    return line
+    """Commit the workspace's state with a decision, and tag it where it is promoted.
 
-
-def promote(decision: Decision) -> Champion:
-    """Commit the workspace's state with the decision and tag it as the next champion.
+    Returns:
+        One line about the commit.
 
     Raises:
         UserError: git refuses; then there is no new champion, and no record is left.
     """
-    number = next_number()
-    commit = _commit(f"champion-{number}", f"Promote champion {number}", decision)
-    git.tag(f"champion/{number}", commit, f"Champion {number}: {decision.headline()}")
-    return champions()[-1]
-
-
-def keep(decision: Decision) -> str:
-    """Commit the workspace's state with the decision that keeps the champion; return the hash."""
-    present = champion()
-    title = f"Keep champion {present.number}" if present else "No champion yet"
-    return _commit("keep", title, decision)
+    if decision.promote:
+        number = next_number()
+        commit = _commit(f"champion-{number}", f"Promote champion {number}", decision)
+        git.tag(f"champion/{number}", commit, f"Champion {number}: {decision.headline()}")
+        line = f"champion {number}: commit {commit[:10]}, tag champion/{number}"
+    else:
+        present = champion()
+        title = f"Keep champion {present.number}" if present else "No champion yet"
+        line = f"recorded: commit {_commit('keep', title, decision)[:10]}"
+    if git.is_detached():
+        line += "; HEAD is on no branch: `git branch NAME` keeps this commit"
+    return line
 
 
 def next_number() -> int:

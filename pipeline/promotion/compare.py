@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.renamed_params import RENAMED
+from pipeline.execution.params_check import RENAMED
 from pipeline.project.revision import Revision
 from pipeline.promotion.decision import HEAD, Decision, decide
 from pipeline.promotion.rules import Rules

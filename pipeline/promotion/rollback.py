@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.renamed_params import renames_in, with_new_names
+from pipeline.execution.params_check import renames_in, with_new_names
 from pipeline.project import git, neutral_image, people
 from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_uncached
 from pipeline.promotion import champions

@@ -97,7 +97,11 @@ def read_scores(revision: Revision) -> Scores:
         BadFormat: its metrics are not JSON.
     """
     with revision.local(METRICS) as copy:
-        metrics = _parse_json(f"{METRICS} of {revision}", copy.read_text(errors="replace"))
+        try:
+            metrics = json.loads(copy.read_text(errors="replace"))
+        except ValueError:
+            item, todo = f"{METRICS} of {revision}", "run `dvc repro evaluate`"
+            raise BadFormat(item, "is not JSON", todo) from None
     frames = _read_table(revision, FRAMES, SCORES)
     voice = _read_table(revision, VOICE, VOICE_SCORES)
     clips = {key[:2] for table in (frames, voice) if table for key in row_keys(table)}
@@ -131,16 +135,6 @@ def _faults(revision: Revision) -> list[str]:
 def _shorten(names: list[str]) -> str:
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     return ", ".join(names[:_MAX_NAMES]) + more
-
-
-def _parse_json(item: str, text: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        raise BadFormat(item, "is not JSON", "run `dvc repro evaluate`") from None
-    if not isinstance(content, dict):
-        raise BadFormat(item, "expected a mapping", "run `dvc repro evaluate`")
-    return content
 
 
 def _read_table(revision: Revision, path: str, fmt: Format) -> Table:

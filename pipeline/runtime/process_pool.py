@@ -6,6 +6,7 @@ writes its own files, and libraries use one thread inside a task.
 
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ CLUSTER = "IDIOLECT_CLUSTER"  # address of a Dask scheduler
 # code of its parent.
 _PRELOADED = ["cv2", "mediapipe", "numpy.ma", "pyarrow.parquet", "pydantic.main", "threadpoolctl"]
 _TIMEOUT_SECONDS = 5
-_SCHEMES = ("tcp", "tls", "ws", "wss")
+_ADDRESS = re.compile(r"(?:tcp|tls|wss?)://\S+:(\d+)")
 _task_lock = threading.Lock()
 T = TypeVar("T")
 
@@ -139,36 +140,20 @@ def _client(address: str) -> Any:
         todo = "pip install -c constraints.txt -e '.[dask]', or unset it"
         raise MissingInput(CLUSTER, "is set, but dask is not installed", todo) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its errors are raised
+    port = _ADDRESS.fullmatch(address)
+    if not port or not 0 < int(port[1]) < 65536:  # a Client fails after 10 s, with a traceback
+        found = f"{address} is no address of a Dask scheduler"
+        raise UserError(CLUSTER, found, "set it to tcp://HOST:PORT, or unset it")
+    if address.startswith("tls") and not Security().get_connection_args("client")["ssl_context"]:
+        tls = "DASK_DISTRIBUTED__COMM__TLS__"
+        todo = f"set {tls}CA_FILE, {tls}CLIENT__CERT and {tls}CLIENT__KEY, or unset the variable"
+        raise UserError(CLUSTER, f"{address} needs certificates, dask has none", todo)
     try:
-        scheme = _scheme(address)  # with an invalid one, a Client fails after 10 s by a traceback
-        if scheme == "tls" and not Security().get_connection_args("client")["ssl_context"]:
-            tls = "DASK_DISTRIBUTED__COMM__TLS__"
-            todo = (
-                f"set {tls}CA_FILE, {tls}CLIENT__CERT and {tls}CLIENT__KEY, or unset the variable"
-            )
-            raise UserError(CLUSTER, f"{address} needs certificates, dask has none", todo)
         return Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
-    except ValueError as error:
-        found = f"{address} is no address of a Dask scheduler: {error}"
-        raise UserError(CLUSTER, found, "set it to tcp://HOST:PORT, or unset it") from None
-    except (OSError, TimeoutError) as error:
+    except (OSError, ValueError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         found = f"no Dask cluster answers at {address} within {_TIMEOUT_SECONDS} s: {words[:200]}"
         raise UserError(CLUSTER, found, "start it, or unset the variable") from None
-
-
-def _scheme(address: str) -> str:
-    """Return the scheme of a scheduler's address; raise ValueError if it is invalid."""
-    from distributed.comm.addressing import parse_address, parse_host_port, resolve_address
-
-    scheme, location = parse_address(address)
-    if scheme not in _SCHEMES:
-        raise ValueError(f"expected {', '.join(_SCHEMES)}, found {scheme or 'nothing'}")
-    _, port = parse_host_port(location)
-    if not 0 < port < 65536:
-        raise ValueError(f"expected a port from 1 to 65535, found {port}")
-    resolve_address(address)
-    return str(scheme)
 
 
 def _run_in(folder: Path, work: Callable[..., T], task: tuple[Any, ...]) -> T:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.execution import dvc_project
-from pipeline.execution.stage_graph import Dag, Node, UnknownStage
+from pipeline.execution.dvc_project import Dag, Node, UnknownStage
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, make
 

@@ -86,7 +86,7 @@ def test_a_locked_index_of_git_is_reported_before_any_run() -> None:
     _run("git init -q")
     Path("dvc.lock").touch()
     Path(".git/index.lock").touch()
-    with pytest.raises(UserError, match=r"^\.git/index\.lock: exists: "):
+    with pytest.raises(UserError, match=r"\.git/index\.lock: exists: "):
         sweep.run([])
 
 

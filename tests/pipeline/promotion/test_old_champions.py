@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution.renamed_params import RENAMED, renames_in, with_new_names
+from pipeline.execution.params_check import RENAMED, renames_in, with_new_names
 from stages.base.config.params import read_params
 from tests.pipeline.promotion.promoted import dvc, git, retrain, run
 
