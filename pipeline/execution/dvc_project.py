@@ -113,7 +113,7 @@ def load_dag() -> Dag:
         with Repo() as repo, lock_repo(repo):  # DVC reads the graph once as long as it is locked
             return _read(repo)
     except (DvcException, OSError) as error:
-        raise UserError("dvc", error_text(error), "repair what it names and run again") from None
+        raise UserError("dvc", error_text(error), "repair that file and run again") from None
 
 
 def _read(repo: Any) -> Dag:

@@ -76,7 +76,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
 
 
 def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -> Section:
-    """Read a section; raise BadParams with both names where a key has another name now."""
+    """Read a section; raise BadParams with both names if a key was renamed."""
     try:
         return params.parse_section(name, content, model)
     except BadParams:

@@ -22,8 +22,8 @@ from pipeline.execution.stage_run import RunCallbacks, StageRun
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
 
-PULL = "IDIOLECT_PULL"  # if set, DVC may download from its remote what it restores
-_READ_BYTES, _PIPE_BYTES = 4096, 65536  # read at once; the capacity of a pipe
+PULL = "IDIOLECT_PULL"  # if set, DVC may download missing files from its remote
+_READ_BYTES, _PIPE_BYTES = 4096, 65536  # bytes per read; the capacity of a pipe
 _PROGRESS = re.compile(r".+: (\d+/\d+ [\d.]+/s \d+ s left.*)")
 
 

@@ -1,4 +1,4 @@
-"""Work that a flow does in a process of its own, which can be stopped and ends with the flow.
+"""Work of a flow in a separate process, which can be stopped and ends with the flow.
 
 python -m pipeline.flows.helper --help
 """

@@ -117,7 +117,7 @@ def _rename_if_taken(copy: Path, subject: str, sha256: str) -> Path:
 
 
 def _read_records() -> dict[str, Record]:
-    """Read the records; none where they are torn, which costs a second fetch and nothing else."""
+    """Read the records; none if they are torn, which only costs a second fetch."""
     try:
         return _RECORDS.validate_json(RECORDS.read_bytes())
     except (OSError, ValueError):

@@ -108,7 +108,7 @@ def _task(name: str, function: Callable[[], "PrefectState[Any]"]) -> "Task[[], A
 class _Tasks(RunCallbacks):
     """The tasks of one run, which log what the engine reports.
 
-    Each depends on the tasks of the stages that its stage needs, and runs however those end.
+    Each depends on the tasks of the stages that its stage needs, and runs however they end.
     """
 
     def __init__(self, remote: str) -> None:
@@ -231,7 +231,7 @@ def main(
         list[str] | None, typer.Argument(help="Stages or groups. Default: all.")
     ] = None,
 ) -> None:
-    """Run the flow `reproduce` with the named server of Prefect's, or one of its own."""
+    """Run the flow `reproduce` with the configured Prefect server, or a new one."""
     raise typer.Exit(run(stages or []))
 
 

@@ -73,7 +73,7 @@ def serve(
             schedule=timing,
             parameters=parameters,
             global_limit=ONE_RUN,
-            pause_on_shutdown=False,  # the schedule goes on after a restart
+            pause_on_shutdown=False,  # the schedule continues after a restart
             entrypoint_type=EntrypointType.MODULE_PATH,
             print_starting_message=False,
         )
@@ -90,7 +90,7 @@ def _schedule(schedule: str | timedelta) -> Any:
 
 
 def _continue_interrupted(subject: str, parameters: dict[str, Any]) -> None:
-    """Start a run now if the end of an earlier `idiolect serve` cut off the last one."""
+    """Start a run now if the end of an earlier `idiolect serve` interrupted the last one."""
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         deployment = client.read_deployment_by_name(f"{retrain.name}/{subject}").id
         if interrupted := close_interrupted(client, deployment):

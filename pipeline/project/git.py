@@ -60,7 +60,7 @@ def commit_of(revision: str) -> str:
     """Return the full hash of the commit that a revision names; raise UserError if none."""
     done = _run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if done.returncode or not done.stdout.strip():
-        git("rev-parse", "--git-dir")  # fails where there is no repository
+        git("rev-parse", "--git-dir")  # fails outside a repository
         raise UserError(
             revision, "no such revision", "see `git log`, `git tag` or `idiolect champion`"
         )

@@ -62,7 +62,7 @@ def set_portrait(image: Path) -> Portrait:
 
 
 def _track(content: bytes) -> None:
-    """Write the portrait and add it to DVC; restore the one before where DVC fails."""
+    """Write the portrait and add it to DVC; restore the previous one if DVC fails."""
     before = PORTRAIT.read_bytes() if PORTRAIT.is_file() else None
     with atomic_file(PORTRAIT) as part:
         part.write_bytes(content)

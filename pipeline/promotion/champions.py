@@ -87,7 +87,7 @@ def resolve(name: str) -> Revision:
     """Return the revision of a name: a git revision, `champion`, or `workspace`.
 
     Raises:
-        UserError: there is none.
+        UserError: no such revision or champion.
     """
     if name == WORKSPACE:
         return Revision(WORKSPACE)
@@ -108,7 +108,7 @@ def describe() -> str:
     """Return the champion, its metrics, and the champions before it, as text.
 
     Raises:
-        UserError: there is none yet.
+        UserError: the project has no champion yet.
     """
     present = _require_champion()
     lines = [f"{present}, since {present.since}: commit {present.commit[:10]}, tag {present.tag}"]

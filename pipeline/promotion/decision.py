@@ -28,7 +28,7 @@ class RuleResult:
         rule: `better` or `not worse`.
         metric: its name in reports/metrics.json.
         who: the subject, or all.
-        least: what the low end of the gain's interval must reach.
+        least: the value that the low end of the gain's interval must reach.
         gain: of the challenger; None where it cannot be compared.
         met: whether the rule is met.
         note: why it cannot be compared; of a rule that is met, why it needs no gain.
@@ -43,7 +43,7 @@ class RuleResult:
     note: str = ""
 
     def needed(self) -> str:
-        """Return what the low end of the interval needs, as text."""
+        """Return the condition on the low end of the interval, as text."""
         return f"{'>' if self.rule == 'better' else '≥'} {self.least:+g}"
 
     def reason(self) -> str:
@@ -76,7 +76,8 @@ class Decision:
         promote: the challenger becomes champion.
         results: the rules, one by one.
         reasons: why the champion stays; empty for a promotion.
-        notes: what the comparison leaves out, and rules that a person has overridden.
+        notes: frames and subjects left out of the comparison, and rules that a person has
+            overridden.
         unchanged: the challenger has the champion's own dvc.lock.
         faulty: the challenger is unfinished, or made by code in no commit.
         override: why a person promotes it against the rules.

@@ -40,7 +40,7 @@ class PairedScores:
 
     Attributes:
         subjects: those evaluated in both.
-        notes: what the comparison leaves out.
+        notes: frames and subjects left out of the comparison.
     """
 
     def __init__(self, champion: Scores, challenger: Scores) -> None:

@@ -25,7 +25,7 @@ def rollback(number: int | None = None) -> list[str]:
     """Restore an earlier champion in the workspace and make it champion.
 
     Args:
-        number: of the champion; the one before the present one unless given.
+        number: of the champion; default: the one before the present one.
 
     Returns:
         Lines about the workspace, renamed params, changed code, and how to undo it.
@@ -94,7 +94,7 @@ def _check_target(there: Revision) -> None:
 
 
 def _check_saved(target: Champion, here: Revision, there: Revision) -> None:
-    """Raise UserError if going back would overwrite what neither git nor DVC's cache has."""
+    """Raise UserError if the rollback would overwrite a file that is in neither git nor DVC."""
     if dirty := git.changed(STATE):
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         todo = "commit it, or `git restore` it, first"

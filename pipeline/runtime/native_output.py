@@ -1,4 +1,4 @@
-"""Hide what native libraries write to standard error."""
+"""Hide the messages of native libraries on standard error."""
 
 import os
 import sys

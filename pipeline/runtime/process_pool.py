@@ -80,8 +80,8 @@ def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]
         UserError: the cluster does not answer or has no worker, or a worker was killed. Errors of
             `work` are raised too.
 
-    Without a cluster there are as many workers as cores, at most one a task; a single worker is
-    this process itself.
+    Without a cluster, one worker runs per core, at most one per task; a single worker is this
+    process itself.
     """
     if not tasks:
         return

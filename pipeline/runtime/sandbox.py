@@ -1,4 +1,4 @@
-"""Run work on untrusted files in processes of its own, within limits.
+"""Run work on untrusted files in separate processes, within limits.
 
 A decoder can hang, fill the memory or crash on a malformed file. Each piece of work gets a process,
 which is killed with its process group when it exceeds a limit; the other pieces are not affected.
@@ -48,7 +48,7 @@ class Limits:
 def each(
     work: Callable[..., None], items: Sequence[tuple[Any, ...]], limits: Limits, at_once: int
 ) -> Generator[tuple[int, str]]:
-    """Call `work` on each item in a process of its own.
+    """Call `work` on each item in a separate process.
 
     Args:
         work: a function of a module, called with an item's values and a function that announces
@@ -177,7 +177,7 @@ def _run(work: Callable[..., None], sender: Connection) -> None:
     os.setpgid(0, 0)
     end_with_caller(partial(os.killpg, 0, signal.SIGKILL))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    cv2.setNumThreads(1)  # there are as many processes as cores
+    cv2.setNumThreads(1)  # one process per core runs already
     try:
         work(partial(_send, sender, "announced"))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Errors in what a user provides, each reported as one line."""
+"""Errors in a user's input, each reported as one line."""
 
 import sys
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import NoReturn
 
 
 class UserError(Exception):
-    """An error in what a user provides; `report_user_errors` prints it without a traceback.
+    """An error in a user's input; `report_user_errors` prints it without a traceback.
 
     Args:
         item: the file, clip, subject or parameter with the error.
-        found: what was expected and what was found.
-        todo: what to do about it.
+        found: the expected and the found value.
+        todo: how to correct it.
     """
 
     def __init__(self, item: object, found: str, todo: str = "") -> None:

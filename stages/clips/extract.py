@@ -38,7 +38,7 @@ from stages.clips.window import Window, black_bars, crop_window, face_height
 SHOTS_FILE = "shots.parquet"
 MEASURES_FOLDER, FRAMES_FOLDER = "measures", "frames"
 _LARGE = 2_100_000  # pixels; 1080p has 2.07 million
-_LEAST_RATE = 10_000  # bytes a second of video; a header that claims more seconds is not believed
+_LEAST_RATE = 10_000  # bytes a second of video; limits the seconds that a header may claim
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -55,7 +55,7 @@ def extract(
 
     Args:
         video: any file.
-        params: what a clip is made of, and the limits.
+        params: section `clips`.
         folder: output folder, created here. MEASURES_FOLDER in it gets SHOTS_FILE, a table of the
             format LEDGER without video names and splits, and each shot's sound, NNN/audio.wav, NNN
             the shot's number from 001; FRAMES_FOLDER gets NNN/frames.parquet of the good ones.

@@ -53,8 +53,9 @@ class LipMeter:
 def choose_person(samples: list[list[Box]], lips: list[dict[Box, float]]) -> list[Box | None]:
     """Choose one person and return the face of each sample, or None.
 
-    The largest person is chosen, unless another is in as many samples and moves the lips, twice as
-    much: then the other one speaks. A sample's face is the one nearest to the person's usual place.
+    The largest person is chosen, unless another one is in about as many samples and moves the lips
+    more than twice as much: that one speaks. A sample's face is the one nearest to the person's
+    usual place.
 
     Args:
         samples: the faces of each sampled frame, largest first.
@@ -125,7 +126,7 @@ def _usual(boxes: list[Box]) -> Box | None:
     usual = _median(boxes)
     if sum(_distance(box, usual) < _SAME for box in boxes) * 2 > len(boxes):
         return usual
-    # Two people are the largest in turn: the median of all is between them, where nobody is.
+    # Two people are the largest in turn: the median of all is between them, at no face.
     return _median(max(_people(boxes), key=len))
 
 

@@ -79,7 +79,7 @@ def _is_short(piece: Piece, params: ClipsParams) -> bool:
 
 
 def _choose(piece: Piece, params: ClipsParams, held_out: Mapping[str, str]) -> str:
-    """Choose what is held out of a clip by the clip alone: "whole", "tail" or ""."""
+    """Choose the held-out part of a clip by the clip alone: "whole", "tail" or ""."""
     listed = _listed(piece, held_out)
     if not _is_short(piece, params):
         return listed or "tail"

@@ -224,7 +224,7 @@ def _decode(
 
 
 def _store(task: VideoTask) -> None:
-    """Move what a process has written to the item store, and fetch it as a later run does."""
+    """Move a process's output to the item store, and fetch it as a later run does."""
     measures = task.scratch / MEASURES_FOLDER
     if measures.exists():
         item_store.compute(task.key, task.measures, partial(_move, measures))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stages.base.io.image_io import Image, resize
 from stages.clips.detector import Box
 
-_BLACK = 24  # brightest pixel of a bar: compression leaves some light beside edges
+_BLACK = 24  # brightest pixel of a bar: compression leaves some light next to edges
 _LEAST = 0.02  # of the picture's length: narrowest bar, and largest difference of two opposite ones
 
 # In sides of the detector's box, which reaches from the brows to the chin; measured on real clips.

@@ -106,7 +106,7 @@ def images_to_tensor(images: Sequence[Image] | Image) -> Tensor:
     Memory stays channels last, the fast layout of convolutions on a CPU.
     """
     scaled = np.stack(list(images)).astype(np.float32)
-    # By NumPy: the thread that prepares batches must not start torch's threads beside training.
+    # By NumPy: the thread that prepares batches must not start torch's threads during training.
     scaled /= 127.5
     scaled -= 1
     return torch.from_numpy(scaled).permute(0, 3, 1, 2)

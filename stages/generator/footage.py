@@ -93,7 +93,8 @@ class Footage:
     def sharp_neutral_row(self, rows: NDArray[np.intp]) -> int:
         """Choose the sharpest of rows with a closed mouth, open eyes and a near-median pose.
 
-        Each condition admits a third (mouth) or half of the rows; one that leaves none is skipped.
+        Each condition admits a third (mouth) or half of the rows; a condition that no row meets is
+        skipped.
         """
         columns = {name: values[rows] for name, values in self.columns.items()}
         angles = head_pose.angles_from_rotation(columns["rotation"])

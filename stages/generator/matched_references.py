@@ -23,7 +23,7 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 
-_GROUP = 32  # label maps read at once
+_GROUP = 32  # label maps read together
 
 
 class MatchedReferences:

@@ -28,7 +28,7 @@ from stages.generator.warp_correction import WarpCorrection
 
 _HISTOGRAM_FRAMES = 10  # of a clip, evenly spread
 _BINS = (8, 16, 16)  # of lightness and the two colours
-_RANGES = (0, 256, 64, 192, 64, 192)  # skin, cloth and walls lie within this part of L*a*b*
+_RANGES = (0, 256, 64, 192, 64, 192)  # skin, cloth and walls are within this part of L*a*b*
 _SAME_SCENE = 0.3  # largest Hellinger distance of one scene
 _FITTED_FRAMES = 500  # evenly spread, that a warp correction is fitted to
 

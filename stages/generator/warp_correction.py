@@ -13,7 +13,7 @@ import numpy as np
 from stages.base.arrays import Floats32, Points
 from stages.base.io.image_io import Image
 
-GRID = 32  # the correction is stored at so many places a side
+GRID = 32  # places per side at which the correction is stored
 _COMPONENTS = 60  # principal components of the landmarks that the correction depends on
 _RIDGE = 30.0  # px² of a 128 px image
 _LARGEST = 3.0  # standard deviations; components are clipped to what training covers

@@ -222,7 +222,7 @@ def _columns(
     with np.errstate(invalid="ignore"):
         limit = max_reprojection * poses.focal / poses.translation[:, 2]
         valid = np.asarray((poses.reprojection <= limit) & (poses.translation[:, 2] > 1))
-    # The pose's filter moves the face as a whole, and with it what the pose does not place.
+    # The pose's filter moves the face as a whole, including points that the pose does not place.
     shift = (poses.points - found["points"]).mean(1, keepdims=True)
     low, high = poses.points.min(1), poses.points.max(1)
     columns = {

@@ -13,7 +13,7 @@ from stages.base.io.image_io import Image
 from stages.landmarks.backend import Face
 
 # Each of the 68 landmarks is the mean of these vertices of the mesh; they are symmetric in left and
-# right, and chosen by eye on overlays. Those of the jaw lie on the mesh, not on the silhouette:
+# right, and chosen by eye on overlays. Those of the jaw are on the mesh, not on the silhouette:
 # they stay on the same skin when the head turns.
 VERTICES: tuple[tuple[int, ...], ...] = (
     *((127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,)),

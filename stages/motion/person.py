@@ -145,7 +145,7 @@ def _closed_face(mean: Floats, head: Floats) -> Floats:
 
 
 def _robust_std(values: Floats) -> Floats:
-    """Return 1.4826 times the median absolute deviation, robust against glances aside."""
+    """Return 1.4826 times the median absolute deviation, robust against sideways glances."""
     return np.asarray(1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0))
 
 

@@ -54,7 +54,7 @@ class Recording:
         clip: its id.
         fps: frames per second.
         features: audio features of each frame, synchronised with the lips, (T + extra, 1102); the
-            extra frames lie in the gap before the held-out span and serve the look-ahead.
+            extra frames are in the gap before the held-out span and serve the look-ahead.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.
         pose: about the clip's rest, (T, 6); NaN without a face.

@@ -17,7 +17,7 @@ from stages.motion.params import frames_in
 
 _CONTEXT = (-2, -1, 0, 1, 2)
 _CONTEXT_STEP_S = 0.04
-_PHONE_WEIGHT = 10.0  # unweighted, 39 phone posteriors hardly count beside 512 APC features
+_PHONE_WEIGHT = 10.0  # unweighted, 512 APC features outweigh 39 phone posteriors
 _LANDMARKS = 68
 _BLOCK_FRAMES = 2000
 

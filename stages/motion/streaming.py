@@ -29,7 +29,7 @@ class _LookAhead:
         self.last = torch.zeros(1, FRAME_FEATURE)
 
     def skip(self, features: Tensor) -> int:
-        """Return how many of the next output rows lie before the first frame."""
+        """Return how many of the next output rows are before the first frame."""
         early = min(self.missing, len(features))
         self.missing -= early
         self.last = features[-1:]

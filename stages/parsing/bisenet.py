@@ -30,7 +30,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The size of the weights' training; at 256, eyes, nose and mouth of real faces are not found.
 _SIZE = 512
 _SIDE = 2.9  # side of the head's crop, face heights
-_RISE = 0.45  # its centre lies so far above the nose's base, face heights
+_RISE = 0.45  # height of its centre above the nose's base, face heights
 
 
 class ConvBNReLU(nn.Module):

@@ -136,7 +136,7 @@ def _convolve(values: FloatArray, kernel: FloatArray) -> FloatArray:
 
 
 def _smooth(values: FloatArray, width: int) -> FloatArray:
-    """Average by a Hann window of so many samples."""
+    """Average by a Hann window of `width` samples."""
     kernel = np.hanning(width)
     return _convolve(values, kernel / kernel.sum())
 

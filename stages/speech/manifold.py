@@ -13,7 +13,7 @@ from stages.base.arrays import Floats32
 
 NEIGHBOURS = 10
 RIDGE = 1e-3  # share of the mean squared distance to the neighbours
-_BATCH = 512  # queries at once, padded: FAISS rounds differently for other numbers
+_BATCH = 512  # queries per search, padded: FAISS rounds differently for other numbers
 
 
 class Manifold:

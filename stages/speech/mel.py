@@ -22,7 +22,7 @@ FFT = 512
 FLOOR, TOP = 1e-5, 10.0  # mel magnitudes that map to 0 and 1; a full-scale sine is below TOP
 SILENCE_DB = -100.0
 DECIBELS = 20 * float(np.log10(TOP / FLOOR))  # range of a mel's values 0 to 1: 120 dB
-_BLOCK = 2048  # frames computed at once
+_BLOCK = 2048  # frames computed together
 
 
 def starts(first: int, last: int, fps: float) -> NDArray[np.int64]:

@@ -19,10 +19,10 @@ from stages.speech.mel import Read
 from stages.speech.syllables import VOWELS, kind, syllabify
 
 SILENCE = "SIL"
-# Fewer states at once, fewer words in the second pass, and a narrower beam of last phones than
+# Fewer active states, fewer words in the second pass, and a narrower beam of last phones than
 # pocketsphinx's defaults: two thirds of the time, the same errors (bench/phone_error.py).
 SEARCH: Mapping[str, float] = {"maxhmmpf": 1500, "fwdflatsfwin": 5, "lponlybeam": 1e-24}
-_LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised at once
+_LONGEST, _SHORTEST = 12.0, 6.0  # seconds of sound recognised in one piece
 _FRAME = 0.01  # seconds, pocketsphinx's frames
 _MIDDLE = 0.0128  # seconds from a frame's start to the middle of its window
 _QUIET_DB = -65.0  # a piece whose loudest block is below this holds no speech

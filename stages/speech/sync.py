@@ -29,7 +29,7 @@ LEAD = 0.05  # seconds by which lips precede their sound in a recording that is 
 # (docs/accuracy.md): own sound of 10 s always reaches 0.98, others' rarely 1.3.
 _RELIABLE = 1.3  # least strength of a reliable offset
 _OWN = 0.9  # least strength of the lips' own sound,
-_ENOUGH = 10.0  # if measured on at least so many seconds
+_ENOUGH = 10.0  # if measured on at least this many seconds
 _LEAST_CORRELATION = 0.2  # of the lips' own sound, however long it is
 _SOME = 2.8  # seconds from which an unreliable offset is nearer to the truth than none
 _MEAN = 1.0  # seconds of the running mean
@@ -48,7 +48,7 @@ class Sync:
 
     Attributes:
         offset: seconds, positive where the audio is late; NaN where none was found.
-        correlation: of predicted and actual opening at that offset; NaN where there is none.
+        correlation: of predicted and actual opening at that offset; NaN without an offset.
         seconds: of lips and sound that were measured.
     """
 

@@ -1,7 +1,7 @@
 """Geometry of 3D keypoints: equations (1) and (2), pose bins, heatmaps, motions.
 
 Points are row vectors (x, y, z) in [-1, 1]; -1 is the left, top or near edge of the image's box. A
-pixel p of an image of width s lies at 2 p / s - 1. Rotations multiply from the right, `c R̄`: they
+pixel p of an image of width s is at 2 p / s - 1. Rotations multiply from the right, `c R̄`: they
 are the transposes of the rotations in other modules.
 """
 

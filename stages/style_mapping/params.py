@@ -124,7 +124,7 @@ class StyleMappingParams(Section):
         mirror: mirror half of the pairs.
         stretch: largest logarithm of a pair's random scale in x and y; ours.
         colour: largest logarithm of the random scale of its colours; ours.
-        lent: share of pairs with the retargeted neutral image; ours.
+        lent: share of pairs that show the retargeted neutral image; ours.
         batch: pairs per step.
         steps: optimizer steps after those of `placing`.
         placing: first steps, which train keypoints and poses only; ours.

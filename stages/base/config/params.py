@@ -23,7 +23,7 @@ class Section(BaseModel):
 
 
 class Training(Section):
-    """Section `training`: what all trainings share."""
+    """Section `training`: the params that all trainings share."""
 
     seed: int = Field(ge=0)
     precision: Literal["fp32", "bf16"]

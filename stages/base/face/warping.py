@@ -14,7 +14,7 @@ from stages.base.face import landmark_groups, mean_face
 _STEP = 2  # the flow is computed at every second pixel, and interpolated between
 # Fewer than 97 control points in all: from 100 equations on, OpenBLAS uses all threads, and one
 # solution takes up to 200 ms instead of 0.1 ms while a training runs.
-_FACE = np.r_[0:28, 30:60, 61:64, 65:68]  # inner corners of the mouth lie at its outer ones
+_FACE = np.r_[0:28, 30:60, 61:64, 65:68]  # the mouth's inner corners coincide with the outer ones
 _RIGID = np.r_[list(landmark_groups.RIGID), 17:27]  # no lips, no jaw: these give the head's pose
 _SIDE = (
     (0.71, -0.32, 0.75),

@@ -26,7 +26,7 @@ def _has_glyph(character: str) -> bool:
 
 
 def wrap_text(text: str, width: int, most: int) -> list[str]:
-    """Break text into at most `most` lines of `width` characters; … marks what is cut."""
+    """Break text into at most `most` lines of `width` characters; … marks cut text."""
     lines = textwrap.wrap(escape_missing(text), width) or [""]
     if len(lines) <= most:
         return lines

@@ -24,7 +24,7 @@ class Curves:
 
     Args:
         folder: of DVCLive's files, written anew.
-        state: of the checkpoint that the training goes on from; its points are written again.
+        state: of the checkpoint that the training continues from; its points are written again.
     """
 
     def __init__(self, folder: Path, state: CurveState) -> None:
