@@ -52,8 +52,8 @@ class Dag:
 
     Attributes:
         nodes: by name, in topological order and otherwise in the order of dvc.yaml.
-        changes: by name, descriptions of what has changed of a stage itself; stages downstream
-            of it are not listed.
+        changes: by name, descriptions of a stage's own changes; stages downstream of it are not
+            listed.
     """
 
     nodes: Mapping[str, Node]

@@ -29,7 +29,7 @@ def test_a_missing_section_is_named(empty: Path, old: str, new: str, named: str)
 
 def test_a_section_that_is_a_number_is_written_anew_by_a_preset(empty: Path) -> None:
     text = Path("params.yaml").read_text()
-    start, end = text.index("match:"), text.index("motion:")
+    start, end = (text.index(f"\n{name}:") + 1 for name in ("match", "motion"))
     Path("params.yaml").write_text(text[:start] + "match: 5\n" + text[end:])
     apply_preset("laptop")
     assert read_params()["match"] == read_params(REPO / "params.yaml")["match"]
