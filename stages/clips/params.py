@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.base.config.params import Section
+from stages.base.config.params import Section, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 SHORTEST = 0.5  # s, least value of `min_seconds`
 _LIMITS = {

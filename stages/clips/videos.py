@@ -101,7 +101,7 @@ class VideoTask:
         sha256: of its bytes; empty where they cannot be read.
         unusable: its row, where it is not decoded: unreadable, or a copy of another video.
         key: of the item with its shots' measures.
-        cut_params: params that the frames depend on, besides those of the measures.
+        params: section `clips`.
         folder: where its clips go, NNN/frames.parquet and NNN/audio.wav.
     """
 
@@ -109,7 +109,7 @@ class VideoTask:
     sha256: str
     unusable: LedgerRow | None
     key: str
-    cut_params: dict[str, Any]
+    params: ClipsParams
     folder: Path
 
     @property
@@ -124,12 +124,12 @@ class VideoTask:
 
     def frames_key(self, shot: str) -> str:
         """Return the key of the item with a shot's frames."""
-        return item_store.key(measures=self.key, shot=shot, params=self.cut_params)
+        return item_store.key(measures=self.key, shot=shot, params=self.params.cut_params)
 
-    def rows(self, params: ClipsParams) -> list[LedgerRow]:
+    def rows(self) -> list[LedgerRow]:
         """Return the rows of its measured shots after the limits were applied."""
         rows = read_rows(self.measures / SHOTS_FILE)
-        return [self.identified(apply_limits(row, params)) for row in rows]
+        return [self.identified(apply_limits(row, self.params)) for row in rows]
 
     def identified(self, row: LedgerRow) -> LedgerRow:
         """Return a row with the video's names and hash."""
@@ -155,8 +155,7 @@ def plan(videos: list[Path], params: ClipsParams, work: Path) -> list[VideoTask]
             detector=package_version("mediapipe"),
         )
         folder = work.absolute() / str(number)
-        task = VideoTask(video.absolute(), sha256, unusable, key, params.cut_params, folder)
-        tasks.append(task)
+        tasks.append(VideoTask(video.absolute(), sha256, unusable, key, params, folder))
     return tasks
 
 
@@ -180,10 +179,11 @@ def process(tasks: list[VideoTask], params: ClipsParams, title: str) -> list[lis
                 finish(number, [task.identified(task.unusable)])
                 continue
             measured = item_store.fetch(task.key, task.measures)
-            good = _good_shots(task, params) if measured else set()
-            stored = {shot for shot in good if _fetch_frames(task, shot)}
+            shots = task.rows() if measured else []
+            good = {row.clip for row in shots if row.status == "ok"}
+            stored = {s for s in good if item_store.fetch(task.frames_key(s), task.folder / s)}
             if measured and stored == good:
-                finish(number, _finish_clips(task, params))
+                finish(number, _finish_clips(task))
                 continue
             waiting.append(number)
             measures = task.measures if measured else None
@@ -197,19 +197,11 @@ def process(tasks: list[VideoTask], params: ClipsParams, title: str) -> list[lis
                     finish(number, [task.identified(LedgerRow("failed", failure))])
                 else:
                     _store(task)
-                    finish(number, _finish_clips(task, params))
+                    finish(number, _finish_clips(task))
     rows = [done[number] for number in range(len(tasks))]
     if not all(video and all(row.status in STATES for row in video) for video in rows):
         raise RuntimeError("a video has no row that is ok, rejected or failed")
     return rows
-
-
-def _good_shots(task: VideoTask, params: ClipsParams) -> set[str]:
-    return {str(row.clip) for row in task.rows(params) if row.status == "ok"}
-
-
-def _fetch_frames(task: VideoTask, shot: str) -> bool:
-    return item_store.fetch(task.frames_key(shot), task.folder / shot)
 
 
 def _decode(
@@ -238,9 +230,9 @@ def _move(source: Path, target: Path) -> None:
         shutil.move(path, target / path.name)
 
 
-def _finish_clips(task: VideoTask, params: ClipsParams) -> list[LedgerRow]:
+def _finish_clips(task: VideoTask) -> list[LedgerRow]:
     """Move the sound of good shots to their frames; return the rows of all shots."""
-    rows = task.rows(params)
+    rows = task.rows()
     for row in rows:
         if row.status == "ok":
             shot = str(row.clip)

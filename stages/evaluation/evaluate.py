@@ -36,7 +36,7 @@ from stages.evaluation.params import EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
 from stages.generator.artifacts import MODEL
 from stages.generator.model import Generator
-from stages.render.artifacts import VIDEOS
+from stages.render.artifacts import MOTION, VIDEOS
 
 SPLIT = "held-out spans of seen subjects"
 CROP = "face: box of the 68 landmarks, 20 % wider on each side"
@@ -111,7 +111,8 @@ def _evaluate(
     drawn = reconstruction.reconstruct(held, generator, others, params.frames)
     frame_scores = reconstruction.score_frames(drawn)
     means = reconstruction.mean_scores(frame_scores)
-    generated = motion_scores.read_motion(VIDEOS / subject.name / f"{subject.name}.parquet")
+    motion_table = VIDEOS / subject.name / f"{subject.name}.parquet"
+    generated = tables.read(motion_table, MOTION, ["head"])["head"]
     points, valid = redetect_landmarks(
         image for _, image in read_frames(VIDEOS / f"{subject.name}.mp4")
     )

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stages.base.arrays import AnyFloats, Mask
 from stages.base.face.face_measures import eye_opening, mouth_opening
-from stages.base.io import tables
 from stages.base.io.image_io import Image, resize
 from stages.base.io.timebase import to_frames
 from stages.evaluation import metrics
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.landmarks import backend
-from stages.render.artifacts import MOTION
 
 _NAN = float("nan")
 _SHIFT_S = 2.0
@@ -50,11 +47,6 @@ class OpeningScores:
     eyes_correlation: float
     eyes_amplitude: float
     frames: int
-
-
-def read_motion(path: Path) -> AnyFloats:
-    """Read a rendered video's landmarks in the head's frame, (N, 68, 3), face heights."""
-    return tables.read(path, MOTION, ["head"])["head"]
 
 
 def score_motion(held: SubjectFrames, generated: AnyFloats) -> dict[str, MotionScores]:
@@ -198,7 +190,7 @@ def score_openings(true: AnyFloats, points: AnyFloats) -> OpeningScores:
                 _round(metrics.correlation(opening(true), opening(points))),
                 _round(opening(points).std() / max(opening(true).std(), 1e-9)),
             )
-            for opening in (mouth_opening, _lid_opening)
+            for opening in (mouth_opening, lambda points: eye_opening(points).mean(axis=-1))
         )
     return OpeningScores(*mouth, *eyes, len(true))
 
@@ -234,10 +226,6 @@ def voice_columns(
         "frame": [frame.frame for frame in frames],
         **columns,
     }
-
-
-def _lid_opening(points: AnyFloats) -> AnyFloats:
-    return np.asarray(eye_opening(points).mean(axis=-1))
 
 
 def _round(value: Any) -> float:

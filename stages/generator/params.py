@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.runtime.user_errors import BadParams
-from stages.base.config.params import PARAMS, Section
+from stages.base.config.params import PARAMS, PowerOfTwo, Section, Share, Weight
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
 LearningRate = Annotated[float, Field(gt=0)]
 
@@ -50,7 +48,7 @@ class PerceptualParams(Section):
 class GeneratorParams(Section):
     """Section `generator`: networks, data and L_G of both phases."""
 
-    size: Annotated[int, Field(ge=16)]
+    size: Annotated[PowerOfTwo, Field(ge=16)]
     channels: Annotated[tuple[Count, ...], Field(min_length=1)]
     steps: Count
     batch: Count
@@ -72,12 +70,6 @@ class GeneratorParams(Section):
     def needs_perceptual_network(self) -> bool:
         """Return whether L_G has a perceptual or style term."""
         return bool(self.perceptual.images and (self.losses.perceptual or self.losses.style))
-
-    @model_validator(mode="after")
-    def _check_power_of_two(self) -> "GeneratorParams":
-        if self.size & (self.size - 1):
-            raise ValueError("size must be a power of two")
-        return self
 
 
 class StyleGeneratorParams(Section):

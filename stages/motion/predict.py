@@ -1,10 +1,11 @@
 """Predict motion from audio features, and retarget it to an identity.
 
     model = MotionModel.load()
-    motion = generate(model, features, style="sample_lively", seed=1)
+    stream = MotionStream(model, "sample_lively", seed=1)
+    motion = join([stream.push(features), stream.finish()])
     columns = retarget(motion, model.person("sample_lively"), model.person("sample_calm"))
 
-`MotionStream` does the same incrementally, in constant memory.
+The features of a long recording can be pushed in pieces: memory stays constant.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,32 +53,6 @@ class Motion:
     def after(self, frame: int) -> "Motion":
         """Return the motion from a frame on."""
         return Motion(*(getattr(self, field.name)[frame:] for field in fields(self)))
-
-
-def generate(
-    model: MotionModel,
-    features: Features,
-    style: str,
-    seed: int,
-    silent: NDArray[np.bool_] | None = None,
-) -> Motion:
-    """Predict the motion of a style speaking.
-
-    Args:
-        model: a trained motion model.
-        features: audio features, two a frame, (2N, 551).
-        style: name of a trained subject.
-        seed: of head pose, blinks and gaze.
-        silent: mask of frames, (N,), in which the mouth closes; default: none.
-
-    Returns:
-        N frames of motion.
-
-    Raises:
-        NotTrained: unknown style.
-    """
-    stream = MotionStream(model, style, seed)
-    return join([stream.push(features, silent), stream.finish()])
 
 
 def join(pieces: Sequence[Motion]) -> Motion:

@@ -4,10 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.base.config.params import Section
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
+from stages.base.config.params import Section, Share, Weight
 
 
 class GroupWeights(Section):

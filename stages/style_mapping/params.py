@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from stages.base.config.params import Section
-
-Weight = Annotated[float, Field(ge=0)]
+from stages.base.config.params import PowerOfTwo, Section, Weight
 
 
 class Network(Section):
@@ -36,14 +34,14 @@ class Network(Section):
         skip: blend the decoded image with the neutral image warped by the same flow.
     """
 
-    size: int = Field(ge=32, le=1024)
+    size: PowerOfTwo = Field(ge=32, le=1024)
     keypoints: int = Field(ge=12, le=64)
     channels: int = Field(ge=4)
     halvings: int = Field(ge=1, le=4)
     volume: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
     volume_blocks: int = Field(ge=0)
-    heat_input: int = Field(ge=16)
-    heat_plane: int = Field(ge=8)
+    heat_input: PowerOfTwo = Field(ge=16)
+    heat_plane: PowerOfTwo = Field(ge=8)
     heat_channels: int = Field(ge=4)
     pose_channels: int = Field(ge=4)
     pose_blocks: int = Field(ge=0)
@@ -57,13 +55,6 @@ class Network(Section):
     spade_channels: int = Field(ge=0)
     style_channels: int = Field(ge=8)
     skip: bool
-
-    @field_validator("size", "heat_input", "heat_plane")
-    @classmethod
-    def _power_of_two(cls, value: int) -> int:
-        if value & (value - 1):
-            raise ValueError("expected a power of two")
-        return value
 
     @model_validator(mode="after")
     def _planes(self) -> "Network":

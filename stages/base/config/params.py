@@ -6,14 +6,25 @@ Each stage package defines its own section as a subclass of `Section`.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.runtime.user_errors import BadParams, MissingInput
 
 PARAMS = Path("params.yaml")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
+
+
+def _check_power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError("expected a power of two")
+    return value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+PowerOfTwo = Annotated[int, AfterValidator(_check_power_of_two)]
 
 
 class Section(BaseModel):

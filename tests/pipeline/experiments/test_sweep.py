@@ -53,7 +53,7 @@ def test_a_param_without_values_is_reported() -> None:
     [
         ("region_weights.mouth=-1,5", "region_weights.mouth: .* equal to 0, found -1"),
         ("region_weights.mouth=5,lots", "region_weights.mouth: .* valid number, .* found 'lots'"),
-        ("generator.size=100", "generator: size must be a power of two"),
+        ("generator.size=100", "generator.size: expected a power of two"),
         ("style_generator.alignment=meshes", "style_generator.alignment: .* found 'meshes'"),
         ("lambda_sp=1,nan", "lambda_sp: expected a number"),
         ("lambda_sp={1", "cannot be read"),

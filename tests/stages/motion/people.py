@@ -18,6 +18,7 @@ from stages.motion.features import APC, FEATURE
 from stages.motion.model import MotionModel, build
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
+from stages.motion.predict import MotionStream, join
 from stages.motion.recordings import Rest
 from stages.motion.ridge_regression import RidgeRegression
 from stages.speech.artifacts import FEATURES, SYNC
@@ -196,3 +197,9 @@ def write_sync(data: Path, subject: str, late: dict[str, float]) -> None:
         "seconds": [16.0] * len(late),
     }
     tables.write(data / f"speech/{subject}/sync.parquet", SYNC, columns)
+
+
+def generate(model, features, style, seed, silent=None):
+    """Predict the motion of a whole recording at once."""
+    stream = MotionStream(model, style, seed)
+    return join([stream.push(features, silent), stream.finish()])

@@ -15,15 +15,9 @@ from stages.motion.features import APC, FEATURE
 from stages.motion.model import MODEL, MotionModel, NotTrained
 from stages.motion.params import frames_in
 from stages.motion.person import LIDS
-from stages.motion.predict import (
-    Motion,
-    MotionStream,
-    generate,
-    join,
-    retarget,
-)
+from stages.motion.predict import Motion, MotionStream, join, retarget
 from stages.render.artifacts import MOTION
-from tests.stages.motion.people import FOCAL, LOWER, SIZE, person, random_model
+from tests.stages.motion.people import FOCAL, LOWER, SIZE, generate, person, random_model
 from tests.stages.motion.settings import TINY, tiny
 
 CUTS = st.lists(st.integers(0, 25), min_size=1, max_size=5)

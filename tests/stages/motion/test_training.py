@@ -19,12 +19,12 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.features import FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, measure_person
-from stages.motion.predict import generate, retarget
+from stages.motion.predict import retarget
 from stages.motion.recordings import read_recordings
 from stages.motion.train_motion import hide_frames, landmark_weights, output_gain, run
 from stages.motion.windows import Windows
 from stages.speech.artifacts import FEATURES
-from tests.stages.motion.people import GAZE, write_subject
+from tests.stages.motion.people import GAZE, generate, write_subject
 from tests.stages.motion.settings import TINY, tiny
 
 ANN, BOB = Subject("seen", "ann"), Subject("seen", "bob")
@@ -125,7 +125,7 @@ def test_features_that_are_too_short_are_named(tmp_path):
 def test_subjects_of_two_rates_are_refused(workdir):
     write_subject(Path("data"), "seen/ann")
     write_subject(Path("data"), "seen/bob", fps=30.0)
-    with pytest.raises(BadFormat, match="one rate"):
+    with pytest.raises(BadFormat, match="one frame rate"):
         run(tiny(), TRAINING, [ANN, BOB])
 
 

@@ -11,10 +11,11 @@ from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
 from stages.motion.features import silent_frames, sound_levels
 from stages.motion.model import MotionModel, NotTrained
-from stages.motion.predict import generate, join
+from stages.motion.predict import join
 from stages.render.any_audio import compute_features, predict_motion, render_audio
 from stages.render.trained_models import load_models
 from stages.speech import mel
+from tests.stages.motion.people import generate
 
 
 def write_voice(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
