@@ -28,7 +28,9 @@ InboxSubject = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("-j", "--jobs", min=1, help="Most stages in parallel. Default: one per core."),
+    typer.Option(
+        "-j", "--jobs", min=1, help="Maximum number of parallel stages. Default: all cores."
+    ),
 ]
 Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done without doing it.")]
 

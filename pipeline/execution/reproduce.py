@@ -36,7 +36,7 @@ def reproduce(
 
     Args:
         targets: stages as DVC names them, or groups such as `clips`; all of dvc.yaml if none.
-        jobs: most stages in parallel; default: one per core.
+        jobs: maximum number of parallel stages; default: all cores.
         callbacks: makes the callbacks of the run.
         on_plan: called with the graph and the names of all stages meant, stale or not, before
             any starts.

@@ -50,7 +50,7 @@ class Scheduler:
     Args:
         dag: the graph.
         names: the stages to run, in topological order.
-        jobs: most stages in parallel; default: one per core.
+        jobs: maximum number of parallel stages; default: all cores.
         callbacks: called during the run.
     """
 

@@ -50,7 +50,7 @@ class Fetched:
 
 
 def fetch(inbox: str, subject: str) -> Fetched:
-    """Copy new videos of an inbox to `FOLDER`; the inbox is only read.
+    """Copy new videos of an inbox to `FOLDER`; the inbox does not change.
 
     Args:
         inbox: a folder, or an fsspec URL: `s3://bucket/folder`, `memory://x` …

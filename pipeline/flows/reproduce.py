@@ -60,7 +60,7 @@ def reproduce(
 
     Args:
         stages: names of DVC, or groups; all if none.
-        jobs: most stages in parallel; default: one per core.
+        jobs: maximum number of parallel stages; default: all cores.
         check_project: write versions.yaml and check params.yaml first.
     """
     try:

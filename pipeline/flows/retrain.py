@@ -54,7 +54,7 @@ def retrain(
     Args:
         inbox_path: a folder, or an fsspec URL.
         subject: the person in the videos; a new one is added as seen.
-        jobs: most stages in parallel; default: one per core.
+        jobs: maximum number of parallel stages; default: all cores.
         check_project: write versions.yaml and check params.yaml first.
 
     Returns:

@@ -51,7 +51,7 @@ def presets() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Read a preset; one other than laptop holds only what differs from laptop."""
+    """Read a preset; presets other than laptop hold only the values that differ from laptop's."""
     if name not in presets():
         raise BadParams(name, f"no such preset; known: {', '.join(presets())}")
     values = read_params(PRESETS / f"{name}.yaml")
@@ -78,7 +78,7 @@ def apply_preset(name: str) -> None:
 
 
 def _update(content: Any, key: str, value: Any) -> None:
-    """Set a key to a value, changing only what differs at any level."""
+    """Set a key to a value; equal entries at any level keep their comments."""
     if isinstance(value, dict) and isinstance(content.get(key), dict):
         for inner in [k for k in content[key] if k not in value]:
             del content[key][inner]

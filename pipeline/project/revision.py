@@ -130,7 +130,7 @@ class Revision:
         )
 
     def absent(self) -> list[str]:
-        """List the outs that DVC's cache does not have, or not completely."""
+        """List the outs that are missing or incomplete in DVC's cache."""
         with dvc_errors(self.name):
             outs = [out for out in self.index.outs if out.use_cache and out.hash_info]
             return sorted(str(out.def_path) for out in outs if out.changed_cache())

@@ -43,7 +43,7 @@ class Champion:
 
     @property
     def tag(self) -> str:
-        """The name in git."""
+        """Name of the tag in git."""
         return f"champion/{self.number}"
 
     def __str__(self) -> str:

@@ -136,7 +136,7 @@ class Generator:
     def frames(
         self, source: Source, driving: Driving, isps: Image, batch: int = 8
     ) -> Iterator[Image]:
-        """Draw one frame a row, in order, one batch in memory at a time.
+        """Draw one frame per row, in order, one batch in memory at a time.
 
         Args:
             source: the identity's source image.

@@ -81,7 +81,10 @@ def camera_frames(usable: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def fit_camera(points: Floats, depth: Floats, size: int, distance: float) -> Camera:
-    """Fit the camera and the person's mean face to landmarks, (N, 68, 2), and depth, (N, 68)."""
+    """Fit the camera and the person's mean face to landmarks, (N, 68, 2), and depth, (N, 68).
+
+    Arguments as in `fit`.
+    """
     some = np.linspace(0, len(points) - 1, min(_FOCAL_FRAMES, len(points))).astype(int)
     focal = _focal(points[some], depth[some], size, distance)
     return Camera(focal, size, _own_face(points, depth, focal, size))

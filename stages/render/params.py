@@ -9,7 +9,7 @@ class RenderParams(Section):
     """Rendering of held-out speech and of any audio.
 
     Attributes:
-        seconds: most seconds of held-out speech to render, from the start of the ledger.
+        seconds: maximum length of held-out speech to render, from the start of the ledger.
         crf: x264's constant quality, 0 (lossless) to 51.
         panel: width and height of a panel in the side-by-side video, and least size of any video,
             px.

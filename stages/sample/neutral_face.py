@@ -2,7 +2,7 @@
 
     python -m stages.sample.neutral_face stages/neutral/default.png
 
-No stage runs this: the stage `neutral` copies the file, which is in git.
+No stage runs this module: the stage `neutral` copies the file, which is in git.
 """
 
 import argparse

@@ -119,7 +119,7 @@ def predict(model: StyleMapping, source: Tensor, driving: Tensor) -> dict[str, T
 
 
 def face_crop(box: NDArray[Any], size: int) -> tuple[slice, slice, slice]:
-    """Return the index (:, rows, columns) of a face in an image of `size`; box as share of it."""
+    """Return the index (:, rows, columns) of a box, (4,) as shares, in an image of `size` px."""
     x, y, width, height = (float(value) for value in box)
     return slice(None), _span(y, height, size), _span(x, width, size)
 

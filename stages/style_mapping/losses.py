@@ -61,12 +61,12 @@ def perceptual(
 
 
 def hinge_generator(scores: Sequence[Tensor]) -> Tensor:
-    """Return minus the mean score of each scale's patches, averaged over scales."""
+    """Return minus the mean of the patch scores, (B, 1, h, w) per scale, averaged over scales."""
     return torch.stack([-score.mean() for score in scores]).mean()
 
 
 def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Return max(0, 1 - real) + max(0, 1 + fake), averaged over patches and scales."""
+    """Return max(0, 1 - real) + max(0, 1 + fake) of scores (B, 1, h, w), averaged over scales."""
     both = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(both).mean()
 

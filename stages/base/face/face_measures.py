@@ -31,7 +31,7 @@ def mouth_opening(points: ArrayLike) -> Floats:
 
 
 def mouth_width(points: ArrayLike) -> Floats:
-    """Measure the distance of the mouth's corners, (…)."""
+    """Measure the distance between the mouth's corners, (…)."""
     p = np.asarray(points, float)
     return _length(p, 48, 54) / face_height(p)
 

@@ -1,4 +1,4 @@
-"""Plots: their text, with any characters in lines of limited length, and their files."""
+"""Text of plots, wrapped and with any characters, and their PNG files."""
 
 import textwrap
 from functools import cache
