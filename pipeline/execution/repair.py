@@ -19,14 +19,7 @@ from pipeline.runtime.user_errors import BadFormat
 
 LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 SAVED, TORN = Path(".idiolect/dvc.lock.saved"), Path(".idiolect/dvc.lock.torn")
-_PARTIAL_FILES = (
-    "data/*/.*.part*",
-    "data/*/*/.*.part*",
-    "models/.*.part*",
-    "reports/**/.*.part*",
-    ".idiolect/items/*/.*.part",
-    ".idiolect/checkpoints/*/*/.*.part*",
-)
+_OUTPUTS = ("data", "models", "reports", ".idiolect")
 _PARTIAL_NAME = re.compile(r"\..+\.(\d+)\.part(\..+)?")
 
 
@@ -100,7 +93,7 @@ def remove_partial_files(root: Path = Path()) -> None:
 
     No stage reads such files, and .dvcignore hides them from DVC; they only fill the disk.
     """
-    for path in {path for pattern in _PARTIAL_FILES for path in root.glob(pattern)}:
+    for path in [path for folder in _OUTPUTS for path in (root / folder).rglob(".*.part*")]:
         name = _PARTIAL_NAME.fullmatch(path.name)
         if name is None or psutil.pid_exists(int(name[1])):
             continue

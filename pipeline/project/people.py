@@ -4,7 +4,6 @@ The user's own files are only read and copied.
 """
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +68,8 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     if known and known.role != role:
         found = f"is already {known.role}"
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
-    files = _list_files(videos)
-    skipped = "is no file of this folder itself; not added"
-    warnings = [f"{path}: {skipped}" for path in _list_skipped(videos)]
+    files, skipped = _list_files(videos)
+    warnings = [f"{path}: is no file of this folder itself; not added" for path in skipped]
     warnings += filter(None, map(_probe_error, files))
     _fix_held_out(name, params)
     copied, present = _copy(files, RAW / name)
@@ -194,38 +192,29 @@ def _flow_mapping(mapping: dict[str, str]) -> Any:
     return flow
 
 
-def _list_files(paths: list[Path]) -> list[Path]:
+def _list_files(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files to add; and the folders, broken links and hidden files, which are not."""
     from stages.clips.split import HELD_OUT
 
-    files: list[Path] = []
+    entries: list[Path] = []
     for path in paths:
         if not path.exists():
             raise MissingInput(path, "no such file", "nothing was added")
         if not path.is_dir() and not path.is_file():
             raise UserError(path, "expected a file, found a device or pipe", "nothing was added")
-        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-        files += [file for file in inside if not file.name.startswith(".")]
+        entries += sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [entry for entry in entries if entry.is_file() and not entry.name.startswith(".")]
     names = [file.name for file in files]
     for file in files:
         if file.name == HELD_OUT:
-            raise UserError(
-                file, "is no video, and a subject's own file has this name", "rename it"
-            )
+            found = "is no video, and a subject's own file has this name"
+            raise UserError(file, found, "rename it")
         if names.count(file.name) > 1:
             raise UserError(file, "two videos have this file name", "rename one of them")
     if not files:
-        raise MissingInput(
-            ", ".join(map(str, paths)), "no file in this folder", "nothing was added"
-        )
-    return files
-
-
-def _list_skipped(paths: list[Path]) -> Iterator[Path]:
-    """Yield folders, broken links and hidden files inside folders."""
-    for path in paths:
-        for entry in sorted(path.iterdir()) if path.is_dir() else ():
-            if not entry.is_file() or entry.name.startswith("."):
-                yield entry
+        folders = ", ".join(map(str, paths))
+        raise MissingInput(folders, "no file in this folder", "nothing was added")
+    return files, [entry for entry in entries if entry not in files]
 
 
 def _probe_error(file: Path) -> str:

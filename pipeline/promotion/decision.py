@@ -197,7 +197,7 @@ def _framewise(
     result: RuleResult, pairs: PairedScores, names: Sequence[str], rules: Rules
 ) -> RuleResult:
     measure = MEASURES[result.metric]
-    champion, challenger = pairs.tables(measure.table)
+    champion, challenger = pairs.tables[measure.table]
     if not champion:
         return replace(result, note="no scores of single frames in one")
     gain = paired_gain(champion, challenger, names, measure, pairs.challenger.fps)

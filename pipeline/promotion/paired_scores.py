@@ -40,18 +40,15 @@ class PairedScores:
 
     Attributes:
         subjects: those evaluated in both.
+        tables: the paired rows of champion and challenger, `frames` or `voice`.
         notes: frames and subjects left out of the comparison.
     """
 
     def __init__(self, champion: Scores, challenger: Scores) -> None:
         self.champion, self.challenger = champion, challenger
         self.subjects = [n for n in challenger.subjects() if n in set(champion.subjects())]
-        self._tables = {name: self._pair(name) for name in ("frames", "voice")}
+        self.tables = {name: self._pair(name) for name in ("frames", "voice")}
         self.notes = list(self._notes())
-
-    def tables(self, name: str) -> tuple[Table, Table]:
-        """Return the paired rows of champion and challenger, `frames` or `voice`."""
-        return self._tables[name]
 
     def _pair(self, name: str) -> tuple[Table, Table]:
         before, after = self.champion.table(name), self.challenger.table(name)
@@ -74,7 +71,7 @@ class PairedScores:
         first, second = self.champion.table("frames"), self.challenger.table("frames")
         if not first or not second:
             return
-        both = len(self._tables["frames"][1]["frame"])
+        both = len(self.tables["frames"][1]["frame"])
         counts = f"{len(first['frame'])} and {len(second['frame'])}"
         yield f"held-out frames drawn from true landmarks: {counts}, compared on the {both} in both"
         clips = {key[:2] for key in row_keys(first)} & {key[:2] for key in row_keys(second)}
