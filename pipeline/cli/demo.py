@@ -9,7 +9,7 @@ import typer
 from pipeline.execution import console
 from pipeline.execution.reproduce import print_summary, reproduce
 from pipeline.execution.stage_run import State
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 
 _SECONDS = Path("reports/seconds.json")
 _RESULTS = (
@@ -31,8 +31,7 @@ def run() -> int:
         return code
     seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}
     if seconds:
-        with atomic_file(_SECONDS) as part:
-            part.write_text(json.dumps(seconds, indent=1))
+        write_atomic(_SECONDS, json.dumps(seconds, indent=1))
     took = console.minutes(time.monotonic() - began).removeprefix("about ")
     typer.echo(f"\ndone in {took}: {len(seconds)} stages ran\n")
     for title, pattern in _RESULTS:

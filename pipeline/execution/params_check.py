@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.runtime import item_store
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config import code_version, params
 from stages.base.config.params import PARAMS, Section
@@ -100,8 +100,7 @@ def check_if_changed() -> None:
         check_params()
     except UserError as error:
         raise UserError(PARAMS, str(error).removeprefix(f"{PARAMS}: ")) from None
-    with atomic_file(CHECKED) as part:
-        part.write_text(key)
+    write_atomic(CHECKED, key)
 
 
 def renames_in(params: Mapping[str, Any]) -> list[str]:

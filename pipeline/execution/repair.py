@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from pipeline.execution.dvc_project import is_lock
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.user_errors import BadFormat
 
 LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
@@ -71,8 +71,7 @@ def repair_rwlock(path: Path = RWLOCK) -> None:
     read = {name: entries for name, entries in read.items() if entries}
     repaired = {"write": write, "read": read}
     if repaired != table:
-        with atomic_file(path) as part:
-            part.write_text(json.dumps(repaired))
+        write_atomic(path, json.dumps(repaired))
 
 
 def _is_running(entry: dict[str, Any]) -> bool:

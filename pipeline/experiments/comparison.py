@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from stages.base.io.plot_text import save_figure
 
 Floats = NDArray[np.floating[Any]]
@@ -149,8 +149,7 @@ def write(out: Path, runs: Mapping[str, Table], fps: float) -> Path:
     """Write table.md, table.csv and plot.png of a comparison; return table.md."""
     found = rows(runs, fps)
     names = list(dict.fromkeys(name for row in found for name in row))
-    with atomic_file(out / "table.md") as part:
-        part.write_text(tabulate(found, "keys", "github", disable_numparse=True) + "\n")
+    write_atomic(out / "table.md", tabulate(found, "keys", "github", disable_numparse=True) + "\n")
     with atomic_file(out / "table.csv") as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pipeline.flows import helper
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section
@@ -125,8 +125,7 @@ def _read_records() -> dict[str, Record]:
 
 
 def _write_records(records: dict[str, Record]) -> None:
-    with atomic_file(RECORDS) as part:
-        part.write_bytes(_RECORDS.dump_json(records, indent=1))
+    write_atomic(RECORDS, _RECORDS.dump_json(records, indent=1))
 
 
 def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:

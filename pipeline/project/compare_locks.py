@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.params import read_params
 
@@ -57,8 +57,7 @@ def write(path: Path, lock: Path = LOCK) -> None:
         f"# Hashes of a run; `idiolect verify --against {path}` compares yours with them.\n"
         f"{_CPU}{cpu()}; torch {version('torch')}\n"
     )
-    with atomic_file(path) as part:
-        part.write_text(head + lock.read_text())
+    write_atomic(path, head + lock.read_text())
 
 
 def _stages(path: Path) -> dict[str, Any]:

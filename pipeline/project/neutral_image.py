@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.project.revision import dvc_add, first_uncached
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section
 from stages.base.config.paths import DATA
@@ -64,8 +64,7 @@ def set_portrait(image: Path) -> Portrait:
 def _track(content: bytes) -> None:
     """Write the portrait and add it to DVC; restore the previous one if DVC fails."""
     before = PORTRAIT.read_bytes() if PORTRAIT.is_file() else None
-    with atomic_file(PORTRAIT) as part:
-        part.write_bytes(content)
+    write_atomic(PORTRAIT, content)
     try:
         dvc_add(PORTRAIT)
     except UserError:

@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import PARAMS, Subjects, read_params, validate_section
 
@@ -32,8 +32,7 @@ def edit_params(path: Path = PARAMS) -> Iterator[Any]:
     yield content
     text = StringIO()
     yaml.dump(content, text)
-    with atomic_file(path) as part:
-        part.write_text(text.getvalue())
+    write_atomic(path, text.getvalue())
 
 
 def sample_subjects(params: dict[str, Any]) -> dict[str, Any]:

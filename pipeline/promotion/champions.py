@@ -16,7 +16,7 @@ from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion.decision import Decision, decide
 from pipeline.promotion.rules import RULES, Rules, read_rules
 from pipeline.promotion.scores import read_challenger, read_scores
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import MissingInput, UserError
 
 RECORDS = Path("reports/promotion")
@@ -190,8 +190,7 @@ def write_record(what: str, text: str) -> Path:
     while path.exists():
         again += 1
         path = RECORDS / f"{now}.{again}_{what}.md"
-    with atomic_file(path) as part:
-        part.write_text(text)
+    write_atomic(path, text)
     return path
 
 

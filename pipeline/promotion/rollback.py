@@ -14,7 +14,7 @@ from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_unc
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
 from pipeline.promotion.compare import changed_code
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import PARAMS, read_params
 
@@ -136,8 +136,7 @@ def _rename_params() -> list[str]:
     renames = renames_in(read_params())
     if renames:
         text = with_new_names(PARAMS.read_text())
-        with atomic_file(PARAMS) as part:
-            part.write_text(text)
+        write_atomic(PARAMS, text)
     return [f"renamed: {rename} in {PARAMS}" for rename in renames]
 
 

@@ -31,6 +31,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a whole file, in UTF-8 if it is text; raise UserError as `atomic_file` does."""
+    with atomic_file(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder in the same folder; replace `path` by it when the block succeeds."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import LEDGER_FILE, read_rows
@@ -125,8 +125,7 @@ def save_held_out(videos: Path, clips: Path, params: ClipsParams) -> None:
     if lines:
         path = videos / HELD_OUT
         before = path.read_text() if path.is_file() else _HEADER
-        with atomic_file(path) as part:
-            part.write_text(before + "".join(lines))
+        write_atomic(path, before + "".join(lines))
 
 
 def read_held_out(folder: Path) -> dict[str, str]:

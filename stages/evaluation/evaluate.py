@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.item_store import file_hash
 from stages.base.arrays import AnyFloats
 from stages.base.config import code_version
@@ -87,14 +87,12 @@ def main() -> None:
         "absent": ABSENT,
         "subjects": {name: result.metrics for name, result in results.items()},
     }
-    with atomic_file(METRICS) as part:
-        part.write_text(json.dumps(_without_nan(content), indent=1) + "\n")
+    write_atomic(METRICS, json.dumps(_without_nan(content), indent=1) + "\n")
     page = ["# Evaluation", "", f"Split: {SPLIT}. Crop: {CROP}.", ""]
     for result in results.values():
         page += result.page
     page += ["Absent: " + "; ".join(f"{k} ({why})" for k, why in ABSENT.items()) + "."]
-    with atomic_file(EVALUATION / "tables.md") as part:
-        part.write_text("\n".join(page) + "\n")
+    write_atomic(EVALUATION / "tables.md", "\n".join(page) + "\n")
     with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
         for result in results.values():
             add(result.frames)

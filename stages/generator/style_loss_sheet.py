@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from stages.base.io.image_io import Image, decode_jpeg, encode_png, resize
 from stages.generator.footage import Footage
 from stages.generator.losses import EMPTY, Weights
@@ -38,8 +38,7 @@ def write_sheet(path: Path, footage: Sequence[Footage], alignment: str, weights:
             _cells(person, references, row, weights) for row in _matched_rows(person, references)
         ]
     if rows:
-        with atomic_file(path) as part:
-            part.write_bytes(encode_png(grid(rows)))
+        write_atomic(path, encode_png(grid(rows)))
 
 
 def _matched_rows(footage: Footage, references: MatchedReferences) -> list[int]:

@@ -10,7 +10,7 @@ input of this stage: editing it causes no retraining.
 
 from pathlib import Path
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.paths import DATA
 from stages.base.io.image_io import read_image
@@ -38,8 +38,7 @@ def run(out: Path = OUT) -> None:
     shape = read_image(source, todo=todo).shape
     if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
         raise BadFormat(source, f"expected a square RGB picture, found shape {shape}", todo)
-    with atomic_file(out) as part:
-        part.write_bytes(source.read_bytes())
+    write_atomic(out, source.read_bytes())
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.arrays import Floats
 from stages.base.config.params import read_section
@@ -247,8 +247,7 @@ def run(
     templates.save(learned.curves, target)
     story = provenance(learned, people, params.mean_s, language)
     story["confusion"] = None if validation is None else confusion.provenance(validation)
-    with atomic_file(target / "provenance.json") as part:
-        part.write_text(json.dumps(story, indent=1) + "\n")
+    write_atomic(target / "provenance.json", json.dumps(story, indent=1) + "\n")
     trial = target != templates.FOLDER  # must not replace the plot of the templates in use
     plot = (target if trial else REPORTS / "references") / "templates.png"
     sheet.draw_templates(plot, learned.curves, learned.low, learned.high)

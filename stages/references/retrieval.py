@@ -107,9 +107,7 @@ def retrieve(
     reasons = rejections(person, curves, params.blur, params.blink)
     usable = np.flatnonzero(reasons == "")
     if not len(usable):
-        raise NoReference(
-            item, _rejection_counts(reasons, TEMPLATES[0]), "add videos with the face in view"
-        )
+        raise _no_reference(item, reasons, TEMPLATES[0])
     # Deep enough for every frame that other candidates block.
     rate = max(clip.fps for clip in person.clips)
     depth = params.candidates * (2 * int(params.apart_s * rate) + 1 + len(templates))
@@ -122,9 +120,7 @@ def retrieve(
     picked = _take_turns(person, queues, params)
     for name, candidates in zip(TEMPLATES, picked, strict=True):
         if not candidates:
-            raise NoReference(
-                item, _rejection_counts(reasons, name), "add videos with the face in view"
-            )
+            raise _no_reference(item, reasons, name)
     return picked
 
 
@@ -169,6 +165,7 @@ def _near(person: Person, a: int, b: int, apart_s: float) -> bool:
     return between < apart_s * person.clips[int(person.clip[a])].fps
 
 
-def _rejection_counts(reasons: NDArray[np.str_], template: str) -> str:
+def _no_reference(item: object, reasons: NDArray[np.str_], template: str) -> NoReference:
     counts = [f"{int((reasons == why).sum())} {why}" for why in ("lost face", "blink", "blur")]
-    return f"no frame for template {template}: of {len(reasons)} frames {', '.join(counts)}"
+    found = f"no frame for template {template}: of {len(reasons)} frames {', '.join(counts)}"
+    return NoReference(item, found, "add videos with the face in view")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.runtime.atomic_files import atomic_file, atomic_folder
+from pipeline.runtime.atomic_files import atomic_folder, write_atomic
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.params import validate_section
 from stages.base.config.paths import DATA
@@ -54,8 +54,7 @@ def run(subject: Subject) -> None:
     write_scores(subject.name, rows, scores)
     chosen = {str(rows["template"][i]): int(i) for i in np.flatnonzero(rows["chosen"])}
     page = draw_sheet(neutral, references, isps, chosen, scores)
-    with atomic_file(ISP_REPORTS / f"{subject.name}.png") as part:
-        part.write_bytes(encode_png(page))
+    write_atomic(ISP_REPORTS / f"{subject.name}.png", encode_png(page))
 
 
 def load_mapping(path: Path = MODEL) -> StyleMapping:
@@ -99,8 +98,7 @@ def write_scores(name: str, rows: tables.Columns, scores: Scores) -> None:
     columns = {key: rows[key] for key in ("template", "rank", "chosen")} | dict(scores)
     tables.write(SCORES / f"{name}.parquet", ISP_SCORES, columns)
     means = summarise(scores, rows["chosen"].astype(bool))
-    with atomic_file(ISP_REPORTS / f"{name}.json") as part:
-        part.write_text(json.dumps(means, indent=1, sort_keys=True) + "\n")
+    write_atomic(ISP_REPORTS / f"{name}.json", json.dumps(means, indent=1, sort_keys=True) + "\n")
 
 
 def draw_sheet(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA, REPORTS
@@ -191,8 +191,8 @@ def report_held_out(model: StyleMapping, pairs: Sequence[HeldOutPair]) -> None:
     """Write held_out.json and held_out.png; without held-out frames, neither."""
     if not pairs:
         return
-    with atomic_file(REPORT / "held_out.json") as part:
-        part.write_text(json.dumps(evaluate(model, pairs), indent=1, sort_keys=True) + "\n")
+    scores = json.dumps(evaluate(model, pairs), indent=1, sort_keys=True)
+    write_atomic(REPORT / "held_out.json", scores + "\n")
     rows = np.linspace(0, len(pairs) - 1, min(6, len(pairs))).astype(int)
     source = read_frames([(pairs[i].clip, pairs[i].source) for i in rows])["image"]
     driving = read_frames([(pairs[i].clip, pairs[i].driving) for i in rows])["image"]
@@ -201,8 +201,7 @@ def report_held_out(model: StyleMapping, pairs: Sequence[HeldOutPair]) -> None:
     cells = [
         [(name, to_image(images[i])) for name, images in columns.items()] for i in range(len(rows))
     ]
-    with atomic_file(REPORT / "held_out.png") as part:
-        part.write_bytes(encode_png(grid(cells)))
+    write_atomic(REPORT / "held_out.png", encode_png(grid(cells)))
 
 
 def _tables(subjects: Sequence[Subject]) -> list[Path]:

@@ -11,7 +11,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import read_params
 
@@ -118,8 +118,7 @@ def write(path: Path = VERSIONS) -> None:
     text = "# Written by `make lock`: a hash of each stage's code.\n" + "".join(lines)
     if path.is_file() and path.read_text() == text:
         return
-    with atomic_file(path) as part:
-        part.write_text(text)
+    write_atomic(path, text)
 
 
 if __name__ == "__main__":

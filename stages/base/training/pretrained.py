@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.runtime.atomic_files import atomic_file
+from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.user_errors import UserError, report_user_errors
 from stages.base.training.weights_table import TABLE, Weights
 
@@ -146,8 +146,7 @@ def extract(archive: Path, row: Weights) -> bytes:
 def store(content: bytes, row: Weights, target: Path) -> None:
     """Write a checked file to `target`: its tensors as safetensors, or unchanged."""
     if row.kept_as:
-        with atomic_file(target) as part:
-            part.write_bytes(content)
+        write_atomic(target, content)
         return
     from safetensors.torch import save_file
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runtime.atomic_files import atomic_file, atomic_folder
+from pipeline.runtime.atomic_files import atomic_file, atomic_folder, write_atomic
 from pipeline.runtime.user_errors import UserError
 
 
@@ -49,3 +49,11 @@ def test_a_name_of_the_longest_length_can_be_written(tmp_path: Path) -> None:
         assert one != two
         one.touch()
         two.touch()
+
+
+@pytest.mark.parametrize("content", ["größer\n", b"\xff\x00"])
+def test_text_is_written_as_utf_8_and_bytes_as_they_are(tmp_path, content):
+    write_atomic(tmp_path / "folder/file", content)
+    expected = content.encode() if isinstance(content, str) else content
+    assert (tmp_path / "folder/file").read_bytes() == expected
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
