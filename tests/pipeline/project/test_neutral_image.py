@@ -135,7 +135,7 @@ def test_an_unusable_picture_is_reported_in_one_line_and_changes_no_file(
 def test_the_command_requires_a_picture_or_the_sample(empty: Path, arguments: list[str]) -> None:
     result = CliRunner().invoke(app, ["neutral", *arguments])
     assert isinstance(result.exception, UserError)
-    assert "either a picture or --sample" in str(result.exception)
+    assert "either an image or --sample" in str(result.exception)
 
 
 @pytest.mark.slow
