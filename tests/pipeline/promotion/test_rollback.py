@@ -72,7 +72,7 @@ def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project:
     assert MODEL.read_bytes() == lost
     git("restore", "--staged", "--worktree", ".")
     dvc("checkout")
-    with pytest.raises(UserError, match="none before champion 1"):
+    with pytest.raises(UserError, match="no champion before champion 1"):
         rollback()
     with pytest.raises(UserError, match="known: 1"):
         rollback(7)
