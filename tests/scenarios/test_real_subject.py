@@ -49,8 +49,8 @@ def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_
     parse(SEEN, read_section("parsing", ParsingParams, PARAMS))
     listen(SEEN, read_section("speech", SpeechParams, PARAMS))
 
-    states = Counter(row["status"] for row in rows)
-    assert len({row["video"] for row in rows}) == len(list(raw.iterdir())) == len(videos) + 3
+    states = Counter(row.status for row in rows)
+    assert len({row.video for row in rows}) == len(list(raw.iterdir())) == len(videos) + 3
     assert states["ok"] + states["rejected"] + states["failed"] == len(rows)
     found = clips_of(SEEN)
     assert len(found) == states["ok"] >= len(videos) - 1
@@ -69,5 +69,5 @@ def test_every_ok_clip_has_as_many_frames_landmarks_label_maps_and_half_its_mel_
         samples, rate = wav_files.read_wav(clip.audio)
         assert len(samples) == round(clip.frames / clip.fps * rate)
     for row in rows:
-        assert bool(row["reason"]) == (row["status"] != "ok")
+        assert bool(row.reason) == (row.status != "ok")
     assert decode_png(draw(SEEN).read_bytes()).shape[1] == 1460

@@ -215,18 +215,18 @@ def test_a_bad_region_weight_is_one_clear_line(made: Project) -> None:
 def test_a_comment_in_a_shared_module_reruns_no_stage_and_a_changed_line_reruns_its_importers(
     made: Project,
 ) -> None:
-    before = (made.root / "pipeline/runtime/item_store.py").read_text()
+    before = (made.root / "stages/base/io/tables.py").read_text()
     made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
-    (made.root / "pipeline/runtime/item_store.py").write_text(before + "\n# a remark\n")
+    (made.root / "stages/base/io/tables.py").write_text(before + "\n# a remark\n")
     made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
-    (made.root / "pipeline/runtime/item_store.py").write_text(before + "\nREMARK = 1\n")
+    (made.root / "stages/base/io/tables.py").write_text(before + "\nREMARK = 1\n")
     made.run("python", "-m", "stages.base.config.code_version")
     changed = made.run("dvc", "status")
     assert "clips@sample_calm" in changed
     assert "neutral:" not in changed
-    (made.root / "pipeline/runtime/item_store.py").write_text(before)
+    (made.root / "stages/base/io/tables.py").write_text(before)
     made.run("python", "-m", "stages.base.config.code_version")
     assert made.repro() == []
 
