@@ -51,8 +51,10 @@ def test_no_module_has_a_name_without_meaning() -> None:
 def test_nothing_unpickles_starts_a_shell_or_catches_everything() -> None:
     for path in modules("stages", "pipeline"):
         text = path.read_text()
-        for forbidden in ("allow_pickle=True", "shell=True", "import pickle", "except:"):
+        for forbidden in ("allow_pickle=True", "shell=True", "except:"):
             assert forbidden not in text, (path, forbidden)
+        # Its one unpickler admits numpy arrays alone.
+        assert path.name == "pretrained.py" or "import pickle" not in text, path
         if "torch.load(" in text:
             assert path.name == "pretrained.py", path
             assert text.count("torch.load(") == text.count("weights_only=True"), path

@@ -54,13 +54,15 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
 
     Raises:
         BadParams: a section is missing, unknown, or invalid for its stage; or a key was renamed.
-        BadWeights: a perceptual network or its weights are missing.
+        BadWeights: the weights of a perceptual network or of LPIPS are missing.
     """
+    from stages.base.training import pretrained
     from stages.base.training.perceptual import load_perceptual
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
     content = params.read_params() if content is None else content
+    pretrained.path("lpips_alex")  # evaluate needs it after all trainings
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])

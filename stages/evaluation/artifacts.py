@@ -7,7 +7,7 @@ METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
 
 _IMAGE_MEASURES = (
-    *("psnr", "psnr_face", "ssim", "ssim_face"),
+    *("psnr", "psnr_face", "ssim", "ssim_face", "lpips_face"),
     *("l1_mouth", "l1_eyes", "l1_skin", "l1_other"),
     *("l1_match_mouth", "l1_match_eyes", "l1_match_skin"),
 )

@@ -28,6 +28,7 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.base.io.video_frames import read_frames
+from stages.base.training import pretrained
 from stages.evaluation import motion_scores, plots, reconstruction
 from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
@@ -42,7 +43,6 @@ SPLIT = "held-out spans of seen subjects"
 CROP = "face: box of the 68 landmarks, 20 % wider on each side"
 # Common measures of the field that are not computed, and why.
 ABSENT = {
-    "LPIPS": "its AlexNet or VGG weights are in no registry package",
     "FID": "its Inception weights are in no registry package",
     "CSIM": "ArcFace weights are in no registry package",
     "LSE-C, LSE-D": "SyncNet weights are in no registry package",
@@ -83,6 +83,7 @@ def main() -> None:
             "generator": file_hash(MODEL),
             # Numbers of another version of the measures are not comparable.
             "measures": code_version.compute("stages.evaluation.metrics"),
+            "lpips_alex": pretrained.sha256("lpips_alex"),
         },
         "absent": ABSENT,
         "subjects": {name: result.metrics for name, result in results.items()},

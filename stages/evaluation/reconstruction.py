@@ -1,6 +1,6 @@
 """Held-out frames drawn from their true landmarks, with their scores and the baselines'."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.runtime.cpu_count import cpu_count
@@ -18,6 +19,7 @@ from stages.base.arrays import Mask
 from stages.base.config.paths import DATA
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, opencv_transform, resize
+from stages.base.training.lpips import load_lpips
 from stages.evaluation import metrics
 from stages.evaluation.baselines import TrainingFrames, align, warp
 from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin
@@ -31,6 +33,9 @@ from stages.references.artifacts import REFERENCES, TEMPLATES
 
 BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 _TRAINING_FRAMES = 2000
+_LPIPS_SIZE = 256  # px; the face crop is scaled to it
+_LPIPS_BATCH = 16
+DrawClip = Callable[[Source, Driving], Iterator[Image]]
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,15 @@ class Reconstruction:
 class FrameScores:
     """One method's image of one frame; NaN where a region or a match is missing.
 
-    PSNR (dB) and SSIM of the whole frame and of the face crop; mean L1 per region to the truth and
-    to I_m, grey levels. The fields are columns of the format SCORES.
+    PSNR (dB) and SSIM of the whole frame and of the face crop; LPIPS of the face crop at 256 px;
+    mean L1 per region to the truth and to I_m, grey levels. The fields are columns of SCORES.
     """
 
     psnr: float
     psnr_face: float
     ssim: float
     ssim_face: float
+    lpips_face: float
     l1_mouth: float
     l1_eyes: float
     l1_skin: float
@@ -105,15 +111,20 @@ def reconstruct(
     sources = [by_clip[frame.clip.id] for frame in frames]
     points = held.scaled_points(frames, size)
     isps = read_isps(name).chosen_images()
-    draw = partial(_draw, held, generator, frames, sources)
+    draw = partial(_draw, held, frames, sources)
+
+    def by_generator(isps: Image) -> DrawClip:
+        return partial(_generate, generator, isps)
+
     methods = {
-        "generator": draw(isps, "drawn from true landmarks"),
-        "isps_zeroed": draw(np.zeros_like(isps), "with ISPs zeroed"),
+        "generator": draw(by_generator(isps), "drawn from true landmarks"),
+        "isps_zeroed": draw(by_generator(np.zeros_like(isps)), "with ISPs zeroed"),
+        "source_warped": draw(generator.warped_source, "with the source warped"),
         **_baselines(held, sources, points, size),
     }
     if others:
         swapped = read_isps(others[0]).chosen_images()
-        methods["isps_swapped"] = draw(swapped, "with others' ISPs")
+        methods["isps_swapped"] = draw(by_generator(swapped), "with others' ISPs")
     matched, covered = _matched_references(held, frames, size)
     return Reconstruction(
         frames,
@@ -147,14 +158,21 @@ def _baselines(
     }
 
 
+def _generate(
+    generator: Generator, isps: Image, source: Source, driving: Driving
+) -> Iterator[Image]:
+    return generator.frames(source, driving, isps)
+
+
 def _draw(
     held: SubjectFrames,
-    generator: Generator,
     frames: list[FrameRef],
     sources: list[Source],
-    isps: Image,
+    draw_clip: DrawClip,
     title: str,
 ) -> Image:
+    """Draw the frames of each clip from its source image and true landmarks."""
+
     def images() -> Iterator[Image]:
         pairs = zip(frames, sources, strict=True)
         for _, clip in groupby(pairs, lambda pair: pair[0].clip.id):
@@ -162,7 +180,7 @@ def _draw(
             rows = [frame for frame, _ in part]
             names = ("points", "irises", "shoulders")
             driving = Driving.from_columns({name: held.column(rows, name) for name in names})
-            yield from generator.frames(part[0][1], driving, isps)
+            yield from draw_clip(part[0][1], driving)
 
     return np.stack(list(each(images(), f"{held.subject.name} {title}", len(frames))))
 
@@ -189,13 +207,32 @@ def _matched_references(
     return matched, covered
 
 
+def _lpips(drawn: Reconstruction, boxes: Sequence[metrics.Box]) -> dict[str, list[float]]:
+    """Return each method's LPIPS (AlexNet) to the truth, per frame, on the scaled face crop."""
+    judge = load_lpips("alex")
+
+    def faces(images: Image, rows: range) -> torch.Tensor:
+        crops = [resize(metrics.crop(images[i], boxes[i]), _LPIPS_SIZE) for i in rows]
+        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2) / 255
+
+    distances: dict[str, list[float]] = {name: [] for name in drawn.methods}
+    for first in range(0, len(boxes), _LPIPS_BATCH):
+        rows = range(first, min(first + _LPIPS_BATCH, len(boxes)))
+        truth = faces(drawn.truth, rows)
+        for name, images in drawn.methods.items():
+            with torch.inference_mode():
+                distances[name] += judge(faces(images, rows), truth).tolist()
+    return distances
+
+
 def score_frames(drawn: Reconstruction) -> dict[str, list[FrameScores]]:
     """Score every method in every frame; the truth itself has only its distance to I_m."""
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
     frames = range(len(drawn.frames))
+    distances = _lpips(drawn, boxes)
 
-    def score(image: Image, box: metrics.Box, i: int) -> FrameScores:
+    def score(image: Image, box: metrics.Box, lpips: float, i: int) -> FrameScores:
         truth = drawn.truth[i]
         face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
         to_truth = zip(REGIONS, drawn.regions[i], strict=True)
@@ -204,13 +241,14 @@ def score_frames(drawn: Reconstruction) -> dict[str, list[FrameScores]]:
             psnr_face=metrics.psnr(true_face, face),
             ssim=metrics.ssim(truth, image),
             ssim_face=metrics.ssim(true_face, face),
+            lpips_face=lpips,
             **{f"l1_{region}": metrics.region_l1(truth, image, mask) for region, mask in to_truth},
             **_match_l1(drawn, image, i),
         )
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # most of the work releases the GIL
         scores = {
-            name: list(pool.map(score, images, boxes, frames))
+            name: list(pool.map(score, images, boxes, distances[name], frames))
             for name, images in drawn.methods.items()
         }
     unknown = {field.name: float("nan") for field in fields(FrameScores)}

@@ -25,7 +25,7 @@ from stages.generator.conditioning import (
     tensor_to_images,
 )
 from stages.generator.driving import Driving
-from stages.generator.network import UNet
+from stages.generator.network import UNet, sample
 from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source
 from stages.generator.warp_correction import WarpCorrection
@@ -155,6 +155,23 @@ class Generator:
         for first in range(0, len(rows), batch):
             indices = range(first, min(first + batch, len(rows)))
             yield from self._draw_batch(source, rows, indices, style_tensor)
+
+    @torch.inference_mode()
+    def warped_source(self, source: Source, driving: Driving) -> Iterator[Image]:
+        """Warp the source image to each row's landmarks: the U-Net's input, without the U-Net.
+
+        Args:
+            source: the identity's source image.
+            driving: N rows, px of the identity's stored frame.
+
+        Yields:
+            Frames, (size, size, 3), RGB.
+        """
+        rows = driving.scaled(self.size / source.stored)
+        still = images_to_tensor([source.image])
+        for i in range(len(rows)):
+            grid = torch.from_numpy(source.warp_grid(rows.points[i], rows.shoulders[i])[None])
+            yield tensor_to_images(sample(still, grid))[0]
 
     @torch.inference_mode()
     def _draw_batch(self, source: Source, rows: Driving, indices: range, style: Tensor) -> Image:

@@ -26,7 +26,7 @@ _STAGES = (
     (6, 320, 1, 1),
 )
 # Channels out of each convolution, 0 for a pooling (Simonyan and Zisserman 2015, D and E).
-_VGG16 = (64, 64, 0, 128, 128, 0, *3 * (256,), 0, *3 * (512,), 0, *3 * (512,))
+VGG16_WIDTHS = (64, 64, 0, 128, 128, 0, *3 * (256,), 0, *3 * (512,), 0, *3 * (512,))
 _VGG19 = (64, 64, 0, 128, 128, 0, *4 * (256,), 0, *4 * (512,), 0, *4 * (512,))
 
 
@@ -91,17 +91,17 @@ class VGG16Features(Features):
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
         mean = [value / 255 for value in (123.68, 116.779, 103.939)]
-        super().__init__(_vgg_layers(_VGG16), taps, mean, (1.0, 1.0, 1.0))
+        super().__init__(vgg_layers(VGG16_WIDTHS), taps, mean, (1.0, 1.0, 1.0))
 
 
 class VGG19Features(Features):
     """VGG-19 as in torchvision; default taps are the first activation of each scale."""
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 20, 29)) -> None:
-        super().__init__(_vgg_layers(_VGG19), taps, _MEAN, _STD)
+        super().__init__(vgg_layers(_VGG19), taps, _MEAN, _STD)
 
 
-def _vgg_layers(widths: Sequence[int]) -> list[nn.Module]:
+def vgg_layers(widths: Sequence[int]) -> list[nn.Module]:
     """Build 3 × 3 convolutions with activations, and poolings where a width is 0."""
     layers: list[nn.Module] = []
     channels = 3

