@@ -57,7 +57,8 @@ class Curves:
     def add(self, step: int, values: Mapping[str, Tensor | float]) -> str:
         """Add a step's values; return the new point as text where one is complete, else ''."""
         for name, value in values.items():
-            self.sums.setdefault(name, []).append(float(value))
+            number = float(value.detach() if isinstance(value, Tensor) else value)
+            self.sums.setdefault(name, []).append(number)
         return "" if (step + 1) % STEPS_PER_POINT else self._add_point(step + 1)
 
     def finish(self, steps: int) -> None:

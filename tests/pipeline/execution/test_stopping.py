@@ -152,7 +152,7 @@ def test_a_stopped_training_resumes_from_its_checkpoint_in_any_shell(
         run.send_signal(number)
         output, _ = run.communicate(timeout=10)
         assert run.returncode == code
-        assert "go on from their checkpoints" in output
+        assert "continue from their checkpoints" in output
         assert not project.processes()
     assert len(steps.read_text().split()) < count
     (project.root / "quick").touch()

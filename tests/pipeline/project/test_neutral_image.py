@@ -144,4 +144,4 @@ def test_the_command_prints_what_it_did(photograph: Path) -> None:
     assert printed.exit_code == 0
     assert "me.jpg, a face of" in printed.stdout
     assert "idiolect neutral --sample" in printed.stdout
-    assert "back to" in CliRunner().invoke(app, ["neutral", "--sample"]).stdout
+    assert "reset to" in CliRunner().invoke(app, ["neutral", "--sample"]).stdout

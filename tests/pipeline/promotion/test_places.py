@@ -132,7 +132,7 @@ def test_a_commit_without_the_project_or_its_people_is_refused(place: Path) -> N
         with pytest.raises(UserError, match="has no project in this folder"):
             Revision("empty", empty)
     before = git("rev-parse", "HEAD")
-    for text, message in (("quality: 0.0\n", "names no subjects"), (None, "is not in its commit")):
+    for text, message in (("quality: 0.0\n", "lists no subjects"), (None, "is not in its commit")):
         Path("params.yaml").write_text(text) if text else Path("params.yaml").unlink()
         Path("reports/promotion/broken_champion-1.md").write_text("broken")
         git("add", "-A", ".")
