@@ -224,7 +224,8 @@ def _table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Format scores as a Markdown table, one row for each name."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     cells = [[row, *(values.get(name) for name in names)] for row, values in rows.items()]
-    return str(tabulate(cells, ["", *names], "github", floatfmt=".2f"))
+    digits = ["", *(".3f" if name == "lpips_face" else ".2f" for name in names)]
+    return str(tabulate(cells, ["", *names], "github", floatfmt=digits))
 
 
 def _without_nan(value: Any) -> Any:

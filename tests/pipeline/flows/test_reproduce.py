@@ -208,5 +208,7 @@ def test_no_process_is_left_of_a_flow_that_is_killed_or_whose_server_is_killed(
         flow.kill()
         flow.wait()
     if victim == "server":
-        assert (tmp_path / "log").read_text().splitlines()[-1].startswith("error: Prefect's server: ")
+        assert (
+            (tmp_path / "log").read_text().splitlines()[-1].startswith("error: Prefect's server: ")
+        )
         assert flow.returncode == 1
