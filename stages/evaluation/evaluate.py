@@ -29,7 +29,7 @@ from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.base.io.video_frames import read_frames
 from stages.base.training import pretrained
-from stages.evaluation import motion_scores, plots, reconstruction
+from stages.evaluation import frame_scores, motion_scores, plots, reconstruction
 from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.motion_scores import OpeningScores, redetect_landmarks
@@ -108,23 +108,23 @@ def _evaluate(
     held = SubjectFrames(subject)
     others = [name for name in names if name != subject.name]
     drawn = reconstruction.reconstruct(held, generator, others, params.frames)
-    frame_scores = reconstruction.score_frames(drawn)
-    means = reconstruction.mean_scores(frame_scores)
+    scores = frame_scores.score_frames(drawn)
+    means = frame_scores.mean_scores(scores)
     motion_table = VIDEOS / subject.name / f"{subject.name}.parquet"
     generated = tables.read(motion_table, MOTION, ["head"])["head"]
     points, valid = redetect_landmarks(
         image for _, image in read_frames(VIDEOS / f"{subject.name}.mp4")
     )
-    swapped = {"isps_swapped_move": reconstruction.change(drawn, "isps_swapped")} if others else {}
+    swapped = {"isps_swapped_move": frame_scores.change(drawn, "isps_swapped")} if others else {}
     motion = motion_scores.score_motion(held, generated)
     redetected = _redetect_drawn(drawn)
     metrics: dict[str, Any] = {
         "frames": len(drawn.frames),
         "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": means,
-        "gain_psnr_face": reconstruction.gain(means, "psnr_face"),
-        "gain_psnr": reconstruction.gain(means, "psnr"),
-        "isps_zeroed_move": reconstruction.change(drawn, "isps_zeroed"),
+        "gain_psnr_face": frame_scores.gain(means, "psnr_face"),
+        "gain_psnr": frame_scores.gain(means, "psnr"),
+        "isps_zeroed_move": frame_scores.change(drawn, "isps_zeroed"),
         **swapped,
         "drawn_again": {name: asdict(scores) for name, scores in redetected.items()},
         "motion_frames": len(generated),
@@ -138,7 +138,7 @@ def _evaluate(
     return SubjectResult(
         metrics,
         _page(subject.name, metrics),
-        reconstruction.score_columns(subject.name, drawn, frame_scores),
+        frame_scores.score_columns(subject.name, drawn, scores),
         motion_scores.voice_columns(held, generated, points),
     )
 
