@@ -1,5 +1,6 @@
 """The loop of all stages that work clip by clip."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,3 +83,24 @@ def test_a_subject_without_clips_has_an_empty_output():
     with clip_items(Spans(), [], OUT) as items:
         assert items.folders == []
     assert list(OUT.iterdir()) == []
+
+
+@dataclass(frozen=True)
+class LosesOthers(Spans):
+    """Deletes, while it assembles the clip `two`, the finished item of the clip `one`."""
+
+    def assemble(self, clip: Clip, pieces: Sequence[Path], folder: Path) -> None:
+        super().assemble(clip, pieces, folder)
+        if clip.id == "two":
+            for lost in OUT.parent.glob(".*.part/.items/one"):
+                shutil.rmtree(lost)
+
+
+def test_a_clip_that_is_neither_ok_nor_failed_ends_the_stage_without_output(monkeypatch):
+    monkeypatch.setenv("IDIOLECT_CORES", "1")
+    with (
+        pytest.raises(RuntimeError, match="clips in are not clips ok and failed"),
+        clip_items(LosesOthers(), [Clip("one"), Clip("two", 300)], OUT),
+    ):
+        pass
+    assert not OUT.exists()
