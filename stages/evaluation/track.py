@@ -152,4 +152,5 @@ def read_speech(
 def _levels(audio: Path, fps: float, first: int, end: int, late: int) -> Floats:
     """Measure the level of frames of sound that is `late` frames late; before the clip: silent."""
     frames = np.maximum(np.arange(first, end) + late, 0)
-    return sound_levels(audio, fps, int(frames[0]), int(frames[-1]) + 1)[frames - frames[0]]
+    levels = sound_levels(audio, fps, int(frames[0]), int(frames[-1]) + 1)
+    return np.asarray(levels[frames - frames[0]])
