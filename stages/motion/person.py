@@ -112,7 +112,7 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> Person:
     return Person(
         name=name,
         mean_face=mean,
-        closed_face=_closed_face(mean, head),
+        closed_face=closed_face(mean, head),
         mouth_scale=max(float(np.sqrt(lips.mean())), _SMALLEST_SCALE),
         rest=max(recordings, key=lambda r: int(r.valid.sum())).rest,
         pose_scale=np.maximum(pose.std(0), _SMALLEST_SCALE),
@@ -130,7 +130,7 @@ def _open_eyes(recording: Recording) -> NDArray[np.bool_]:
         return relative_opening(recording.eyes, recording.fps) > _OPEN
 
 
-def _closed_face(mean: Floats, head: Floats) -> Floats:
+def closed_face(mean: Floats, head: Floats) -> Floats:
     """Return the mean face with lips and jaw of the frames whose mouth is the least open.
 
     The change is made symmetric: the asymmetric part is the landmark finder's error, and a style
