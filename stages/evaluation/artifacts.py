@@ -5,6 +5,7 @@ from stages.base.io.formats import CLIP, FRAME, Column, Format, columns
 
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
+SCORES_JSON = EVALUATION / "scores.json"
 
 _IMAGE_MEASURES = (
     *("psnr", "psnr_face", "ssim", "ssim_face", "lpips_face"),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.base.face.mean_face import MEAN_FACE
-from stages.evaluation.track import Track
+from stages.evaluation.track import Track, TrackSpeech
 
 LOWER_LIP = [*range(55, 60), 65, 66, 67]
 
@@ -37,3 +37,21 @@ def opened(gaps) -> np.ndarray:
     moved = np.zeros((len(gaps), 68, 3))
     moved[:, LOWER_LIP, 1] = np.asarray(gaps)[:, None]
     return moved
+
+
+def talking(gaps) -> Track:
+    """A face with its inner lips opened by a curve, (N,), in face heights."""
+    return moving(opened(gaps))
+
+
+def babble(seconds, fps=25.0) -> np.ndarray:
+    """A curve of openings that looks like speech: syllables of random height, 5 a second."""
+    rng = np.random.default_rng(0)
+    time = np.arange(round(seconds * fps)) / fps
+    heights = np.repeat(rng.uniform(0.01, 0.08, int(seconds * 5) + 1), int(fps / 5))[: len(time)]
+    return heights * np.sin(np.pi * 5 * time) ** 2
+
+
+def silence(count) -> TrackSpeech:
+    """A sound without speech."""
+    return TrackSpeech(np.full(count, -90.0), np.ones(count, bool), ())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.base.face import mean_face
-from stages.evaluation.motion_scores import score_openings
+from stages.evaluation.opening_scores import score_openings
 
 
 def opening(gaps, lids):

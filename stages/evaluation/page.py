@@ -1,0 +1,127 @@
+"""The page tables.md: a section for each subject, its tables by what they judge."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tabulate import tabulate
+
+Rows = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a subject's section.
+
+    Attributes:
+        key: of the rows in the subject's part of scores.json.
+        text: what the rows and columns are, one sentence or two.
+    """
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tables under one heading."""
+
+    title: str
+    tables: tuple[Table, ...]
+
+
+GROUPS = (
+    Group(
+        "Picture",
+        (
+            Table(
+                "reconstruction",
+                "Frames drawn from true landmarks against the true frames: PSNR in dB, SSIM, "
+                "LPIPS, and mean differences of a region in grey levels, to the truth and to the "
+                "matched style reference.",
+            ),
+        ),
+    ),
+    Group(
+        "Mouth",
+        (
+            Table(
+                "motion",
+                "Landmarks against the true ones, of the motion generated from the voice, and of "
+                "the face detected again in the rendered video: distances in % of a face height.",
+            ),
+            Table(
+                "drawn_again",
+                "Openings of mouth and eyes, detected again in frames drawn from true landmarks: "
+                "correlation with the true ones, and amplitude over the true one.",
+            ),
+        ),
+    ),
+)
+# How a value reads: towards which value it improves. A measure that is not here has no direction.
+_MORE = ("psnr", "ssim", "correlation", "recall")
+_LESS = ("lpips", "l1", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
+_ONE = ("amplitude",)
+_FIRST = "truth"
+_PRECISE = ("lpips", "csim", "ssim")
+
+
+def page(
+    split: str, crop: str, subjects: Mapping[str, Mapping[str, Any]], absent: Mapping[str, str]
+) -> str:
+    """Return the page in Markdown.
+
+    Args:
+        split: which frames are scored.
+        crop: what the face crop is.
+        subjects: part of scores.json of each subject.
+        absent: why a measure of the field is not computed, by its name.
+    """
+    lines = ["# Evaluation", "", f"Split: {split}. Crop: {crop}.", ""]
+    lines += ["↑ more is better, ↓ less is better, → 1 is best; the row `truth` is the best value."]
+    for name, scores in subjects.items():
+        lines += ["", *_section(name, scores)]
+    lines += ["", "Absent: " + "; ".join(f"{k} ({why})" for k, why in absent.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, scores: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {name}"
+    yield ""
+    yield from _summary(scores)
+    for group in GROUPS:
+        present = [table for table in group.tables if scores.get(table.key)]
+        if present:
+            yield from ("", f"### {group.title}")
+        for table in present:
+            yield from ("", table.text, "", rows_table(scores[table.key]))
+
+
+def _summary(scores: Mapping[str, Any]) -> Iterator[str]:
+    frames, new = scores["frames"], scores["frames_of_new_scenes"]
+    yield f"{frames} frames drawn from true landmarks, on the face crop"
+    yield f"{scores['gain_psnr_face']:+.2f} dB over the best trivial answer;"
+    yield f"{scores['motion_frames']} frames from the voice, whose mouth, detected again in the"
+    yield f"rendered video, follows the truth with r = {scores['render']['mouth_correlation']:.2f}."
+    if new:
+        yield f"{new} of the drawn frames show a scene that training never saw: their source is"
+        yield "the clip's first held-out frame, which is not scored."
+
+
+def rows_table(rows: Rows) -> str:
+    """Format scores as a Markdown table, a line for each row, the truth first."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    ordered = sorted(rows, key=lambda row: row != _FIRST)
+    cells = [[row, *(rows[row].get(name) for name in names)] for row in ordered]
+    heads = ["", *(_head(name) for name in names)]
+    digits = ["", *(".3f" if _is_any(name, _PRECISE) else ".2f" for name in names)]
+    return str(tabulate(cells, heads, "github", floatfmt=digits))
+
+
+def _head(name: str) -> str:
+    arrows = {"↑": _MORE, "↓": _LESS, "→": _ONE}
+    return " ".join([name, *(arrow for arrow, parts in arrows.items() if _is_any(name, parts))])
+
+
+def _is_any(name: str, parts: Iterable[str]) -> bool:
+    return any(f"_{part}_" in f"_{name}_" for part in parts)
