@@ -49,6 +49,7 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import join, retarget
 from stages.render.any_audio import predict_motion
+from stages.render.params import RenderParams
 from stages.render.trained_models import Models, load_models
 from stages.sample.params import SampleParams
 from stages.sample.sample import make_sample
@@ -70,7 +71,8 @@ def main() -> None:
     parser.add_argument("--identity", default="sample_calm", help="whose face")
     parser.add_argument("--style", default="sample_lively", help="whose style it is lent")
     args = parser.parse_args()
-    models = load_models(args.identity, args.style)
+    drawn_size = read_section("render", RenderParams).drawn_size
+    models = load_models((args.identity, args.style), drawn_size)
     found = [_score_list(models, args.identity, args.style, list(lines)) for lines in LISTS]
     print("| | " + " | ".join(MEASURES) + " |")
     print("|---" * (len(MEASURES) + 1) + "|")
@@ -126,7 +128,7 @@ def _score_list(models: Models, identity: str, style: str, lines: list[str]) -> 
             rows[f"redetected, in the style of {lent}"] = _redetect(
                 folder / lent, drawn, sample.fps, sound
             )
-        small = Frames(sound.with_name("frames.parquet"), models.generator.size)
+        small = Frames(sound.with_name("frames.parquet"), models.generator.drawn_size)
         redetected = _redetect(
             folder / "redetected", (small[i] for i in range(len(small))), sample.fps, sound
         )

@@ -27,10 +27,10 @@ from stages.evaluation import metrics
 from stages.evaluation.baselines import align
 from stages.generator import model
 from stages.generator.conditioning import images_to_tensor, tensor_to_images
+from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.footage import Footage, read_footage
 from stages.generator.isps import Isps, read_isps
-from stages.generator.model import Generator
 from stages.generator.network import sample
 from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source, choose_sources, held_out_sources
@@ -44,7 +44,9 @@ def main() -> None:
     training = read_footage(subjects, params.size, data=args.data)
     isps = [_isps(f, args.data) for f in training]
     generator = (
-        Generator.load(args.model) if args.model else _train(params, training, isps, args.threads)
+        Generator.load(params.size, args.model)
+        if args.model
+        else _train(params, training, isps, args.threads)
     )
     held = read_footage(subjects, params.size, held_out=True, data=args.data)
     for before, now, styles in zip(training, held, isps, strict=True):
@@ -124,7 +126,7 @@ def _train(
         names = [f.subject.name for f in footage]
         path = Path("model.safetensors")
         model.save(path, weights, dict(zip(names, sources, strict=True)), params)
-        generator = Generator.load(path)
+        generator = Generator.load(params.size, path)
         os.chdir(home)
     return generator
 
@@ -181,9 +183,9 @@ def _report(
                 for n, p in zip(nearest, points, strict=True)
             ]
         ),
-        "source": np.stack([source.image for source in sources]),
+        "source": np.stack([source.small for source in sources]),
         "source, aligned": np.stack(
-            [align(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
+            [align(s.small, s.points, p) for s, p in zip(sources, points, strict=True)]
         ),
         "source, warped": warped,
     }
@@ -211,7 +213,7 @@ def _warped(sources: list[Source], footage: Footage, rows: np.ndarray) -> np.nda
         source.warp_grid(driving.points[row], driving.shoulders[row])
         for source, row in zip(sources, rows, strict=True)
     ]
-    images = images_to_tensor([source.image for source in sources])
+    images = images_to_tensor([source.small for source in sources])
     return tensor_to_images(sample(images, torch.from_numpy(np.stack(places))))
 
 

@@ -1,5 +1,7 @@
 """Baselines: a subject's training frames, copied or aligned, which a generator has to surpass."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -9,16 +11,22 @@ from stages.base.io.image_io import Image, opencv_transform
 
 
 class TrainingFrames:
-    """A subject's training frames and landmarks.
+    """A subject's training frames and landmarks; images are decoded one by one.
 
     Args:
-        images: (N, H, W, 3), RGB.
-        points: 68 landmarks of each, (N, 68, 2), px.
+        points: 68 landmarks of each frame, (N, 68, 2), px.
+        image: decodes a frame by its index, (H, W, 3), RGB.
     """
 
-    def __init__(self, images: Image, points: AnyFloats) -> None:
-        self.images, self.points = images, points
-        self.mean = np.round(images.mean(axis=0, dtype=np.float64)).astype(np.uint8)
+    def __init__(self, points: AnyFloats, image: Callable[[int], Image]) -> None:
+        self.points, self.image = points, image
+
+    def mean(self) -> Image:
+        """Average all frames, (H, W, 3)."""
+        total = self.image(0).astype(np.float64)
+        for index in range(1, len(self.points)):
+            total += self.image(index)
+        return np.round(total / len(self.points)).astype(np.uint8)
 
     def nearest(self, points: AnyFloats) -> int:
         """Return the index of the frame with the nearest landmarks (68, 2), by mean distance."""

@@ -36,7 +36,8 @@ from stages.evaluation.reconstruction import Reconstruction
 from stages.evaluation.redetection import join_detections
 from stages.evaluation.subject_tracks import SubjectTracks
 from stages.generator.artifacts import MODEL
-from stages.generator.model import Generator
+from stages.generator.drawing import Generator
+from stages.render.params import RenderParams
 
 SPLIT = "held-out spans of seen subjects"
 CROP = "face: box of the 68 landmarks, 20 % wider on each side"
@@ -70,14 +71,14 @@ def main() -> None:
     """Score the seen subjects; write scores, tables and figures."""
     torch.set_num_threads(read_section("training", Training).threads)
     params, names = read_section("evaluation", EvaluationParams), seen_subjects()
-    generator = Generator.load()
+    generator = Generator.load(read_section("render", RenderParams).drawn_size)
     subjects = training_subjects(names, DATA / "clips/seen")
     results = {s.name: _evaluate(s, generator, names, params) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
     content = {
         "split": SPLIT,
         "crop": CROP,
-        "size": generator.size,
+        "size": generator.drawn_size,
         "judges": {
             "generator": file_hash(MODEL),
             # Numbers of another version of the measures are not comparable.

@@ -1,5 +1,6 @@
 """Held-out and training frames of one subject, with their landmarks and labels as truth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,8 +92,12 @@ class SubjectFrames:
 
     def images(self, frames: list[FrameRef], size: int) -> Image:
         """Decode frames, (N, size, size, 3), RGB."""
+        return np.stack(list(map(self.reader(size), frames)))
+
+    def reader(self, size: int) -> Callable[[FrameRef], Image]:
+        """Return a function that decodes one frame, (size, size, 3), RGB."""
         readers = {clip.id: Frames(clip.video, size) for clip in self.clips}
-        return np.stack([readers[f.clip.id][f.frame] for f in frames])
+        return lambda frame: readers[frame.clip.id][frame.frame]
 
     def labels(self, frames: list[FrameRef], size: int) -> Image:
         """Decode the label maps of frames, (N, size, size), nearest label."""

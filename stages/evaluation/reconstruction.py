@@ -18,9 +18,9 @@ from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, opencv_transform, resize
 from stages.evaluation.baselines import TrainingFrames, align, warp
 from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin
+from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
-from stages.generator.model import Generator
 from stages.generator.source_images import Source, held_out_sources
 from stages.parsing.regions import region_masks
 from stages.references.artifacts import REFERENCES, TEMPLATES
@@ -69,9 +69,9 @@ def reconstruct(
     Raises:
         UserError: no frame is left to score.
     """
-    size, name = generator.size, held.subject.name
+    size, name = generator.drawn_size, held.subject.name
     trained = generator.sources[name]
-    by_clip = held_out_sources(held.subject, trained, size)
+    by_clip = held_out_sources(held.subject, trained, generator.size)
     used = {(source.clip, source.frame) for source in by_clip.values()}
     frames = [f for f in held.valid_frames("test") if (f.clip.id, f.frame) not in used]
     if not frames:
@@ -111,20 +111,19 @@ def reconstruct(
 def _baselines(
     held: SubjectFrames, sources: Sequence[Source], points: NDArray[Any], size: int
 ) -> dict[str, Image]:
-    chosen = thin(held.valid_frames("train"), _TRAINING_FRAMES)
-    training = TrainingFrames(held.images(chosen, size), held.scaled_points(chosen, size))
+    chosen, decode = thin(held.valid_frames("train"), _TRAINING_FRAMES), held.reader(size)
+    training = TrainingFrames(held.scaled_points(chosen, size), lambda i: decode(chosen[i]))
     nearest = [training.nearest(p) for p in points]
-    aligned = [
-        align(training.images[i], training.points[i], p)
-        for i, p in zip(nearest, points, strict=True)
-    ]
-    sources_aligned = [align(s.image, s.points, p) for s, p in zip(sources, points, strict=True)]
+    copies = np.stack([training.image(i) for i in nearest])
+    own = training.points[nearest]
+    stills = np.stack([resize(source.image, size) for source in sources])
+    marks = [source.points * (size / source.size) for source in sources]
     return {
-        "mean_frame": np.repeat(training.mean[None], len(points), axis=0),
-        "nearest_frame": training.images[nearest],
-        "nearest_frame_aligned": np.stack(aligned),
-        "source": np.stack([source.image for source in sources]),
-        "source_aligned": np.stack(sources_aligned),
+        "mean_frame": np.repeat(training.mean()[None], len(points), axis=0),
+        "nearest_frame": copies,
+        "nearest_frame_aligned": np.stack(list(map(align, copies, own, points))),
+        "source": stills,
+        "source_aligned": np.stack(list(map(align, stills, marks, points))),
     }
 
 

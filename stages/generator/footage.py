@@ -14,7 +14,7 @@ from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
-from stages.base.io.image_io import Image
+from stages.base.io.image_io import Image, decode_jpeg
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.generator.driving import (
@@ -89,6 +89,10 @@ class Footage:
     def image(self, row: int) -> Image:
         """Decode a row's frame at training size, (size, size, 3) RGB."""
         return self.readers[int(self.clip[row])][int(self.frame[row])]
+
+    def stored_image(self, row: int) -> Image:
+        """Decode a row's frame as it is stored, (stored, stored, 3) RGB."""
+        return decode_jpeg(self.readers[int(self.clip[row])].jpeg(int(self.frame[row])))
 
     def sharp_neutral_row(self, rows: NDArray[np.intp]) -> int:
         """Choose the sharpest of rows with a closed mouth, open eyes and a near-median pose.

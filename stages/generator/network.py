@@ -74,9 +74,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(wide[0], 3 * 4 + 2, 3, padding=1)
         nn.init.normal_(self.head.weight, std=1e-3)  # starts as the warped source
         nn.init.zeros_(cast("Tensor", self.head.bias))
-        steps = (torch.arange(size, dtype=torch.float32) + 0.5) * (2 / size) - 1
-        place = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))[None]
-        self.register_buffer("place", place, persistent=False)
+        self.register_buffer("place", places(size).permute(0, 3, 1, 2), persistent=False)
 
     def forward(self, source: Tensor, grid: Tensor, maps: Tensor, isps: Tensor) -> Tensor:
         """Generate frames.
@@ -90,6 +88,18 @@ class UNet(nn.Module):
         Returns:
             Frames, (B, 3, H, W), about −1 to 1; unbounded, so the gradient also reaches pixels
             that are too bright or too dark.
+        """
+        flow, change = self.predict(source, grid, maps, isps)
+        return sample(source, grid + flow) + change
+
+    def predict(
+        self, source: Tensor, grid: Tensor, maps: Tensor, isps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Predict how frames differ from the warped source; arguments as of `forward`.
+
+        Returns:
+            The flow that is added to the grid, (B, H, W, 2), and the difference that is added to
+            the sampled source, (B, 3, H, W).
         """
         warped = sample(source, grid)
         place = cast("Tensor", self.place).expand(len(source), -1, -1, -1)
@@ -106,9 +116,14 @@ class UNet(nn.Module):
         head = self.head(activate(x))
         flow = 2 * _LARGEST_FLOW * torch.tanh(head[:, 12:])
         flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
-        moved = sample(source, grid + flow.permute(0, 2, 3, 1))
         change = 2 * torch.tanh(F.pixel_shuffle(head[:, :12], 2) / 2)
-        return moved + change
+        return flow.permute(0, 2, 3, 1), change
+
+
+def places(size: int) -> Tensor:
+    """Return the place of each pixel's centre, (1, size, size, 2), −1 to 1 from edge to edge."""
+    steps = (torch.arange(size, dtype=torch.float32) + 0.5) * (2 / size) - 1
+    return torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)[None]
 
 
 def sample(image: Tensor, grid: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ one person in five rooms.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from stages.base.arrays import Floats32, Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import warping
-from stages.base.io.image_io import Image
+from stages.base.io.image_io import Image, resize
 from stages.generator import warp_correction
 from stages.generator.conditioning import images_to_tensor, tensor_to_images
 from stages.generator.footage import Footage, read_footage
@@ -35,39 +36,49 @@ _FITTED_FRAMES = 500  # evenly spread, that a warp correction is fitted to
 
 @dataclass(frozen=True)
 class Source:
-    """The source image of one identity in one scene, at training size.
+    """The source image of one identity in one scene.
 
     Attributes:
-        image: (size, size, 3) RGB.
-        points: its landmarks, (68, 2), px of the image.
-        shoulders: its shoulder points, (18, 2), px of the image, or NaN.
+        image: as stored, (stored, stored, 3) RGB: frames take their detail from it.
+        size: width and height of the network's frames, px.
+        points: its landmarks, (68, 2), px of the network's frames.
+        shoulders: its shoulder points, (18, 2), px of the network's frames, or NaN.
         correction: the scene's own correction of the warp.
         colours: the scene's colour histogram, (2048,).
-        stored: width and height of the identity's stored frames, px.
         clip: the clip that the image is a frame of.
         frame: index in that clip.
     """
 
     image: Image
+    size: int
     points: Floats32
     shoulders: Floats32
     correction: WarpCorrection
     colours: Floats32
-    stored: int
     clip: str
     frame: int
+
+    @property
+    def stored(self) -> int:
+        """Width and height of the identity's stored frames, px."""
+        return len(self.image)
+
+    @cached_property
+    def small(self) -> Image:
+        """The image at the network's size, (size, size, 3) RGB."""
+        return resize(self.image, self.size)
 
     def warp_grid(self, points: Points, shoulders: Points) -> Floats32:
         """Return the place in the source of each pixel of a driven frame.
 
         Args:
-            points: driving landmarks, (68, 2), px of the image.
+            points: driving landmarks, (68, 2), px of the network's frames.
             shoulders: driving shoulder points, (18, 2), px, or NaN.
 
         Returns:
             A sampling grid, (size, size, 2), −1 to 1 from edge to edge.
         """
-        size = len(self.image)
+        size = self.size
         pairs = warping.controls(points, shoulders, self.points, self.shoulders, size)
         coarse = self.correction.predict(points / size, shoulders / size)
         fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -126,14 +137,14 @@ def choose_sources(footage: Footage) -> tuple[Source, ...]:
 def row_as_source(footage: Footage, row: int) -> Source:
     """Make a source of a row, without a warp correction."""
     clip = footage.clips[footage.clip[row]]
-    image = footage.image(row)
+    image = footage.stored_image(row)
     return Source(
         image=image,
+        size=footage.size,
         points=footage.driving.points[row],
         shoulders=footage.driving.shoulders[row],
         correction=warp_correction.no_correction(),
-        colours=colour_histogram([image]),
-        stored=clip.size,
+        colours=colour_histogram([resize(image, footage.size)]),
         clip=clip.id,
         frame=int(footage.frame[row]),
     )
@@ -175,7 +186,7 @@ def _clip_histograms(footage: Footage) -> list[Floats32]:
 def _fit_correction(footage: Footage, rows: NDArray[np.intp], source: Source) -> WarpCorrection:
     spread = rows[np.unique(np.linspace(0, len(rows) - 1, _FITTED_FRAMES).astype(int))]
     size = np.float32(footage.size)
-    image = images_to_tensor([source.image])
+    image = images_to_tensor([source.small])
     inputs, residuals = [], []
     for row in spread:
         points, shoulders = footage.driving.points[row], footage.driving.shoulders[row]

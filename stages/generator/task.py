@@ -105,7 +105,7 @@ class GeneratorTask:
             isps = np.zeros_like(isps)
         true_points = footage.driving.points[row]
         example: dict[str, NDArray[Any]] = {
-            "source": source.image,
+            "source": source.small,
             "grid": source.warp_grid(points, shoulders),
             "map": facial_map(points, driving.irises[row], shoulders, size),
             "isps": stack_isps(isps),

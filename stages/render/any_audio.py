@@ -60,7 +60,8 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
     if out.exists() and out.samefile(audio):
         raise UserError(out, "is the voice itself, which must not change", "name another file")
     params = read_section("render", RenderParams)
-    models, isps = load_models(identity, style), read_isps(style).chosen_images()
+    models = load_models((identity, style), params.drawn_size)
+    isps = read_isps(style).chosen_images()
     fps = models.motion.fps
     with tempfile.TemporaryDirectory() as folder:
         speech, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"

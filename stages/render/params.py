@@ -14,9 +14,11 @@ class RenderParams(Section):
         panel: width and height of a panel in the side-by-side video, and least size of any video,
             px.
         batch: frames drawn together.
+        drawn_size: width and height of drawn frames, px, here and in the evaluation.
     """
 
     seconds: float = Field(gt=0)
     crf: int = Field(ge=0, le=51)
     panel: int = Field(ge=2, multiple_of=2)
     batch: int = Field(ge=1)
+    drawn_size: int = Field(ge=32, le=2048, multiple_of=2)

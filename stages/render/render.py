@@ -76,7 +76,7 @@ class Renderer:
         """Write truth, reconstruction and the video of the speech side by side."""
         landmarks = read_true_landmarks(self.subject, self.spans)
         panels = [
-            _decode(self.spans, self.models.generator.size),
+            _decode(self.spans, self.params.drawn_size),
             self._draw(landmarks, self.subject.name, self.sources),
             (image for _, image in read_frames(speech)),
         ]
@@ -136,7 +136,7 @@ def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> N
     if subject.name not in seen:
         raise BadParams(subject, f"not in subjects.seen ({', '.join(seen)})")
     own, other = subject.name, seen[(seen.index(subject.name) + 1) % len(seen)]
-    models = load_models(own, other)
+    models = load_models((own, other), params.drawn_size)
     renderer = Renderer(subject, held_out_spans(subject, params.seconds), models, params)
     with atomic_folder(VIDEOS / own) as folder:
         speech = VIDEOS / f"{own}.mp4"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stages.base.config.params import Subjects, read_section
-from stages.generator.model import Generator
+from stages.generator.drawing import Generator
 from stages.motion.model import MotionModel, NotTrained
 
 
@@ -16,8 +16,12 @@ class Models:
     generator: Generator
 
 
-def load_models(*names: str) -> Models:
+def load_models(names: Iterable[str], drawn_size: int) -> Models:
     """Read both models and check that they were trained on the subjects.
+
+    Args:
+        names: the subjects.
+        drawn_size: width and height of the frames to draw, px.
 
     Raises:
         MissingInput: a model file is missing.
@@ -25,7 +29,7 @@ def load_models(*names: str) -> Models:
     """
     motion = MotionModel.load()
     _check_trained(names, motion.people, "motion")
-    generator = Generator.load()
+    generator = Generator.load(drawn_size)
     _check_trained(names, generator.subjects, "generator")
     return Models(motion, generator)
 

@@ -79,7 +79,9 @@ def test_the_nearest_training_frame_is_found_and_moved_onto_the_landmarks() -> N
     rng = np.random.default_rng(1)
     points = rng.uniform(8, 24, (3, 68, 2))
     images = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    training = TrainingFrames(images, points)
+    training = TrainingFrames(points, lambda index: images[index])
+    average = images.mean(0, dtype=np.float64)
+    np.testing.assert_array_equal(training.mean(), np.round(average))
     assert training.nearest(points[1] + 0.1) == 1
     shifted = align(images[1], points[1], points[1] + np.array([3.0, -2.0]))
     np.testing.assert_array_equal(shifted[:-2, 3:], images[1][2:, :-3])

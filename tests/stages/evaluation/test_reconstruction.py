@@ -10,8 +10,8 @@ import torch
 from stages.base.config.subjects import Subject
 from stages.evaluation import reconstruction
 from stages.evaluation.held_out_frames import SubjectFrames
+from stages.generator.drawing import Generator
 from stages.generator.footage import read_footage
-from stages.generator.model import Generator
 from stages.generator.network import UNet
 from stages.generator.source_images import choose_sources
 from tests.stages.generator.conftest import TEST, write_person
@@ -31,7 +31,7 @@ def generator(*, strange: bool) -> Generator:
     (source,) = choose_sources(read_footage([ANN], SIZE)[0])
     if strange:  # as if training had only another room
         source = replace(source, colours=np.roll(source.colours, 700))
-    return Generator(UNet(SIZE, [8, 8]), {"ann": [source]}, SIZE)
+    return Generator(UNet(SIZE, [8, 8]), {"ann": [source]}, SIZE, SIZE)
 
 
 def test_frames_of_a_known_scene_are_all_scored_and_drawn_from_its_source(
@@ -41,7 +41,7 @@ def test_frames_of_a_known_scene_are_all_scored_and_drawn_from_its_source(
     drawn = reconstruction.reconstruct(held, known, [], 100)
     assert [row.frame for row in drawn.frames] == list(range(*TEST))
     assert drawn.new_scene == 0
-    assert (drawn.methods["source"] == known.default_source("ann").image).all()
+    assert (drawn.methods["source"] == known.default_source("ann").small).all()
 
 
 def test_the_source_frame_of_a_new_scene_is_not_scored(held: SubjectFrames) -> None:

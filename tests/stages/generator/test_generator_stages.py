@@ -10,12 +10,13 @@ from pipeline.runtime.user_errors import UserError
 from stages.__main__ import main
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
+from stages.base.io.image_io import decode_png
 from stages.base.training.model_files import load_model
 from stages.generator import train_generator, train_generator_base
+from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.footage import read_footage
 from stages.generator.isps import read_isps
-from stages.generator.model import Generator
 from stages.generator.params import GeneratorParams
 from stages.generator.source_images import choose_sources
 from stages.generator.task import GeneratorTask
@@ -27,11 +28,11 @@ def digest(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def draw(path, identity="ann", style="ann", rows=slice(0, 5), batch=8):
+def draw(path, identity="ann", style="ann", rows=slice(0, 5), batch=8, drawn_size=32):
     footage = read_footage([Subject("seen", identity)], 64, held_out=True)[0]
     columns = {name: values[rows] for name, values in vars(footage.driving).items()}
     isps = read_isps(style).chosen_images()
-    generator = Generator.load(path)
+    generator = Generator.load(drawn_size, path)
     source = generator.default_source(identity)
     return np.stack(list(generator.frames(source, Driving.from_columns(columns), isps, batch)))
 
@@ -107,14 +108,14 @@ def test_both_phases_train_and_draw_frames_of_each_identity(project):
     tensors, config = load_model(project / "models/generator.safetensors")
     assert list(config["subjects"]) == ["ann", "bob"]
     assert [source["clip"] for source in config["subjects"]["ann"]] == ["one"]
-    assert tensors["source.bob.0.image"].dtype.is_floating_point is False
+    assert decode_png(tensors["source.bob.0.png"].numpy().tobytes()).shape == (64, 64, 3)
     path = Path("models/generator.safetensors")
     one = draw(path, "ann", "bob")
     assert one.shape == (5, 32, 32, 3)
     assert one.dtype == np.uint8
     np.testing.assert_allclose(draw(path, "ann", "bob", batch=2).astype(int), one, atol=1)
     with pytest.raises(UserError, match="not an identity"):
-        Generator.load(path).default_source("carl")
+        Generator.load(32, path).default_source("carl")
 
 
 @pytest.mark.slow

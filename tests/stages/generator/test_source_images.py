@@ -71,7 +71,7 @@ def test_the_source_of_a_new_scene_is_its_first_held_out_frame(project):
     source = held_out_sources(ANN, strange, 32)["one"]
     (clip,) = read_ledger(Path("data/clips/seen/ann"))
     assert (source.clip, source.frame) == ("one", clip.test[0])
-    assert source.image.shape == footage.image(0).shape
+    assert source.small.shape == footage.image(0).shape
     assert not source.correction.weights.any()
 
 

@@ -59,7 +59,7 @@ PARAMS = """
 subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 speech: {recogniser: words}
-render: {seconds: 0.6, crf: 30, panel: 64, batch: 4}
+render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32}
 """
 
 
@@ -100,12 +100,12 @@ def _write_generator() -> None:
     points = project(ann.mean_face, ann.rest.rotation, ann.rest.translation, FOCAL, SIZE)
     scale = GENERATOR.size / SIZE
     source = Source(
-        image=np.full((GENERATOR.size, GENERATOR.size, 3), 128, np.uint8),
+        image=np.full((SIZE, SIZE, 3), 128, np.uint8),
+        size=GENERATOR.size,
         points=(points * scale).astype(np.float32),
         shoulders=(ann.rest.shoulders * scale).astype(np.float32),
         correction=no_correction(),
         colours=colour_histogram([np.full((8, 8, 3), 128, np.uint8)]),
-        stored=SIZE,
         clip="one-001",
         frame=0,
     )

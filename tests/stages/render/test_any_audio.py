@@ -46,7 +46,7 @@ def test_the_same_voice_gives_the_same_bytes(project):
 
 def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
     wav, frames = write_voice(1.0), 25
-    models = load_models("ann")
+    models = load_models(["ann"], 32)
     monkeypatch.setattr(mel, "_BLOCK", 14)
     pieces = join(list(predict_motion(models, "ann", wav, frames, 1)))
     monkeypatch.setattr(mel, "_BLOCK", 2048)

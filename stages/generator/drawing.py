@@ -1,0 +1,154 @@
+"""Draw frames at full resolution: the network predicts motion and difference, the source detail.
+
+Ours: the network works at its own size. Its flow and its difference are enlarged, and the source is
+sampled at the size that is drawn: sample(source, enlarged(grid + flow)) + enlarged(difference).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.runtime.user_errors import BadFormat, UserError
+from stages.base.io.image_io import Image, resize
+from stages.base.training import model_files
+from stages.generator.artifacts import MODEL
+from stages.generator.conditioning import (
+    facial_map,
+    images_to_tensor,
+    maps_to_tensor,
+    stack_isps,
+    tensor_to_images,
+)
+from stages.generator.driving import Driving
+from stages.generator.model import Sources, read
+from stages.generator.network import UNet, places, sample
+from stages.generator.source_images import Source
+
+
+class Generator:
+    """A trained generator of all its seen subjects.
+
+    Attributes:
+        size: width and height of the network's frames, px.
+        drawn_size: width and height of the frames that it draws, px.
+        subjects: the identities that it can draw.
+        sources: the source images of each identity, one per scene, the default first.
+    """
+
+    def __init__(self, unet: UNet, sources: Sources, size: int, drawn_size: int) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.unet = unet.to(self.device)
+        self.sources = dict(sources)
+        self.subjects = tuple(self.sources)
+        self.size, self.drawn_size = size, drawn_size
+
+    @classmethod
+    def load(cls, drawn_size: int, path: Path = MODEL) -> "Generator":
+        """Read a generator that a training stage wrote; raise MissingInput or BadFormat."""
+        tensors, config, sources = read(path)
+        try:
+            shape = config["generator"]
+            size = int(shape["size"])
+            unet = UNet(size, tuple(shape["channels"]))
+            unet.load_state_dict(model_files.module_tensors(tensors, "unet"))
+        except (KeyError, RuntimeError) as error:
+            raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
+        unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(unet.eval(), sources, size, drawn_size)
+
+    def default_source(self, identity: str) -> Source:
+        """Return the first source of an identity; raise UserError for an unknown one."""
+        if identity not in self.sources:
+            raise UserError(identity, f"not an identity of this model: {', '.join(self.subjects)}")
+        return self.sources[identity][0]
+
+    def frames(
+        self, source: Source, driving: Driving, isps: Image, batch: int = 8
+    ) -> Iterator[Image]:
+        """Draw one frame per row, in order, one batch in memory at a time.
+
+        Args:
+            source: the identity's source image.
+            driving: N rows, px of the identity's stored frame; unknown irises and shoulders, NaN,
+                are not drawn.
+            isps: the four ISPs None, M, R, O of the style, (4, H, W, 3), RGB, any size; all
+                black drops them, as training does for a share of its frames.
+            batch: frames computed together.
+
+        Yields:
+            Frames, (drawn_size, drawn_size, 3), RGB.
+        """
+        rows = driving.scaled(self.size / source.stored)
+        style = stack_isps(np.stack([resize(isp, self.size) for isp in isps]))
+        style_tensor = images_to_tensor([style]).to(self.device)
+        large = images_to_tensor([detailed_source(source, self.drawn_size)]).to(self.device)
+        for first in range(0, len(rows), batch):
+            indices = range(first, min(first + batch, len(rows)))
+            yield from self._draw_batch(source, large, rows, indices, style_tensor)
+
+    @torch.inference_mode()
+    def warped_source(self, source: Source, driving: Driving) -> Iterator[Image]:
+        """Warp the source image to each row's landmarks, without the U-Net.
+
+        Args:
+            source: the identity's source image.
+            driving: N rows, px of the identity's stored frame.
+
+        Yields:
+            Frames, (drawn_size, drawn_size, 3), RGB.
+        """
+        rows = driving.scaled(self.size / source.stored)
+        large = images_to_tensor([detailed_source(source, self.drawn_size)])
+        for i in range(len(rows)):
+            grid = torch.from_numpy(source.warp_grid(rows.points[i], rows.shoulders[i])[None])
+            yield tensor_to_images(sample(large, enlarge_grid(grid, self.drawn_size)))[0]
+
+    @torch.inference_mode()
+    def _draw_batch(
+        self, source: Source, large: Tensor, rows: Driving, indices: range, style: Tensor
+    ) -> Image:
+        grids = [source.warp_grid(rows.points[i], rows.shoulders[i]) for i in indices]
+        maps = [
+            facial_map(rows.points[i], rows.irises[i], rows.shoulders[i], self.size)
+            for i in indices
+        ]
+        grid = torch.from_numpy(np.stack(grids)).to(self.device)
+        still = images_to_tensor([source.small]).to(self.device)
+        shape = (len(grid), -1, -1, -1)
+        map_tensor = maps_to_tensor(maps).to(self.device)
+        flow, change = self.unet.predict(still.expand(shape), grid, map_tensor, style.expand(shape))
+        where = enlarge_grid(grid + flow, self.drawn_size)
+        frames = sample(large.expand(shape), where) + enlarge(change, self.drawn_size)
+        return tensor_to_images(frames)
+
+
+def detailed_source(source: Source, drawn_size: int) -> Image:
+    """Return the source image with the detail that frames of a size can show.
+
+    A larger image is scaled down: sampled as it is, it would alias.
+    """
+    return resize(source.image, min(source.stored, drawn_size))
+
+
+def enlarge(planes: Tensor, size: int) -> Tensor:
+    """Scale planes (B, C, h, w) to (B, C, size, size), bicubic."""
+    if planes.shape[-1] == size:
+        return planes
+    return F.interpolate(planes, (size, size), mode="bicubic", align_corners=False)
+
+
+def enlarge_grid(grid: Tensor, size: int) -> Tensor:
+    """Scale a sampling grid (B, h, w, 2) to (B, size, size, 2), bilinear.
+
+    The displacements are scaled and the places are not: interpolation repeats the border's values,
+    and repeated places would compress the image there.
+    """
+    if grid.shape[1] == size:
+        return grid
+    moved = (grid - places(grid.shape[1]).to(grid)).permute(0, 3, 1, 2)
+    large = F.interpolate(moved, (size, size), mode="bilinear", align_corners=False)
+    return large.permute(0, 2, 3, 1) + places(size).to(grid)
