@@ -3,9 +3,12 @@
 from stages.base.config.paths import REPORTS
 from stages.base.io.formats import CLIP, FRAME, Column, Format, columns
 
-METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
-SCORES_JSON = EVALUATION / "scores.json"
+SCORES_JSON, FIGURES = EVALUATION / "scores.json", EVALUATION / "figures"
+METRICS, HEADLINE = REPORTS / "metrics.json", REPORTS / "metrics"
+
+# Trivial answers, which a generator has to surpass; the other rows are ablations of it.
+BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 
 _IMAGE_MEASURES = (
     *("psnr", "psnr_face", "ssim", "ssim_face", "lpips_face"),

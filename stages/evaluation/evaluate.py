@@ -7,8 +7,6 @@ reports/metrics.json and reports/evaluation: scores.json, tables and figures. No
 region weights. Method: section 8 of method.md; definitions: docs/method.md, "Evaluation".
 """
 
-import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,8 +24,15 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.base.training import pretrained
-from stages.evaluation import frame_scores, motion_scores, opening_scores, plots, reconstruction
-from stages.evaluation.artifacts import EVALUATION, METRICS, SCORES, SCORES_JSON, VOICE_SCORES
+from stages.evaluation import (
+    frame_scores,
+    headline,
+    motion_scores,
+    opening_scores,
+    plots,
+    reconstruction,
+)
+from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.motion_rows import other_audio, score_rows, still_face
 from stages.evaluation.page import page
@@ -49,7 +54,6 @@ ABSENT = {
     "CPBD": "not computed yet",
 }
 _PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
-_DIGITS = 4  # of a score
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,7 @@ def main() -> None:
         "absent": ABSENT,
         "subjects": metrics,
     }
-    text = json.dumps(_json_value(content), indent=1) + "\n"
-    write_atomic(SCORES_JSON, text)
-    write_atomic(METRICS, text)
+    headline.write_scores(content)
     write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, ABSENT))
     with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
         for result in results.values():
@@ -117,6 +119,7 @@ def _evaluate(
         "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": means,
         "gain_psnr_face": frame_scores.gain(means, "psnr_face"),
+        "gain_psnr_face_network": frame_scores.network_gain(means, "psnr_face"),
         "gain_psnr": frame_scores.gain(means, "psnr"),
         "isps_zeroed_move": frame_scores.change(drawn, "isps_zeroed"),
         **swapped,
@@ -153,13 +156,13 @@ def _write_figures(
 ) -> None:
     name, images = held.subject.name, {"truth": drawn.truth, **drawn.methods}
     rows = {method: images[method] for method in _PLOTTED}
-    plots.plot_frames(EVALUATION / f"{name}_frames.png", rows, f"{name}: held-out frames")
+    plots.plot_frames(FIGURES / f"{name}_frames.png", rows, f"{name}: held-out frames")
     curves = {
         "truth": mouth_opening(held.rendered_column("head")),
         "generated": mouth_opening(generated),
         "seen in the render": redetected_opening,
     }
-    figure = EVALUATION / f"{name}_mouth.png"
+    figure = FIGURES / f"{name}_mouth.png"
     plots.plot_opening(figure, curves, held.fps, f"{name}: held-out voice")
 
 
@@ -171,12 +174,3 @@ def _style_distance(
     window = to_frames(params.window_s, held.fps)
     stride = to_frames(params.stride_s, held.fps, 1)
     return motion_scores.style_distance(real, held, generated, window, stride)
-
-
-def _json_value(value: Any) -> Any:
-    """Round scores; replace numbers that are not finite by None, which JSON lacks."""
-    if isinstance(value, dict):
-        return {key: _json_value(entry) for key, entry in value.items()}
-    if isinstance(value, float):
-        return round(float(value), _DIGITS) if math.isfinite(value) else None
-    return value

@@ -12,7 +12,8 @@ from pipeline.runtime.cpu_count import cpu_count
 from stages.base.io.image_io import Image, resize
 from stages.base.training.lpips import load_lpips
 from stages.evaluation import metrics
-from stages.evaluation.reconstruction import BASELINES, Reconstruction
+from stages.evaluation.artifacts import BASELINES
+from stages.evaluation.reconstruction import Reconstruction
 from stages.parsing.artifacts import REGIONS
 
 _LPIPS_SIZE = 256  # px; the face crop is scaled to it
@@ -133,6 +134,11 @@ def gain(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
     """Return the generator's gain over the best baseline, in the measure's unit."""
     best = max(means[name][measure] for name in BASELINES)
     return round(means["generator"][measure] - best, 4)
+
+
+def network_gain(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
+    """Return the generator's gain over its own input, the warped source, in the measure's unit."""
+    return round(means["generator"][measure] - means["source_warped"][measure], 4)
 
 
 def change(drawn: Reconstruction, method: str) -> dict[str, float]:

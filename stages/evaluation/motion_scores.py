@@ -19,7 +19,7 @@ _FEWEST = 10  # frames that a correlation needs
 
 @dataclass(frozen=True)
 class MotionScores:
-    """One motion against the truth; the fields are keys of scores.json, see docs/method.md."""
+    """One motion against the truth; docs/reference/metrics.md explains the fields."""
 
     d_l: float
     lmd: float

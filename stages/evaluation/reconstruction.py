@@ -25,7 +25,6 @@ from stages.generator.source_images import Source, held_out_sources
 from stages.parsing.regions import region_masks
 from stages.references.artifacts import REFERENCES, TEMPLATES
 
-BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 _TRAINING_FRAMES = 2000
 DrawClip = Callable[[Source, Driving], Iterator[Image]]
 

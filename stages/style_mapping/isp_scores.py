@@ -136,7 +136,7 @@ def _distance(a: Floats, b: Floats) -> Floats:
 
 
 def summarise(scores: Scores, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """Average the scores of all candidates and of the chosen ones, for reports/isp/NAME.json.
+    """Average the scores of all candidates and of the chosen ones (reports/isp_scores/NAME.json).
 
     `nearer_to_neutral` is the share of measured ISPs with a descriptor nearer to the neutral image
     than to the reference; `isps` counts all, `measured` those with all scores.

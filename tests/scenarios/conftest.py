@@ -82,8 +82,8 @@ class Project:
             if path.is_file() and path.name != "seconds.json"
         }
 
-    def metrics(self) -> Any:
-        return json.loads((self.root / "reports/metrics.json").read_text())
+    def scores(self) -> Any:
+        return json.loads((self.root / "reports/evaluation/scores.json").read_text())
 
 
 def clone(to: Path) -> Project:

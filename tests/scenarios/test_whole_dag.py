@@ -102,7 +102,7 @@ def test_every_ledger_accounts_for_every_video_and_every_ok_clip_is_in_each_tabl
 
 
 def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> None:
-    metrics = made.metrics()
+    metrics = made.scores()
     for name in SUBJECTS:
         rows = metrics["subjects"][name]["reconstruction"]
         assert {
@@ -122,10 +122,10 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
 def test_the_metrics_are_means_of_the_frames_table(made: Project) -> None:
     rows = tables.read(made.root / "reports/evaluation/frames.parquet", SCORES)
     for name in SUBJECTS:
-        metrics = made.metrics()["subjects"][name]["reconstruction"]
+        metrics = made.scores()["subjects"][name]["reconstruction"]
         for answer in ("generator", "truth", "mean_frame"):
             own = (rows["subject"] == name) & (rows["answer"] == answer)
-            assert own.sum() == made.metrics()["subjects"][name]["frames"]
+            assert own.sum() == made.scores()["subjects"][name]["frames"]
             for measure, mean in metrics[answer].items():
                 assert np.nanmean(rows[measure][own]) == pytest.approx(mean, abs=1e-3)
 
@@ -134,7 +134,7 @@ def test_the_metrics_of_the_voice_are_those_of_the_voice_table(made: Project) ->
     rows = tables.read(made.root / "reports/evaluation/voice.parquet", VOICE_SCORES)
     for name in SUBJECTS:
         own = {column: values[rows["subject"] == name] for column, values in rows.items()}
-        metrics = made.metrics()["subjects"][name]
+        metrics = made.scores()["subjects"][name]
         assert len(own["frame"]) == metrics["motion_frames"]
         assert np.nanmean(own["lips"]) == pytest.approx(
             metrics["motion"]["generated"]["lmd"], abs=1e-3
@@ -257,7 +257,7 @@ def test_a_retraining_is_held_against_the_champion_and_going_back_brings_its_byt
     printed = project.run("idiolect", "compare", "champion", "HEAD")
     assert "region_weights.mouth: 5.0 → 6.0" in printed
     page = (project.root / "reports/compare/champion-1_HEAD/index.html").read_text()
-    assert "a/evaluation/sample_calm_frames.png" in page
+    assert "a/evaluation/figures/sample_calm_frames.png" in page
     assert project.outs() != outs
     project.run("idiolect", "rollback", "--to", "1")
     assert project.outs() == outs
