@@ -26,10 +26,10 @@ from ruamel.yaml import YAML
 from testbed import IDIOLECT
 
 from pipeline.execution.scheduler import environment
+from pipeline.experiments.scores import PLACES, Scores, read_scores
 from pipeline.project.revision import WORKSPACE, Revision
 from pipeline.promotion.decision import RuleResult, decide
 from pipeline.promotion.rules import read_rules
-from pipeline.promotion.scores import METRICS, Scores, read_scores
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
 from stages.base.config.params import PARAMS, read_params
@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="STAGE")
     args = parser.parse_args()
     with report_user_errors():
-        if not Path(METRICS).is_file():
-            raise MissingInput(METRICS, "not here", "run `dvc repro` first")
+        if not Path(PLACES[0]).is_file():
+            raise MissingInput(PLACES[0], "not here", "run `dvc repro` first")
         own = read_params()["training"]["seed"]
         seeds = dict.fromkeys([own, *args.seeds])
         if not FOLDER.is_dir():

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.experiments.scores import read_scores
 from pipeline.project import git
 from pipeline.project.revision import WORKSPACE, Revision
+from pipeline.promotion.challenger import read_challenger
 from pipeline.promotion.decision import Decision, decide
 from pipeline.promotion.rules import RULES, Rules, read_rules
-from pipeline.promotion.scores import read_challenger, read_scores
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import MissingInput, UserError
 

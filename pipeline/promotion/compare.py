@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execution.params_check import RENAMED
+from pipeline.experiments.scores import Scores, is_scored, read_scores
 from pipeline.project.revision import Revision
-from pipeline.promotion.decision import HEAD, Decision, decide
+from pipeline.promotion.decision import Decision, decide
+from pipeline.promotion.rule_result import HEAD
 from pipeline.promotion.rules import Rules
-from pipeline.promotion.scores import METRICS, Scores, read_scores
 from pipeline.runtime.atomic_files import atomic_file, atomic_folder
 from pipeline.runtime.user_errors import MissingInput
+from stages.evaluation.headline import HEADLINES
 
 OUT = Path("reports/compare")
 TEMPLATE = "compare.html.j2"
 _FOLDERS = ("reports/evaluation", "reports/isp", "reports/references", "reports/videos")
 _ABSENT = "–"
+_HEADLINES = frozenset(HEADLINES.values())
 _LEFT_OUT = ("reconstruction.truth", "motion.truth")  # the truth itself: the same or no metric
 
 Pairs = dict[str, tuple[str, str]]
@@ -60,20 +63,21 @@ class Comparison:
     page: Path
 
     def text(self) -> str:
-        """Return the comparison for a terminal: params that differ, and all metrics."""
+        """Return the comparison for a terminal: params that differ, and the headline metrics."""
         lines = [f"{self.names[0]}  →  {self.names[1]}", ""]
         for title, pairs in (("params", self.params), ("videos", self.videos)):
             lines += [f"{title}:" if pairs else f"{title}: the same"]
             lines += [f"  {name}: {before} → {after}" for name, (before, after) in pairs.items()]
         lines += [f"code of stages: {', '.join(self.code) or 'the same'}", "", "metrics:"]
-        width = max(map(len, self.metrics), default=0)
-        for name, (before, after) in self.metrics.items():
+        shown = {n: p for n, p in self.metrics.items() if n.partition(".")[2] in _HEADLINES}
+        width = max(map(len, shown), default=0)
+        for name, (before, after) in shown.items():
             mark = "" if before == after else "  *"
             lines.append(f"  {name:<{width}}  {before:>10}  {after:>10}{mark}")
         if self.decision:
             lines += ["", "by promotion.yaml:", self.decision.markdown()]
         lines += [f"not shown: {error}" for error in self.lost]
-        return "\n".join([*lines, f"pictures: {self.page}"])
+        return "\n".join([*lines, f"pictures and all {len(self.metrics)} metrics: {self.page}"])
 
 
 def compare(first: Revision, second: Revision, rules: Rules, out: Path = OUT) -> Comparison:
@@ -83,7 +87,7 @@ def compare(first: Revision, second: Revision, rules: Rules, out: Path = OUT) ->
         MissingInput: the scores of one are not in DVC's cache.
     """
     sides = (first, second)
-    scores = [read_scores(side) if side.has(METRICS) else None for side in sides]
+    scores = [read_scores(side) if is_scored(side) else None for side in sides]
     decision = decide(scores[0], scores[1], rules) if scores[0] and scores[1] else None
     folder = out / "_".join(_file_name(side.name) for side in sides)
     comparison = Comparison(

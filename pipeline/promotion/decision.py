@@ -7,63 +7,16 @@ compared keep the champion.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from tabulate import tabulate
 
 from pipeline.experiments.comparison import Estimate
-from pipeline.promotion.paired_scores import Gain, PairedScores, pair_rows, paired_gain
-from pipeline.promotion.rules import MEASURES, Rules, sign_of
-from pipeline.promotion.scores import Scores, Table, rows_of_answer
+from pipeline.experiments.measures import find_score, framewise
+from pipeline.experiments.scores import Scores
+from pipeline.promotion.first_champion import check_first
+from pipeline.promotion.paired_scores import Gain, PairedScores, paired_gain
+from pipeline.promotion.rule_result import HEAD, RuleResult, check_interval, who
+from pipeline.promotion.rules import Rules
 from pipeline.runtime.user_errors import UserError
-
-HEAD = ("rule", "metric", "who", "champion", "challenger", "gain, 95 %", "needed", "s", "met")
-_NOT_TRIVIAL = ("generator", "isps_zeroed", "isps_swapped", "truth")
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """One rule, applied to one subject or all.
-
-    Attributes:
-        rule: `better` or `not worse`.
-        metric: its name in reports/metrics.json.
-        who: the subject, or all.
-        least: the value that the low end of the gain's interval must reach.
-        gain: of the challenger; None where it cannot be compared.
-        met: whether the rule is met.
-        note: why it cannot be compared; of a rule that is met, why it needs no gain.
-    """
-
-    rule: str
-    metric: str
-    who: str
-    least: float
-    gain: Gain | None = None
-    met: bool = False
-    note: str = ""
-
-    def needed(self) -> str:
-        """Return the condition on the low end of the interval, as text."""
-        return f"{'>' if self.rule == 'better' else '≥'} {self.least:+g}"
-
-    def reason(self) -> str:
-        """Return why the rule is not met."""
-        item = f"{self.metric} of {self.who}"
-        if self.note or not self.gain:
-            return f"{item}: {self.note}"
-        return f"{item} gains {self.gain.gain.low:+.3f} at the low end, needed {self.needed()}"
-
-    def cells(self) -> list[str]:
-        """Return the row of the decision's table, under `HEAD`."""
-        champion = challenger = seconds = ""
-        change = self.note
-        if gain := self.gain:
-            champion, challenger = f"{gain.champion:.3f}", f"{gain.challenger:.3f}"
-            seconds = str(gain.seconds or "")
-            interval = f" [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]" if gain.seconds else ""
-            change = f"{gain.gain.mean:+.3f}{interval} {self.note}".rstrip()
-        numbers = (champion, challenger, change, self.needed(), seconds)
-        return [self.rule, self.metric, self.who, *numbers, "yes" if self.met else "no"]
 
 
 @dataclass(frozen=True)
@@ -142,7 +95,7 @@ def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decisio
     if challenger.faults:
         return replace(decision, reasons=challenger.faults, faulty=True)
     if champion is None:
-        results, notes = [*_first(challenger, rules)], list[str]()
+        results, notes = [*check_first(challenger, rules)], list[str]()
     elif challenger.lock and champion.lock == challenger.lock:
         return replace(decision, reasons=("nothing differs",), unchanged=True)
     elif reason := _incomparable(champion, challenger):
@@ -150,12 +103,7 @@ def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decisio
     else:
         pairs = PairedScores(champion, challenger)
         results, notes = [*_apply(rules, pairs)], pairs.notes
-    ignored = rules.missing == "ignore"  # a `not worse` rule without a gain
-    reasons = tuple(
-        result.reason()
-        for result in results
-        if not result.met and not (ignored and result.rule != "better" and result.gain is None)
-    )
+    reasons = tuple(result.reason() for result in _failed(results, rules))
     return replace(
         decision,
         promote=not reasons,
@@ -171,102 +119,68 @@ def _incomparable(champion: Scores, challenger: Scores) -> str:
     sides = zip(names, champion.setting(), challenger.setting(), strict=True)
     differ = [f"{name} ({before} and {after})" for name, before, after in sides if before != after]
     if differ:
-        return f"scored by another measure: {', '.join(differ)} differ"
+        todo = "promote it with --anyway WHY to compare later ones with it"
+        return f"scored by another measure: {', '.join(differ)} differ; {todo}"
     if not set(champion.subjects()) & set(challenger.subjects()):
         return "no subject was evaluated in both"
     return ""
 
 
 def _apply(rules: Rules, pairs: PairedScores) -> Iterator[RuleResult]:
-    better = RuleResult("better", rules.better.metric, _who(pairs.subjects), rules.better.by)
-    yield _framewise(better, pairs, pairs.subjects, rules)
-    for rule in rules.not_worse:
+    for rule in rules.better:
+        result = RuleResult("better", rule.metric, who(pairs.subjects), rule.by)
+        yield _compare(result, pairs, pairs.subjects, rules)
+    for guard in rules.not_worse:
         for name in pairs.subjects:
-            result = RuleResult("not worse", rule.metric, name, -rule.margin)
-            if rule.metric in MEASURES:
-                yield _framewise(result, pairs, [name], rules)
-            else:
-                yield _of_means(result, pairs)
+            result = RuleResult("not worse", guard.metric, name, -guard.margin)
+            yield _compare(result, pairs, [name], rules)
 
 
-def _who(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"all {len(names)}"
+def _failed(results: Sequence[RuleResult], rules: Rules) -> Iterator[RuleResult]:
+    """Yield the results that keep the champion: a `not worse` not met, or no `better` met."""
+    better = [result for result in results if result.rule == "better"]
+    if not any(result.met for result in better):
+        yield from better
+    for result in results:
+        ignored = rules.missing == "ignore" and result.gain is None
+        if result.rule != "better" and not (result.met or result.skipped or ignored):
+            yield result
 
 
-def _framewise(
+def _compare(
     result: RuleResult, pairs: PairedScores, names: Sequence[str], rules: Rules
 ) -> RuleResult:
-    measure = MEASURES[result.metric]
+    """Compare a metric frame by frame where frames have scores, else as a mean."""
+    measure = framewise(result.metric)
+    if measure is None:
+        return _of_means(result, pairs)
     champion, challenger = pairs.tables[measure.table]
     if not champion:
         return replace(result, note="no scores of single frames in one")
+    if not {*measure.columns} <= {*challenger}:
+        return replace(result, note="missing")
+    if not {*measure.columns} <= {*champion}:
+        return _skip(result, pairs)
     gain = paired_gain(champion, challenger, names, measure, pairs.challenger.fps)
-    return _check_interval(replace(result, gain=gain), rules)
+    return check_interval(replace(result, gain=gain), rules)
 
 
-def _check_interval(result: RuleResult, rules: Rules) -> RuleResult:
-    """Set `met` by the low end of the interval."""
-    gain = result.gain
-    if gain is None:
-        return replace(result, note="no held-out frame in common")
-    if gain.seconds < rules.seconds:
-        note = f"{gain.seconds} held-out s in common, needed {rules.seconds}"
-        return replace(result, gain=None, note=note)
-    low = gain.gain.low
-    met = low > result.least if result.rule == "better" else low >= result.least
-    return replace(result, met=met)
+def _skip(result: RuleResult, pairs: PairedScores) -> RuleResult:
+    """Leave out a rule whose metric did not exist yet when the champion was scored."""
+    note = f"not compared: {pairs.champion.name} was scored without this metric"
+    return replace(result, note=note, skipped=True)
 
 
 def _of_means(result: RuleResult, pairs: PairedScores) -> RuleResult:
     """Compare a metric that exists only as a mean, where the held-out frames are the same."""
     sides = (pairs.champion, pairs.challenger)
     before, after = (side.metric(result.who, result.metric) for side in sides)
+    if after is not None and not pairs.champion.has(result.metric):
+        return _skip(result, pairs)
     if before is None or after is None:
         return replace(result, note="missing")
     if not pairs.same_frames(result.who):
         return replace(result, note="a mean over other held-out frames")
-    change = sign_of(result.metric) * (after - before)
+    change = find_score(result.metric).gain(before, after)
     gain = Gain(before, after, Estimate(change, change, change), 0)
     return replace(result, gain=gain, met=change >= result.least)
-
-
-def _first(challenger: Scores, rules: Rules) -> Iterator[RuleResult]:
-    """Check a first champion: all metrics exist, and it beats the trivial answers."""
-    for rule in rules.not_worse:
-        for name in challenger.subjects():
-            if challenger.metric(name, rule.metric) is None:
-                yield RuleResult("not worse", rule.metric, name, -rule.margin, note="missing")
-    yield _beats_trivial(challenger, rules)
-
-
-def _beats_trivial(challenger: Scores, rules: Rules) -> RuleResult:
-    names, measure = challenger.subjects(), MEASURES[rules.better.metric]
-    metric = f"{rules.better.metric}, to the best trivial answer"
-    result = RuleResult("better", metric, _who(names) if names else "no one", 0.0)
-    own = challenger.table(measure.table)
-    if not own or not names:
-        return replace(result, note="missing")
-    answers = _trivial_answers(challenger, own, measure.trivial)
-    gains = [paired_gain(answer, own, names, measure, challenger.fps) for answer in answers]
-    if not (known := [gain for gain in gains if gain]):
-        return replace(result, note="no trivial answer was scored")
-    result = replace(result, gain=min(known, key=lambda gain: gain.gain.mean))
-    checked = _check_interval(result, rules)
-    if checked.met or rules.first != "any":
-        return checked
-    return replace(result, met=True, note="first: any")
-
-
-def _trivial_answers(challenger: Scores, own: Table, column: str) -> Iterator[Table]:
-    """Yield the rows of trivial answers to the same frames, in the same order."""
-    if own is challenger.voice and column:
-        yield {**own, "lips": own[column]}
-    elif own is challenger.voice:  # a mouth that does not move
-        still = np.zeros(len(own["frame"]))
-        yield {**own, "opening_made": still, "opening_seen": still}
-    else:
-        for answer in dict.fromkeys(map(str, challenger.frames["answer"])):
-            if answer not in _NOT_TRIVIAL:
-                other, _ = pair_rows(rows_of_answer(challenger.frames, answer), own)
-                if len(other["frame"]) == len(own["frame"]):
-                    yield other

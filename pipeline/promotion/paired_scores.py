@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.experiments.comparison import Estimate, resample_blocks, seconds_of
-from pipeline.promotion.rules import Measure
-from pipeline.promotion.scores import Scores, Table, row_keys, select_rows
+from pipeline.experiments.measures import Framewise
+from pipeline.experiments.scores import Scores, Table, row_keys, select_rows
 
 Floats = NDArray[np.floating[Any]]
 
@@ -100,7 +100,7 @@ def pair_rows(first: Table, second: Table) -> tuple[Table, Table]:
 
 
 def paired_gain(
-    champion: Table, challenger: Table, subjects: Sequence[str], measure: Measure, fps: float
+    champion: Table, challenger: Table, subjects: Sequence[str], measure: Framewise, fps: float
 ) -> Gain | None:
     """Compare two runs over paired rows; every subject has the same weight, however long.
 
@@ -129,7 +129,7 @@ def paired_gain(
 
 
 def _subject_gain(
-    champion: Table, challenger: Table, measure: Measure, fps: float, seed: int
+    champion: Table, challenger: Table, measure: Framewise, fps: float, seed: int
 ) -> tuple[float, float, Floats, int] | None:
     """Return both values, their difference in every draw, (2000,), and the number of seconds."""
     columns = [_columns(table, measure) for table in (champion, challenger)]
@@ -145,7 +145,7 @@ def _subject_gain(
     return first, second, change, len(np.unique(seconds))
 
 
-def _columns(table: Table, measure: Measure) -> Floats:
+def _columns(table: Table, measure: Framewise) -> Floats:
     """Return the measure's columns, (1 or 2, N).
 
     A missing value of the generated curve (no face in a rendered frame) becomes the curve's mean,

@@ -28,8 +28,8 @@ stages:
     cmd: python make.py evaluate
     deps: [data/clips/seen/ann, models/generator.safetensors]
     params: [held_out, quality]
-    metrics: [reports/metrics.json]
-    outs: [reports/evaluation]
+    metrics: [reports/metrics]
+    outs: [reports/evaluation, reports/metrics.json]
 """
 PARAMS = """# what is trained
 quality: 0.0          # dB
@@ -87,10 +87,11 @@ else:
     tables.write(Path("reports/evaluation/voice.parquet"), VOICE_SCORES, voice)
     own = {"psnr_face": 25 + quality, "l1_mouth": 25 - quality}
     scores = {"reconstruction": {"generator": own}, "motion": {"generated": {"lmd": 1.0, "d_v": 10 - quality}}}
-    metrics = {"size": 64, "crop": "face", "judges": {"measures": "1"}, "subjects": {"ann": scores}}
-    Path("reports/metrics.json").write_text(json.dumps(metrics))
+    from stages.evaluation.headline import write_scores
+    write_scores({"size": 64, "crop": "face", "judges": {"measures": "1"}, "subjects": {"ann": scores}})
     shade = np.full((16, 16, 3), round(100 + 10 * quality), np.uint8)
-    Path("reports/evaluation/ann_frames.png").write_bytes(encode_png(shade))
+    Path("reports/evaluation/figures").mkdir()
+    Path("reports/evaluation/figures/ann_frames.png").write_bytes(encode_png(shade))
 """
 
 

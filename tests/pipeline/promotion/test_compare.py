@@ -25,9 +25,11 @@ def test_two_revisions_side_by_side(project: Path) -> None:
     assert "<tr><td>better</td><td>reconstruction.generator.psnr_face</td><td>ann</td>" in text
     assert "| " not in text  # a table, and no markdown
     shown = re.findall(r'<img src="([^"]+)"', text)
-    assert shown == ["a/evaluation/ann_frames.png", "b/evaluation/ann_frames.png"]
+    assert shown == ["a/evaluation/figures/ann_frames.png", "b/evaluation/figures/ann_frames.png"]
     pictures = [(page.parent / name).read_bytes() for name in shown]
-    assert pictures[0] != pictures[1] == Path("reports/evaluation/ann_frames.png").read_bytes()
+    assert (
+        pictures[0] != pictures[1] == Path("reports/evaluation/figures/ann_frames.png").read_bytes()
+    )
     assert git("status", "--porcelain") == before
     assert "quality" in run("compare", "champion/1")  # with the workspace
     with pytest.raises(UserError, match="no such revision"):

@@ -1,5 +1,6 @@
 """Who becomes champion: rules held against scores of frames, without a repository."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +9,15 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from pipeline.experiments.scores import Scores
 from pipeline.promotion.decision import decide
 from pipeline.promotion.rules import Rules, read_rules
-from pipeline.promotion.scores import Scores
 from pipeline.runtime.user_errors import BadParams
 from stages.evaluation.artifacts import SCORES
 from tests.conftest import REPO
 
 PSNR, MOUTH = "reconstruction.generator.psnr_face", "reconstruction.generator.l1_mouth"
+LPIPS, LMD = "reconstruction.generator.lpips_face", "motion.generated.lmd"
 CORRELATION, SEEN = "motion.generated.mouth_correlation", "render.mouth_correlation"
 RULES = Rules.model_validate(
     {
@@ -159,7 +161,8 @@ def test_a_clip_whose_truth_has_changed_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "margin"), [("motion.generated.d_v", 0.5), ("drawn_again.mouth_correlation", 0.1)]
+    ("metric", "margin"),
+    [("motion.generated.d_v", 0.5), ("drawn_again.generator.mouth_correlation", 0.1)],
 )
 def test_a_mean_is_compared_where_the_held_out_span_is_the_same(metric: str, margin: float) -> None:
     guard = [{"metric": metric, "margin": margin}]
@@ -264,7 +267,11 @@ def test_the_same_lock_needs_no_decision() -> None:
         ("better: {metric: sharpness, by: 1}", "known"),
         ("better: {metric: motion.generated.d_v, by: 1}", "no interval"),
         ("not_worse: [{metric: reconstruction.generator.l1_match_mouth, margin: 1}]", "known"),
-        ("not_worse: [{metric: render.mouth_amplitude, margin: 1}]", "known"),
+        (
+            "not_worse: [{metric: motion.generated.lmdd, margin: 1}]",
+            "similar: motion.generated.lmd",
+        ),
+        ("not_worse: [{metric: render.frames, margin: 1}]", "neither more nor less"),
         ("not_worse: [{metric: motion.generated.lmd, margin: -1}]", "margin"),
         ("missing: promote", "missing"),
         ("seconds: 1", "seconds"),
@@ -272,26 +279,74 @@ def test_the_same_lock_needs_no_decision() -> None:
     ],
 )
 def test_a_mistake_in_the_rules_is_one_line(workdir: Path, text: str, message: str) -> None:
-    lines = (REPO / "promotion.yaml").read_text().splitlines()
+    rules = RULES.model_dump()
     key = text.partition(":")[0]
-    kept = [
-        line
-        for line in lines
-        if not line.startswith((f"{key}:", "  - ") if key == "not_worse" else f"{key}:")
-    ]
+    kept = [f"{name}: {json.dumps(rule)}" for name, rule in rules.items() if name != key]
     (workdir / "promotion.yaml").write_text("\n".join([*kept, text]))
     with pytest.raises(BadParams, match=message) as caught:
         read_rules()
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["better", "not_worse"])
 def test_the_rules_of_the_repository_are_valid_and_name_a_metric_once(
-    workdir: Path,
+    workdir: Path, key: str
 ) -> None:
-    found = read_rules(REPO / "promotion.yaml")
-    assert found.better.metric == PSNR
-    text = (REPO / "promotion.yaml").read_text()
-    line = next(line for line in text.splitlines() if line.startswith("  - "))
-    (workdir / "promotion.yaml").write_text(text.replace(line, f"{line}\n{line}"))
-    with pytest.raises(BadParams, match="twice"):
+    judged = {rule.metric for rule in read_rules(REPO / "promotion.yaml").not_worse}
+    assert judged >= {PSNR, LPIPS, LMD}
+    head, _, rest = (REPO / "promotion.yaml").read_text().partition(f"{key}:\n")
+    line = rest.splitlines()[0]
+    (workdir / "promotion.yaml").write_text(f"{head}{key}:\n{line}\n{rest}")
+    with pytest.raises(BadParams, match=f"{key}: .* appears twice"):
         read_rules()
+
+
+def test_one_of_several_gains_is_enough_and_the_first_decides_about_the_trivial_answers() -> None:
+    several = rules(better=[{"metric": PSNR, "by": 0.1}, {"metric": CORRELATION, "by": 0.02}])
+    assert decide(OLD, scored("new", psnr=0.5), several).promote
+    assert decide(OLD, scored("new", follows=0.9), several).promote
+    neither = decide(OLD, scored("new"), several)
+    assert not neither.promote
+    assert [PSNR in neither.reasons[0], CORRELATION in neither.reasons[1]] == [True, True]
+    lost = decide(OLD, scored("new", follows=0.9, mouth=-1.0), several)
+    assert not lost.promote
+    assert all(MOUTH in reason for reason in lost.reasons)
+    assert not decide(None, scored("new", psnr=-4.0), several).promote
+
+
+def test_an_ablation_that_beats_the_generator_is_no_trivial_answer() -> None:
+    new = scored("new")
+    own = new.frames["answer"] == "generator"
+    for ablation in ("source_warped", "isps_zeroed", "isps_swapped"):
+        better = {name: column[own] for name, column in new.frames.items()}
+        better |= {"answer": np.full(own.sum(), ablation), "psnr_face": better["psnr_face"] + 5}
+        more = {n: np.concatenate([new.frames[n], better[n]]) for n in new.frames}
+        assert decide(None, replace(new, frames=more), RULES).promote
+    trivial = more | {
+        "answer": np.where(more["answer"] == ablation, "nearest_frame", more["answer"])
+    }
+    assert not decide(None, replace(new, frames=trivial), RULES).promote
+
+
+def test_a_metric_that_came_after_the_champion_is_left_out_and_said_so() -> None:
+    guards = [{"metric": name, "margin": 0.5} for name in (MOUTH, LPIPS, "render.mouth_amplitude")]
+    guarded = rules(not_worse=guards)
+    new = scored("new", psnr=0.5)
+    new.metrics["subjects"]["ann"]["render"] = {"mouth_amplitude": 0.7}
+    older = {name: column for name, column in OLD.frames.items() if name != "lpips_face"}
+    decision = decide(replace(OLD, frames=older), new, guarded)
+    assert decision.promote
+    page = decision.markdown()
+    assert page.count("not compared: champion 1 was scored without this metric") == 4
+    without = {name: column for name, column in new.frames.items() if name != "lpips_face"}
+    assert f"{LPIPS} of ann: missing" in decide(OLD, replace(new, frames=without), guarded).reasons
+
+
+def test_an_amplitude_is_better_where_it_is_nearer_to_one() -> None:
+    guarded = rules(not_worse=[{"metric": "motion.generated.mouth_amplitude", "margin": 0.05}])
+    changes = {(0.7, 0.8): True, (0.7, 0.66): True, (0.9, 1.08): True, (0.9, 1.2): False}
+    for (before, after), met in changes.items():
+        old, new = scored("champion 1", seed=1), scored("new", psnr=0.5)
+        for scores, value in ((old, before), (new, after)):
+            scores.metrics["subjects"]["ann"]["motion"]["generated"]["mouth_amplitude"] = value
+        assert decide(old, new, guarded).promote == met, (before, after)

@@ -1,5 +1,6 @@
 """Champions of an earlier version, whose params have other names."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,22 @@ style_generator: {learning_rate: 5.0e-4}
 """
 
 
+NEW_OUTS = "    metrics: [reports/metrics]\n    outs: [reports/evaluation, reports/metrics.json]\n"
+OLD_OUTS = "    metrics: [reports/metrics.json]\n    outs: [reports/evaluation]\n"
+
+
+def as_before_scores_json(make: str) -> str:
+    """Write all scores to metrics.json and no LPIPS of frames, as versions without scores.json."""
+    metrics = 'Path("reports/metrics.json").write_text(json.dumps('
+    call = r"from stages.evaluation.headline import write_scores\n    write_scores\((.*)\)\n"
+    older, found = re.subn(call, lambda match: f"{metrics}{match[1]}))\n", make)
+    table = 'Path("reports/evaluation/frames.parquet")'
+    before = "    opening = 0.05"
+    drop = f"pq.write_table(pq.read_table({table}).drop_columns(['lpips_face']), {table})"
+    assert found == older.count(before) == 1
+    return older.replace(before, f"    import pyarrow.parquet as pq\n    {drop}\n{before}")
+
+
 def test_a_renamed_key_keeps_its_value_place_and_comments(workdir: Path) -> None:
     assert with_new_names(OLD) == NEW
     assert with_new_names(NEW) == NEW
@@ -42,21 +59,34 @@ def test_a_renamed_key_keeps_its_value_place_and_comments(workdir: Path) -> None
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project: Path) -> None:
-    dvc_yaml, params = Path("dvc.yaml"), Path("params.yaml")
+    dvc_yaml, params, make = Path("dvc.yaml"), Path("params.yaml"), Path("make.py")
     sections = "params: [quality, generator, motion, style_mapping, style_generator]"
     dvc_yaml.write_text(dvc_yaml.read_text().replace("params: [quality]", sections))
     params.write_text(params.read_text() + OLD)
+    present = dvc_yaml.read_text(), make.read_text()
+    dvc_yaml.write_text(present[0].replace(NEW_OUTS, OLD_OUTS))
+    make.write_text(as_before_scores_json(present[1]))
     git("commit", "-qam", "an earlier version")
     retrain(quality=1.0)
     run("promote")
+    assert not Path("reports/evaluation/scores.json").exists()
     model = Path("models/generator.safetensors").read_bytes()
 
+    for path, text in zip((dvc_yaml, make), present, strict=True):
+        path.write_text(text)
+    git("commit", "-qam", "the present version")
     params.write_text(params.read_text().replace(OLD, NEW))
+    guard = "  - {metric: reconstruction.generator.lpips_face, margin: 0.1}\n"
+    rules = Path("promotion.yaml")
+    rules.write_text(rules.read_text().replace("missing:", f"{guard}missing:"))
     retrain(quality=3.0)
-    assert "better than champion 2" in run("promote")
+    printed = run("promote")
+    assert "better than champion 2" in printed
+    assert "not compared: champion 2 was scored without this metric" in printed
     assert "champion 2, since 20" in run("champion")
     printed = run("compare", "champion/2", "champion")
     assert "quality: 1.0 → 3.0" in printed
+    assert re.search(r"ann\.reconstruction\.generator\.psnr_face +26 +28  \*", printed)
     assert "learning_rate" not in printed
 
     printed = run("rollback")

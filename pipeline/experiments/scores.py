@@ -2,25 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.project import git
-from pipeline.project.revision import WORKSPACE, Revision
-from pipeline.runtime.user_errors import BadFormat, UserError
-from stages.base.io import tables
+from pipeline.project.revision import Revision
+from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io.formats import Format
-from stages.evaluation.artifacts import SCORES, VOICE_SCORES
+from stages.evaluation.artifacts import METRICS, SCORES, SCORES_JSON, VOICE_SCORES
+from stages.evaluation.headline import value_at
 
-METRICS = "reports/metrics.json"
+# All scores; earlier versions wrote them to METRICS, which now holds the headline numbers.
+PLACES = (str(SCORES_JSON), str(METRICS))
 FRAMES, VOICE = "reports/evaluation/frames.parquet", "reports/evaluation/voice.parquet"
 LOCK = "dvc.lock"
-CHALLENGER = "the challenger"
-_CODE = ("pipeline", "stages", "dvc.yaml")
-_MAX_NAMES = 3  # in one line
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -32,9 +30,9 @@ class Scores:
     Attributes:
         name: in messages and tables.
         lock: text of its dvc.lock.
-        metrics: content of its reports/metrics.json.
-        frames: rows of SCORES; empty if it has none.
-        voice: rows of VOICE_SCORES; empty if it has none.
+        metrics: content of its scores.json.
+        frames: rows of SCORES, without the columns of later versions; empty if it has none.
+        voice: rows of VOICE_SCORES, likewise.
         truth: by subject and clip, hashes of the true frames, landmarks and label maps; empty
             where they are unknown.
         fps: frames per second of its clips.
@@ -60,17 +58,22 @@ class Scores:
 
     def metric(self, subject: str, name: str) -> float | None:
         """Return a metric of a subject by its dotted name; None where it is not a number."""
-        value = self.metrics.get("subjects", {}).get(subject)
-        for key in name.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            return None
-        return float(value)
+        return value_at(self.metrics.get("subjects", {}).get(subject, {}), name)
+
+    def has(self, name: str) -> bool:
+        """Return whether a score exists by its dotted name, be it null, for any subject."""
+        return any(_has(own, name.split(".")) for own in self.metrics.get("subjects", {}).values())
 
     def setting(self) -> tuple[Any, ...]:
         """Return what two revisions must share for their scores to be comparable."""
         measures = self.metrics.get("judges", {}).get("measures")
         return self.metrics.get("size"), self.metrics.get("crop"), measures
+
+
+def _has(scores: Any, parts: list[str]) -> bool:
+    if not parts:
+        return True
+    return isinstance(scores, Mapping) and parts[0] in scores and _has(scores[parts[0]], parts[1:])
 
 
 def row_keys(table: Table) -> list[tuple[str, str, int]]:
@@ -89,18 +92,26 @@ def rows_of_answer(table: Table, answer: str) -> dict[str, NDArray[Any]]:
     return select_rows(table, table["answer"] == answer) if table else {}
 
 
+def is_scored(revision: Revision) -> bool:
+    """Return whether a revision was evaluated; DVC's cache may have lost its scores."""
+    return any(map(revision.has, PLACES))
+
+
 def read_scores(revision: Revision) -> Scores:
-    """Read the scores of a revision.
+    """Read the scores of a revision, of this or an earlier version.
 
     Raises:
         MissingInput: it was never evaluated, or DVC's cache no longer has its scores.
-        BadFormat: its metrics are not JSON.
+        BadFormat: its scores are not JSON.
     """
-    with revision.local(METRICS) as copy:
+    place = next(filter(revision.has, PLACES), None)
+    if place is None:
+        raise MissingInput(f"{PLACES[0]} of {revision}", "was never made", "run `dvc repro` there")
+    with revision.local(place) as copy:
         try:
             metrics = json.loads(copy.read_text(errors="replace"))
         except ValueError:
-            item, todo = f"{METRICS} of {revision}", "run `dvc repro evaluate`"
+            item, todo = f"{place} of {revision}", "run `dvc repro evaluate`"
             raise BadFormat(item, "is not JSON", todo) from None
     frames = _read_table(revision, FRAMES, SCORES)
     voice = _read_table(revision, VOICE, VOICE_SCORES)
@@ -110,42 +121,23 @@ def read_scores(revision: Revision) -> Scores:
     return Scores(revision.name, revision.text(LOCK) or "", metrics, frames, voice, truth, fps)
 
 
-def read_challenger() -> Scores:
-    """Read the scores of the workspace, with the faults that keep it from being champion."""
-    revision = Revision(WORKSPACE)
-    faults = tuple(_faults(revision))
-    if faults and not revision.has(METRICS):
-        return Scores(CHALLENGER, revision.text(LOCK) or "", {}, {}, {}, {}, 25.0, faults)
-    return replace(read_scores(revision), name=CHALLENGER, faults=faults)
-
-
-def _faults(revision: Revision) -> list[str]:
-    try:
-        stale = list(revision.status())
-    except UserError as error:
-        return [f"DVC cannot determine whether it is finished: {error}"]
-    faults = []
-    if stale or not revision.has(LOCK):
-        faults.append(f"it is not finished: {_shorten(stale) or LOCK}; run `dvc repro`")
-    if code := [p for p in git.changed(_CODE) if p.endswith((".py", "dvc.yaml"))]:
-        faults.append(f"its code is in no commit: {_shorten(code)}; commit it")
-    return faults
-
-
-def _shorten(names: list[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(names[:_MAX_NAMES]) + more
-
-
 def _read_table(revision: Revision, path: str, fmt: Format) -> Table:
-    """Read scores; empty if this revision has none, or of another format (older code)."""
+    """Read the columns that a table has in common with a format; empty if there is no such table.
+
+    A table of an earlier version lacks the columns of measures that came later.
+    """
     if not revision.has(path):
         return {}
     with revision.local(path) as copy:
         try:
-            return tables.read(copy, fmt)
-        except BadFormat:
+            there = pq.read_schema(copy).names
+            names = [name for name in fmt.names if name in there]
+            table = pq.read_table(copy, columns=names)
+        except (pa.ArrowException, OSError):
             return {}
+    if not {"subject", "clip", "frame"} <= set(names):
+        return {}
+    return {name: table.column(name).to_numpy() for name in names}
 
 
 def _truth_hashes(revision: Revision, subject: str, clip: str) -> str:
