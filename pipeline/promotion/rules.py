@@ -62,7 +62,8 @@ class Rules(Section):
 def read_rules(path: Path = RULES) -> Rules:
     """Read promotion.yaml; raise MissingInput, or BadParams naming the key."""
     rules = validate_section(str(path), read_params(path), Rules)
-    better, guarded = ([r.metric for r in found] for found in (rules.better, rules.not_worse))
+    better = [rule.metric for rule in rules.better]
+    guarded = [rule.metric for rule in rules.not_worse]
     for key, names in (("better", better), ("not_worse", guarded)):
         for metric in names:
             if names.count(metric) > 1:
