@@ -133,9 +133,10 @@ def framewise(name: str) -> Framewise | None:
     if name in FRAMEWISE:
         return FRAMEWISE[name]
     column = name.removeprefix(_DRAWN)
-    if column == name or column not in SCORES.names or find_score(name).better == "none":
+    measure = find(_PREFIX + name)
+    if column == name or column not in SCORES.names or not measure or measure.better == "none":
         return None
-    return Framewise("frames", (column,), 1 if find_score(name).better == "more" else -1)
+    return Framewise("frames", (column,), 1 if measure.better == "more" else -1)
 
 
 def framewise_names() -> list[str]:

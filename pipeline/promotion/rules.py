@@ -56,7 +56,8 @@ class Rules(Section):
 
     def metrics(self) -> list[str]:
         """Return the metrics that the rules name, each once."""
-        return list(dict.fromkeys(rule.metric for rule in (*self.better, *self.not_worse)))
+        guarded = (rule.metric for rule in self.not_worse)
+        return list(dict.fromkeys([*(rule.metric for rule in self.better), *guarded]))
 
 
 def read_rules(path: Path = RULES) -> Rules:
