@@ -28,7 +28,8 @@ from testbed import IDIOLECT
 from pipeline.execution.scheduler import environment
 from pipeline.experiments.scores import PLACES, Scores, read_scores
 from pipeline.project.revision import WORKSPACE, Revision
-from pipeline.promotion.decision import RuleResult, decide
+from pipeline.promotion.decision import decide
+from pipeline.promotion.rule_result import RuleResult
 from pipeline.promotion.rules import read_rules
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
