@@ -66,7 +66,7 @@ def measure_blinks(openings: Sequence[Floats], fps: float) -> Blinks:
     seconds = 0.0
     for opening in openings:
         seconds += float(np.isfinite(opening).sum()) / fps
-        blinks += _find_blinks(opening, fps)
+        blinks += find_blinks(opening, fps)
     if len(blinks) < _FEWEST_BLINKS:
         return DEFAULT_BLINKS
     widths, depths = np.array(blinks).T
@@ -91,7 +91,7 @@ def relative_opening(opening: Floats, fps: float) -> Floats:
     return np.where(known, filled / np.maximum(usual, 1e-6), np.nan)
 
 
-def _find_blinks(opening: Floats, fps: float) -> list[tuple[float, float]]:
+def find_blinks(opening: Floats, fps: float) -> list[tuple[float, float]]:
     """Find blinks that begin and end with a face: (width at half depth in frames, depth)."""
     relative = relative_opening(opening, fps)
     with np.errstate(invalid="ignore"):
