@@ -54,7 +54,7 @@ def page() -> str:
         lines += [f"## {name}", "", f"`{about['where']}`: one row is {about['row']}.", ""]
         lines += ["| column | dtype | shape | unit | meaning |", "|---|---|---|---|---|"]
         for column in by_name[name].columns:
-            shape = " × ".join(str(n) for n in column.shape)
+            shape = " × ".join("any" if n == formats.ANY else str(n) for n in column.shape)
             described = about["columns"][column.name]
             text = described["text"].replace("|", r"\|")
             unit = described.get("unit", "")

@@ -1,7 +1,7 @@
 """Sound of a clip's video frames: audio features, offset against the lips, silence.
 
-A frame has two audio features of 551 numbers each: 512 of the APC network, then the posteriors of
-39 phones.
+A frame has two audio features of D numbers each: those of the trained representation, then the
+posteriors of 39 phones.
 """
 
 from pathlib import Path
@@ -20,9 +20,7 @@ from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
 Features = NDArray[np.float32]
-APC = 512
-FEATURE = APC + len(PHONES)
-FRAME_FEATURE = 2 * FEATURE
+PHONE = len(PHONES)  # the last columns of a feature
 
 _QUIET_BELOW = 35.0  # dB between the loud moments of a sound and silence
 _QUIET_LEVEL = -60.0  # dB full scale; lower levels are always silence
@@ -33,7 +31,7 @@ _SHORTEST_SILENCE = 0.25  # s
 def read_features(
     subject: Subject, clip: Clip, first: int, end: int, offset: int, data: Path
 ) -> Features:
-    """Read the features of frames first to end (exclusive), two rows per frame, (2N, 551).
+    """Read the features of frames first to end (exclusive), two rows per frame, (2N, D).
 
     Args:
         subject: owner of the clip.

@@ -24,11 +24,16 @@ class NotTrained(UserError):
     """An identity or style is not among the subjects that a model was trained on."""
 
 
-def build(params: MotionParams, subjects: int) -> tuple[MouthNet, PoseNet, nn.Embedding]:
-    """Build untrained networks: mouth, pose and the subjects' style vectors."""
+def build(
+    params: MotionParams, subjects: int, features: int
+) -> tuple[MouthNet, PoseNet, nn.Embedding]:
+    """Build untrained networks: mouth, pose and the subjects' style vectors.
+
+    `features` is the size of a frame's audio features, 2D.
+    """
     return (
-        MouthNet(params.mouth, params.style),
-        PoseNet(params.pose, params.style),
+        MouthNet(params.mouth, params.style, features),
+        PoseNet(params.pose, params.style, features),
         nn.Embedding(subjects, params.style),
     )
 
@@ -44,10 +49,10 @@ class MotionModel:
         mouth: predicts the regression's residual.
         pose: predicts the head pose.
         styles: style vectors, (subjects, S), in the order of `people`.
-        feature_mean: of the features of a frame, (1102,).
-        feature_scale: their standard deviation, (1102,).
+        feature_mean: of the features of a frame, (2D,).
+        feature_scale: their standard deviation, (2D,).
         people: the subjects by name, in the order of training.
-        bases: by name, a person's own features for the manifold projection, (rows, 512).
+        bases: by name, a person's own features for the manifold projection, (rows, D - 39).
     """
 
     params: MotionParams
@@ -76,7 +81,7 @@ class MotionModel:
         return self.styles[list(self.people).index(name)]
 
     def normalise(self, features: Tensor) -> Tensor:
-        """Normalise the features of frames, (…, 1102)."""
+        """Normalise the features of frames, (…, 2D)."""
         return (features - self.feature_mean) / self.feature_scale
 
     def save(self, path: Path = MODEL) -> None:
@@ -110,7 +115,7 @@ class MotionModel:
     @classmethod
     def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
         params, fps = MotionParams.model_validate(config["params"]), config["fps"]
-        mouth, pose, _ = build(params, len(config["people"]))
+        mouth, pose, _ = build(params, len(config["people"]), len(tensors["feature_mean"]))
         mouth.load_state_dict(module_tensors(tensors, "mouth"))
         pose.load_state_dict(module_tensors(tensors, "pose"))
         people = {

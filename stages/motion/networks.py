@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.motion.features import FRAME_FEATURE
 from stages.motion.params import MouthParams, PoseParams
 
 POSE = 6  # rotation vector and translation about the rest
@@ -25,10 +24,10 @@ Memory = list[deque[Tensor]]
 class MouthNet(nn.Module):
     """Audio features to displacements from the mean face, delayed by the look-ahead."""
 
-    def __init__(self, params: MouthParams, style: int) -> None:
+    def __init__(self, params: MouthParams, style: int, features: int) -> None:
         super().__init__()
         self.down = nn.Sequential(
-            nn.Linear(FRAME_FEATURE, params.width),
+            nn.Linear(features, params.width),
             nn.LeakyReLU(0.2),
             nn.Dropout(params.dropout),
             nn.Linear(params.width, params.width),
@@ -52,7 +51,7 @@ class MouthNet(nn.Module):
         """Predict displacements, (B, T, 68, 3), in units of the person's `mouth_scale`.
 
         Args:
-            features: normalised audio features of frames, (B, T, 1102).
+            features: normalised audio features of frames, (B, T, 2D).
             style: style vectors, (B, S).
         """
         return self.step(features, style, None)[0]
@@ -105,11 +104,11 @@ class GatedLayer(nn.Module):
 class PoseNet(nn.Module):
     """WaveNet: the Gaussian of the next pose and velocity, given previous ones and the audio."""
 
-    def __init__(self, params: PoseParams, style: int) -> None:
+    def __init__(self, params: PoseParams, style: int, features: int) -> None:
         super().__init__()
         self.floor = math.log(params.sigma)
         self.receptive = params.blocks * (2**params.layers - 1) + 1
-        self.condition = nn.Linear(FRAME_FEATURE + style, params.condition)
+        self.condition = nn.Linear(features + style, params.condition)
         self.first = nn.Conv1d(2 * POSE, params.channels, 1)
         dilations = [2**i for _ in range(params.blocks) for i in range(params.layers)]
         self.layers = [GatedLayer(dilation, params) for dilation in dilations]
@@ -122,7 +121,7 @@ class PoseNet(nn.Module):
 
         Args:
             history: pose and velocity of the previous frame, (B, T, 12), normalised.
-            features: audio features, moved by the look-ahead, (B, T, 1102), normalised.
+            features: audio features, moved by the look-ahead, (B, T, 2D), normalised.
             style: style vectors, (B, S).
 
         Frame t depends on rows t - receptive + 1 to t of history and features.
@@ -146,7 +145,7 @@ class PoseNet(nn.Module):
         """Compute every layer's audio condition, (T, layers, 2 · channels), for `step`.
 
         Args:
-            features: (T, 1102), normalised.
+            features: (T, 2D), normalised.
             style: style vector, (S,).
         """
         condition = self._condition(features[None], style[None])

@@ -20,7 +20,7 @@ from stages.base.arrays import Floats
 from stages.base.face.face_measures import keep_lips_apart
 from stages.base.face.projection import project
 from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_from_gaze
-from stages.motion.features import APC, FRAME_FEATURE, Features
+from stages.motion.features import PHONE, Features
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
 from stages.motion.person import JAW, LIPS, Person
@@ -78,13 +78,13 @@ class MotionStream:
         self.waiting: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
 
     def push(self, features: Features, silent: NDArray[np.bool_] | None = None) -> Motion:
-        """Append features, (2n, 551), and a mask of silence, (n,); return the frames now ready."""
+        """Append features, (2n, D), and a mask of silence, (n,); return the frames now ready."""
         count = len(features) // 2
         if not count:
             return self._ready()
         self.started = True
         projected = self.project(np.asarray(features[: 2 * count], np.float32))
-        frames = torch.tensor(np.ascontiguousarray(projected).reshape(count, FRAME_FEATURE))
+        frames = torch.tensor(np.ascontiguousarray(projected).reshape(count, -1))
         normal = self.model.normalise(frames)
         mask = np.zeros(count, bool) if silent is None else silent
         return self._ready(self.mouth.push(normal), self.pose.push(normal), self.silence.push(mask))
@@ -127,7 +127,8 @@ def _manifold_projection(model: MotionModel, style: str) -> Callable[[Features],
     manifold = Manifold(base.numpy(), neighbours=model.params.manifold.neighbours)
 
     def project(features: Features) -> Features:
-        return np.concatenate([manifold.project(features[:, :APC]), features[:, APC:]], axis=1)
+        projected = manifold.project(features[:, :-PHONE])
+        return np.concatenate([projected, features[:, -PHONE:]], axis=1)
 
     return project
 

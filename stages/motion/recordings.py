@@ -17,7 +17,7 @@ from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.eyes import gaze_from_irises
-from stages.motion.features import FRAME_FEATURE, Features, read_features, sync_offsets
+from stages.motion.features import Features, read_features, sync_offsets
 from stages.motion.pose import about_rest, mean_rotation, velocities
 
 _COLUMNS = (
@@ -53,7 +53,7 @@ class Recording:
     Attributes:
         clip: its id.
         fps: frames per second.
-        features: audio features of each frame, synchronised with the lips, (T + extra, 1102); the
+        features: audio features of each frame, synchronised with the lips, (T + extra, 2D); the
             extra frames are in the gap before the held-out span and serve the look-ahead.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.
@@ -140,7 +140,7 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
     return Recording(
         clip=clip.id,
         fps=clip.fps,
-        features=features.reshape(-1, FRAME_FEATURE),
+        features=features.reshape(last - first, -1),
         valid=valid,
         head=np.where(valid[:, None, None], rows["head"], 0.0),
         pose=pose,

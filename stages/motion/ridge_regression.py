@@ -4,7 +4,7 @@ Ours: the LSTM learns the residual. One minute of speech is little data for an L
 regression with one hyperparameter overfits less and transfers better to another voice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from stages.base.arrays import Floats
-from stages.motion.features import APC, FEATURE, Features
+from stages.motion.features import PHONE, Features
 from stages.motion.params import frames_in
 
 _CONTEXT = (-2, -1, 0, 1, 2)
 _CONTEXT_STEP_S = 0.04
-_PHONE_WEIGHT = 10.0  # unweighted, 512 APC features outweigh 39 phone posteriors
+_PHONE_WEIGHT = 10.0  # unweighted, hundreds of other numbers outweigh 39 phone posteriors
 _LANDMARKS = 68
 _BLOCK_FRAMES = 2000
 
-# Features (M, 1102), displacements (N, 68, 3) and the mask of frames to fit, (N,).
+# Features (M, 2D), displacements (N, 68, 3) and the mask of frames to fit, (N,).
 Sample = tuple[Features, Floats, NDArray[np.bool_]]
 
 
@@ -30,7 +30,7 @@ class RidgeRegression:
     """A linear map from the sound around a frame to displacements.
 
     Attributes:
-        weights: (5 · 551, 204), to displacements in units of the person's `mouth_scale`.
+        weights: (5 · D, 204), to displacements in units of the person's `mouth_scale`.
         offsets: context frames, none beyond the look-ahead.
     """
 
@@ -38,7 +38,7 @@ class RidgeRegression:
     offsets: tuple[int, ...]
 
     def predict(self, features: Features, frames: NDArray[np.int64]) -> Floats:
-        """Predict displacements, (N, 68, 3), of frames (N,) from normalised features (M, 1102)."""
+        """Predict displacements, (N, 68, 3), of frames (N,) from normalised features (M, 2D)."""
         sound, out = _frame_sound(features), np.zeros((len(frames), _LANDMARKS, 3))
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
             for block in _blocks(len(frames)):
@@ -56,7 +56,7 @@ class RidgeStream:
         self.past: Features | None = None
 
     def push(self, features: Features) -> Floats:
-        """Append normalised features, (n, 1102); return the next n rows, (n, 68, 3)."""
+        """Append normalised features, (n, 2D); return the next n rows, (n, 68, 3)."""
         past = np.repeat(features[:1], self.reach, axis=0) if self.past is None else self.past
         joined = np.concatenate([past, features])
         frames = np.arange(len(features)) + len(past) - self.ahead
@@ -71,16 +71,16 @@ def context_offsets(look_ahead_s: float, fps: float) -> tuple[int, ...]:
 
 
 def fit(
-    people: Sequence[Iterable[Sample]], ridge: float, offsets: tuple[int, ...]
+    people: Sequence[Sequence[Sample]], ridge: float, offsets: tuple[int, ...]
 ) -> RidgeRegression:
     """Fit the regression with equal weight for every person.
 
     Args:
-        people: the samples of each person, in the networks' units.
+        people: the samples of each person, at least one, in the networks' units.
         ridge: added to the normal equations, in mean eigenvalues; 0 gives zero weights.
         offsets: see `context_offsets`.
     """
-    width = len(offsets) * FEATURE
+    width = len(offsets) * (people[0][0][0].shape[1] // 2)
     gram, right = np.zeros((width, width)), np.zeros((width, 3 * _LANDMARKS))
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
         for samples in people:
@@ -108,14 +108,14 @@ def _blocks(rows: int) -> Iterator[slice]:
 
 
 def _frame_sound(features: Features) -> Features:
-    """Average the two features of each video frame and weight the phones, (M, 551)."""
-    mean: Features = np.asarray(features, np.float32).reshape(len(features), 2, FEATURE).mean(1)
-    mean[:, APC:] *= _PHONE_WEIGHT
+    """Average the two features of each video frame and weight the phones, (M, D)."""
+    mean: Features = np.asarray(features, np.float32).reshape(len(features), 2, -1).mean(1)
+    mean[:, -PHONE:] *= _PHONE_WEIGHT
     return mean
 
 
 def _with_context(sound: Features, frames: NDArray[np.int64], offsets: tuple[int, ...]) -> Features:
-    """Gather the sound around frames, (N, 5 · 551), repeating the first and last row."""
+    """Gather the sound around frames, (N, 5 · D), repeating the first and last row."""
     rows = np.clip(frames[:, None] + np.array(offsets), 0, len(sound) - 1)
-    context: Features = sound[rows].reshape(len(frames), len(offsets) * FEATURE)
+    context: Features = sound[rows].reshape(len(frames), -1)
     return context

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
-from stages.motion.features import FRAME_FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE, State
 from stages.motion.params import frames_in
@@ -26,7 +25,7 @@ class _LookAhead:
 
     def __init__(self, ahead: int) -> None:
         self.ahead = self.missing = ahead
-        self.last = torch.zeros(1, FRAME_FEATURE)
+        self.last = torch.zeros(1, 0)
 
     def skip(self, features: Tensor) -> int:
         """Return how many of the next output rows are before the first frame."""
@@ -52,7 +51,7 @@ class MouthStream:
 
     @torch.no_grad()
     def push(self, features: Tensor) -> Floats:
-        """Append normalised features, (n, 1102); return displacements, (m, 68, 3), face heights."""
+        """Append normalised features, (n, 2D); return displacements, (m, 68, 3), face heights."""
         residual, self.state = self.network.step(features[None], self.style, self.state)
         whole = residual[0].double().numpy() + self.regression.push(features.numpy())
         displacement: Floats = whole[self.look_ahead.skip(features) :] * self.scale
@@ -82,7 +81,7 @@ class PoseStream:
 
     @torch.no_grad()
     def push(self, features: Tensor) -> Floats:
-        """Append normalised features, (n, 1102); return poses about the rest, (m, 6)."""
+        """Append normalised features, (n, 2D); return poses about the rest, (m, 6)."""
         features = features[self.look_ahead.skip(features) :]
         poses = np.zeros((len(features), POSE))
         if not len(poses):

@@ -23,7 +23,7 @@ from stages.base.io.timebase import to_frames
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.base.training.state import Batch, Update
-from stages.motion.features import APC, FEATURE
+from stages.motion.features import PHONE
 from stages.motion.model import MODEL, MotionModel, build
 from stages.motion.networks import LANDMARKS, MouthNet, displacement_loss, gaussian_nll
 from stages.motion.params import MotionParams, frames_in
@@ -44,7 +44,7 @@ class MotionTask:
         self.mouth_ahead = frames_in(params.mouth.look_ahead_s, fps)
         self.pose_ahead = frames_in(params.pose.look_ahead_s, fps)
         self.weights = landmark_weights(params.mouth.lips)
-        networks = build(params, subjects)
+        networks = build(params, subjects, len(windows.feature_mean))
         self.averaged: tuple[str, ...] = ("mouth", "pose", "style")
         self.modules: dict[str, nn.Module] = dict(zip(self.averaged, networks, strict=True))
         mouth, decay = params.mouth.learning_rate, params.mouth.decay
@@ -143,7 +143,7 @@ def run(
         clip=_LARGEST_GRADIENT,
         schedule=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
     )
-    mouth, pose, _ = build(params, len(people))
+    mouth, pose, _ = build(params, len(people), len(windows.feature_mean))
     mouth.load_state_dict(weights["mouth"])
     pose.load_state_dict(weights["pose"])
     styles = weights["style"]["weight"]
@@ -211,9 +211,9 @@ def _frame_rate(recordings: Mapping[str, Sequence[Recording]]) -> float:
 
 
 def _base(recordings: Sequence[Recording], rows: int) -> Tensor:
-    """Select evenly spaced features of a person's training spans, (rows or fewer, 512)."""
+    """Select evenly spaced features of a person's training spans, (rows or fewer, D - 39)."""
     steps: NDArray[np.float32] = np.concatenate(
-        [r.features.reshape(-1, FEATURE)[:, :APC] for r in recordings]
+        [r.features.reshape(2 * len(r.features), -1)[:, :-PHONE] for r in recordings]
     )
     selected = np.unique(np.linspace(0, len(steps) - 1, min(rows, len(steps))).round().astype(int))
     return torch.from_numpy(steps[selected] if rows else steps[:0])

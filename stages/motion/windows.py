@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
-from stages.motion.features import APC, FEATURE, Features
+from stages.motion.features import PHONE, Features
 from stages.motion.person import Person
 from stages.motion.recordings import Recording
 from stages.motion.ridge_regression import RidgeRegression, fit
@@ -31,8 +31,8 @@ class Windows:
 
     Attributes:
         regression: fitted to all recordings.
-        feature_mean: of the features of a frame, (1102,).
-        feature_scale: their standard deviation, (1102,).
+        feature_mean: of the features of a frame, (2D,).
+        feature_scale: their standard deviation, (2D,).
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Windows:
         """Draw a batch.
 
         Returns:
-            `subject` (B,); `features` (B, length + ahead, 1102); `residual` (B, length, 68, 3), the
+            `subject` (B,); `features` (B, length + ahead, 2D); `residual` (B, length, 68, 3), the
             displacement without the regression's part, in the person's `mouth_scale`;
             `mouth_mask` (B, length), 1 where the residual counts; `motion` (B, length, 12), pose
             and velocity; `pose_mask` (B, length), 1 where they count.
@@ -156,17 +156,17 @@ class _Span:
 
 
 def feature_statistics(recordings: Sequence[Recording]) -> tuple[Features, Features]:
-    """Return mean and standard deviation of the features of a frame, (1102,) each.
+    """Return mean and standard deviation of the features of a frame, (2D,) each.
 
     The two features of a frame share their statistics. All phones share one scale; scaled one by
     one, rare phones would dominate.
     """
-    steps = [r.features.reshape(-1, FEATURE) for r in recordings]
+    steps = [r.features.reshape(2 * len(r.features), -1) for r in recordings]
     count = sum(map(len, steps))
     mean = sum(x.sum(0, dtype=np.float64) for x in steps) / count
     squares = sum(((x - mean) ** 2).sum(0, dtype=np.float64) for x in steps)
     scale = np.maximum(np.sqrt(squares / count), 1e-3)
-    mean[APC:], scale[APC:] = 0.0, _PHONE_SCALE
+    mean[-PHONE:], scale[-PHONE:] = 0.0, _PHONE_SCALE
     return np.tile(mean, 2).astype(np.float32), np.tile(scale, 2).astype(np.float32)
 
 

@@ -116,7 +116,7 @@ def predict_motion(
 
 
 def compute_features(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.float32]]:
-    """Yield the audio features of a 16 kHz WAV file, (2n, 551), in pieces.
+    """Yield the audio features of a 16 kHz WAV file, (2n, D), in pieces.
 
     The file is read twice: the first pass measures its loudness.
     """

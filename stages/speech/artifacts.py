@@ -1,7 +1,7 @@
 """Paths and tables of `speech`; pipeline/report/columns.yaml describes the columns."""
 
 from stages.base.config.paths import DATA, MODELS
-from stages.base.io.formats import CLIP, Column, Format, columns
+from stages.base.io.formats import ANY, CLIP, Column, Format, columns
 
 SPEECH_DIR = DATA / "speech"
 FEATURES_DIR = DATA / "features"
@@ -41,7 +41,7 @@ FEATURES = Format(
     "features",
     (
         Column("step", "int32"),
-        Column("feature", "float32", (512,)),
+        Column("feature", "float32", (ANY,)),
         Column("phones", "float32", (39,)),
     ),
 )

@@ -44,18 +44,20 @@ class Representer:
     Attributes:
         fps: video frames per second of its training.
         level: loudness of its training's loud passages, dB of full scale.
+        width: size of a feature.
     """
 
     def __init__(self, model: Path = AUDIO_MODEL) -> None:
         tensors, config = load_model(model)
         try:
             self.network: APC = build(tensors, config)
+            self.width = int(config["hidden"])
             self.fps, self.level = float(config["fps"]), float(config["level_db"])
         except (KeyError, RuntimeError) as error:
             raise BadFormat(model, f"is not an audio model: {error}") from None
 
     def features(self, blocks: Iterable[Floats32], gain_db: float) -> Iterator[Floats32]:
-        """Yield the features (n, 512) of each block (n, 80) of one sound's mel, in order."""
+        """Yield the features (n, width) of each block (n, 80) of one sound's mel, in order."""
         states: States = []
         for block in blocks:
             levels = torch.from_numpy(levelled(block, gain_db))[None]
@@ -88,7 +90,7 @@ def _write(source: Path, target: Path, representer: Representer, track: PhoneTra
         for first in range(0, len(energy), _CHUNK)
     )
     step = 0
-    with tables.writer(target, FEATURES, _ROWS) as add:
+    with tables.writer(target, FEATURES.sized(feature=representer.width), _ROWS) as add:
         for feature in representer.features(blocks, gain(energy, representer.level)):
             end = step + len(feature)
             phones = track.at(step, end, representer.fps)

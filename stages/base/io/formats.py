@@ -11,7 +11,9 @@ point 8, is 1 "face height"), R and t the pose, K the clip's pin-hole camera wit
 and the principal point at the centre of the stored image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+ANY = -1  # in a shape: the table's writer chooses the width, one for all rows
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Format:
     def names(self) -> tuple[str, ...]:
         """Column names in file order."""
         return tuple(column.name for column in self.columns)
+
+    def sized(self, **widths: int) -> "Format":
+        """Return the format with the widths of columns that may have any."""
+        resized = (
+            replace(c, shape=(widths[c.name],)) if ANY in c.shape and c.name in widths else c
+            for c in self.columns
+        )
+        return Format(self.name, tuple(resized))
 
 
 FRAME = Column("frame", "int32")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.io.formats import Column, Format
+from stages.base.io.formats import ANY, Column, Format
 
 Columns = dict[str, NDArray[Any]]
 _TYPES = {
@@ -29,7 +29,7 @@ _TYPES = {
 
 
 def arrow_schema(fmt: Format) -> pa.Schema:
-    """Return the arrow schema of a format, its name in the metadata."""
+    """Return the arrow schema of a format whose widths are all set, its name in the metadata."""
     fields = [pa.field(c.name, _arrow_type(c), nullable=False) for c in fmt.columns]
     return pa.schema(fields, metadata={"format": fmt.name})
 
@@ -53,7 +53,8 @@ def _to_array(fmt: Format, column: Column, values: Any) -> pa.Array:
         return pa.array(list(values), type=_TYPES[column.type])
     array = np.asarray(values, dtype=column.type)
     if len(array) and array.shape[1:] != column.shape:
-        expected = f"expected (N, *{column.shape}), found {array.shape}"
+        shape = ", ".join(map(str, ("N", *column.shape)))
+        expected = f"expected ({shape}), found {array.shape}"
         raise BadFormat(f"{fmt.name}.{column.name}", expected)
     flat = pa.array(array.reshape(-1), type=_TYPES[column.type])
     if not column.shape:
@@ -62,7 +63,13 @@ def _to_array(fmt: Format, column: Column, values: Any) -> pa.Array:
 
 
 def write(path: Path, fmt: Format, columns: Mapping[str, Any], rows_per_group: int = 65536) -> None:
-    """Write a table whole or not at all: the same rows give the same bytes."""
+    """Write a table whole or not at all: the same rows give the same bytes.
+
+    Columns of any width get the width of their values.
+    """
+    fmt = fmt.sized(
+        **{c.name: np.shape(columns[c.name])[-1] for c in fmt.columns if ANY in c.shape}
+    )
     with writer(path, fmt, rows_per_group) as add:
         add(columns)
 
@@ -73,7 +80,8 @@ def writer(
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Open a table and yield a function that appends rows; the file appears whole or not at all.
 
-    At most one row group and the rows of one call are in memory.
+    At most one row group and the rows of one call are in memory. Set columns of any width before:
+    `FORMAT.sized(column=width)`.
     """
     schema = arrow_schema(fmt)
     compression = {_leaf(c): "NONE" if c.type == "binary" else "ZSTD" for c in fmt.columns}
@@ -119,8 +127,9 @@ def read(
         MissingInput: no such file.
         BadFormat: not a table of this format.
     """
-    columns = {c.name: c for c in fmt.columns if names is None or c.name in names}
     with _open(path, fmt) as file:
+        stored = _as_stored(fmt, file.schema_arrow)
+        columns = {c.name: c for c in stored.columns if names is None or c.name in names}
         groups, first = _groups(file, start, stop)
         try:
             table = file.read_row_groups(groups, columns=list(columns))
@@ -154,6 +163,18 @@ def count(path: Path, fmt: Format) -> int:
         return int(file.metadata.num_rows)
 
 
+def width(path: Path, fmt: Format, name: str) -> int:
+    """Return the width of a column that may have any."""
+    with _open(path, fmt) as file:
+        return int(file.schema_arrow.field(name).type.list_size)
+
+
+def _as_stored(fmt: Format, schema: pa.Schema) -> Format:
+    """Give columns of any width the width that they have in a file."""
+    lists = {field.name: field.type for field in schema if pa.types.is_fixed_size_list(field.type)}
+    return fmt.sized(**{name: kind.list_size for name, kind in lists.items()})
+
+
 def _open(path: Path, fmt: Format) -> pq.ParquetFile:
     if not path.is_file():
         raise MissingInput(path, f"no {fmt.name} table here", "run `dvc repro`")
@@ -161,7 +182,7 @@ def _open(path: Path, fmt: Format) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise BadFormat(path, f"is not Parquet: {' '.join(str(error).split())}") from None
-    if not file.schema_arrow.equals(arrow_schema(fmt)):
+    if not file.schema_arrow.equals(arrow_schema(_as_stored(fmt, file.schema_arrow))):
         file.close()
         raise BadFormat(
             path, f"columns differ from {fmt.name} in docs/formats.md", "run `dvc repro`"

@@ -14,7 +14,6 @@ from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import LEDGER
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.eyes import DEFAULT_BLINKS, BlinkSampler, close_lids, irises_from_gaze
-from stages.motion.features import APC, FEATURE
 from stages.motion.model import MotionModel, build
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
@@ -25,6 +24,8 @@ from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
 SIZE, FOCAL = 128, 400.0
+REPRESENTATION = 240
+WIDTH = REPRESENTATION + len(PHONES)
 GAZE = np.array([[0.05, 0.02], [-0.03, 0.02]])
 LOWER = (*range(4, 13), *range(55, 60), 64, 65, 66, 67)
 
@@ -54,9 +55,9 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
     """Return a model of two people with random networks."""
     torch.manual_seed(0)
     people = {name: person(name, opening) for name, opening in (("ann", 0.02), ("bob", 0.05))}
-    mouth, pose, styles = build(params, len(people))
-    features = torch.randn(base, APC)
-    weights = np.random.default_rng(0).normal(0, 0.02, (5 * FEATURE, 204)).astype(np.float32)
+    mouth, pose, styles = build(params, len(people), 2 * WIDTH)
+    features = torch.randn(base, REPRESENTATION)
+    weights = np.random.default_rng(0).normal(0, 0.02, (5 * WIDTH, 204)).astype(np.float32)
     return MotionModel(
         params=params,
         fps=fps,
@@ -64,8 +65,8 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
         mouth=mouth.eval(),
         pose=pose.eval(),
         styles=styles.weight.detach(),
-        feature_mean=torch.zeros(2 * FEATURE),
-        feature_scale=torch.ones(2 * FEATURE),
+        feature_mean=torch.zeros(2 * WIDTH),
+        feature_scale=torch.ones(2 * WIDTH),
         people=people,
         bases=dict.fromkeys(people, features),
     )
@@ -136,7 +137,7 @@ def write_subject(
             "frames": [frames],
         },
     )
-    weights = np.random.default_rng(0).normal(size=512)
+    weights = np.random.default_rng(0).normal(size=REPRESENTATION)
     features = np.repeat(drive - 0.5, 2)[:, None] * weights
     features += rng.normal(0, 0.1, features.shape)
     tables.write(

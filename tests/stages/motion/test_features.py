@@ -11,7 +11,7 @@ from stages.base.io import tables
 from stages.base.io.wav_files import write_wav
 from stages.clips.ledger import Clip
 from stages.motion.features import (
-    APC,
+    PHONE,
     read_features,
     silent_frames,
     sound_levels,
@@ -19,7 +19,7 @@ from stages.motion.features import (
 )
 from stages.motion.recordings import read_recordings
 from stages.speech.artifacts import FEATURES
-from tests.stages.motion.people import write_subject, write_sync
+from tests.stages.motion.people import REPRESENTATION, write_subject, write_sync
 
 ANN = Subject("seen", "ann")
 
@@ -34,7 +34,7 @@ def steps(workdir):
     write_subject(Path("data"), "seen/ann")
     path = Path("data/features/seen/ann/one-001.parquet")
     rows = tables.read(path, FEATURES)
-    counted = np.repeat(np.arange(600.0)[:, None], 512, axis=1)
+    counted = np.repeat(np.arange(600.0)[:, None], REPRESENTATION, axis=1)
     tables.write(path, FEATURES, rows | {"feature": counted})
     return Path("data")
 
@@ -42,7 +42,7 @@ def steps(workdir):
 @pytest.mark.parametrize("late", [0, 3, -4])
 def test_lagging_sound_is_read_later(steps, late):
     features = read_features(ANN, clip(), 10, 20, late, steps)
-    assert (features[:, :APC] == np.arange(20 + late, 40 + late)[:, None]).all()
+    assert (features[:, :-PHONE] == np.arange(20 + late, 40 + late)[:, None]).all()
 
 
 def test_the_first_and_last_feature_repeat_beyond_the_clip(steps):

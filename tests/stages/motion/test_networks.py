@@ -4,25 +4,26 @@ import math
 
 import torch
 
-from stages.motion.features import FRAME_FEATURE
 from stages.motion.networks import MouthNet, PoseNet, displacement_loss, gaussian_nll
 from tests.stages.motion.settings import TINY, tiny
+
+WIDTH = 10  # audio features of a frame
 
 
 def pose_net() -> PoseNet:
     torch.manual_seed(0)
-    return PoseNet(tiny().pose, style=4).eval()
+    return PoseNet(tiny().pose, style=4, features=WIDTH).eval()
 
 
 def test_the_receptive_field_of_the_paper_preset_is_255_frames():
     sizes = TINY["pose"] | {"blocks": 2, "layers": 7}
-    assert PoseNet(tiny(pose=sizes).pose, style=4).receptive == 255
+    assert PoseNet(tiny(pose=sizes).pose, style=4, features=WIDTH).receptive == 255
 
 
 def test_the_wavenet_is_causal_with_exactly_its_receptive_field():
     net = pose_net()
     frames, at = 40, 20
-    history, features = torch.randn(1, frames, 12), torch.randn(1, frames, FRAME_FEATURE)
+    history, features = torch.randn(1, frames, 12), torch.randn(1, frames, WIDTH)
     style = torch.randn(1, 4)
     history.requires_grad_(True)
     features.requires_grad_(True)
@@ -41,7 +42,7 @@ def test_the_wavenet_gives_the_same_result_frame_by_frame():
     net = pose_net()
     history, features, style = (
         torch.randn(1, 30, 12),
-        torch.randn(1, 30, FRAME_FEATURE),
+        torch.randn(1, 30, WIDTH),
         torch.randn(1, 4),
     )
     whole = net(history, features, style)
@@ -56,14 +57,14 @@ def test_sigma_is_never_below_its_floor():
     net = pose_net()
     with torch.no_grad():
         net.last.bias.fill_(-20.0)
-    _, log_sigma = net(torch.randn(1, 5, 12), torch.randn(1, 5, FRAME_FEATURE), torch.randn(1, 4))
+    _, log_sigma = net(torch.randn(1, 5, 12), torch.randn(1, 5, WIDTH), torch.randn(1, 4))
     assert torch.allclose(log_sigma.exp(), torch.full_like(log_sigma, 0.03))
 
 
 def test_the_mouth_network_continues_from_its_state():
     torch.manual_seed(0)
-    net = MouthNet(tiny().mouth, style=4).eval()
-    features, style = torch.randn(1, 12, FRAME_FEATURE), torch.randn(1, 4)
+    net = MouthNet(tiny().mouth, style=4, features=WIDTH).eval()
+    features, style = torch.randn(1, 12, WIDTH), torch.randn(1, 4)
     whole = net(features, style)
     first, state = net.step(features[:, :5], style, None)
     second, _ = net.step(features[:, 5:], style, state)
@@ -73,8 +74,8 @@ def test_the_mouth_network_continues_from_its_state():
 
 def test_the_style_vector_changes_both_networks():
     torch.manual_seed(0)
-    features = torch.randn(1, 6, FRAME_FEATURE)
-    mouth = MouthNet(tiny().mouth, style=4).eval()
+    features = torch.randn(1, 6, WIDTH)
+    mouth = MouthNet(tiny().mouth, style=4, features=WIDTH).eval()
     assert not torch.allclose(mouth(features, torch.zeros(1, 4)), mouth(features, torch.ones(1, 4)))
     net, history = pose_net(), torch.randn(1, 6, 12)
     calm, _ = net(history, features, torch.zeros(1, 4))

@@ -11,26 +11,34 @@ from stages.base.face.head_pose import rotation_from_vector
 from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.base.training.model_files import load_model, save_model
-from stages.motion.features import APC, FEATURE
+from stages.motion.features import PHONE
 from stages.motion.model import MODEL, MotionModel, NotTrained
 from stages.motion.params import frames_in
 from stages.motion.person import LIDS
 from stages.motion.predict import Motion, MotionStream, join, retarget
 from stages.render.artifacts import MOTION
-from tests.stages.motion.people import FOCAL, LOWER, SIZE, generate, person, random_model
+from tests.stages.motion.people import (
+    FOCAL,
+    LOWER,
+    SIZE,
+    WIDTH,
+    generate,
+    person,
+    random_model,
+)
 from tests.stages.motion.settings import TINY, tiny
 
 CUTS = st.lists(st.integers(0, 25), min_size=1, max_size=5)
 
 
 def features(frames: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(2 * frames, FEATURE)).astype(np.float32)
+    return np.random.default_rng(seed).normal(size=(2 * frames, WIDTH)).astype(np.float32)
 
 
 @pytest.mark.parametrize(("fps", "mouth", "pose"), [(25.0, 8, 6), (60.0, 18, 15)])
 def test_audio_moves_the_mouth_300_and_the_head_250_ms_before_it_sounds(fps, mouth, pose):
     model = random_model(tiny(pose=TINY["pose"] | {"smooth_s": 0.0}), fps)
-    silent = np.zeros((120, FEATURE), np.float32)
+    silent = np.zeros((120, WIDTH), np.float32)
     loud = silent.copy()
     loud[80:82] = 1.0  # video frame 40
     before, after = generate(model, silent, "ann", 1), generate(model, loud, "ann", 1)
@@ -97,8 +105,8 @@ def test_a_long_silence_closes_the_mouth_and_speech_keeps_its_own():
 
 def test_the_manifold_projection_moves_features_to_the_persons_own():
     model = random_model(tiny(manifold={"rows": 50, "neighbours": 10}), base=50)
-    own = np.zeros((40, FEATURE), np.float32)
-    own[:, :APC] = np.repeat(model.bases["ann"].numpy()[:20], 2, axis=0)
+    own = np.zeros((40, WIDTH), np.float32)
+    own[:, :-PHONE] = np.repeat(model.bases["ann"].numpy()[:20], 2, axis=0)
     plain = random_model(tiny())
     with_it, without = generate(model, own, "ann", 1), generate(plain, own, "ann", 1)
     assert np.allclose(with_it.displacement, without.displacement, atol=1e-3)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.motion.features import FEATURE
 from stages.motion.ridge_regression import RidgeStream, context_offsets, fit
+from tests.stages.motion.people import WIDTH
 
 OFFSETS = (-1, 0, 2)
 
@@ -13,7 +13,7 @@ def recording(seed: int, gain: float = 1.0, frames: int = 400):
     """Sound of a few latent variables; the mouth follows the first, two frames earlier."""
     rng = np.random.default_rng(seed)
     hidden = rng.normal(size=(frames, 4))
-    mix = np.random.default_rng(0).normal(size=(4, FEATURE)) / 2
+    mix = np.random.default_rng(0).normal(size=(4, WIDTH)) / 2
     sound = (hidden @ mix).astype(np.float32)
     displacement = np.zeros((frames, 68, 3))
     displacement[:-2, 57, 1] = gain * hidden[2:, 0]

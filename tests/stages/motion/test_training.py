@@ -16,7 +16,6 @@ from stages.base.face.landmark_groups import MIRROR
 from stages.base.face.mean_face import MEAN_FACE
 from stages.base.io import tables
 from stages.landmarks.artifacts import LANDMARKS
-from stages.motion.features import FEATURE
 from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, measure_person
 from stages.motion.predict import retarget
@@ -24,7 +23,7 @@ from stages.motion.recordings import read_recordings
 from stages.motion.train_motion import hide_frames, landmark_weights, output_gain, run
 from stages.motion.windows import Windows
 from stages.speech.artifacts import FEATURES
-from tests.stages.motion.people import GAZE, generate, write_subject
+from tests.stages.motion.people import GAZE, WIDTH, generate, write_subject
 from tests.stages.motion.settings import TINY, tiny
 
 ANN, BOB = Subject("seen", "ann"), Subject("seen", "bob")
@@ -35,7 +34,7 @@ def test_a_recording_ends_before_the_held_out_span(tmp_path):
     write_subject(tmp_path, "seen/ann", frames=300)
     (recording,) = read_recordings(ANN, extra=0.3, data=tmp_path)
     assert len(recording.valid) == 215  # 300 · 4/5 less the gap of a second
-    assert recording.features.shape == (215 + 8, 2 * FEATURE)  # the look-ahead is in the gap
+    assert recording.features.shape == (215 + 8, 2 * WIDTH)  # the look-ahead is in the gap
     (longer,) = read_recordings(ANN, extra=5.0, data=tmp_path)
     assert len(longer.features) == 240  # but never in the held-out span
 
@@ -72,7 +71,7 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     person = measure_person("ann", recordings)
     windows = Windows([person], [recordings], 80, 8, 0.0, (0,), 0.0)
     batch = windows.draw(2, np.random.default_rng(0))
-    assert batch["features"].shape == (2, 88, 2 * FEATURE)
+    assert batch["features"].shape == (2, 88, 2 * WIDTH)
     assert (batch["mouth_mask"][:, :25] == 0).all()
     assert (batch["mouth_mask"][:, 25:] == 1).all()
 
@@ -230,7 +229,7 @@ def test_validation_residuals_come_from_a_regression_fitted_without_them(tmp_pat
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    ridge = 1e-9  # 551 numbers for 172 frames: training frames are memorised
+    ridge = 1e-9  # more numbers than frames: training frames are memorised
     windows = Windows([person], [recordings], 20, 8, ridge, (0,), 0.2)
     (whole,) = windows.validation()
     left = whole["residual"][0].square().mean((1, 2)).sqrt()

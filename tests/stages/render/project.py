@@ -22,7 +22,14 @@ from stages.references.artifacts import TEMPLATES
 from stages.speech.apc import APC
 from stages.speech.artifacts import SYNC
 from stages.style_mapping.artifacts import ISPS
-from tests.stages.motion.people import FOCAL, SIZE, person, random_model, write_subject
+from tests.stages.motion.people import (
+    FOCAL,
+    REPRESENTATION,
+    SIZE,
+    person,
+    random_model,
+    write_subject,
+)
 from tests.stages.motion.settings import tiny
 
 FRAMES_IN_CLIP = 100
@@ -116,8 +123,14 @@ def _write_generator() -> None:
 
 def _write_audio_model() -> None:
     torch.manual_seed(0)
-    config = {"hidden": 512, "layers": 1, "residual": False, "fps": 25.0, "level_db": -20.0}
-    network = APC(512, 1, residual=False)
+    config = {
+        "hidden": REPRESENTATION,
+        "layers": 1,
+        "residual": False,
+        "fps": 25.0,
+        "level_db": -20.0,
+    }
+    network = APC(REPRESENTATION, 1, residual=False)
     save_model(Path("models/audio.safetensors"), network.state_dict(), config)
 
 

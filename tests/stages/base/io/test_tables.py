@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from pipeline.report.formats_page import find_tables
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io import tables
-from stages.base.io.formats import Format
+from stages.base.io.formats import ANY, Column, Format
 from stages.clips.artifacts import FRAMES
 from stages.references.artifacts import MATCH
 from stages.speech.artifacts import FEATURES
+
+ANY_WIDTH = 6  # of random rows in columns that may have any
+
+
+def shape_of(column: Column) -> tuple[int, ...]:
+    return tuple(ANY_WIDTH if n == ANY else n for n in column.shape)
 
 
 def random_rows(fmt: Format, rows: int, seed: int = 0) -> dict[str, object]:
@@ -24,7 +30,7 @@ def random_rows(fmt: Format, rows: int, seed: int = 0) -> dict[str, object]:
         elif column.type == "binary":
             columns[column.name] = [rng.bytes(i % 7) for i in range(rows)]
         else:
-            values = rng.integers(0, 2, (rows, *column.shape))
+            values = rng.integers(0, 2, (rows, *shape_of(column)))
             columns[column.name] = values.astype(column.type)
     return columns
 
@@ -41,13 +47,13 @@ def test_every_format_is_read_back_as_it_was_written(fmt: Format, tmp_path: Path
             if column.type in ("string", "binary")
             else rows[column.name],
         )
-        assert back[column.name].shape == (7, *column.shape)
+        assert back[column.name].shape == (7, *shape_of(column))
 
 
 def test_the_same_rows_give_the_same_bytes_however_they_are_added(tmp_path: Path) -> None:
     rows = random_rows(FEATURES, 50)
     tables.write(tmp_path / "whole.parquet", FEATURES, rows, rows_per_group=8)
-    with tables.writer(tmp_path / "pieces.parquet", FEATURES, 8) as add:
+    with tables.writer(tmp_path / "pieces.parquet", FEATURES.sized(feature=ANY_WIDTH), 8) as add:
         for start in range(0, 50, 3):
             add({name: values[start : start + 3] for name, values in rows.items()})
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "pieces.parquet").read_bytes()
@@ -81,6 +87,20 @@ def test_a_wrong_shape_is_named(tmp_path: Path) -> None:
     rows = random_rows(MATCH, 4) | {"transform": np.zeros((4, 3, 3))}
     with pytest.raises(BadFormat, match=r"match.transform: expected"):
         tables.write(tmp_path / "a.parquet", MATCH, rows)
+
+
+def test_a_column_of_any_width_keeps_the_width_of_its_first_writer(tmp_path: Path) -> None:
+    wide, path = random_rows(FEATURES, 3), tmp_path / "a.parquet"
+    with (
+        pytest.raises(BadFormat, match=r"features.feature: expected \(N, 6\), found \(3, 7\)"),
+        tables.writer(path, FEATURES.sized(feature=ANY_WIDTH), 8) as add,
+    ):
+        add(wide)
+        add(wide | {"feature": np.zeros((3, ANY_WIDTH + 1))})
+    assert not path.exists()
+    tables.write(path, FEATURES, wide)
+    assert tables.width(path, FEATURES, "feature") == ANY_WIDTH
+    assert tables.width(path, FEATURES, "phones") == 39
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
