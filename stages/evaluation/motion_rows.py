@@ -11,14 +11,28 @@ import numpy as np
 
 from stages.base.arrays import AnyFloats
 from stages.base.io.timebase import to_frames
+from stages.evaluation.behaviour import Behaviour, measure_behaviour, score_behaviour
 from stages.evaluation.motion_scores import score_motion
+from stages.evaluation.speech_scores import score_closures, score_sync
 from stages.evaluation.track import Track, TrackSpeech
 
 Measure = Callable[[Track, TrackSpeech, Track], Any]
 Rows = Mapping[str, Sequence[Track]]
 T = TypeVar("T")
+
+
+def _behaviour(_truth: Track, speech: TrackSpeech, generated: Track) -> Behaviour:
+    return measure_behaviour(generated, speech)
+
+
 # By the key of scores.json; the fields of what each returns are the keys below it.
-MEASURES: Mapping[str, Measure] = {"motion": score_motion}
+MEASURES: Mapping[str, Measure] = {
+    "motion": score_motion,
+    "sync": score_sync,
+    "closures": score_closures,
+    "behaviour": _behaviour,
+    "behaviour_ratio": score_behaviour,
+}
 _SHIFT_S = 2.0
 
 

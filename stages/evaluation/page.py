@@ -51,10 +51,34 @@ GROUPS = (
                 "the face detected again in the rendered video: distances in % of a face height.",
             ),
             Table(
+                "sync",
+                "Opening of the mouth against the true one and against the level of the sound, and "
+                "the delay, up to 0.2 s, with the highest correlation. A real mouth does not "
+                "follow the level exactly.",
+            ),
+            Table(
+                "closures",
+                "Lips that close within 40 ms of a B, M or P: of all; of those that the truth "
+                "closes for; at moments that are spread evenly. `false`: share of the truly open "
+                "frames with closed lips.",
+            ),
+            Table(
                 "drawn_again",
                 "Openings of mouth and eyes, detected again in frames drawn from true landmarks: "
                 "correlation with the true ones, and amplitude over the true one.",
             ),
+        ),
+    ),
+    Group(
+        "Behaviour",
+        (
+            Table(
+                "behaviour",
+                "Blinks a minute, their depth (1 is shut) and duration in s; head pose in degrees "
+                "and degrees a second; gaze in eye widths; and r² of the head's speed and the "
+                "sound's level.",
+            ),
+            Table("behaviour_ratio", "The same over the truth's: 1 is best."),
         ),
     ),
 )
