@@ -8,7 +8,7 @@ and glances at other moments.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -38,25 +38,34 @@ class Behaviour:
         blink_rate: blinks a minute.
         blink_depth: mean share of the usual opening by which the lids close, up to 1.
         blink_duration: mean, twice the width at half depth, seconds.
-        pitch_amplitude: standard deviation of nodding about each span's mean, degrees.
-        yaw_amplitude: the same of turning.
-        roll_amplitude: the same of tilting.
+        pitch_std: standard deviation of nodding about each span's mean, degrees.
+        yaw_std: the same of turning.
+        roll_std: the same of tilting.
         head_speed: mean angular speed, degrees a second.
-        gaze_amplitude: standard deviation about each span's mean, both axes, eye widths.
+        gaze_std: standard deviation about each span's mean, both axes, eye widths.
         gaze_speed: mean speed, eye widths a second.
-        head_follows_voice: r² of angular speed and sound level, means over half seconds; 0 where
-            the head moves more in quieter moments.
     """
 
     blink_rate: float
     blink_depth: float
     blink_duration: float
-    pitch_amplitude: float
-    yaw_amplitude: float
-    roll_amplitude: float
+    pitch_std: float
+    yaw_std: float
+    roll_std: float
     head_speed: float
-    gaze_amplitude: float
+    gaze_std: float
     gaze_speed: float
+
+
+@dataclass(frozen=True)
+class SpeakingBehaviour(Behaviour):
+    """Behaviour of one face, and how its head follows the voice.
+
+    Attributes:
+        head_follows_voice: r² of angular speed and sound level, means over half seconds; 0 where
+            the head moves more in quieter moments. Chance is about 1 / (windows - 1).
+    """
+
     head_follows_voice: float
 
 
@@ -64,10 +73,11 @@ def score_behaviour(truth: Track, speech: TrackSpeech, generated: Track) -> Beha
     """Return each measure of the generated motion over the truth's; NaN where the latter is 0."""
     true = asdict(measure_behaviour(truth, speech))
     own = asdict(measure_behaviour(generated, speech))
-    return Behaviour(**{k: own[k] / true[k] if true[k] else _NAN for k in true})
+    names = [field.name for field in fields(Behaviour)]
+    return Behaviour(**{name: own[name] / true[name] if true[name] else _NAN for name in names})
 
 
-def measure_behaviour(track: Track, speech: TrackSpeech) -> Behaviour:
+def measure_behaviour(track: Track, speech: TrackSpeech) -> SpeakingBehaviour:
     """Measure the behaviour of one face that speaks.
 
     Args:
@@ -78,15 +88,15 @@ def measure_behaviour(track: Track, speech: TrackSpeech) -> Behaviour:
     pitch, yaw, roll = np.degrees(_spread(track.pose[:, :3], track))
     speed = angular_speed(track)
     gaze = _steady(track.gaze, track)
-    return Behaviour(
+    return SpeakingBehaviour(
         blink_rate=rate,
         blink_depth=depth,
         blink_duration=duration,
-        pitch_amplitude=float(pitch),
-        yaw_amplitude=float(yaw),
-        roll_amplitude=float(roll),
+        pitch_std=float(pitch),
+        yaw_std=float(yaw),
+        roll_std=float(roll),
         head_speed=_mean(speed),
-        gaze_amplitude=float(np.linalg.norm(_spread(gaze, track))),
+        gaze_std=float(np.linalg.norm(_spread(gaze, track))),
         gaze_speed=_mean(np.linalg.norm(_steps(gaze, track), axis=-1) * track.fps),
         head_follows_voice=_followed(speed, audible_level(speech.level[: len(track)]), track),
     )
@@ -98,8 +108,6 @@ def angular_speed(track: Track) -> Floats:
     NaN in the first frame of a span, and where the face is not known in both.
     """
     known = _rows_known(track.pose[:, :3])
-    if not known.any():
-        return np.full(len(track), _NAN)
     turned = Rotation.from_rotvec(np.where(known[:, None], track.pose[:, :3], 0.0))
     angles = np.zeros(len(track))
     angles[1:] = np.degrees((turned[1:] * turned[:-1].inv()).magnitude())

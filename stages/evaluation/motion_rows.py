@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.base.arrays import AnyFloats
 from stages.base.io.timebase import to_frames
-from stages.evaluation.behaviour import Behaviour, measure_behaviour, score_behaviour
+from stages.evaluation.behaviour import SpeakingBehaviour, measure_behaviour, score_behaviour
 from stages.evaluation.motion_scores import score_motion
 from stages.evaluation.speech_scores import score_closures, score_sync
 from stages.evaluation.track import Track, TrackSpeech
@@ -21,7 +21,7 @@ Rows = Mapping[str, Sequence[Track]]
 T = TypeVar("T")
 
 
-def _behaviour(_truth: Track, speech: TrackSpeech, generated: Track) -> Behaviour:
+def _behaviour(_truth: Track, speech: TrackSpeech, generated: Track) -> SpeakingBehaviour:
     return measure_behaviour(generated, speech)
 
 

@@ -83,8 +83,8 @@ GROUPS = (
     ),
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
-_MORE = ("psnr", "ssim", "correlation", "recall")
-_LESS = ("lpips", "l1", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
+_MORE = ("psnr", "ssim", "correlation", "recall", "kept")
+_LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude",)
 _FIRST = "truth"
 _PRECISE = ("lpips", "csim", "ssim")

@@ -53,7 +53,7 @@ def test_a_sine_of_six_degrees_has_the_amplitude_and_speed_of_that_axis(axis, na
     measured = measure_behaviour(track(pose=nodding(6.0, axis=axis)), speech(COUNT))
     for each in ("pitch", "yaw", "roll"):
         expected = 6 / np.sqrt(2) if each == name else 0
-        assert getattr(measured, f"{each}_amplitude") == pytest.approx(expected, abs=0.01)
+        assert getattr(measured, f"{each}_std") == pytest.approx(expected, abs=0.01)
     # Mean of |cos|: 2 / π; times the peak speed.
     assert measured.head_speed == pytest.approx(6 * 2 * np.pi * 0.5 * 2 / np.pi, rel=0.01)
 
@@ -62,8 +62,8 @@ def test_amplitudes_are_about_each_spans_own_mean_and_no_speed_crosses_spans():
     span = np.repeat([0, 1], COUNT // 2)
     jump = np.where(span[:, None] == 1, np.radians([20.0, 0, 0]), 0.0)
     measured = measure_behaviour(track(pose=jump, gaze=jump[:, :2], span=span), speech(COUNT))
-    assert (measured.pitch_amplitude, measured.head_speed) == pytest.approx((0, 0))
-    assert (measured.gaze_amplitude, measured.gaze_speed) == pytest.approx((0, 0))
+    assert (measured.pitch_std, measured.head_speed) == pytest.approx((0, 0))
+    assert (measured.gaze_std, measured.gaze_speed) == pytest.approx((0, 0))
 
 
 def test_the_angular_speed_is_that_of_the_rotation_and_not_of_its_vector():
@@ -74,12 +74,17 @@ def test_the_angular_speed_is_that_of_the_rotation_and_not_of_its_vector():
     assert speed[1] == pytest.approx(np.degrees(0.2) * FPS)
 
 
+def test_there_is_no_angular_speed_after_a_frame_without_a_face():
+    speed = angular_speed(track([0.02, 0.02, np.nan, 0.02, 0.02], pose=nodding(6.0)[:5]))
+    np.testing.assert_array_equal(np.isnan(speed), [True, False, True, True, False])
+
+
 def test_gaze_that_jumps_every_second_moves_one_jump_a_second_despite_single_frame_jitter():
     gaze = np.zeros((COUNT, 2))
     gaze[:, 0] = np.where((TIME % 2) < 1, 0.1, -0.1)
     gaze[12::25, 1] += 0.05  # one frame a second
     measured = measure_behaviour(track(gaze=gaze), speech(COUNT))
-    assert measured.gaze_amplitude == pytest.approx(0.1, abs=0.001)
+    assert measured.gaze_std == pytest.approx(0.1, abs=0.001)
     assert measured.gaze_speed == pytest.approx(0.2, rel=0.02)
 
 
@@ -103,11 +108,11 @@ def test_half_the_motion_is_half_the_truths_and_the_truth_against_itself_is_one(
     true = track(eyes=blinking(0.8), pose=pose, gaze=gaze[:, :2])
     half = track(eyes=blinking(0.8), pose=pose / 2, gaze=gaze[:, :2] / 2)
     said = speech(COUNT, -30 + np.nan_to_num(angular_speed(true)))
-    assert astuple(score_behaviour(true, said, true)) == pytest.approx((1,) * 10)
+    assert astuple(score_behaviour(true, said, true)) == pytest.approx((1,) * 9)
     scores = score_behaviour(true, said, half)
-    assert (scores.pitch_amplitude, scores.roll_amplitude) == pytest.approx((0.5, 0.5))
+    assert (scores.pitch_std, scores.roll_std) == pytest.approx((0.5, 0.5))
     assert scores.head_speed == pytest.approx(0.5, rel=0.01)
-    assert (scores.gaze_amplitude, scores.gaze_speed) == pytest.approx((0.5, 0.5))
+    assert (scores.gaze_std, scores.gaze_speed) == pytest.approx((0.5, 0.5))
 
 
 def test_frames_without_a_face_count_in_no_measure():
@@ -117,7 +122,7 @@ def test_frames_without_a_face_count_in_no_measure():
     measured = measure_behaviour(hidden, speech(COUNT))
     # Three of the fourteen blinks, at frames 400, 500 and 600, are in the 12 s without a face.
     assert measured.blink_rate == pytest.approx(60 / 48 * 11)
-    assert measured.pitch_amplitude == pytest.approx(6 / np.sqrt(2), abs=0.05)
+    assert measured.pitch_std == pytest.approx(6 / np.sqrt(2), abs=0.05)
     never = track(np.full(COUNT, np.nan))
     assert np.isnan(astuple(measure_behaviour(never, speech(COUNT)))).all()
 
