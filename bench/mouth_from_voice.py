@@ -31,8 +31,9 @@ SHORT = 1  # steps of a training whose network is not used
 def main() -> None:
     params, training = read_section("motion", MotionParams), read_section("training", Training)
     subjects = [Subject("seen", name) for name in seen_subjects()]
-    alone = params.mouth.model_copy(update={"ridge": 0.0, "judged": 0.0})
-    once = params.model_copy(update={"steps": SHORT})
+    lstm = params.mouth.model_copy(update={"network": "lstm"})
+    alone = lstm.model_copy(update={"ridge": 0.0, "judged": 0.0})
+    once = params.model_copy(update={"mouth": lstm, "steps": SHORT})
     weigh = ridge_regression._PHONE_WEIGHT
     variants = {
         "as params.yaml says": (params, weigh, False),

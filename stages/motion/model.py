@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from pipeline.runtime.user_errors import BadFormat, UserError
 from stages.base.config.paths import MODELS
 from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
-from stages.motion.networks import MouthNet, PoseNet
-from stages.motion.params import MotionParams
+from stages.motion.mouth import MouthLstm, MouthNetwork, MouthTcn
+from stages.motion.networks import PoseNet
+from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import Person
 from stages.motion.ridge_regression import RidgeRegression, context_offsets
 
@@ -25,17 +26,22 @@ class NotTrained(UserError):
 
 
 def build(
-    params: MotionParams, subjects: int, features: int
-) -> tuple[MouthNet, PoseNet, nn.Embedding]:
+    params: MotionParams, subjects: int, features: int, fps: float
+) -> tuple[MouthNetwork, PoseNet, nn.Embedding]:
     """Build untrained networks: mouth, pose and the subjects' style vectors.
 
     `features` is the size of a frame's audio features, 2D.
     """
-    return (
-        MouthNet(params.mouth, params.style, features),
-        PoseNet(params.pose, params.style, features),
-        nn.Embedding(subjects, params.style),
+    mouth, style = params.mouth, params.style
+    ahead = frames_in(mouth.look_ahead_s, fps)
+    network: MouthNetwork = (
+        MouthTcn(mouth.tcn, style.size, features, ahead)
+        if mouth.network == "tcn"
+        else MouthLstm(mouth.lstm, style.size, features)
     )
+    styles = nn.Embedding(subjects, style.size)
+    nn.init.normal_(styles.weight, std=style.spread)
+    return network, PoseNet(params.pose, style.size, features), styles
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,9 @@ class MotionModel:
     Attributes:
         params: section `motion` of the training.
         fps: frames per second of the training clips.
-        regression: predicts displacements.
-        mouth: predicts the regression's residual.
+        regression: of all people, predicts its share of the displacements.
+        personal: by name, the regression of what is left of a person; none where it does not help.
+        mouth: predicts the network's share of the displacements.
         pose: predicts the head pose.
         styles: style vectors, (subjects, S), in the order of `people`.
         feature_mean: of the features of a frame, (2D,).
@@ -58,7 +65,8 @@ class MotionModel:
     params: MotionParams
     fps: float
     regression: RidgeRegression
-    mouth: MouthNet
+    personal: Mapping[str, RidgeRegression]
+    mouth: MouthNetwork
     pose: PoseNet
     styles: Tensor
     feature_mean: Tensor
@@ -80,6 +88,11 @@ class MotionModel:
         self.person(name)
         return self.styles[list(self.people).index(name)]
 
+    def regression_of(self, name: str) -> RidgeRegression:
+        """Return the regression of all people and of a person together."""
+        own = self.personal.get(name)
+        return self.regression if own is None else self.regression.plus(own)
+
     def normalise(self, features: Tensor) -> Tensor:
         """Normalise the features of frames, (…, 2D)."""
         return (features - self.feature_mean) / self.feature_scale
@@ -90,6 +103,7 @@ class MotionModel:
             **flatten_modules({"mouth": self.mouth.state_dict(), "pose": self.pose.state_dict()}),
             **flatten_modules({f"person.{n}": p.tensors() for n, p in self.people.items()}),
             **flatten_modules({"base": dict(self.bases)}),
+            **{f"own.{n}": torch.from_numpy(own.weights) for n, own in self.personal.items()},
             "direct": torch.from_numpy(self.regression.weights),
             "styles": self.styles,
             "feature_mean": self.feature_mean,
@@ -115,19 +129,20 @@ class MotionModel:
     @classmethod
     def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
         params, fps = MotionParams.model_validate(config["params"]), config["fps"]
-        mouth, pose, _ = build(params, len(config["people"]), len(tensors["feature_mean"]))
+        mouth, pose, _ = build(params, len(config["people"]), len(tensors["feature_mean"]), fps)
         mouth.load_state_dict(module_tensors(tensors, "mouth"))
         pose.load_state_dict(module_tensors(tensors, "pose"))
         people = {
             entry["name"]: Person.restore(module_tensors(tensors, f"person.{entry['name']}"), entry)
             for entry in config["people"]
         }
+        offsets = context_offsets(params.mouth.look_ahead_s, fps)
+        own = module_tensors(tensors, "own")
         return cls(
             params=params,
             fps=fps,
-            regression=RidgeRegression(
-                tensors["direct"].numpy(), context_offsets(params.mouth.look_ahead_s, fps)
-            ),
+            regression=RidgeRegression(tensors["direct"].numpy(), offsets),
+            personal={n: RidgeRegression(w.numpy(), offsets) for n, w in own.items()},
             mouth=mouth.eval(),
             pose=pose.eval(),
             styles=tensors["styles"],

@@ -1,74 +1,22 @@
-"""Networks and losses of the motion model, conditioned on a subject's style vector.
+"""The head pose network, conditioned on a style vector, and the losses of the motion model.
 
-Source: Live Speech Portraits, LSP (mouth: LSTM; head pose: WaveNet with one Gaussian); the style
-vector is ours. Losses are means over the frames of a mask.
+Source: Live Speech Portraits, LSP (WaveNet with one Gaussian); the style vector is ours. Losses are
+means over the frames of a mask.
 """
 
 import math
 from collections import deque
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.motion.params import MouthParams, PoseParams
+from stages.motion.params import PoseParams
 
 POSE = 6  # rotation vector and translation about the rest
 LANDMARKS = 68
 
-State = tuple[Tensor, Tensor]
 Memory = list[deque[Tensor]]
-
-
-class MouthNet(nn.Module):
-    """Audio features to displacements from the mean face, delayed by the look-ahead."""
-
-    def __init__(self, params: MouthParams, style: int, features: int) -> None:
-        super().__init__()
-        self.down = nn.Sequential(
-            nn.Linear(features, params.width),
-            nn.LeakyReLU(0.2),
-            nn.Dropout(params.dropout),
-            nn.Linear(params.width, params.width),
-        )
-        self.lstm = nn.LSTM(
-            params.width + style,
-            params.hidden,
-            params.layers,
-            batch_first=True,
-            dropout=params.dropout if params.layers > 1 else 0.0,
-        )
-        self.out = nn.Sequential(
-            nn.Linear(params.hidden + style, params.width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(params.width, params.width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(params.width, LANDMARKS * 3),
-        )
-
-    def forward(self, features: Tensor, style: Tensor) -> Tensor:
-        """Predict displacements, (B, T, 68, 3), in units of the person's `mouth_scale`.
-
-        Args:
-            features: normalised audio features of frames, (B, T, 2D).
-            style: style vectors, (B, S).
-        """
-        return self.step(features, style, None)[0]
-
-    def step(self, features: Tensor, style: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Predict as `forward`, continuing from an LSTM state, and return the final state."""
-        styles = style[:, None].expand(-1, features.shape[1], -1)
-        hidden, final = self.lstm(torch.cat([self.down(features), styles], dim=2), state)
-        flat = self.out(torch.cat([hidden, styles], dim=2))
-        return flat.unflatten(2, (LANDMARKS, 3)), final
-
-    @torch.no_grad()
-    def scale_output(self, factor: float) -> None:
-        """Multiply the network's output by a factor."""
-        last = cast("nn.Linear", self.out[-1])
-        last.weight.mul_(factor)
-        last.bias.mul_(factor)
 
 
 class GatedLayer(nn.Module):

@@ -1,41 +1,98 @@
 """The `motion` section of params.yaml."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from stages.base.config.params import Section
 from stages.base.io.timebase import to_frames
 
 
-class MouthParams(Section):
-    """Sizes and training of the mouth network.
+class TcnParams(Section):
+    """Sizes and training of the default mouth network, a small TCN for all people.
 
     Attributes:
-        look_ahead_s: length of audio after a frame that its mouth depends on, s.
+        width: channels.
+        dilations: of the convolutions, frames; each has three taps.
+        components: principal components of lips and jaw that the network predicts.
+        noise: standard deviation of noise on the normalised features, in training.
+        velocity: weight of the squared error of the frame-to-frame change.
+        decay: AdamW's weight decay.
+        personal: ridge of the regression, for each person, of what the network leaves.
+    """
+
+    width: int = Field(ge=1, le=4096)
+    dilations: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(min_length=1, max_length=32)
+    components: int = Field(ge=1, le=63)
+    noise: float = Field(ge=0)
+    velocity: float = Field(ge=0)
+    decay: float = Field(ge=0)
+    personal: float = Field(gt=0)
+
+
+class LstmParams(Section):
+    """Sizes and training of LSP's mouth network, which learns what the regression leaves.
+
+    Attributes:
         width: units of the input projection and of the two layers after the LSTM.
         hidden: units of each LSTM layer.
         layers: LSTM layers.
         dropout: between layers, in training.
         noise: standard deviation of noise on the normalised features, in training.
-        lips: weight of a lip landmark in the squared error; every other landmark has 1.
         velocity: weight of the squared error of the frame-to-frame change.
-        learning_rate: AdamW's, for mouth network and style vectors.
         decay: AdamW's weight decay.
-        ridge: of the ridge regression whose residual the network learns; 0 turns it off.
-        judged: last share of each training span that is held out to estimate the network's gain.
     """
 
-    look_ahead_s: float = Field(ge=0, le=10)
     width: int = Field(ge=1)
     hidden: int = Field(ge=1)
     layers: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     noise: float = Field(ge=0)
-    lips: float = Field(ge=0)
     velocity: float = Field(ge=0)
-    learning_rate: float = Field(gt=0)
     decay: float = Field(ge=0)
+
+
+class MouthParams(Section):
+    """The mouth network and its training.
+
+    Attributes:
+        network: tcn, one small network for all people, or lstm, that of LSP.
+        look_ahead_s: length of audio after a frame that its mouth depends on, s.
+        lips: weight of a lip landmark in the squared error; every other landmark has 1.
+        learning_rate: AdamW's.
+        ridge: of the population's ridge regression; 0 turns it off.
+        judged: last share of each training span that is held out to weigh network and regressions.
+        tcn: the network `tcn`.
+        lstm: the network `lstm`.
+    """
+
+    network: Literal["tcn", "lstm"]
+    look_ahead_s: float = Field(ge=0, le=10)
+    lips: float = Field(ge=0)
+    learning_rate: float = Field(gt=0)
     ridge: float = Field(ge=0)
     judged: float = Field(ge=0, lt=1)
+    tcn: TcnParams
+    lstm: LstmParams
+
+    @property
+    def chosen(self) -> TcnParams | LstmParams:
+        """The params of the chosen network."""
+        return self.tcn if self.network == "tcn" else self.lstm
+
+
+class StyleParams(Section):
+    """The style vectors: a timid one is ignored by the networks.
+
+    Attributes:
+        size: of a style vector.
+        spread: standard deviation of the vectors before training.
+        rate: factor on the mouth's learning rate; style vectors do not decay.
+    """
+
+    size: int = Field(ge=1, le=1024)
+    spread: float = Field(ge=0, le=100)
+    rate: float = Field(gt=0, le=1000)
 
 
 class PoseParams(Section):
@@ -53,6 +110,7 @@ class PoseParams(Section):
         temperature: factor on the standard deviation when poses are sampled.
         smooth_s: standard deviation of the Gaussian that smooths sampled poses, s.
         learning_rate: AdamW's.
+        decay: AdamW's weight decay.
     """
 
     look_ahead_s: float = Field(ge=0, le=10)
@@ -66,6 +124,7 @@ class PoseParams(Section):
     temperature: float = Field(ge=0)
     smooth_s: float = Field(ge=0)
     learning_rate: float = Field(gt=0)
+    decay: float = Field(ge=0)
 
 
 class ManifoldParams(Section):
@@ -87,7 +146,7 @@ class MotionParams(Section):
         steps: optimizer steps.
         batch: windows per step.
         window_s: length of a window, s.
-        style: size of a subject's style vector.
+        style: the subjects' style vectors.
         mouth: the mouth network.
         pose: the head pose network.
         manifold: the projection of features.
@@ -96,7 +155,7 @@ class MotionParams(Section):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
     window_s: float = Field(gt=0)
-    style: int = Field(ge=1)
+    style: StyleParams
     mouth: MouthParams
     pose: PoseParams
     manifold: ManifoldParams

@@ -17,6 +17,7 @@ from stages.motion.pose import fit_factor, head_shift
 from stages.motion.recordings import Recording, Rest
 
 JAW, LIPS = tuple(range(4, 13)), tuple(range(48, 68))
+MOUTH = [*JAW, *LIPS]
 LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
 _OPEN = 0.85  # share of the usual opening above which an eye is not blinking
 _CLOSED_SHARE = 0.05  # of the frames, those with the smallest mouth opening
@@ -139,8 +140,7 @@ def closed_face(mean: Floats, head: Floats) -> Floats:
     change = most_closed(head, _CLOSED_SHARE) - mean
     symmetric = (change + change[list(MIRROR)] * (-1, 1, 1)) / 2
     face = mean.copy()
-    moved = [*JAW, *LIPS]
-    face[moved] += symmetric[moved]
+    face[MOUTH] += symmetric[MOUTH]
     return face
 
 

@@ -23,12 +23,10 @@ from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_fro
 from stages.motion.features import PHONE, Features
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
-from stages.motion.person import JAW, LIPS, Person
+from stages.motion.person import MOUTH, Person
 from stages.motion.pose import from_rest, head_shift, place_shoulders
 from stages.motion.recordings import Rest
 from stages.motion.streaming import MouthStream, PoseStream, SilenceStream
-
-_MOUTH = [*JAW, *LIPS]
 
 
 @dataclass(frozen=True)
@@ -110,10 +108,10 @@ class MotionStream:
 
     def _close_mouth(self, displacement: Floats, silence: Floats) -> Floats:
         """Blend lips and jaw to the person's closed mouth in silence."""
-        closed = (self.person.closed_face - self.person.mean_face)[_MOUTH]
+        closed = (self.person.closed_face - self.person.mean_face)[MOUTH]
         share = silence[:, None, None]
         out = displacement.copy()
-        out[:, _MOUTH] = (1 - share) * displacement[:, _MOUTH] + share * closed
+        out[:, MOUTH] = (1 - share) * displacement[:, MOUTH] + share * closed
         return out
 
 

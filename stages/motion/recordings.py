@@ -1,5 +1,6 @@
 """Training data of the motion model: the training span of each clip, with masks for bad frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,20 +81,23 @@ class Recording:
     rest: Rest
 
 
-def read_recordings(subject: Subject, extra: float, data: Path = DATA) -> tuple[Recording, ...]:
+def read_recordings(
+    subject: Subject, extra: float, data: Path = DATA, clips: Sequence[Clip] | None = None
+) -> tuple[Recording, ...]:
     """Read the training spans of a subject, in ledger order.
 
     Args:
         subject: the subject.
         extra: audio to read beyond a span, as far as the gap reaches, s.
         data: folder of clips, landmarks and features.
+        clips: with training spans of one's own; those of the ledger by default.
 
     Raises:
         MissingInput: an artifact is missing, or no clip has both frames with a face and a sound
             that belongs to its lips.
     """
     offsets = sync_offsets(subject, data)
-    clips = clips_of(subject, data / "clips")
+    clips = clips_of(subject, data / "clips") if clips is None else clips
     read = [_read(subject, c, extra, offsets[c.id], data) for c in clips if c.id in offsets]
     recordings = tuple(recording for recording in read if recording is not None)
     if not recordings:

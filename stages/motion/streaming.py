@@ -11,7 +11,8 @@ from torch import Tensor
 
 from stages.base.arrays import Floats
 from stages.motion.model import MotionModel
-from stages.motion.networks import POSE, State
+from stages.motion.mouth import State
+from stages.motion.networks import POSE
 from stages.motion.params import frames_in
 from stages.motion.person import LIDS
 from stages.motion.ridge_regression import RidgeStream
@@ -40,13 +41,13 @@ class _LookAhead:
 
 
 class MouthStream:
-    """Regression and mouth network."""
+    """Mouth network and regressions: of all people, and of the style's own."""
 
     def __init__(self, model: MotionModel, style: str) -> None:
         self.network, self.style = model.mouth, model.style(style)[None]
         self.scale = model.person(style).mouth_scale
         self.look_ahead = _LookAhead(frames_in(model.params.mouth.look_ahead_s, model.fps))
-        self.regression = RidgeStream(model.regression, self.look_ahead.ahead)
+        self.regression = RidgeStream(model.regression_of(style), self.look_ahead.ahead)
         self.state: State | None = None
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stages.base.arrays import Floats
 from stages.motion.features import PHONE, Features
-from stages.motion.person import Person
+from stages.motion.person import MOUTH, Person
 from stages.motion.recordings import Recording
 from stages.motion.ridge_regression import RidgeRegression, fit
 
@@ -25,9 +25,10 @@ class Windows:
         recordings: of each subject.
         length: of a window, frames.
         ahead: frames of audio in a window beyond its last frame.
-        ridge: of the regression whose residual the mouth network learns.
+        ridge: of the regression of all people, beside the mouth network.
         offsets: context of the regression, see `ridge_regression.context_offsets`.
         validation: last share of each recording that the mouth network does not learn from.
+        residual: whether the mouth network's target is what the regression leaves.
 
     Attributes:
         regression: fitted to all recordings.
@@ -44,6 +45,8 @@ class Windows:
         ridge: float,
         offsets: tuple[int, ...],
         validation: float,
+        *,
+        residual: bool,
     ) -> None:
         self.length = length
         mean, scale = feature_statistics([r for own in recordings for r in own])
@@ -56,13 +59,15 @@ class Windows:
         self.regression = train_only = fit(samples, ridge, offsets)
         if validation:
             # The residual on frames that the regression was fitted to is smaller than on others.
-            # So the network's residual comes from a second one, fitted without validation frames.
+            # So what is judged comes from a second one, fitted without validation frames.
             samples = [
                 [(n.features, n.displacement, n.mask & ~n.validation) for n in own]
                 for own in normal
             ]
             train_only = fit(samples, ridge, offsets)
-        self.spans = [[_Span(n, train_only, length, ahead) for n in own] for own in normal]
+        self.spans = [
+            [_Span(n, train_only, length, ahead, residual=residual) for n in own] for own in normal
+        ]
         counts = [np.array([span.starts for span in spans], float) for spans in self.spans]
         self.shares = [count / count.sum() for count in counts]
 
@@ -70,9 +75,9 @@ class Windows:
         """Draw a batch.
 
         Returns:
-            `subject` (B,); `features` (B, length + ahead, 2D); `residual` (B, length, 68, 3), the
-            displacement without the regression's part, in the person's `mouth_scale`;
-            `mouth_mask` (B, length), 1 where the residual counts; `motion` (B, length, 12), pose
+            `subject` (B,); `features` (B, length + ahead, 2D); `target` (B, length, 68, 3), the
+            displacement, or what the regression leaves of it, in the person's `mouth_scale`;
+            `mouth_mask` (B, length), 1 where the target counts; `motion` (B, length, 12), pose
             and velocity; `pose_mask` (B, length), 1 where they count.
         """
         rows: list[dict[str, NDArray[np.float32]]] = []
@@ -85,20 +90,37 @@ class Windows:
         batch["subject"] = torch.from_numpy(subjects)
         return batch
 
-    def validation(self) -> Iterator[Batch]:
-        """Yield whole recordings: `subject` (1,), `features`, `residual`, `validation_mask`."""
+    def whole(self) -> Iterator[Batch]:
+        """Yield whole recordings, of T frames.
+
+        Each has `subject` (1,); `features` (1, T + ahead, 2D); `displacement` (1, T, 68, 3) and
+        its prediction by the regression without validation frames, `regression`; `mouth_mask`
+        (1, T), 1 for frames to learn from; `validation_mask` (1, T), 1 for those to judge with.
+        """
+        names = ("features", "displacement", "regression", "mouth_mask", "validation_mask")
         for subject, spans in enumerate(self.spans):
             for span in spans:
-                batch = {
-                    "features": span.features,
-                    "residual": span.residual,
-                    "validation_mask": span.validation_mask,
-                }
                 tensors = {
-                    name: torch.from_numpy(np.asarray(value, np.float32))[None]
-                    for name, value in batch.items()
+                    name: torch.from_numpy(np.asarray(getattr(span, name), np.float32))[None]
+                    for name in names
                 }
                 yield tensors | {"subject": torch.tensor([subject])}
+
+    def principal_components(self, count: int) -> NDArray[np.float32]:
+        """Return the components of lips and jaw that vary most, (count, 204); people count alike.
+
+        The displacements are about each person's mean face. Frames to judge with do not count.
+        """
+        columns = (3 * np.array(MOUTH)[:, None] + np.arange(3)).ravel()
+        total = np.zeros((len(columns), len(columns)))
+        for spans in self.spans:
+            flat = [s.displacement[s.mouth_mask > 0].reshape(-1, 204)[:, columns] for s in spans]
+            own = np.concatenate(flat).astype(np.float64)
+            total += own.T @ own / max(len(own), 1)
+        _, vectors = np.linalg.eigh(total)
+        basis = np.zeros((count, 204), np.float32)
+        basis[:, columns] = vectors.T[::-1][:count]
+        return basis
 
 
 class _Normal:
@@ -133,7 +155,13 @@ class _Span:
     """One recording, padded so that every start gives a whole window."""
 
     def __init__(
-        self, normal: _Normal, regression: RidgeRegression, length: int, ahead: int
+        self,
+        normal: _Normal,
+        regression: RidgeRegression,
+        length: int,
+        ahead: int,
+        *,
+        residual: bool,
     ) -> None:
         self.length, self.ahead = length, ahead
         frames = len(normal.mask)
@@ -141,8 +169,10 @@ class _Span:
         self.starts = frames + left - length + 1
         right = max(0, frames + ahead - len(normal.features))
         self.features = np.pad(normal.features, ((left, right), (0, 0)), mode="edge")
-        residual = normal.displacement - regression.predict(normal.features, np.arange(frames))
-        self.residual = _padded(np.where(normal.mask[:, None, None], residual, 0.0), left)
+        self.displacement = _padded(normal.displacement, left)
+        predicted = regression.predict(normal.features, np.arange(frames))
+        self.regression = _padded(np.where(normal.mask[:, None, None], predicted, 0.0), left)
+        self.target = self.displacement - self.regression if residual else self.displacement
         self.mouth_mask = _padded((normal.mask & ~normal.validation).astype(float), left)
         self.validation_mask = _padded((normal.mask & normal.validation).astype(float), left)
         self.motion = _padded(normal.motion, left)
@@ -150,7 +180,7 @@ class _Span:
 
     def window(self, start: int) -> dict[str, NDArray[np.float32]]:
         end = start + self.length
-        names = ("residual", "mouth_mask", "motion", "pose_mask")
+        names = ("target", "mouth_mask", "motion", "pose_mask")
         window = {name: getattr(self, name)[start:end] for name in names}
         return window | {"features": self.features[start : end + self.ahead]}
 

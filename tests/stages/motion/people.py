@@ -15,6 +15,7 @@ from stages.clips.artifacts import LEDGER
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.motion.eyes import DEFAULT_BLINKS, BlinkSampler, close_lids, irises_from_gaze
 from stages.motion.model import MotionModel, build
+from stages.motion.mouth import MouthTcn
 from stages.motion.params import MotionParams
 from stages.motion.person import Person
 from stages.motion.predict import MotionStream, join
@@ -55,13 +56,16 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
     """Return a model of two people with random networks."""
     torch.manual_seed(0)
     people = {name: person(name, opening) for name, opening in (("ann", 0.02), ("bob", 0.05))}
-    mouth, pose, styles = build(params, len(people), 2 * WIDTH)
+    mouth, pose, styles = build(params, len(people), 2 * WIDTH, fps)
+    if isinstance(mouth, MouthTcn):
+        torch.nn.init.normal_(mouth.basis[:, 48 * 3 :], std=0.1)  # lips
     features = torch.randn(base, REPRESENTATION)
     weights = np.random.default_rng(0).normal(0, 0.02, (5 * WIDTH, 204)).astype(np.float32)
     return MotionModel(
         params=params,
         fps=fps,
         regression=RidgeRegression(weights, (-2, -1, 0, 1, 2)),
+        personal={"bob": RidgeRegression(weights[::-1].copy(), (-2, -1, 0, 1, 2))},
         mouth=mouth.eval(),
         pose=pose.eval(),
         styles=styles.weight.detach(),

@@ -8,20 +8,32 @@ TINY: dict[str, Any] = {
     "steps": 30,
     "batch": 4,
     "window_s": 0.8,
-    "style": 4,
+    "style": {"size": 4, "spread": 0.7, "rate": 10.0},
     "mouth": {
+        "network": "tcn",
         "look_ahead_s": 0.3,
-        "width": 32,
-        "hidden": 32,
-        "layers": 1,
-        "dropout": 0.0,
-        "noise": 0.0,
         "lips": 3.0,
-        "velocity": 0.5,
         "learning_rate": 3e-3,
-        "decay": 0.0,
         "ridge": 1.0,
         "judged": 0.15,
+        "tcn": {
+            "width": 16,
+            "dilations": [1, 2, 4, 1, 1],
+            "components": 6,
+            "noise": 0.0,
+            "velocity": 0.5,
+            "decay": 0.0,
+            "personal": 4.0,
+        },
+        "lstm": {
+            "width": 32,
+            "hidden": 32,
+            "layers": 1,
+            "dropout": 0.0,
+            "noise": 0.0,
+            "velocity": 0.5,
+            "decay": 0.0,
+        },
     },
     "pose": {
         "look_ahead_s": 0.25,
@@ -35,6 +47,7 @@ TINY: dict[str, Any] = {
         "temperature": 0.3,
         "smooth_s": 0.08,
         "learning_rate": 3e-3,
+        "decay": 0.0,
     },
     "manifold": {"rows": 0, "neighbours": 10},
 }
@@ -43,3 +56,8 @@ TINY: dict[str, Any] = {
 def tiny(**changes: Any) -> MotionParams:
     """Return tiny settings, top-level ones changed."""
     return MotionParams.model_validate(TINY | changes)
+
+
+def with_lstm(**changes: Any) -> MotionParams:
+    """Return tiny settings of LSP's mouth network, top-level ones changed."""
+    return tiny(mouth=TINY["mouth"] | {"network": "lstm"}, **changes)

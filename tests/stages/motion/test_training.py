@@ -1,5 +1,6 @@
 """Training the motion model on synthetic people."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from stages.base.face.mean_face import MEAN_FACE
 from stages.base.io import tables
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.model import MotionModel
-from stages.motion.person import LIDS, measure_person
+from stages.motion.person import LIDS, MOUTH, measure_person
 from stages.motion.predict import retarget
 from stages.motion.recordings import read_recordings
-from stages.motion.train_motion import hide_frames, landmark_weights, output_gain, run
+from stages.motion.task import hide_frames, landmark_weights
+from stages.motion.train_motion import run
 from stages.motion.windows import Windows
 from stages.speech.artifacts import FEATURES
-from tests.stages.motion.people import GAZE, WIDTH, generate, write_subject
-from tests.stages.motion.settings import TINY, tiny
+from tests.stages.motion.people import GAZE, LOWER, WIDTH, generate, write_subject
+from tests.stages.motion.settings import TINY, tiny, with_lstm
 
 ANN, BOB = Subject("seen", "ann"), Subject("seen", "bob")
 TRAINING = Training(seed=1, precision="fp32", threads=1)
@@ -56,7 +58,7 @@ def test_frames_without_a_face_are_masked(tmp_path):
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
     assert np.isfinite(person.mean_face).all()
-    windows = Windows([person], [recordings], 215, 8, 0.0, (0,), 0.0)
+    windows = Windows([person], [recordings], 215, 8, 0.0, (0,), 0.0, residual=True)
     batch = windows.draw(1, np.random.default_rng(0))
     lost = torch.nonzero(batch["mouth_mask"][0] == 0).flatten().tolist()
     assert lost == [50, 51]
@@ -69,7 +71,7 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     write_subject(tmp_path, "seen/ann", frames=100)
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 80, 8, 0.0, (0,), 0.0)
+    windows = Windows([person], [recordings], 80, 8, 0.0, (0,), 0.0, residual=True)
     batch = windows.draw(2, np.random.default_rng(0))
     assert batch["features"].shape == (2, 88, 2 * WIDTH)
     assert (batch["mouth_mask"][:, :25] == 0).all()
@@ -91,10 +93,12 @@ def test_the_statistics_of_a_synthetic_person_are_recovered(tmp_path):
 
 
 def test_lids_have_weight_zero_and_lips_count_more():
-    weights = landmark_weights(3.0)
+    weights = landmark_weights(with_lstm().mouth)
     assert weights[list(LIDS)].sum() == 0
     assert (weights[48:] == 3).all()
     assert (weights[:17] == 1).all()
+    alone = landmark_weights(tiny().mouth)
+    assert torch.nonzero(alone).flatten().tolist() == MOUTH  # the TCN moves nothing else
 
 
 def test_hidden_history_keeps_its_expectation():
@@ -155,57 +159,37 @@ def test_training_learns_each_persons_own_mouth(workdir):
     assert mouth_opening(retarget(crossed, ann, bob)["head"]).std() < 0.5 * found.std()
 
 
-@pytest.mark.parametrize(("output", "factor"), [(2.0, 0.5), (0.5, 1.0), (-1.0, 0.0), (1.0, 1.0)])
-def test_the_output_gain_is_estimated_on_validation_frames(tmp_path, output, factor):
-    write_subject(tmp_path, "seen/ann")
-    recordings = read_recordings(ANN, 0.3, tmp_path)
-    person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 20, 8, 1.0, (0,), 0.2)
-    (whole,) = windows.validation()
-    assert int(whole["validation_mask"].sum()) == 43  # the last fifth of 215 frames
-    assert not (windows.draw(8, np.random.default_rng(0))["mouth_mask"] == 0).all()
-
-    def network(features, style):
-        predicted = torch.zeros(1, features.shape[1], 68, 3)
-        predicted[:, 8:] = output * whole["residual"]
-        predicted[:, 8:180] = 9.0  # training frames must not count
-        return predicted
-
-    found = output_gain(network, torch.zeros(1, 4), windows, tiny(), 25.0)
-    assert found == pytest.approx(factor, abs=1e-6)
-
-
-def test_disagreement_between_seconds_lowers_the_output_gain(tmp_path):
-    write_subject(tmp_path, "seen/ann")
-    recordings = read_recordings(ANN, 0.3, tmp_path)
-    person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 20, 8, 1.0, (0,), 0.2)
-    (whole,) = windows.validation()
-    output = torch.ones(215)
-    output[172 + 25 :] = 2.0  # of the 43 validation frames the first second is right
-
-    def network(features, style):
-        predicted = torch.zeros(1, features.shape[1], 68, 3)
-        predicted[:, 8:] = output[None, :, None, None] * whole["residual"]
-        return predicted
-
-    weights = landmark_weights(tiny().mouth.lips)[:, None]
-    energy = (weights * whole["residual"].square()).sum((0, 2, 3))[172:]
-    first, second = float(energy[:25].sum()), float(energy[25:].sum())
-    both, own = (first, 2 * second), (first, 4 * second)
-    best = sum(both) / sum(own)
-    spread = 2 * sum((b - best * o) ** 2 for b, o in zip(both, own, strict=True))
-    expected = best - 2 * spread**0.5 / sum(own)
-    assert 0.05 < expected < 0.9 * best
-    found = output_gain(network, torch.zeros(1, 4), windows, tiny(), 25.0)
-    assert found == pytest.approx(expected, abs=1e-5)
+@pytest.mark.slow
+def test_swapping_styles_changes_the_motion_of_the_same_voice(workdir):
+    code_version.write(Path("versions.yaml"))
+    for subject, axis in ((ANN, 1), (BOB, 2)):
+        write_subject(Path("data"), str(subject), frames=500)
+        path = Path(f"data/landmarks/{subject}/one-001.parquet")
+        rows = tables.read(path, LANDMARKS)
+        opening = rows["head"][:, LOWER, 1] - MEAN_FACE[LOWER, 1]
+        head = np.repeat(MEAN_FACE[None], 500, axis=0)
+        head[:, LOWER, axis] += opening  # one opens the mouth, the other moves it forward
+        tables.write(path, LANDMARKS, rows | {"head": head})
+    model = run(tiny(steps=150, batch=8), TRAINING, [ANN, BOB])
+    rows = tables.read(Path("data/features/seen/ann/one-001.parquet"), FEATURES)
+    moved = {}
+    for name in ("ann", "bob"):
+        alone = replace(model, regression=model.regression.scaled(0.0), personal={})
+        motion = generate(alone, features_of(rows), name, 1)
+        moved[name] = motion.displacement[:, LOWER].std(0).mean(0)
+    assert moved["ann"][1] > 2 * moved["ann"][2]
+    assert moved["bob"][2] > 2 * moved["bob"][1]
+    found = json.loads(Path("reports/training/train_motion/style.json").read_text())
+    assert found["network"] >= 0.5
+    assert found["moved"] > 0.5
+    assert found["own"] > found["others"] + 0.05
 
 
 def test_validation_frames_are_masked_in_training(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 215, 8, 1.0, (0,), 0.2)
+    windows = Windows([person], [recordings], 215, 8, 1.0, (0,), 0.2, residual=True)
     (mask,) = windows.draw(1, np.random.default_rng(0))["mouth_mask"]
     assert mask.nonzero().max() == 171
 
@@ -230,8 +214,9 @@ def test_validation_residuals_come_from_a_regression_fitted_without_them(tmp_pat
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
     ridge = 1e-9  # more numbers than frames: training frames are memorised
-    windows = Windows([person], [recordings], 20, 8, ridge, (0,), 0.2)
-    (whole,) = windows.validation()
-    left = whole["residual"][0].square().mean((1, 2)).sqrt()
+    around = tuple(range(-4, 5))
+    windows = Windows([person], [recordings], 20, 8, ridge, around, 0.2, residual=True)
+    (whole,) = windows.whole()
+    left = (whole["displacement"] - whole["regression"])[0].square().mean((1, 2)).sqrt()
     judged = whole["validation_mask"][0].bool()
     assert left[judged].mean() > 5 * left[~judged].mean()

@@ -1,0 +1,254 @@
+"""Cross-validate the mouth from the voice and what a style does to it.
+
+    python bench/style.py [--folds 5] [--only 0 1]     # in a project whose features are computed
+
+Five contiguous folds of every seen person's frames; the motion model is trained on the others, with
+1.3 s between. Correlations r are of the predicted with the true opening, width and press of the
+mouth, on each person's held-out frames, in the own style, in the mean one (mean style vector, no
+regression of one person) and in the others' (mean over them). Intervals are of the mean over people
+and folds, by resampling people and then their folds. Re-identification: motion for each voice in
+another's style is named by the size-free style descriptors of docs/method.md; chance is 1/N.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.subjects import Subject
+from stages.base.face import face_measures
+from stages.base.io.timebase import to_frames
+from stages.clips.ledger import clips_of
+from stages.evaluation.style_descriptors import describe_style
+from stages.evaluation.style_identity import StylePopulation
+from stages.evaluation.track import Track
+from stages.motion.model import MotionModel
+from stages.motion.params import MotionParams, frames_in
+from stages.motion.person import LIDS, Person
+from stages.motion.recordings import Recording, read_recordings
+from stages.motion.train_motion import fit_model
+
+GAP_S, SHORTEST_S = 1.3, 1.0
+MEASURES = {
+    "opening": face_measures.mouth_opening,
+    "width": face_measures.mouth_width,
+    "press": face_measures.lip_press,
+}
+COLUMNS = (
+    *("opening_own", "opening_mean", "opening_others", "amplitude"),
+    *("press_own", "press_mean", "press_others"),
+)
+People = dict[str, list[Recording]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of folds; all by default")
+    args = parser.parse_args()
+    params, training = read_section("motion", MotionParams), read_section("training", Training)
+    people = read_people(params.mouth.look_ahead_s)
+    rows: list[dict[str, Any]] = []
+    for fold in args.only or range(args.folds):
+        train, test = split(people, fold, args.folds)
+        began = time.process_time()
+        with tempfile.TemporaryDirectory() as folder, home(folder):
+            model, report = fit_model(train, params, training)
+        spent = time.process_time() - began
+        print(f"fold {fold}: {spent:.0f} CPU-s, network {report['network']}", flush=True)
+        rows += score(model, test, fold)
+    print_table(rows)
+
+
+def home(folder: str) -> Any:
+    """Work in a folder with the project's params, which a training reads."""
+    for name in ("params.yaml", "versions.yaml", "dvc.yaml"):
+        (Path(folder) / name).symlink_to(Path.cwd() / name)
+    return chdir(folder)
+
+
+def read_people(extra: float) -> People:
+    """Read every clip of the seen people whole."""
+    people = {}
+    for name in seen_subjects():
+        subject = Subject("seen", name)
+        whole = [replace(c, train=(0, c.frames), test=(0, 0)) for c in clips_of(subject)]
+        people[name] = list(read_recordings(subject, extra, clips=whole))
+    return people
+
+
+def split(people: People, fold: int, folds: int) -> tuple[People, People]:
+    """Return each person's training pieces and held-out pieces of a fold."""
+    train: People = {}
+    test: People = {}
+    for name, recordings in people.items():
+        total, at = sum(len(r.valid) for r in recordings), 0
+        low, high = total * fold // folds, total * (fold + 1) // folds
+        train[name], test[name] = [], []
+        for r in recordings:
+            frames, gap = len(r.valid), to_frames(GAP_S, r.fps)
+            first, end = (int(np.clip(edge - at, 0, frames)) for edge in (low, high))
+            at += frames
+            test[name] += piece(r, first, end)
+            if first == end:
+                train[name] += piece(r, 0, frames)
+            else:
+                train[name] += piece(r, 0, first - gap) + piece(r, end + gap, frames)
+    return train, test
+
+
+def piece(recording: Recording, first: int, end: int) -> list[Recording]:
+    """Cut a recording; nothing where less than a second remains."""
+    if end - first < to_frames(SHORTEST_S, recording.fps):
+        return []
+    frames = len(recording.valid)
+    changed: dict[str, Any] = {}
+    for field in fields(Recording):
+        value = getattr(recording, field.name)
+        if isinstance(value, np.ndarray) and len(value) == frames:
+            changed[field.name] = value[first:end]
+    changed["features"] = recording.features[first : end + to_frames(0.5, recording.fps)]
+    if not changed["valid"].any():
+        return []
+    return [replace(recording, **changed)]
+
+
+@torch.no_grad()
+def displacements(model: MotionModel, recording: Recording, style: str | None) -> np.ndarray:
+    """Predict in the style's mouth scale; None is the mean style."""
+    features = model.normalise(torch.from_numpy(recording.features))
+    frames, ahead = len(recording.valid), frames_in(model.params.mouth.look_ahead_s, model.fps)
+    padded = torch.cat([features, features[-1:].expand(ahead, -1)])[: frames + ahead]
+    vector = model.styles.mean(0) if style is None else model.style(style)
+    regression = model.regression if style is None else model.regression_of(style)
+    moved: np.ndarray = model.mouth(padded[None], vector[None])[0, ahead:].double().numpy()
+    moved += regression.predict(features.numpy(), np.arange(frames))
+    moved[:, list(LIDS)] = 0.0
+    return moved
+
+
+def score(model: MotionModel, test: People, fold: int) -> list[dict[str, Any]]:
+    names, rows = list(model.people), []
+    for name, recordings in test.items():
+        if not recordings:
+            continue
+        person = model.person(name)
+        moved = {
+            style: np.concatenate([displacements(model, r, style) for r in recordings])
+            for style in (*names, None)
+        }
+        heads = {s: person.mean_face + person.mouth_scale * m for s, m in moved.items()}
+        valid = np.concatenate([r.valid for r in recordings])
+        true = np.concatenate([r.head for r in recordings])
+        row: dict[str, Any] = {"person": name, "fold": fold, "frames": int(valid.sum())}
+        for measure, of in MEASURES.items():
+            wanted = of(true)[valid]
+            found = {s: np.corrcoef(of(head)[valid], wanted)[0, 1] for s, head in heads.items()}
+            others = [found[s] for s in names if s != name]
+            row |= {
+                f"{measure}_own": found[name],
+                f"{measure}_mean": found[None],
+                f"{measure}_others": float(np.mean(others)) if others else np.nan,
+            }
+        opening = face_measures.mouth_opening
+        row["amplitude"] = opening(heads[name])[valid].std() / opening(true)[valid].std()
+        row["lent"] = {
+            style: lent_track(model, recordings, moved[style], style)
+            for style in names
+            if style != name
+        }
+        row["truth"] = real_track(recordings)
+        row["people"] = model.people
+        rows.append(row)
+    return rows
+
+
+def lent_track(
+    model: MotionModel, recordings: Sequence[Recording], moved: np.ndarray, style: str
+) -> Track:
+    """Return the mouth of a style on its owner's face; head and eyes are unknown."""
+    owner = model.person(style)
+    head = owner.mean_face + owner.mouth_scale * moved
+    return replace(real_track(recordings), head=head, valid=np.ones(len(head), bool))
+
+
+def real_track(recordings: Sequence[Recording]) -> Track:
+    """Return the real mouth; head and eyes are left out, to compare mouths alone."""
+    lengths = [len(r.valid) for r in recordings]
+    valid = np.concatenate([r.valid for r in recordings])
+    head = np.concatenate([r.head for r in recordings])
+    unknown = np.full(len(valid), np.nan)
+    return Track(
+        fps=recordings[0].fps,
+        span=np.repeat(np.arange(len(lengths)), lengths),
+        valid=valid,
+        head=np.where(valid[:, None, None], head, np.nan),
+        pose=np.repeat(unknown[:, None], 6, axis=1),
+        eyes=unknown,
+        gaze=np.repeat(unknown[:, None], 2, axis=1),
+    )
+
+
+def reidentified(rows: Sequence[Mapping[str, Any]]) -> tuple[float, int]:
+    """Return the share of lent motions, one for each fold, voice and style, named rightly."""
+    pieces: dict[str, list[np.ndarray]] = {}
+    faces: dict[str, Person] = rows[0]["people"]
+    for row in rows:
+        own = describe_style(row["truth"], faces[row["person"]].closed_face)
+        pieces.setdefault(row["person"], []).append(own)
+    population = StylePopulation({n: np.concatenate(p) for n, p in pieces.items()})
+    hits = []
+    for row in rows:
+        for style, track in row["lent"].items():
+            if style not in pieces:
+                continue
+            described = describe_style(track, row["people"][style].closed_face)
+            if len(described):
+                mean = np.nanmean(described, axis=0, keepdims=True)
+                hits.append(population.identified_as(mean, style).share)
+    return float(np.mean(hits)), len(hits)
+
+
+def interval(rows: Sequence[Mapping[str, Any]], column: str, less: str | None = None) -> str:
+    """Format a mean, or of a difference, over people and folds with its 95 % interval."""
+    people: dict[str, list[float]] = {}
+    for row in rows:
+        value = row[column] - (row[less] if less else 0.0)
+        people.setdefault(row["person"], []).append(value)
+    cells = [np.array(own) for own in people.values()]
+    rng = np.random.default_rng(0)
+    means = []
+    for _ in range(2000):
+        drawn = [cells[i] for i in rng.integers(0, len(cells), len(cells))]
+        means.append(np.mean([c[rng.integers(0, len(c), len(c))].mean() for c in drawn]))
+    low, high = np.percentile(means, (2.5, 97.5))
+    return f"{np.mean([c.mean() for c in cells]):+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    print("| person | frames | r own | mean | others | amplitude | press own | mean | others |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in dict.fromkeys(row["person"] for row in rows):
+        mine = [row for row in rows if row["person"] == name]
+        cells = [f"{np.mean([row[k] for row in mine]):.3f}" for k in COLUMNS]
+        print(f"| {name} | {sum(r['frames'] for r in mine)} | {' | '.join(cells)} |")
+    for measure in MEASURES:
+        own, mean, others = (f"{measure}_{kind}" for kind in ("own", "mean", "others"))
+        print(f"{measure}: own {interval(rows, own)}", end="; ")
+        print(f"own - others {interval(rows, own, others)}", end="; ")
+        print(f"own - mean {interval(rows, own, mean)}")
+    share, count = reidentified(rows)
+    chance = 1 / len(rows[0]["people"])
+    print(f"re-identified: {share:.2f} of {count} lent motions, chance {chance:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Weigh the mouth network, the regression of all people and those of each person.
+
+All is judged on the last share of each training span, which neither network nor regressions have
+learnt from. Ours: minutes of speech are memorised, and at full strength a network or a regression
+of one person then makes other speech worse.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.base.arrays import Floats
+from stages.base.io.timebase import to_frames
+from stages.motion.person import MOUTH
+from stages.motion.ridge_regression import RidgeRegression, fit
+from stages.motion.windows import Windows
+
+# (features of a recording (1, T + ahead, 2D), style vectors (1, S)) to displacements (1, T, 68, 3)
+Mouth = Callable[[Tensor, Tensor], Tensor]
+
+_UNJUDGED = 0.5  # share of a regression where nothing can be judged: an average
+_MOST_POPULATION = 0.5  # share of the regression of all people: the network has style
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One recording of a person; its displacements are (T, 68, 3) in the person's `mouth_scale`."""
+
+    subject: int
+    features: NDArray[np.float32]
+    true: Floats
+    network: Floats
+    regression: Floats
+    learnt: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+
+
+@torch.no_grad()
+def judge(mouth: Mouth, styles: Tensor, windows: Windows, ahead: int) -> list[Judged]:
+    """Predict every recording with its own person's style."""
+    found = []
+    for batch in windows.whole():
+        frames = batch["displacement"].shape[1]
+        own = styles[batch["subject"]]
+        predicted = mouth(batch["features"][:, : frames + ahead], own)[:, ahead:]
+        found.append(
+            Judged(
+                subject=int(batch["subject"]),
+                features=batch["features"][0].numpy(),
+                true=batch["displacement"][0].double().numpy(),
+                network=predicted[0].double().numpy(),
+                regression=batch["regression"][0].double().numpy(),
+                learnt=batch["mouth_mask"][0].numpy() > 0,
+                judged=batch["validation_mask"][0].numpy() > 0,
+            )
+        )
+    return found
+
+
+def population_share(recordings: Sequence[Judged], people: int) -> float:
+    """Return the share, 0 to 0.5, of the regression of all people beside the network.
+
+    Minimises the squared error of lips and jaw, with equal weight for every person; 0.5 without
+    judged frames.
+    """
+    cross = power = 0.0
+    for subject in range(people):
+        own = [r for r in recordings if r.subject == subject and r.judged.any()]
+        count = sum(int(r.judged.sum()) for r in own)
+        for r in own:
+            change = (r.regression - r.network)[r.judged][:, MOUTH]
+            wanted = (r.true - r.network)[r.judged][:, MOUTH]
+            cross += float((change * wanted).sum()) / count
+            power += float((change * change).sum()) / count
+    if not power > 0:
+        return _UNJUDGED
+    return float(np.clip(cross / power, 0.0, _MOST_POPULATION))
+
+
+def population_factors(share: float) -> NDArray[np.float32]:
+    """Return the factors on the regression's landmarks, (68,): a share for lips and jaw, else 1."""
+    factors = np.ones(68, np.float32)
+    factors[MOUTH] = share
+    return factors
+
+
+@dataclass(frozen=True)
+class Personal:
+    """A person's own regression of what network and population leave.
+
+    Attributes:
+        whole: fitted to learnt and judged frames.
+        learnt: fitted to learnt frames alone; `whole` without judged ones.
+        gain: factor on it, 0 to 1, see `lower_gain`.
+    """
+
+    whole: RidgeRegression
+    learnt: RidgeRegression
+    gain: float
+
+
+def fit_personal(
+    recordings: Sequence[Judged],
+    population: float,
+    ridge: float,
+    offsets: tuple[int, ...],
+    fps: float,
+) -> Personal:
+    """Fit a person's own regression to what network and population leave, and judge it.
+
+    Args:
+        recordings: of one person.
+        population: share of the regression of all people.
+        ridge: as in `ridge_regression.fit`.
+        offsets: context of the regression.
+        fps: frames per second.
+    """
+    left = [r.true - blend(r.network, r.regression, population) for r in recordings]
+    pairs = list(zip(recordings, left, strict=True))
+    whole = fit([[(r.features, y, r.learnt | r.judged) for r, y in pairs]], ridge, offsets)
+    if not any(r.judged.any() for r in recordings):
+        return Personal(whole, whole, _UNJUDGED)
+    learnt = fit([[(r.features, y, r.learnt) for r, y in pairs]], ridge, offsets)
+    rows = []
+    for r, y in pairs:
+        frames = np.flatnonzero(r.judged)
+        found, wanted = learnt.predict(r.features, frames)[:, MOUTH], y[frames][:, MOUTH]
+        rows.append(np.stack([(found * wanted).sum((1, 2)), (found**2).sum((1, 2))], axis=1))
+    return Personal(whole, learnt, lower_gain(_seconds(rows, fps)))
+
+
+def output_gain(recordings: Sequence[Judged], weights: Tensor, people: int, fps: float) -> float:
+    """Estimate the factor, 0 to 1, on a network that predicts what the regression leaves.
+
+    Args:
+        recordings: of all people.
+        weights: of the landmarks, (68,).
+        people: how many there are; each has equal weight.
+        fps: frames per second.
+
+    Returns:
+        The lower bound of the least-squares gain; 1 without judged frames.
+    """
+    landmarks = weights.double().numpy()[:, None]
+    pieces = []
+    for subject in range(people):
+        rows = []
+        for r in recordings:
+            if r.subject == subject:
+                left, found = (r.true - r.regression)[r.judged], r.network[r.judged]
+                products = (left * found * landmarks, found * found * landmarks)
+                rows.append(np.stack([p.sum((1, 2)) for p in products], axis=1))
+        if count := sum(map(len, rows)):
+            pieces.append(_seconds(rows, fps) / count)
+    return lower_gain(np.concatenate(pieces)) if pieces else 1.0
+
+
+def _seconds(rows: Sequence[NDArray[np.float64]], fps: float) -> NDArray[np.float64]:
+    """Sum the rows of consecutive frames, (N, D), over pieces of a second."""
+    second = to_frames(1.0, fps, 1)
+    sums = [np.add.reduceat(own, np.arange(0, len(own), second)) for own in rows if len(own)]
+    return np.concatenate(sums)
+
+
+def blend(network: Floats, regression: Floats, population: float) -> Floats:
+    """Return displacements of network and regression together, (T, 68, 3), as `population` says."""
+    out = regression * population_factors(population)[:, None]
+    out[:, MOUTH] += (1 - population) * network[:, MOUTH]
+    return out
+
+
+def lower_gain(pieces: NDArray[np.float64]) -> float:
+    """Return the lower bound of a least-squares gain, 0 to 1, from independent pieces.
+
+    Args:
+        pieces: of each piece, the sums of truth · prediction and of prediction², (N, 2).
+
+    The bound is the estimate minus two standard errors of a ratio of sums; a few seconds estimate
+    a gain badly.
+    """
+    cross, power = pieces.T
+    if not power.sum() > 0:
+        return 0.0
+    gain = cross.sum() / power.sum()
+    variance = np.square(cross - gain * power).sum() * len(power) / max(len(power) - 1, 1)
+    return float(np.clip(gain - 2 * np.sqrt(variance) / power.sum(), 0.0, 1.0))
