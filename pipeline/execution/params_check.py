@@ -25,6 +25,7 @@ SECTIONS = {
     "train_audio": "stages.speech.params:AudioParams",
     "references": "stages.references.params:ReferenceParams",
     "match": "stages.references.params:MatchParams",
+    "isp": "stages.style_mapping.params:IspParams",
     "motion": "stages.motion.params:MotionParams",
     "style_mapping": "stages.style_mapping.params:StyleMappingParams",
     "render": "stages.render.params:RenderParams",

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from stages.base.face import landmark_groups
 from stages.style_mapping import keypoints as kp
-from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.params import StyleMappingParams
 
-_MIRROR = [GUIDED.index(landmark_groups.MIRROR[index]) for index in GUIDED]
+_MIRROR = list(landmark_groups.MIRROR)
+_ACROSS = torch.tensor([-1.0, 1.0, 1.0])
 _IMAGES = ("neutral", "reference", "target")
 _CONTROL = 5  # control points along a side
 _AFFINE, _SPLINE = 0.05, 0.005  # standard deviations
@@ -28,7 +28,7 @@ def augment(
 ) -> dict[str, Tensor]:
     """Augment a batch of `PairSampler.draw`: images, landmarks and angles together.
 
-    Stretches are small, and leave the angles unchanged.
+    Stretches are small, and leave angles and rotations unchanged.
     """
     count = len(pairs["neutral"])
     flip = (rng.random(count) < 0.5) & params.mirror
@@ -47,11 +47,18 @@ def augment(
 
 def _mirrored(pairs: dict[str, Tensor], flip: Tensor) -> dict[str, Tensor]:
     """Mirror the pairs of a mask: landmarks swap sides, yaw and roll change their sign."""
-    points = pairs["points"][:, :, _MIRROR] * torch.tensor([-1.0, 1.0])
+    geometry = {
+        "keypoints": pairs["keypoints"][:, :, _MIRROR] * _ACROSS,
+        "canonical": pairs["canonical"][:, _MIRROR] * _ACROSS,
+        "reference_points": pairs["reference_points"][:, _MIRROR] * _ACROSS[:2],
+        "rotation": pairs["rotation"] * torch.outer(_ACROSS, _ACROSS),
+    }
     angles = pairs["angles"] * torch.tensor([-1.0, 1.0, -1.0])
     at = flip[:, None, None]
     out = {name: torch.where(at[..., None], pairs[name].flip(-1), pairs[name]) for name in _IMAGES}
-    out["points"] = torch.where(at[..., None], points, pairs["points"])
+    for name, mirrored in geometry.items():
+        where = flip.view(-1, *[1] * (mirrored.ndim - 1))
+        out[name] = torch.where(where, mirrored, pairs[name])
     out["angles"] = torch.where(at, angles, pairs["angles"])
     return out
 
@@ -65,7 +72,12 @@ def _stretched(pairs: dict[str, Tensor], scale: Tensor) -> dict[str, Tensor]:
         name: F.grid_sample(pairs[name], grid, padding_mode="border", align_corners=False)
         for name in _IMAGES
     }
-    return out | {"points": pairs["points"] * scale[:, None, None]}
+    deep = torch.cat([scale, torch.ones(len(scale), 1)], dim=1)
+    return out | {
+        "keypoints": pairs["keypoints"] * deep[:, None, None],
+        "canonical": pairs["canonical"] * deep[:, None],
+        "reference_points": pairs["reference_points"] * scale[:, None],
+    }
 
 
 @dataclass(frozen=True)

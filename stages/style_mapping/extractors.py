@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stages.style_mapping import keypoints as kp
 from stages.style_mapping.blocks import Layer, Residual
-from stages.style_mapping.params import Network
+from stages.style_mapping.params import Learned, Network
 
 Maps = dict[str, Tensor]
 
@@ -22,12 +22,14 @@ class KeypointExtractor(nn.Module):
     The network is 2D; the channels of its last layer hold the depth of the heatmaps.
     """
 
-    def __init__(self, sizes: Network) -> None:
+    def __init__(self, sizes: Network, learned: Learned) -> None:
         super().__init__()
-        self.sizes, self.depth = sizes, max(2, sizes.volume[1])
-        downs = (sizes.heat_input // 4).bit_length() - 1  # to a plane of 4
-        ups = (sizes.heat_plane // 4).bit_length() - 1
-        widths = [min(sizes.heat_channels << i, 8 * sizes.heat_channels) for i in range(downs + 1)]
+        self.learned, self.depth = learned, max(2, sizes.volume[1])
+        downs = (learned.heat_input // 4).bit_length() - 1  # to a plane of 4
+        ups = (learned.heat_plane // 4).bit_length() - 1
+        widths = [
+            min(learned.heat_channels << i, 8 * learned.heat_channels) for i in range(downs + 1)
+        ]
         self.first = Layer(2, 3, widths[0])
         self.down = nn.ModuleList(Layer(2, a, b, stride=2) for a, b in pairwise(widths))
         up, width = [], widths[-1]
@@ -35,16 +37,16 @@ class KeypointExtractor(nn.Module):
             up.append(Layer(2, width + skip, skip))
             width = skip
         self.up = nn.ModuleList(up)
-        self.heat = nn.Conv2d(width, sizes.keypoints * self.depth, 3, padding=1)
+        self.heat = nn.Conv2d(width, learned.keypoints * self.depth, 3, padding=1)
         nn.init.normal_(self.heat.weight, std=0.01)
         # Without initial places all keypoints start at the centre with the same gradient.
-        places = kp.starting_places(sizes.keypoints)[None]
-        start = -0.5 / 0.02 * kp.squared_distances(places, self.depth, sizes.heat_plane)
+        places = kp.starting_places(learned.keypoints)[None]
+        start = -0.5 / 0.02 * kp.squared_distances(places, self.depth, learned.heat_plane)
         self.start = nn.Parameter(start)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return c, (B, K, 3), of images (B, 3, S, S)."""
-        x = self.first(F.adaptive_avg_pool2d(image, self.sizes.heat_input) * 2 - 1)
+        x = self.first(F.adaptive_avg_pool2d(image, self.learned.heat_input) * 2 - 1)
         skips = []
         for down in self.down:
             skips.append(x)
@@ -53,8 +55,8 @@ class KeypointExtractor(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             (skip,) = [skip for skip in skips if skip.shape[-1] == x.shape[-1]]
             x = up(torch.cat([x, skip], dim=1))
-        plane = self.sizes.heat_plane
-        logits = self.heat(x).reshape(-1, self.sizes.keypoints, self.depth, plane, plane)
+        plane = self.learned.heat_plane
+        logits = self.heat(x).reshape(-1, self.learned.keypoints, self.depth, plane, plane)
         return kp.soft_argmax(10.0 * logits + self.start)
 
 
@@ -66,15 +68,15 @@ class PoseExpression(nn.Module):
     training of minutes then misses lips that part by two pixels.
     """
 
-    def __init__(self, sizes: Network) -> None:
+    def __init__(self, sizes: Network, learned: Learned) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels, extent = 3, sizes.size
-        width = sizes.pose_channels
+        width = learned.pose_channels
         while extent > 4:
             layers += [Layer(2, channels, width, stride=2)]
-            layers += [Residual(2, width) for _ in range(sizes.pose_blocks)]
-            channels, extent, width = width, extent // 2, min(2 * width, 8 * sizes.pose_channels)
+            layers += [Residual(2, width) for _ in range(learned.pose_blocks)]
+            channels, extent, width = width, extent // 2, min(2 * width, 8 * learned.pose_channels)
         self.layers = nn.Sequential(*layers)
         # No pooling over the 4 × 4 plane: a mean would lose the position of the head.
         self.reduce = nn.Sequential(nn.Conv2d(channels, 32, 1), nn.Flatten(), nn.ReLU())
@@ -84,7 +86,7 @@ class PoseExpression(nn.Module):
         for head in (self.bins, self.shift):
             nn.init.normal_(head.weight, std=0.002)
             nn.init.zeros_(head.bias)
-        self.expression = PatchReader(sizes)
+        self.expression = PatchReader(learned)
 
     def forward(self, image: Tensor, canonical: Tensor) -> Maps:
         """Return angles (B, 3), rotation (B, 3, 3) for rows, shift (B, 3), expression (B, K, 3).
@@ -109,21 +111,23 @@ class PoseExpression(nn.Module):
 class PatchReader(nn.Module):
     """Image and K places → three numbers a place from the patch around it, (B, K, 3)."""
 
-    def __init__(self, sizes: Network) -> None:
+    def __init__(self, learned: Learned) -> None:
         super().__init__()
-        width, grid = sizes.near_channels, sizes.near_grid
+        width, grid = learned.near_channels, learned.near_grid
         self.features = nn.Sequential(
             Layer(2, 3, width // 2, stride=2), Layer(2, width // 2, width)
         )
-        line = torch.linspace(-sizes.near_reach, sizes.near_reach, grid)
+        line = torch.linspace(-learned.near_reach, learned.near_reach, grid)
         y, x = torch.meshgrid(line, line, indexing="ij")
         self.around: Tensor
         self.register_buffer("around", torch.stack([x, y], -1).view(-1, 2), persistent=False)
         inputs = width * grid * grid
-        self.first = nn.Parameter(torch.randn(sizes.keypoints, inputs, width) * (2 / inputs) ** 0.5)
-        self.last = nn.Parameter(torch.randn(sizes.keypoints, width, 3) * 0.002)
-        self.first_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, width))
-        self.last_bias = nn.Parameter(torch.zeros(sizes.keypoints, 1, 3))
+        self.first = nn.Parameter(
+            torch.randn(learned.keypoints, inputs, width) * (2 / inputs) ** 0.5
+        )
+        self.last = nn.Parameter(torch.randn(learned.keypoints, width, 3) * 0.002)
+        self.first_bias = nn.Parameter(torch.zeros(learned.keypoints, 1, width))
+        self.last_bias = nn.Parameter(torch.zeros(learned.keypoints, 1, 3))
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
         """Read patches of images (B, 3, S, S) at places (B, K, 2) in [-1, 1]."""

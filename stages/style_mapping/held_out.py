@@ -8,7 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.style_mapping.frame_pairs import ClipFrames, read_frames
+from stages.base.arrays import Floats
+from stages.style_mapping.frame_pairs import (
+    ClipFrames,
+    build_batch_mesh,
+    closed_face,
+    guided,
+    read_pairs,
+)
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.networks import StyleMapping
 
@@ -18,23 +25,33 @@ _SMALLEST_MSE = 1e-6  # limits the PSNR to 60 dB
 
 
 class HeldOutPair(NamedTuple):
-    """Two held-out frames of one clip, by index."""
+    """Two held-out frames of one clip, by index, and their owner's head at rest, (68, 3)."""
 
     clip: ClipFrames
     source: int
     driving: int
+    rest: Floats
 
 
 def held_out_pairs(clips: Sequence[ClipFrames], count: int) -> list[HeldOutPair]:
     """Choose about `count` pairs of held-out frames, spread evenly; deterministic."""
     usable = [clip for clip in clips if len(clip.test) > 1]
+    rest = {
+        name: closed_face([clip for clip in clips if clip.subject == name])
+        for name in {clip.subject for clip in usable}
+    }
     pairs = []
     for clip in usable:
         share, length = max(1, count // len(usable)), len(clip.test)
         rows = np.unique(np.linspace(0, length - 1, min(share, length)).astype(int))
         # Half a span apart: neighbouring frames differ too little to reward motion over a copy.
         pairs += [
-            HeldOutPair(clip, int(clip.test[i]), int(clip.test[(i + length // 2) % length]))
+            HeldOutPair(
+                clip,
+                int(clip.test[i]),
+                int(clip.test[(i + length // 2) % length]),
+                rest[clip.subject],
+            )
             for i in rows
         ]
     return pairs
@@ -49,38 +66,40 @@ def evaluate(model: StyleMapping, pairs: Sequence[HeldOutPair]) -> dict[str, Any
 
     Returns:
         `pairs`: their number; for `mapping`, `warped` (the flow alone) and `unmoved` (the source
-        itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `pose`: mean
-        error of the predicted angles, degrees; `better`: share of pairs where the mapping's L1 is
-        below the source's. Crop: the landmarks' box, 15 % wider on every side.
-        `lips`: distance of the lower lip below the upper one (outer contours, middles), `driving`
-        keypoints against landmarks of the driving frame, about each clip's own mean: correlation
-        `r` and regression `slope`; `lips_by_pose`: the same without ε, the effect of the pose.
+        itself): mean `l1` in grey levels of 255 and mean `psnr` in dB over the pairs; `better`:
+        share of pairs where the mapping's L1 is below the source's. Crop: the landmarks' box, 15 %
+        wider on every side. With learned keypoints, `pose`: mean error of the predicted angles,
+        degrees; `lips`: distance of the lower lip below the upper one (outer contours, middles),
+        `driving` keypoints against landmarks of the driving frame, about each clip's own mean:
+        correlation `r` and regression `slope`; `lips_by_pose`: the same without ε, the effect of
+        the pose.
     """
     errors: dict[str, list[tuple[float, float]]] = {"mapping": [], "warped": [], "unmoved": []}
-    angles = []
+    angles: list[Tensor] = []
     gaps: list[Tensor] = []  # (3, B): keypoints, keypoints without ε, landmarks
     for first in range(0, len(pairs), _BATCH):
         group = pairs[first : first + _BATCH]
-        source = read_frames([(pair.clip, pair.source) for pair in group])
-        driving = read_frames([(pair.clip, pair.driving) for pair in group])
-        out = predict(model, source["image"], driving["image"])
-        angles.append((out["angles"][:, 1] - driving["angles"]).abs())
-        posed = out["driving"] - out["expression"][:, 1]
-        places = out["driving"][..., :2], posed[..., :2], driving["points"]
-        gaps.append(torch.stack([_lip_gap(points) for points in places]))
-        images = {"mapping": out["image"], "warped": out["warped"], "unmoved": source["image"]}
+        batch, out = predict(model, group)
+        if "angles" in out:
+            angles.append((out["angles"][:, 1] - batch["angles"][:, 1]).abs())
+            posed = out["driving"] - out["expression"][:, 1]
+            places = out["driving"][..., :2], posed[..., :2], guided(batch)[:, 1]
+            gaps.append(torch.stack([_lip_gap(points) for points in places]))
+        images = {"mapping": out["image"], "warped": out["warped"], "unmoved": batch["neutral"]}
         for index, pair in enumerate(group):
-            crop = face_crop(pair.clip.boxes[pair.driving], driving["image"].shape[-1])
-            for name, batch in images.items():
-                errors[name].append(_errors(batch[index][crop], driving["image"][index][crop]))
+            crop = face_crop(pair.clip.boxes[pair.driving], pair.clip.size)
+            for name, drawn in images.items():
+                errors[name].append(_errors(drawn[index][crop], batch["target"][index][crop]))
     scores = {name: np.array(values) for name, values in errors.items()}
     report: dict[str, Any] = {
         name: {"l1": _rounded(v[:, 0].mean()), "psnr": _rounded(v[:, 1].mean())}
         for name, v in scores.items()
     }
     report["pairs"] = len(pairs)
-    report["pose"] = _rounded(torch.rad2deg(torch.cat(angles)).mean())
     report["better"] = _rounded((scores["mapping"][:, 0] < scores["unmoved"][:, 0]).mean())
+    if not angles:
+        return report
+    report["pose"] = _rounded(torch.rad2deg(torch.cat(angles)).mean())
     moved, posed_only, true = torch.cat(gaps, dim=1).double().numpy()
     clips = [id(pair.clip) for pair in pairs]
     report["lips"] = correlate_within(moved, true, clips)
@@ -111,11 +130,18 @@ def correlate_within(
 
 
 @torch.no_grad()
-def predict(model: StyleMapping, source: Tensor, driving: Tensor) -> dict[str, Tensor]:
-    """Run the networks in evaluation mode."""
+def predict(
+    model: StyleMapping, pairs: Sequence[HeldOutPair]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return a batch of pairs, as of `PairSampler.draw`, and the networks' output."""
+    batch = read_pairs(pairs)
     model.eval()
-    out: dict[str, Tensor] = model(source, driving)
-    return out
+    out: dict[str, Tensor] = (
+        model(batch["neutral"], batch["reference"])
+        if model.learned
+        else model(batch["neutral"], mesh=build_batch_mesh(batch))
+    )
+    return batch, out
 
 
 def face_crop(box: NDArray[Any], size: int) -> tuple[slice, slice, slice]:

@@ -2,14 +2,15 @@
 
     python -m stages isp seen/sample_calm      # seconds
 
-Reads references, data/neutral.png and the trained style mapping; writes data/isp/NAME (format
-ISPS), the scores of every ISP, reports/isp_scores/NAME.parquet (format ISP_SCORES), their means,
-reports/isp_scores/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
+Reads references, landmarks, the neutral face and the trained style mapping; writes data/isp/NAME
+(format ISPS), the scores of every ISP, reports/isp_scores/NAME.parquet (format ISP_SCORES), their
+means, reports/isp_scores/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
 equations (1) and (2).
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +20,76 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.atomic_files import atomic_folder, write_atomic
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.params import validate_section
+from stages.base.arrays import Floats
+from stages.base.config.params import read_section, validate_section
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.image_io import Image, decode_jpeg, encode_png, square
+from stages.base.io.image_io import Image, decode_jpeg, encode_png, resize, square
 from stages.base.training.model_files import load_model, module_tensors
 from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.style_mapping.artifacts import ISP_REPORTS, ISP_SCORES, ISPS, MODEL, SCORES
 from stages.style_mapping.contact_sheet import grid
-from stages.style_mapping.frame_pairs import to_image, to_tensor
+from stages.style_mapping.frame_pairs import closed_face, read_clips, to_image, to_tensor
 from stages.style_mapping.isp_scores import Scores, caption, score_isps, summarise
-from stages.style_mapping.networks import StyleMapping
-from stages.style_mapping.params import Network
-from stages.style_mapping.retargeted_neutral import read_neutral_image
+from stages.style_mapping.mesh import Camera, MeshPair, build_mesh, pair, retarget
+from stages.style_mapping.networks import StyleMapping, draw_large
+from stages.style_mapping.params import IspParams, Learned, Network
+from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 
 
-def run(subject: Subject) -> None:
+def run(subject: Subject, params: IspParams) -> None:
     """Generate and score the ISP of every candidate of a subject; draw the chosen ones."""
     torch.set_num_threads(1)  # pixels depend on the number of threads
-    neutral = read_neutral_image()
+    neutral = read_neutral(params.size)
     path = DATA / "references" / subject.name / "references.parquet"
     rows = tables.read(path, REFERENCES)
     for name in TEMPLATES:
         if not rows["chosen"][rows["template"] == name].any():
             raise MissingInput(path, f"no chosen reference for template {name}")
-    references = [decode_jpeg(data) for data in rows["image"]]
-    isps = generate_isps(load_mapping(), neutral, references)
+    references = [square(decode_jpeg(data), params.size) for data in rows["image"]]
+    motions = read_motions(subject, params.size, rows)
+    isps = generate_isps(load_mapping(), neutral, references, motions)
     columns: dict[str, Any] = {name: rows[name] for name in ISPS.names if name != "image"}
     columns["image"] = [encode_png(isp) for isp in isps]
     with atomic_folder(DATA / "isp" / subject.name) as folder:
         tables.write(folder / "isps.parquet", ISPS, columns)
-    scores = score_isps(neutral, references, isps, list(rows["template"]))
+    warped = [neutral.retarget(motion.displacement, motion.camera)[0] for motion in motions]
+    scores = score_isps(neutral.image, references, isps, warped, list(rows["template"]))
     write_scores(subject.name, rows, scores)
     chosen = {str(rows["template"][i]): int(i) for i in np.flatnonzero(rows["chosen"])}
-    page = draw_sheet(neutral, references, isps, chosen, scores)
+    page = draw_sheet(neutral.image, references, isps, chosen, scores)
     write_atomic(ISP_REPORTS / f"{subject.name}.png", encode_png(page))
+
+
+@dataclass(frozen=True)
+class ReferenceMotion:
+    """What an ISP takes from its reference.
+
+    Attributes:
+        displacement: of the landmarks from the owner's closed mouth, (68, 3), face heights.
+        camera: pose of the head.
+        points: landmarks in the reference image, (68, 2) in [-1, 1].
+    """
+
+    displacement: Floats
+    camera: Camera
+    points: Floats
+
+
+def read_motions(subject: Subject, size: int, rows: tables.Columns) -> list[ReferenceMotion]:
+    """Read the motion of each row's frame; raise BadFormat where its clip is gone."""
+    clips = {clip.id: clip for clip in read_clips([subject], size)}
+    rest = closed_face(list(clips.values()))
+    motions = []
+    for name, frame in zip(rows["clip"], rows["frame"], strict=True):
+        if str(name) not in clips:
+            raise BadFormat(subject, f"no landmarks of clip {name}", "run `dvc repro`")
+        clip = clips[str(name)]
+        displacement = clip.head[frame].astype(float) - rest
+        points = clip.points[frame].astype(float)
+        motions.append(ReferenceMotion(displacement, clip.camera(frame), points))
+    return motions
 
 
 def load_mapping(path: Path = MODEL) -> StyleMapping:
@@ -62,7 +97,11 @@ def load_mapping(path: Path = MODEL) -> StyleMapping:
     tensors, config = load_model(path)
     if "network" not in config:
         raise BadFormat(path, "is no style mapping: its configuration has no network")
-    model = StyleMapping(validate_section("network", config["network"], Network))
+    learned = config.get("learned")
+    model = StyleMapping(
+        validate_section("network", config["network"], Network),
+        None if learned is None else validate_section("learned", learned, Learned),
+    )
     try:
         model.load_state_dict(module_tensors(tensors, "mapping"))
     except RuntimeError as error:
@@ -72,25 +111,48 @@ def load_mapping(path: Path = MODEL) -> StyleMapping:
 
 @torch.no_grad()
 def generate_isps(
-    model: StyleMapping, neutral: Image, references: Sequence[Image]
+    model: StyleMapping,
+    neutral: Neutral,
+    references: Sequence[Image],
+    motions: Sequence[ReferenceMotion],
 ) -> list[NDArray[np.uint8]]:
     """Give the neutral face the pose and expression of each style reference image.
 
     Args:
         model: a trained style mapping.
-        neutral: RGB, any size; head and shoulders, framed as in clips.
-        references: RGB, any size.
+        neutral: at the size of the ISPs.
+        references: RGB, (size, size, 3) each.
+        motions: one per reference; their images' size is that of `references`.
 
     Returns:
         One ISP per reference, (size, size, 3) RGB.
     """
-    size = model.sizes.size
-    source = to_tensor(square(neutral, size)[None])
+    large = to_tensor(neutral.image[None])
+    small = resize(neutral.image, model.sizes.size)
+    isps = []
     # One at a time: results of a batch depend on its size.
-    return [
-        to_image(model(source, to_tensor(square(reference, size)[None]))["image"][0])
-        for reference in references
-    ]
+    for reference, motion in zip(references, motions, strict=True):
+        scaled = resize(reference, model.sizes.size)
+        if model.learned:
+            mesh = None
+            out = model(to_tensor(small[None]), to_tensor(scaled[None]))
+        else:
+            pairs = [_mesh_pair(neutral, motion)]
+            mesh = build_mesh(pairs, [neutral.image], [reference])
+            out = model(to_tensor(small[None]), mesh=build_mesh(pairs, [small], [scaled]))
+        isps.append(to_image(draw_large(out, large, mesh)[0]))
+    return isps
+
+
+def _mesh_pair(neutral: Neutral, motion: ReferenceMotion) -> MeshPair:
+    return pair(
+        neutral.head,
+        neutral.keypoints(),
+        neutral.camera,
+        retarget(neutral.head, motion.displacement, motion.camera),
+        motion.camera,
+        motion.points,
+    )
 
 
 def write_scores(name: str, rows: tables.Columns, scores: Scores) -> None:
@@ -119,4 +181,4 @@ def draw_sheet(
 
 def main(subject: str) -> None:
     """Generate the ISPs of one subject."""
-    run(Subject.parse(subject))
+    run(Subject.parse(subject), read_section("isp", IspParams))

@@ -72,7 +72,11 @@ def _fit_head(points: Floats, depth: Floats, size: int) -> tuple[Floats, Floats]
 
 
 def score_isps(
-    neutral: Image, references: Sequence[Image], isps: Sequence[Image], templates: Sequence[str]
+    neutral: Image,
+    references: Sequence[Image],
+    isps: Sequence[Image],
+    retargeted: Sequence[Image],
+    templates: Sequence[str],
 ) -> Scores:
     """Compare every ISP with the neutral image and its reference.
 
@@ -80,6 +84,7 @@ def score_isps(
         neutral: the neutral image, RGB.
         references: the candidates' images, RGB.
         isps: one per reference, all of one size.
+        retargeted: the neutral image warped by the landmarks of each reference, without a network.
         templates: key motion template of each reference.
 
     Returns:
@@ -90,24 +95,32 @@ def score_isps(
         frontal view, face heights), each as displacement from its own lips at rest: the mean over
         the subject's references of the template M (closed lips) and over their ISPs. This removes
         the identity and the landmark error that depends on the pose (2 % of a face height).
+        `pose_retargeted`, `expression_retargeted`: the same errors of the retargeted images.
         `pose_unmoved`, `expression_unmoved`: the same errors of the neutral image itself.
         `lips_moved`: distance between the lips of ISP and neutral image; large at rest too for a
         model that opens every mouth alike.
+        `opening`, `opening_reference`: gap of the inner lips of ISP and reference, face heights.
     """
     size = len(isps[0])
     still = measure_face(neutral, size)
     true = _stacked([measure_face(image, size) for image in references])
-    made = _stacked([measure_face(image, size) for image in isps])
+    made, warped = (
+        _stacked([measure_face(image, size) for image in images]) for images in (isps, retargeted)
+    )
     resting = np.array([str(name) == REST for name in templates])
-    goal, shifts = (_from_rest(faces.lips, resting) for faces in (true, made))
+    goal, shifts, warps = (_from_rest(faces.lips, resting) for faces in (true, made, warped))
     columns = (
         face_identity.similarity(made.descriptor, still.descriptor),
         face_identity.similarity(made.descriptor, true.descriptor),
         angle(made.rotation, true.rotation),
+        angle(warped.rotation, true.rotation),
         angle(np.broadcast_to(still.rotation, true.rotation.shape), true.rotation),
         _distance(shifts, goal),
+        _distance(warps, goal),
         _distance(np.zeros_like(shifts), goal),
         _distance(made.lips, still.lips),
+        _opening(made.lips),
+        _opening(true.lips),
     )
     return dict(zip(SCORE_NAMES, columns, strict=True))
 
@@ -131,6 +144,12 @@ def _from_rest(lips: Floats, resting: NDArray[np.bool_]) -> Floats:
     return np.asarray(lips - rest)
 
 
+def _opening(lips: Floats) -> Floats:
+    """Return the gap between the inner lips, (…), of lips (…, 20, 2)."""
+    upper, lower = lips[..., [13, 14, 15], :], lips[..., [19, 18, 17], :]
+    return _distance(upper, lower)
+
+
 def _distance(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.linalg.norm(a - b, axis=-1).mean(-1))
 
@@ -139,7 +158,8 @@ def summarise(scores: Scores, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     """Average the scores of all candidates and of the chosen ones (reports/isp_scores/NAME.json).
 
     `nearer_to_neutral` is the share of measured ISPs with a descriptor nearer to the neutral image
-    than to the reference; `isps` counts all, `measured` those with all scores.
+    than to the reference; `opening_correlation` correlates the openings of ISPs and references;
+    `isps` counts all, `measured` those with all scores.
     """
     return {
         "all": _means(scores, np.ones(len(chosen), bool)),
@@ -161,7 +181,17 @@ def _means(scores: Scores, rows: NDArray[np.bool_]) -> dict[str, Any]:
         name: round(float(value), 4) for name, value in zip(SCORE_NAMES, known.mean(0), strict=True)
     }
     nearer = known[:, 0] > known[:, 1]
-    return means | {"nearer_to_neutral": round(float(nearer.mean()), 4)}
+    return means | {
+        "nearer_to_neutral": round(float(nearer.mean()), 4),
+        "opening_correlation": _correlation(known[:, -2], known[:, -1]),
+    }
+
+
+def _correlation(a: Floats, b: Floats) -> float | None:
+    """Return Pearson's r of two columns; None where one does not vary."""
+    if len(a) < 2 or not (a.std() > 0 and b.std() > 0):
+        return None
+    return round(float(np.corrcoef(a, b)[0, 1]), 4)
 
 
 def caption(scores: Scores, row: int) -> list[str]:
@@ -169,8 +199,9 @@ def caption(scores: Scores, row: int) -> list[str]:
     at = {name: float(scores[name][row]) for name in SCORE_NAMES}
     if not np.isfinite(at["pose_error"]):
         return ["no face found"]
+    lips = f"warped {at['expression_retargeted']:.3f}, unmoved {at['expression_unmoved']:.3f}"
     return [
         f"pose {at['pose_error']:.1f}° (unmoved {at['pose_unmoved']:.1f}°)",
-        f"lips {at['expression_error']:.3f} (unmoved {at['expression_unmoved']:.3f})",
+        f"lips {at['expression_error']:.3f} ({lips})",
         f"dlib neutral {at['identity_neutral']:.3f} ref {at['identity_reference']:.3f}",
     ]

@@ -12,22 +12,31 @@ from stages.style_mapping import keypoints as kp
 from stages.style_mapping.blocks import StyledBlock
 from stages.style_mapping.dense_motion import DenseMotion
 from stages.style_mapping.extractors import Appearance, KeypointExtractor, PoseExpression
-from stages.style_mapping.params import Network
+from stages.style_mapping.mesh import POINTS, Mesh, mesh_maps
+from stages.style_mapping.params import Learned, Network
 
 Maps = dict[str, Tensor]
 
 
 class StyleMapping(nn.Module):
-    """Neutral image and style reference → Intermediate Style Pattern."""
+    """Neutral image and style reference → Intermediate Style Pattern.
 
-    def __init__(self, sizes: Network) -> None:
+    Args:
+        sizes: of dense motion and generator.
+        learned: networks that extract keypoints and poses; None: they come with each batch, from
+            landmarks.
+    """
+
+    def __init__(self, sizes: Network, learned: Learned | None) -> None:
         super().__init__()
-        self.sizes = sizes
-        self.keypoints = KeypointExtractor(sizes)
-        self.pose = PoseExpression(sizes)
+        self.sizes, self.learned = sizes, learned
+        count = learned.keypoints if learned else POINTS
+        if learned:
+            self.keypoints = KeypointExtractor(sizes, learned)
+            self.pose = PoseExpression(sizes, learned)
         self.appearance = Appearance(sizes)
-        self.motion = DenseMotion(sizes)
-        self.generator = Decoder(sizes)
+        self.motion = DenseMotion(sizes, count, mesh=learned is None)
+        self.generator = Decoder(sizes, count)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -37,25 +46,41 @@ class StyleMapping(nn.Module):
     def forward(
         self,
         neutral: Tensor,
-        reference: Tensor,
+        reference: Tensor | None = None,
         extra: Tensor | None = None,
         *,
+        mesh: Mesh | None = None,
         image: bool = True,
     ) -> Maps:
         """Transfer the pose and expression of the reference to the neutral image.
 
         Args:
             neutral: I_s, (B, 3, S, S).
-            reference: I_r, (B, 3, S, S).
+            reference: I_r, (B, 3, S, S); with learned keypoints.
             extra: images to extract keypoints of too (equivariance), (B, 3, S, S).
+            mesh: keypoints and poses from landmarks; without learned keypoints.
             image: generate the ISP; otherwise extract keypoints and poses only.
 
         Returns:
             `source` and `driving` keypoints (B, K, 3), equations (1) and (2); `canonical`
-            (B, K, 3); `angles` (B, 2, 3) and `expression` (B, 2, K, 3) of neutral, reference;
-            `extra` (B, K, 3). With `image`: `image` (B, 3, S, S), the ISP; `warped`, the neutral
-            image under the flow alone; `occlusion`.
+            (B, K, 3); `expression` (B, 2, K, 3) of neutral, reference. If these are learned:
+            `angles` (B, 2, 3); `extra` (B, K, 3). With `image`: `image` (B, 3, S, S), the ISP;
+            `warped`, the neutral image under the flow alone, with the reference's mouth inside;
+            `shift` (B, 2, S, S), what dense motion adds to the flow of the landmarks; `occlusion`.
         """
+        if mesh is not None:
+            out, own, other = mesh_maps(mesh)
+        elif reference is not None:
+            out, own, other = self._extract(neutral, reference, extra)
+        else:
+            raise ValueError("expected a reference image or its mesh")
+        if image:
+            out |= self._generate(neutral, out, (own, other), mesh)
+        return out
+
+    def _extract(
+        self, neutral: Tensor, reference: Tensor, extra: Tensor | None
+    ) -> tuple[Maps, Maps, Maps]:
         batch = len(neutral)
         images = torch.cat([neutral, reference] + ([] if extra is None else [extra]))
         keypoints = self.keypoints(images)
@@ -76,33 +101,66 @@ class StyleMapping(nn.Module):
             out["extra"] = kp.transform(
                 keypoints[2 * batch :], third["rotation"], third["shift"], third["expression"]
             )
-        if image:
-            out |= self._generate(neutral, out, own, other)
-        return out
+        return out, own, other
 
-    def _generate(self, neutral: Tensor, places: Maps, own: Maps, other: Maps) -> Maps:
+    def _generate(
+        self, neutral: Tensor, places: Maps, poses: tuple[Maps, Maps], mesh: Mesh | None
+    ) -> Maps:
+        own, other = poses
         volume = self.appearance(neutral)
         rotations = own["rotation"], other["rotation"]
-        moved = self.motion(volume, places["source"], places["driving"], rotations)
+        flow = None if mesh is None else mesh.flow
+        moved = self.motion(volume, places["source"], places["driving"], rotations, flow)
         features = kp.warp(volume, moved["flow"]).flatten(1, 2) * moved["occlusion"]
-        warped = kp.warp(neutral, self._image_flow(moved))
+        shift = self._image_shift(moved)
+        warped = warp_image(neutral, shift, mesh)
         return {
             "image": self.generator(features, warped, style_information(other)),
             "warped": warped,
+            "shift": shift,
             "occlusion": moved["occlusion"],
         }
 
-    def _image_flow(self, moved: Maps) -> Tensor:
-        """Return the flow at the surface, (B, S, S, 2), for the image."""
+    def _image_shift(self, moved: Maps) -> Tensor:
+        """Return the motion at the surface beyond the basic flow, (B, 2, S, S)."""
         weight = moved["surface"].movedim(1, -1)  # (B, D, H, W, 1)
-        depth, plane = moved["flow"].shape[1:3]
-        cells = kp.lattice(depth, plane, moved["flow"])[..., :2]
-        shift = ((moved["flow"][..., :2] - cells) * weight).sum(1)
+        shift = ((moved["flow"][..., :2] - moved["basis"]) * weight).sum(1)
         size = (self.sizes.size, self.sizes.size)
-        large = F.interpolate(
-            shift.movedim(-1, 1), size=size, mode="bilinear", align_corners=False
-        ).movedim(1, -1)
-        return large + kp.lattice(1, self.sizes.size, large)[0, ..., :2]
+        return F.interpolate(shift.movedim(-1, 1), size=size, mode="bilinear", align_corners=False)
+
+
+def warp_image(neutral: Tensor, shift: Tensor, mesh: Mesh | None) -> Tensor:
+    """Warp images by a shift of the landmarks' flow, and fill the mouth from the reference.
+
+    Args:
+        neutral: (B, 3, S, S).
+        shift: in [-1, 1], (B, 2, S, S).
+        mesh: of the same size; None: the shift alone.
+    """
+    size = neutral.shape[-1]
+    if mesh is None:
+        return kp.warp(neutral, shift.movedim(1, -1) + kp.lattice(1, size, shift)[0, ..., :2])
+    warped = kp.warp(neutral, shift.movedim(1, -1) + mesh.flow)
+    return warped * (1 - mesh.open) + mesh.inside * mesh.open
+
+
+def draw_large(out: Maps, neutral: Tensor, mesh: Mesh | None) -> Tensor:
+    """Draw an ISP larger than the networks' images: sharp where the neutral image shows it.
+
+    Args:
+        out: of `StyleMapping.forward`, with images of S px.
+        neutral: the neutral image, (B, 3, L, L).
+        mesh: at L px.
+
+    Returns:
+        (B, 3, L, L): the image warped at L px, plus the enlarged change that the generator makes.
+    """
+    size = neutral.shape[-2:]
+    shift, change = (
+        F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+        for x in (out["shift"], out["image"] - out["warped"])
+    )
+    return (warp_image(neutral, shift, mesh) + change).clamp(0, 1)
 
 
 def style_information(pose: Maps) -> Tensor:
@@ -122,13 +180,13 @@ class Decoder(nn.Module):
     With `skip`, a mask blends the decoded image with the image warped by the same flow.
     """
 
-    def __init__(self, sizes: Network) -> None:
+    def __init__(self, sizes: Network, keypoints: int) -> None:
         super().__init__()
         self.sizes = sizes
         guide = sizes.volume[0] * sizes.volume[1]
         code = sizes.style_channels
         self.style = nn.Sequential(
-            nn.Linear(12 + 3 * sizes.keypoints, code), nn.ReLU(), nn.Linear(code, code), nn.ReLU()
+            nn.Linear(12 + 3 * keypoints, code), nn.ReLU(), nn.Linear(code, code), nn.ReLU()
         )
         width = sizes.decoder_channels
         self.first = nn.Conv2d(guide, width, 3, padding=1)

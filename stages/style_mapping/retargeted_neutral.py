@@ -13,15 +13,15 @@ import numpy as np
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.arrays import Floats
 from stages.base.config.paths import DATA
-from stages.base.face import face_measures, head_pose, projection, warping
+from stages.base.face import head_pose
 from stages.base.io import tables
 from stages.base.io.image_io import Image, read_image, resize
 from stages.landmarks.artifacts import NEUTRAL
+from stages.style_mapping.mesh import Camera, landmark_flow, retarget
+from stages.style_mapping.mouth_inside import polygon_share
 
 IMAGE, TABLE = DATA / "neutral.png", DATA / "neutral.parquet"
 _MOUTH_INSIDE = (60, 28, 28)  # RGB
-_SUBPIXELS = 4  # a side, for a smooth edge of the mouth's inside
-_NO_SHOULDERS = np.full((18, 2), np.nan)  # they follow the face
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,34 @@ class Neutral:
         image: (S, S, 3) RGB.
         points: (68, 2), px.
         head: landmarks without the pose, (68, 3), face heights; lips closed.
+        camera: the pose of its head.
         angles: yaw, pitch, roll, (3,), radians.
     """
 
     image: Image
     points: Floats
     head: Floats
+    camera: Camera
     angles: Floats
 
-    def retarget(
-        self, displacement: Floats, rotation: Floats, translation: Floats, focal: float
-    ) -> tuple[Image, Floats]:
+    def keypoints(self) -> Floats:
+        """Return its keypoints C, (68, 3) in [-1, 1]."""
+        return self.camera.places(self.head, self.points)
+
+    def retarget(self, displacement: Floats, camera: Camera) -> tuple[Image, Floats]:
         """Move the face by the displacement and pose of another person.
 
         Args:
             displacement: of the person's landmarks from their closed mouth, (68, 3).
-            rotation: R of the person's head, (3, 3).
-            translation: t, (3,), face heights.
-            focal: of the person's camera, px of the networks' size.
+            camera: pose of the person's head, in an image of the same size.
 
         Returns:
             The warped image, (S, S, 3), and its landmarks, (68, 2), px.
         """
         size = len(self.image)
-        head = face_measures.keep_lips_apart((self.head + displacement)[None])
-        (points,) = projection.project(head, rotation[None], translation[None], focal, size)
-        controls = warping.controls(points, _NO_SHOULDERS, self.points, _NO_SHOULDERS, size)
-        where = ((warping.flow(*controls, size) + 1) * (size / 2) - 0.5).astype(np.float32)
+        points = (retarget(self.head, displacement, camera)[:, :2] + 1) * (size / 2)
+        flow = landmark_flow(np.stack([self.points, points]) * (2 / size) - 1, size)
+        where = ((flow + 1) * (size / 2) - 0.5).astype(np.float32)
         moved = cv2.remap(self.image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return _paint_mouth(np.asarray(moved, np.uint8), points), points
 
@@ -74,21 +75,20 @@ def read_neutral_image() -> Image:
 def read_neutral(size: int) -> Neutral:
     """Read the neutral image and its landmarks; raise MissingInput or BadFormat."""
     row, image = tables.read(TABLE, NEUTRAL), read_neutral_image()
+    scale = size / int(row["size"][0])
+    R, t = row["rotation"][0].astype(float), row["translation"][0].astype(float)
     return Neutral(
         resize(image, size),
-        row["points"][0].astype(float) * (size / int(row["size"][0])),
+        row["points"][0].astype(float) * scale,
         row["head"][0].astype(float),
+        Camera(R, t, float(row["focal"][0]) * scale, size),
         head_pose.angles_from_rotation(row["rotation"])[0],
     )
 
 
 def _paint_mouth(image: Image, points: Floats) -> Image:
     """Paint the mouth's inside between parted lips."""
-    size = len(image)
-    mask = np.zeros((size * _SUBPIXELS, size * _SUBPIXELS), np.uint8)
-    inner = np.round(points[60:68] * _SUBPIXELS).astype(np.int32)
-    cv2.fillPoly(mask, [inner], 255)
-    share = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
+    share = polygon_share(points[60:68], len(image))[..., None]
     painted: Image = np.round(image * (1 - share) + np.array(_MOUTH_INSIDE) * share).astype(
         np.uint8
     )

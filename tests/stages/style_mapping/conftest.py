@@ -42,6 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "subjects": {"all": {"someone": {"role": "seen"}}, "seen": ["someone"]},
         "training": {"seed": 1, "precision": "fp32", "threads": 1},
         "style_mapping": PARAMS.model_dump(mode="json"),
+        "isp": {"size": 64},
     }
     with Path("params.yaml").open("w") as file:
         YAML(typ="safe").dump(sections, file)

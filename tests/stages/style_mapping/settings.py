@@ -1,22 +1,19 @@
 """The smallest networks that have every part."""
 
-from stages.style_mapping.params import Network, StyleMappingParams, Weights
+from stages.style_mapping.params import (
+    GeometryWeights,
+    Learned,
+    Network,
+    StyleMappingParams,
+    Weights,
+)
 
 TINY = Network(
     size=32,
-    keypoints=13,
     channels=4,
     halvings=1,
     volume=(4, 2),
     volume_blocks=1,
-    heat_input=16,
-    heat_plane=8,
-    heat_channels=4,
-    pose_channels=4,
-    pose_blocks=0,
-    near_channels=8,
-    near_grid=3,
-    near_reach=0.1,
     motion_channels=8,
     motion_halvings=1,
     decoder_channels=16,
@@ -26,22 +23,32 @@ TINY = Network(
     skip=True,
 )
 
+LEARNED = Learned(
+    keypoints=13,
+    heat_input=16,
+    heat_plane=8,
+    heat_channels=4,
+    pose_channels=4,
+    pose_blocks=0,
+    near_channels=8,
+    near_grid=3,
+    near_reach=0.1,
+    weights=GeometryWeights(
+        equivariance=10, keypoint_prior=10, head_pose=20, expression=5, landmarks=20, shape=20
+    ),
+    keypoint_distance=0.1,
+    keypoint_depth=0.33,
+    placing=2,
+    placing_batch=3,
+)
+
 # What face-vid2vid's paper names, for the paper preset.
 PAPER = Network(
     size=256,
-    keypoints=20,
     channels=64,
     halvings=2,
     volume=(32, 16),
     volume_blocks=6,
-    heat_input=64,
-    heat_plane=64,
-    heat_channels=32,
-    pose_channels=64,
-    pose_blocks=3,
-    near_channels=64,
-    near_grid=5,
-    near_reach=0.12,
     motion_channels=64,
     motion_halvings=0,
     decoder_channels=256,
@@ -51,20 +58,30 @@ PAPER = Network(
     skip=False,
 )
 
+PAPER_LEARNED = LEARNED.model_copy(
+    update={
+        "keypoints": 20,
+        "heat_input": 64,
+        "heat_plane": 64,
+        "heat_channels": 32,
+        "pose_channels": 64,
+        "pose_blocks": 3,
+        "near_channels": 64,
+        "near_grid": 5,
+        "near_reach": 0.12,
+    }
+)
+
 WEIGHTS = Weights(
     pixel=20,
     perceptual=0,
     gan=0,
     feature_matching=0,
-    equivariance=10,
-    keypoint_prior=10,
-    head_pose=20,
-    expression=5,
-    landmarks=20,
-    shape=20,
 )
 
 PARAMS = StyleMappingParams(
+    keypoints="learned",
+    learned=LEARNED,
     network=TINY,
     weights=WEIGHTS,
     perceptual="mobilenet_v2",
@@ -73,18 +90,16 @@ PARAMS = StyleMappingParams(
     mouth_focus=4,
     discriminator_channels=4,
     discriminator_scales=2,
-    keypoint_distance=0.1,
-    keypoint_depth=0.33,
     mirror=True,
     stretch=0.1,
     colour=0.1,
     lent=0.5,
     batch=2,
-    placing=2,
-    placing_batch=3,
     steps=4,
     learning_rate=5e-4,
     warmup=1,
     ema=0.9,
     held_out_pairs=4,
 )
+
+MESH = PARAMS.model_copy(update={"keypoints": "mesh", "learned": None})

@@ -11,6 +11,7 @@ from stages.base.io import tables
 from stages.base.io.image_io import encode_png
 from stages.references.artifacts import REFERENCES
 from stages.style_mapping import isp, retargeted_neutral
+from stages.style_mapping.params import IspParams
 
 
 def test_missing_references_are_reported_before_any_output(workdir: Path) -> None:
@@ -20,5 +21,5 @@ def test_missing_references_are_reported_before_any_output(workdir: Path) -> Non
     path.parent.mkdir(parents=True)
     tables.write(path, REFERENCES, {name: [] for name in REFERENCES.names})
     with pytest.raises(MissingInput, match="no chosen reference for template None"):
-        isp.run(Subject("seen", "anna"))
+        isp.run(Subject("seen", "anna"), IspParams(size=32))
     assert not (workdir / "data/isp").exists()

@@ -9,13 +9,13 @@ from stages.style_mapping.blocks import StyledNorm, convolution
 from stages.style_mapping.keypoints import row_rotation
 from stages.style_mapping.networks import MultiScaleDiscriminator, StyleMapping
 from stages.style_mapping.params import Network
-from tests.stages.style_mapping.settings import PAPER, TINY
+from tests.stages.style_mapping.settings import LEARNED, PAPER, PAPER_LEARNED, TINY
 
 
 @pytest.fixture(scope="module")
 def model() -> StyleMapping:
     torch.manual_seed(0)
-    return StyleMapping(TINY).eval()
+    return StyleMapping(TINY, LEARNED).eval()
 
 
 def test_three_dimensional_convolutions_learn_in_full_precision_on_a_cpu():
@@ -40,7 +40,7 @@ def images(seed: int, count: int = 2) -> torch.Tensor:
     "change", [{}, {"skip": False}, {"spade_channels": 0}, {"motion_halvings": 0}]
 )
 def test_an_isp_is_an_image_of_the_configured_size(change):
-    mapping = StyleMapping(TINY.model_copy(update=change))
+    mapping = StyleMapping(TINY.model_copy(update=change), LEARNED)
     image = mapping(images(0), images(1))["image"]
     assert image.shape == (2, 3, 32, 32)
     assert 0 <= image.min() <= image.max() <= 1
@@ -48,7 +48,7 @@ def test_an_isp_is_an_image_of_the_configured_size(change):
 
 def test_the_paper_sizes_give_an_isp_of_256_pixels():
     with torch.device("meta"):  # shapes alone: nothing is computed
-        mapping = StyleMapping(PAPER)
+        mapping = StyleMapping(PAPER, PAPER_LEARNED)
         out = mapping(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256))
     assert out["image"].shape == (1, 3, 256, 256)
     assert out["driving"].shape == (1, 20, 3)
@@ -68,7 +68,7 @@ def test_an_expression_is_read_at_the_keypoint(model):
     torch.manual_seed(3)
     picture = torch.zeros(1, 3, 32, 32)
     picture[..., 8:16, 8:16] = torch.rand(1, 3, 8, 8)
-    places = torch.full((1, TINY.keypoints, 2), -0.25)
+    places = torch.full((1, LEARNED.keypoints, 2), -0.25)
     read = model.pose.expression
     there = read(picture, places)
     moved = picture.roll((4, 4), dims=(2, 3))  # two cells of the features' plane
@@ -97,7 +97,7 @@ def test_a_frame_driven_by_itself_is_not_moved(model):
 
 def test_every_parameter_receives_a_gradient():
     torch.manual_seed(0)
-    mapping = StyleMapping(TINY)
+    mapping = StyleMapping(TINY, LEARNED)
     for _ in range(2):  # the modulation starts at zero: its input learns from the second step on
         out = mapping(images(0), images(1), images(2))
         loss = out["image"].square().sum() + out["extra"].sum() + out["angles"].sum()

@@ -5,12 +5,17 @@ import pytest
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.face import head_pose, mean_face, projection
+from stages.style_mapping.mesh import Camera
 from stages.style_mapping.retargeted_neutral import Neutral, read_neutral, read_neutral_image
 
 SIZE, FOCAL = 128, 400.0
 AHEAD, PLACE = np.eye(3), np.array([0.0, 0.0, 8.0])
 ASIDE = np.array([0.2, 0.0, 8.0])
 LOWER = [55, 56, 57, 58, 59, 65, 66, 67]
+
+
+def at(R: np.ndarray = AHEAD, t: np.ndarray = PLACE) -> Camera:
+    return Camera(R, t, FOCAL, SIZE)
 
 
 def neutral() -> Neutral:
@@ -20,12 +25,12 @@ def neutral() -> Neutral:
     for upper, lower in ((61, 67), (62, 66), (63, 65)):
         head[[upper, lower]] = head[[upper, lower]].mean(0)
     points = projection.project(head[None], AHEAD[None], PLACE[None], FOCAL, SIZE)[0]
-    return Neutral(image, points, head, np.zeros(3))
+    return Neutral(image, points, head, at(), np.zeros(3))
 
 
 def test_without_motion_the_face_stays():
     face = neutral()
-    image, points = face.retarget(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    image, points = face.retarget(np.zeros((68, 3)), at())
     np.testing.assert_allclose(points, face.points, atol=1e-9)
     assert np.abs(image.astype(int) - face.image).mean() < 1.0
 
@@ -35,7 +40,7 @@ def test_landmarks_are_posed_and_displaced():
     displacement = np.zeros((68, 3))
     displacement[LOWER, 1] = 0.06
     face = neutral()
-    _, points = face.retarget(displacement, R, ASIDE, FOCAL)
+    _, points = face.retarget(displacement, at(R, ASIDE))
     head = (face.head + displacement)[None]
     wanted = projection.project(head, R[None], ASIDE[None], FOCAL, SIZE)[0]
     np.testing.assert_allclose(points, wanted, atol=1e-9)
@@ -46,10 +51,10 @@ def test_landmarks_are_posed_and_displaced():
 def test_the_mouth_is_dark_between_parted_lips_only():
     displacement = np.zeros((68, 3))
     displacement[LOWER, 1] = 0.3
-    image, points = neutral().retarget(displacement, AHEAD, PLACE, FOCAL)
+    image, points = neutral().retarget(displacement, at())
     x, y = np.round(points[[62, 66]].mean(0)).astype(int)
     assert (image[y, x] < 70).all()
-    closed, _ = neutral().retarget(np.zeros((68, 3)), AHEAD, PLACE, FOCAL)
+    closed, _ = neutral().retarget(np.zeros((68, 3)), at())
     assert closed.min() >= 50
 
 

@@ -21,9 +21,10 @@ from stages.style_mapping.held_out import held_out_pairs
 from stages.style_mapping.isp import load_mapping
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.networks import StyleMapping
+from stages.style_mapping.params import IspParams
 from stages.style_mapping.retargeted_neutral import read_neutral
-from stages.style_mapping.train_style_mapping import Reconstruction
-from tests.stages.style_mapping.settings import PARAMS
+from stages.style_mapping.train_style_mapping import make_task
+from tests.stages.style_mapping.settings import LEARNED, PARAMS
 
 SOMEONE = Subject("seen", "someone")
 TRAINING = Training(seed=1, precision="fp32", threads=1)
@@ -42,7 +43,7 @@ def test_pairs_come_from_valid_frames_of_the_training_span_alone(project):
     drawn = sampler.draw(6, np.random.default_rng(0))
     assert drawn["neutral"].shape == drawn["reference"].shape == (6, 3, 32, 32)
     assert (drawn["target"] == drawn["reference"]).all()
-    assert drawn["points"].shape == (6, 2, 12, 2)
+    assert drawn["keypoints"].shape == (6, 2, 68, 3)
     same = sampler.draw(6, np.random.default_rng(0))
     assert all((drawn[name] == same[name]).all() for name in drawn)
 
@@ -54,7 +55,7 @@ def test_a_retargeted_pair_shows_the_neutral_face_with_the_motion_of_the_referen
     assert (retargeted["reference"] == own["reference"]).all()
     assert (retargeted["neutral"] == to_tensor(neutral.image[None])).all()
     # The subject has the neutral face and only drifts: both images agree.
-    assert (retargeted["points"][:, 1] - own["points"][:, 1]).abs().max() < 1e-3
+    assert (retargeted["keypoints"][:, 1] - own["keypoints"][:, 1]).abs().max() < 1e-3
     assert (retargeted["target"] - own["target"]).abs().mean() < 0.1
     assert (retargeted["target"] - retargeted["neutral"]).abs().mean() > 0.01
     np.testing.assert_allclose(retargeted["angles"][:, 1], own["angles"][:, 1])
@@ -62,8 +63,8 @@ def test_a_retargeted_pair_shows_the_neutral_face_with_the_motion_of_the_referen
 
 def test_equivariance_in_retargeted_pairs_uses_the_neutral_face_only(project):
     """The reference shows another person, whose shape must not affect the neutral keypoints."""
-    task = Reconstruction(read_clips([SOMEONE], 32), read_neutral(32), PARAMS, 1)
-    batch = task.batch(PARAMS.placing, np.random.default_rng(0))
+    task = make_task(read_clips([SOMEONE], 32), read_neutral(32), PARAMS, 1)
+    batch = task.batch(LEARNED.placing, np.random.default_rng(0))
     changed = batch | {"reference": batch["reference"].flip(0) * 0.3}
     assert torch.equal(task._deformed(changed), task._deformed(batch))
     assert "affine" not in task.batch(0, np.random.default_rng(0))  # steps of keypoints only
@@ -72,7 +73,7 @@ def test_equivariance_in_retargeted_pairs_uses_the_neutral_face_only(project):
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_placing_steps_run_in_either_precision(project, precision):
-    steps = {"placing": 2, "steps": 1}
+    steps = {"steps": 1}
     training = TRAINING.model_copy(update={"precision": precision})
     train_style_mapping.run(PARAMS.model_copy(update=steps), training, [SOMEONE])
     first = MODEL.read_bytes()
@@ -101,7 +102,7 @@ def test_a_perfect_reconstruction_scores_better_than_the_unmoved_source(project)
             return super().forward(neutral, reference, extra) | {"image": reference}
 
     pairs = held_out_pairs(read_clips([SOMEONE], 32), 4)
-    report = held_out.evaluate(Oracle(PARAMS.network), pairs)
+    report = held_out.evaluate(Oracle(PARAMS.network, LEARNED), pairs)
     assert report["mapping"] == {"l1": 0.0, "psnr": 60.0}
     assert report["unmoved"]["psnr"] < 40
     assert report["better"] == 1.0
@@ -126,7 +127,7 @@ def test_lip_motion_is_separated_from_head_pose(project):
     upper = np.array([clip.points[b, GUIDED.index(51), 1] for clip, _, b in pairs])
     lower = np.array([clip.points[b, GUIDED.index(57), 1] for clip, _, b in pairs])
     gaps = iter([torch.from_numpy(lower - upper)])
-    report = held_out.evaluate(Oracle(PARAMS.network), pairs)
+    report = held_out.evaluate(Oracle(PARAMS.network, LEARNED), pairs)
     assert report["lips"] == {"r": 1.0, "slope": 0.5}
     assert report["lips_by_pose"] == {"r": 0.0, "slope": 0.0}
 
@@ -163,10 +164,10 @@ def test_a_training_with_discriminator_updates_both_networks(project):
 @pytest.mark.slow
 def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
     trained()
-    isp.run(SOMEONE)
+    isp.run(SOMEONE, IspParams(size=64))
     rows = tables.read(Path("data/isp/someone/isps.parquet"), ISPS)
     assert list(rows["template"]) == ["None", "None", "M", "M", "R", "R", "O", "O"]
-    assert decode_png(rows["image"][0]).shape == (32, 32, 3)
+    assert decode_png(rows["image"][0]).shape == (64, 64, 3)
     sheet = decode_png(Path("reports/isp/someone.png").read_bytes())
     assert sheet.shape[1] > 5 * 192
     scores = tables.read(Path("reports/isp_scores/someone.parquet"), ISP_SCORES)
@@ -176,7 +177,7 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project):
     assert (means["all"]["isps"], means["chosen"]["isps"]) == (8, 4)
     assert means["all"]["measured"] == np.isfinite(scores["pose_error"]).sum()
     written = Path("data/isp/someone/isps.parquet").read_bytes()
-    isp.run(SOMEONE)
+    isp.run(SOMEONE, IspParams(size=64))
     assert Path("data/isp/someone/isps.parquet").read_bytes() == written
 
 
@@ -200,4 +201,4 @@ def test_missing_or_malformed_inputs_are_named(project):
         load_mapping(MODEL)
     Path("data/neutral.png").unlink()
     with pytest.raises(MissingInput, match="neutral"):
-        isp.run(SOMEONE)
+        isp.run(SOMEONE, IspParams(size=64))
