@@ -45,6 +45,27 @@ RENAMED = {
     "generator.discriminator.lr": "generator.discriminator.learning_rate",
     "style_generator.lr": "style_generator.learning_rate",
 }
+# Keys that moved to another section.
+MOVED = {
+    **{
+        f"style_mapping.network.{name}": f"style_mapping.learned.{name}"
+        for name in (
+            *("keypoints", "heat_input", "heat_plane", "heat_channels", "pose_channels"),
+            *("pose_blocks", "near_channels", "near_grid", "near_reach"),
+        )
+    },
+    **{
+        f"style_mapping.weights.{name}": f"style_mapping.learned.weights.{name}"
+        for name in (
+            *("equivariance", "keypoint_prior", "head_pose"),
+            *("expression", "landmarks", "shape"),
+        )
+    },
+    **{
+        f"style_mapping.{name}": f"style_mapping.learned.{name}"
+        for name in ("keypoint_distance", "keypoint_depth", "placing", "placing_batch")
+    },
+}
 
 
 def check_params(content: Mapping[str, Any] | None = None) -> None:
@@ -108,7 +129,21 @@ def check_if_changed() -> None:
 
 def renames_in(params: Mapping[str, Any]) -> list[str]:
     """Return `OLD → NEW` for each old key that params still have."""
-    return [f"{old} → {new}" for old, new in RENAMED.items() if _parent(params, old) is not None]
+    renames = RENAMED | MOVED
+    return [f"{old} → {new}" for old, new in renames.items() if _parent(params, old) is not None]
+
+
+def move_keys(params: Any) -> None:
+    """Move the keys of MOVED to their present sections, in place."""
+    for old, new in MOVED.items():
+        if (parent := _parent(params, old)) is None:
+            continue
+        target = params
+        *sections, last = new.split(".")
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[last] = parent.pop(old.rpartition(".")[2])
+        params["style_mapping"]["keypoints"] = "learned"
 
 
 def with_new_names(text: str) -> str:

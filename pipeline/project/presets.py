@@ -1,6 +1,6 @@
 """Presets, and edits of params.yaml that keep its comments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -55,6 +55,25 @@ def read_preset(name: str) -> dict[str, Any]:
         raise BadParams(name, f"no such preset; known: {', '.join(presets())}")
     values = read_params(PRESETS / f"{name}.yaml")
     return values if name == "laptop" else _merge(read_preset("laptop"), values)
+
+
+def missing_keys(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each key that the preset laptop has and params do not, with its value.
+
+    Keys are dotted; a section that params lack is one key. Subjects are left out.
+    """
+    missing: dict[str, Any] = {}
+
+    def visit(prefix: str, known: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        for key, value in known.items():
+            if key not in found:
+                missing[prefix + key] = value
+            elif isinstance(value, dict) and isinstance(found[key], Mapping) and key != "subjects":
+                visit(f"{prefix}{key}.", value, found[key])
+
+    laptop = read_preset("laptop")
+    visit("", {key: value for key, value in laptop.items() if key != "subjects"}, params)
+    return missing
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.params_check import RENAMED
+from pipeline.execution.params_check import MOVED, RENAMED
 from pipeline.experiments.scores import Scores, is_scored, read_scores
 from pipeline.project.revision import Revision
 from pipeline.promotion.decision import Decision, decide
@@ -133,7 +133,8 @@ def _flatten(content: Any, name: str = "") -> dict[str, Any]:
 def _params(side: Revision) -> dict[str, Any]:
     """Return params by dotted key, renamed keys under their present names."""
     flat = _flatten(side.yaml("params.yaml"))
-    return {RENAMED.get(key, key): value for key, value in flat.items()}
+    names = RENAMED | MOVED
+    return {names.get(key, key): value for key, value in flat.items()}
 
 
 def _videos(sides: Sequence[Revision]) -> Pairs:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.params_check import renames_in, with_new_names
+from pipeline.execution.params_check import move_keys, renames_in, with_new_names
 from pipeline.project import git, neutral_image, people
+from pipeline.project.presets import edit_params, missing_keys
 from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_uncached
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
@@ -132,12 +133,30 @@ def _restore(commit: str) -> None:
 
 
 def _rename_params() -> list[str]:
-    """Give the keys of the restored params.yaml their present names; return a line for each."""
+    """Give the restored params.yaml its present keys; return a line for each change.
+
+    A key that did not exist yet gets the value of the preset laptop.
+    """
     renames = renames_in(read_params())
     if renames:
-        text = with_new_names(PARAMS.read_text())
-        write_atomic(PARAMS, text)
-    return [f"renamed: {rename} in {PARAMS}" for rename in renames]
+        write_atomic(PARAMS, with_new_names(PARAMS.read_text()))
+    notes = [f"renamed: {rename} in {PARAMS}" for rename in renames]
+    content = read_params()
+    move_keys(content)
+    if content == read_params() and not missing_keys(content):
+        return notes
+    with edit_params() as params:
+        move_keys(params)
+        added = missing_keys(params)
+        for key, value in added.items():
+            *sections, last = key.split(".")
+            section = params
+            for name in sections:
+                section = section[name]
+            section[last] = value
+    return notes + [
+        f"added: {key}: {value} in {PARAMS}, of preset laptop" for key, value in added.items()
+    ]
 
 
 def _record(target: Champion, present: Champion, notes: Sequence[str]) -> list[str]:

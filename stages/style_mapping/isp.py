@@ -41,12 +41,12 @@ from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 def run(subject: Subject, params: IspParams) -> None:
     """Generate and score the ISP of every candidate of a subject; draw the chosen ones."""
     torch.set_num_threads(1)  # pixels depend on the number of threads
-    neutral = read_neutral(params.size)
     path = DATA / "references" / subject.name / "references.parquet"
     rows = tables.read(path, REFERENCES)
     for name in TEMPLATES:
         if not rows["chosen"][rows["template"] == name].any():
             raise MissingInput(path, f"no chosen reference for template {name}")
+    neutral = read_neutral(params.size)
     references = [square(decode_jpeg(data), params.size) for data in rows["image"]]
     motions = read_motions(subject, params.size, rows)
     isps = generate_isps(load_mapping(), neutral, references, motions)

@@ -199,9 +199,8 @@ def caption(scores: Scores, row: int) -> list[str]:
     at = {name: float(scores[name][row]) for name in SCORE_NAMES}
     if not np.isfinite(at["pose_error"]):
         return ["no face found"]
-    lips = f"warped {at['expression_retargeted']:.3f}, unmoved {at['expression_unmoved']:.3f}"
     return [
         f"pose {at['pose_error']:.1f}° (unmoved {at['pose_unmoved']:.1f}°)",
-        f"lips {at['expression_error']:.3f} ({lips})",
+        f"lips {at['expression_error']:.3f} (unmoved {at['expression_unmoved']:.3f})",
         f"dlib neutral {at['identity_neutral']:.3f} ref {at['identity_reference']:.3f}",
     ]

@@ -16,6 +16,7 @@ from stages.style_mapping.mesh import POINTS, Mesh, mesh_maps
 from stages.style_mapping.params import Learned, Network
 
 Maps = dict[str, Tensor]
+_DARKEST = 1 / 510  # half a grey level, where logits would be infinite
 
 
 class StyleMapping(nn.Module):
@@ -177,7 +178,8 @@ class Decoder(nn.Module):
     """Warped features and style information (R̄, τ̄, ε̄) → image.
 
     The style enters as scale and shift of every normalisation (ours; the paper names no layer).
-    With `skip`, a mask blends the decoded image with the image warped by the same flow.
+    With `skip`, what is decoded changes the image warped by the same flow, in logits: a mask that
+    blends the two saturates within minutes where the warp is good (ours).
     """
 
     def __init__(self, sizes: Network, keypoints: int) -> None:
@@ -198,12 +200,10 @@ class Decoder(nn.Module):
             blocks.append(StyledBlock(width, width // 2, code, guide, sizes.spade_channels))
             width //= 2
         self.blocks = nn.ModuleList(blocks)
-        self.last = nn.Conv2d(
-            width + (3 if sizes.skip else 0), 4 if sizes.skip else 3, 3, padding=1
-        )
-        if sizes.skip:
-            with torch.no_grad():
-                self.last.get_parameter("bias")[3] = 1.0
+        self.last = nn.Conv2d(width + (3 if sizes.skip else 0), 3, 3, padding=1)
+        if sizes.skip:  # an untrained network leaves the warped image as it is
+            nn.init.normal_(self.last.weight, std=0.001)
+            nn.init.zeros_(self.last.get_parameter("bias"))
 
     def forward(self, features: Tensor, image: Tensor, style: Tensor) -> Tensor:
         """Decode features to an image.
@@ -226,9 +226,9 @@ class Decoder(nn.Module):
         if not self.sizes.skip:
             rgb: Tensor = self.last(x).sigmoid()
             return rgb
-        decoded: Tensor = self.last(torch.cat([x, image * 2 - 1], dim=1)).sigmoid()
-        rgb, mask = decoded[:, :3], decoded[:, 3:]
-        return mask * image + (1 - mask) * rgb
+        change = self.last(torch.cat([x, image * 2 - 1], dim=1))
+        changed: Tensor = (torch.logit(image, eps=_DARKEST) + change).sigmoid()
+        return changed
 
 
 class PatchDiscriminator(nn.Module):

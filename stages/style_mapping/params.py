@@ -22,7 +22,7 @@ class Network(Section):
         decoder_blocks: at the volume's plane.
         spade_channels: hidden channels of SPADE; 0 turns it off.
         style_channels: hidden units of the style modulation.
-        skip: blend the decoded image with the neutral image warped by the same flow.
+        skip: change the neutral image warped by the flow, instead of painting a new one.
     """
 
     size: PowerOfTwo = Field(ge=32, le=1024)

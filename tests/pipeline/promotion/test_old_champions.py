@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from pipeline.execution.params_check import RENAMED, renames_in, with_new_names
+from pipeline.execution.params_check import RENAMED, move_keys, renames_in, with_new_names
 from stages.base.config.params import read_params
 from tests.pipeline.promotion.promoted import dvc, git, retrain, run
 
@@ -56,13 +57,27 @@ def test_a_renamed_key_keeps_its_value_place_and_comments(workdir: Path) -> None
     assert renames_in(read_params()) == [f"{old} → {new}" for old, new in RENAMED.items()]
 
 
+def test_keys_of_learned_keypoints_move_to_their_own_section() -> None:
+    old = {"style_mapping": {"placing": 3, "network": {"size": 128, "heat_input": 64}}}
+    assert renames_in(old) == [
+        "style_mapping.network.heat_input → style_mapping.learned.heat_input",
+        "style_mapping.placing → style_mapping.learned.placing",
+    ]
+    move_keys(old)
+    learned = {"heat_input": 64, "placing": 3}
+    network = {"size": 128}
+    assert old == {
+        "style_mapping": {"network": network, "learned": learned, "keypoints": "learned"}
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project: Path) -> None:
     dvc_yaml, params, make = Path("dvc.yaml"), Path("params.yaml"), Path("make.py")
     sections = "params: [quality, generator, motion, style_mapping, style_generator]"
     dvc_yaml.write_text(dvc_yaml.read_text().replace("params: [quality]", sections))
-    params.write_text(params.read_text() + OLD)
+    params.write_text(params.read_text() + OLD + "sample: {subjects: {}}\n")
     present = dvc_yaml.read_text(), make.read_text()
     dvc_yaml.write_text(present[0].replace(NEW_OUTS, OLD_OUTS))
     make.write_text(as_before_scores_json(present[1]))
@@ -92,8 +107,13 @@ def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project
     printed = run("rollback")
     for old, new in RENAMED.items():
         assert f"renamed: {old} → {new} in params.yaml\n" in printed
-    assert NEW in params.read_text()
-    assert "quality: 1.0" in params.read_text()
+    restored, wanted = read_params(), YAML(typ="safe").load(NEW)
+    assert restored["motion"]["pose"]["learning_rate"] == wanted["motion"]["pose"]["learning_rate"]
+    assert restored["generator"]["learning_rate"] == wanted["generator"]["learning_rate"]
+    assert "# the rate of the pose network" in params.read_text()
+    assert "added: isp: {'size': 256} in params.yaml" in printed
+    assert restored["isp"] == {"size": 256}
+    assert restored["quality"] == 1.0
     assert Path("models/generator.safetensors").read_bytes() == model
     assert Path("data/clips/seen/ann").is_dir()
     assert git("status", "--porcelain") == ""

@@ -30,7 +30,7 @@ def pairs(count: int = 6) -> dict[str, torch.Tensor]:
         "reference": images[:, 1],
         "target": images[:, 1],
         "keypoints": torch.cat([flat, depth], dim=-1),
-        "canonical": torch.from_numpy(mean_face.MEAN_FACE).float().expand(count, -1, -1),
+        "canonical": torch.tensor(mean_face.MEAN_FACE).float().expand(count, -1, -1),
         "rotation": torch.from_numpy(R).float().transpose(-1, -2),
         "reference_points": flat[:, 1],
         "angles": torch.from_numpy(angles).float(),

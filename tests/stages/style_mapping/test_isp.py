@@ -2,21 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.image_io import encode_png
 from stages.references.artifacts import REFERENCES
-from stages.style_mapping import isp, retargeted_neutral
+from stages.style_mapping import isp
 from stages.style_mapping.params import IspParams
 
 
 def test_missing_references_are_reported_before_any_output(workdir: Path) -> None:
-    (workdir / "data").mkdir()
-    retargeted_neutral.IMAGE.write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
     path = workdir / "data/references/anna/references.parquet"
     path.parent.mkdir(parents=True)
     tables.write(path, REFERENCES, {name: [] for name in REFERENCES.names})
