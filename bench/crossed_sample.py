@@ -41,7 +41,10 @@ from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
 from stages.clips.params import ClipsParams
 from stages.evaluation import metrics
+from stages.evaluation.lent_styles import style_windows
 from stages.evaluation.params import EvaluationParams
+from stages.evaluation.style_scores import style_distances
+from stages.evaluation.track import Track
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.landmarks import landmarks
@@ -203,8 +206,14 @@ def _distance(judge: Motion, motion: Motion, mean: np.ndarray) -> float:
         read_section("evaluation", EvaluationParams),
         read_section("clips", ClipsParams).fps,
     )
-    window, stride = round(params.window_s * fps), max(1, round(params.stride_s * fps))
-    return metrics.windowed_distance(judge["head"] - mean, motion["head"] - mean, window, stride)
+    real, moved = _track(judge["head"], fps), _track(motion["head"], fps)
+    return style_distances(real, mean, moved, mean, style_windows(params, fps)).sld
+
+
+def _track(head: np.ndarray, fps: float) -> Track:
+    count, still = len(head), np.zeros((len(head), 6))
+    span, valid = np.zeros(count, np.int64), np.ones(count, bool)
+    return Track(fps, span, valid, head.astype(float), still, still[:, 0], still[:, :2])
 
 
 def _amplitudes(motion: Motion) -> tuple[float, float, float]:

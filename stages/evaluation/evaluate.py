@@ -22,7 +22,6 @@ from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
-from stages.base.io.timebase import to_frames
 from stages.base.training import pretrained
 from stages.evaluation import (
     frame_scores,
@@ -34,12 +33,14 @@ from stages.evaluation import (
 )
 from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
+from stages.evaluation.lent_styles import SeenStyles
 from stages.evaluation.motion_rows import other_audio, score_rows, still_face
 from stages.evaluation.page import page
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
 from stages.evaluation.redetection import join_detections
 from stages.evaluation.subject_tracks import SubjectTracks
+from stages.evaluation.unseen_people import score_unseen, unseen_subjects
 from stages.generator.artifacts import MODEL
 from stages.generator.drawing import Generator
 from stages.render.params import RenderParams
@@ -77,7 +78,8 @@ def main() -> None:
     params, names = read_section("evaluation", EvaluationParams), seen_subjects()
     generator = Generator.load(read_section("render", RenderParams).drawn_size)
     subjects = training_subjects(names, DATA / "clips/seen")
-    results = {s.name: _evaluate(s, generator, names, params) for s in subjects}
+    styles = SeenStyles(subjects, params, read_section("training", Training).seed)
+    results = {s.name: _evaluate(s, generator, names, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
     content = {
         "split": SPLIT,
@@ -91,6 +93,9 @@ def main() -> None:
         },
         "absent": ABSENT,
         "subjects": metrics,
+        "unseen": score_unseen(
+            unseen_subjects(), styles, read_section("render", RenderParams).seconds
+        ),
     }
     headline.write_scores(content)
     write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, ABSENT))
@@ -103,7 +108,11 @@ def main() -> None:
 
 
 def _evaluate(
-    subject: Subject, generator: Generator, names: list[str], params: EvaluationParams
+    subject: Subject,
+    generator: Generator,
+    names: list[str],
+    params: EvaluationParams,
+    styles: SeenStyles,
 ) -> SubjectResult:
     held = SubjectFrames(subject)
     others = [name for name in names if name != subject.name]
@@ -127,9 +136,7 @@ def _evaluate(
         "motion_frames": len(tracks),
         **_score_motion(tracks),
         "render": opening_scores.score_render(held, seen.points, seen.valid),
-        "style_distance": {
-            f"style_of_{name}": _style_distance(held, name, generated, params) for name in names
-        },
+        "style": styles.score(tracks),
     }
     _write_figures(held, drawn, generated, np.where(seen.valid, mouth_opening(seen.points), np.nan))
     return SubjectResult(
@@ -164,13 +171,3 @@ def _write_figures(
     }
     figure = FIGURES / f"{name}_mouth.png"
     plots.plot_opening(figure, curves, held.fps, f"{name}: held-out voice")
-
-
-def _style_distance(
-    held: SubjectFrames, style: str, generated: AnyFloats, params: EvaluationParams
-) -> float:
-    """SLD of the subject's own render to a seen subject's real motion."""
-    real = SubjectFrames(Subject("seen", style))
-    window = to_frames(params.window_s, held.fps)
-    stride = to_frames(params.stride_s, held.fps, 1)
-    return motion_scores.style_distance(real, held, generated, window, stride)

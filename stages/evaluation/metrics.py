@@ -123,32 +123,3 @@ def correlation(first: AnyFloats, second: AnyFloats) -> float:
     a, b = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
-
-
-def windowed_distance(
-    reference: AnyFloats, generated: AnyFloats, frames: int, stride: int
-) -> float:
-    """SLD: mean over reference windows of the least D-L to any generated window.
-
-    Args:
-        reference: landmarks of the style's real videos, (N, P, 3), face heights.
-        generated: landmarks of the generated video, (M, P, 3).
-        frames: F, frames in a window.
-        stride: v, frames between windows.
-
-    Returns:
-        % of a face height; NaN where one is shorter than a window. Source: section 8 of
-        method.md, the formula and not the released script.
-    """
-    windows = [_flat(reference)[i : i + frames] for i in _starts(len(reference), frames, stride)]
-    others = np.array(
-        [_flat(generated)[i : i + frames] for i in _starts(len(generated), frames, stride)]
-    )
-    if not windows or not len(others):
-        return float("nan")
-    least = [np.linalg.norm(others - w, axis=-1).mean(axis=(1, 2)).min() for w in windows]
-    return float(np.mean(least) * PERCENT)
-
-
-def _starts(count: int, frames: int, stride: int) -> range:
-    return range(0, count - frames + 1, stride)

@@ -83,26 +83,6 @@ def best_lag(
     return correlations[lag], lag / fps
 
 
-def style_distance(
-    real: SubjectFrames, own: SubjectFrames, generated: AnyFloats, window: int, stride: int
-) -> float:
-    """Compute SLD between the real motion of one subject and generated motion on another's face.
-
-    Both are displacements from their owner's mean training face, so the shape of the face has no
-    effect.
-
-    Args:
-        real: the subject of the real style.
-        own: the subject whose face moves.
-        generated: the generated landmarks, (N, 68, 3), face heights.
-        window: F, frames.
-        stride: v, frames.
-    """
-    truth = real.rendered_column("head")[real.rendered_column("valid").astype(bool)]
-    displacements = truth - real.mean_head(), generated - own.mean_head()
-    return metrics.windowed_distance(*displacements, window, stride)
-
-
 def voice_columns(
     held: SubjectFrames, generated: AnyFloats, redetected: AnyFloats
 ) -> dict[str, Any]:

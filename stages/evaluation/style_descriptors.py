@@ -20,7 +20,6 @@ from stages.base.face.face_measures import (
     protrusion,
 )
 from stages.base.io.timebase import to_frames
-from stages.evaluation.metrics import MOUTH
 from stages.evaluation.track import Track
 from stages.motion.eyes import relative_opening
 
@@ -29,7 +28,7 @@ DESCRIPTORS = (
     "width",  # of the mouth's width
     "press",  # of the lips' thickness
     "protrusion",  # of the lips' protrusion
-    "speed",  # root mean square speed of the lips' landmarks, % of a face height a second
+    "speed",  # root mean square speed of that gap, % of a face height a second
     "closures",  # times a second that the lips close
     "brows",  # standard deviation of the brows' height, % of a face height
     "head",  # root mean square turn of the head from its mean, degrees
@@ -37,7 +36,7 @@ DESCRIPTORS = (
     "blinks",  # a second
 )
 _PIECE_S, _SHORTEST_S = 4.0, 1.0
-_SPEED_S = 0.04  # speeds are over this long to both sides: from frame to frame, jitter dominates
+_SPEED_S = 0.04  # speeds are over so long to both sides: from frame to frame, jitter dominates
 _CLOSED, _PARTED = 0.012, 0.024  # gap beyond the neutral's, face heights; hysteresis
 _BLINKING, _LONGEST_BLINK_S = 0.7, 0.6  # share of the usual opening; as in stages.motion.eyes
 _FEWEST = 5  # values that a descriptor needs
@@ -96,9 +95,8 @@ class _Signals:
         opening = mouth_opening(head)
         self.curves = [opening, mouth_width(head), lip_press(head), protrusion(head)]
         self.brows, self.turn = brow_height(head), np.degrees(track.pose[:, :3])
-        lips = head[:, MOUTH] - head[:, MOUTH].mean(axis=1, keepdims=True)
         spans = _spans(track)
-        self.lip_speed = np.linalg.norm(_speeds(lips[..., :2], spans, track.fps), axis=-1)
+        self.lip_speed = _speeds(opening, spans, track.fps)
         self.turn_speed = np.linalg.norm(_speeds(self.turn, spans, track.fps), axis=-1)
         self.known, self.seen = np.isfinite(opening), np.isfinite(track.eyes)
         self.closures, self.blinks = np.zeros(len(track), bool), np.zeros(len(track), bool)

@@ -17,6 +17,7 @@ _NAN = float("nan")
 _Z = 1.96  # of a 95 % interval
 _RESAMPLES = 1000
 _FEWEST = 5  # pieces that an interval needs
+_SMALLEST_SPREAD = 1e-6  # less is rounding
 _SMALLEST_GAP = 0.5  # standard deviations; below, two people do not differ in a descriptor
 
 
@@ -146,16 +147,16 @@ def _ratio(gained: Floats, gap: Floats, least: float = _SMALLEST_GAP) -> Floats:
 
 
 def _spread_within(people: list[Floats]) -> Floats:
-    """Return the descriptors' pooled standard deviation within people, (D,); never 0.
+    """Return the descriptors' pooled standard deviation within people, (D,); NaN without any.
 
-    A descriptor without spread, or whose spread no person's pieces show, counts for nothing.
+    A descriptor that never differs between the pieces of a person counts for nothing.
     """
     squares, freedom = np.zeros(len(DESCRIPTORS)), np.zeros(len(DESCRIPTORS))
     for own in people:
         squares += np.nansum((own - mean_of_pieces(own)) ** 2, axis=0)
         freedom += np.maximum(np.isfinite(own).sum(axis=0) - 1, 0)
     spread = np.sqrt(squares / np.maximum(freedom, 1))
-    return np.where(spread > 0, spread, np.inf)
+    return np.where(spread > _SMALLEST_SPREAD, spread, np.nan)
 
 
 def _wilson(hits: int, count: int) -> Share:

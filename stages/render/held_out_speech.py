@@ -44,10 +44,17 @@ class Span:
         return self.end - self.first
 
 
-def held_out_spans(subject: Subject, seconds: float) -> list[Span]:
+def held_out_spans(
+    subject: Subject, seconds: float, clips: Sequence[Clip] | None = None
+) -> list[Span]:
     """List the held-out spans in ledger order, cut to a total length in seconds.
 
     Clips whose sound does not belong to their lips are left out.
+
+    Args:
+        subject: the subject.
+        seconds: the total length at most.
+        clips: with held-out spans of one's own; those of the ledger by default.
 
     Raises:
         MissingInput: the subject has no held-out span.
@@ -55,7 +62,7 @@ def held_out_spans(subject: Subject, seconds: float) -> list[Span]:
     spans: list[Span] = []
     late = sync_offsets(subject, DATA)
     left = float("inf")
-    for clip in clips_of(subject):
+    for clip in clips_of(subject) if clips is None else clips:
         if clip.id not in late:
             continue
         if not spans:

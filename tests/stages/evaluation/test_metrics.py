@@ -45,16 +45,6 @@ def test_area_distance_of_a_square_mouth() -> None:
     assert metrics.area_distance(truth, generated) == pytest.approx(4.0)
 
 
-def test_style_distance_takes_the_nearest_window_of_each() -> None:
-    generated = np.zeros((6, 1, 2))
-    generated[3:, :, 0] = 1.0
-    reference = np.zeros((4, 1, 2))
-    reference[2:, :, 0] = 1.5
-    found = metrics.windowed_distance(reference, generated, frames=2, stride=2)
-    assert found == pytest.approx(100 * (0.0 + 0.5) / 2)
-    assert np.isnan(metrics.windowed_distance(reference, generated, frames=9, stride=1))
-
-
 @given(shift=st.floats(-5, 5), scale=st.floats(0.1, 5))
 def test_correlation_ignores_shift_and_scale(shift: float, scale: float) -> None:
     curve = np.sin(np.arange(50.0))
