@@ -104,8 +104,12 @@ def of_group(group: dict[str, Any]) -> Iterator[Measure]:
 
 
 def find(key: str) -> Measure | None:
-    """Return the measure of a key of scores.json; None if it is unknown."""
-    return next((measure for measure in measures() if measure.matches(key)), None)
+    """Return the measure of a key of scores.json; None if it is unknown.
+
+    Unseen people have the measures of seen ones.
+    """
+    keys = (key, re.sub(r"^unseen\.", "subjects.", key))
+    return next((m for k in keys for m in measures() if m.matches(k)), None)
 
 
 def find_score(name: str) -> Measure:

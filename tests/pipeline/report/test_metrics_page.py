@@ -1,5 +1,6 @@
 """docs/reference/metrics.md explains every score."""
 
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, get_type_hints
 
@@ -13,6 +14,7 @@ from stages.evaluation.headline import HEADLINES
 from stages.evaluation.motion_rows import MEASURES
 from stages.evaluation.opening_scores import OpeningScores
 from tests.conftest import REPO
+from tests.stages.evaluation.talkers import CALM, COMPARED, LIVELY
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -28,6 +30,22 @@ def test_every_score_of_motion_is_explained(name: str) -> None:
     returned: Any = get_type_hints(MEASURES[name])["return"]
     keys = [f"subjects.ann.{name}.generated.{field.name}" for field in fields(returned)]
     assert [key for key in keys if measures.find(key) is None] == [], "add to measures.yaml"
+
+
+def test_every_score_of_style_is_explained() -> None:
+    style = COMPARED.score_own_style("calm", CALM.truth, {"lively": LIVELY.truth})
+    keys = list(leaves({"style": style}, "subjects.ann"))
+    keys += leaves(
+        {"style": COMPARED.score_lent_styles("calm", {"lively": CALM.truth})}, "unseen.b"
+    )
+    assert len(keys) > 100
+    assert [key for key in keys if measures.find(key) is None] == [], "add to measures.yaml"
+
+
+def leaves(scores: dict[str, Any], place: str) -> Iterator[str]:
+    for name, value in scores.items():
+        key = f"{place}.{name}"
+        yield from leaves(value, key) if isinstance(value, dict) else [key]
 
 
 @pytest.mark.parametrize("row", ["generator", "source_warped", *BASELINES])
