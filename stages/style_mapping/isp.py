@@ -4,7 +4,7 @@
 
 Reads references, landmarks, the neutral face and the trained style mapping; writes data/isp/NAME
 (format ISPS), the scores of every ISP, reports/isp_scores/NAME.parquet (format ISP_SCORES), their
-means, reports/isp_scores/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
+means, reports/isp/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
 equations (1) and (2).
 """
 
@@ -160,7 +160,7 @@ def write_scores(name: str, rows: tables.Columns, scores: Scores) -> None:
     columns = {key: rows[key] for key in ("template", "rank", "chosen")} | dict(scores)
     tables.write(SCORES / f"{name}.parquet", ISP_SCORES, columns)
     means = summarise(scores, rows["chosen"].astype(bool))
-    write_atomic(SCORES / f"{name}.json", json.dumps(means, indent=1, sort_keys=True) + "\n")
+    write_atomic(ISP_REPORTS / f"{name}.json", json.dumps(means, indent=1, sort_keys=True) + "\n")
 
 
 def draw_sheet(

@@ -155,7 +155,7 @@ def _distance(a: Floats, b: Floats) -> Floats:
 
 
 def summarise(scores: Scores, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """Average the scores of all candidates and of the chosen ones (reports/isp_scores/NAME.json).
+    """Average the scores of all candidates and of the chosen ones (reports/isp/NAME.json).
 
     `nearer_to_neutral` is the share of measured ISPs with a descriptor nearer to the neutral image
     than to the reference; `opening_correlation` correlates the openings of ISPs and references;

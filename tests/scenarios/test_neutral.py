@@ -84,7 +84,7 @@ def test_a_picture_without_a_face_is_reported_in_one_line_and_makes_no_stage_sta
 
 def test_isps_are_measured_with_their_means(made: Project) -> None:
     for name in ("sample_calm", "sample_lively"):
-        means = json.loads((made.root / f"reports/isp_scores/{name}.json").read_text())
+        means = json.loads((made.root / f"reports/isp/{name}.json").read_text())
         assert means["all"]["isps"] > means["chosen"]["isps"] == 4
         assert 0 <= means["all"]["measured"] <= means["all"]["isps"]
         scores = tables.read(made.root / f"reports/isp_scores/{name}.parquet", ISP_SCORES)

@@ -128,7 +128,7 @@ def test_remove_deletes_the_results_and_keeps_the_videos(empty: Path, clip: Path
         Path("data/clips/seen/speaker"),
         Path("data/match/speaker"),
         Path("reports/isp/speaker.png"),
-        Path("reports/isp_scores/speaker.json"),
+        Path("reports/isp/speaker.json"),
         Path("reports/isp_scores/speaker.parquet"),
     ]
     for path in made:

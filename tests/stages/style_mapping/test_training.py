@@ -185,7 +185,7 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project, keypoints):
     scores = tables.read(Path("reports/isp_scores/someone.parquet"), ISP_SCORES)
     assert list(scores["template"]) == list(rows["template"])
     assert list(scores["chosen"]) == list(rows["chosen"])
-    means = json.loads(Path("reports/isp_scores/someone.json").read_text())
+    means = json.loads(Path("reports/isp/someone.json").read_text())
     assert (means["all"]["isps"], means["chosen"]["isps"]) == (8, 4)
     assert means["all"]["measured"] == np.isfinite(scores["pose_error"]).sum()
     written = Path("data/isp/someone/isps.parquet").read_bytes()
