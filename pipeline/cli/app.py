@@ -204,7 +204,19 @@ def ablate() -> None:
 
 def _show_comparison(table: Path) -> None:
     typer.echo(table.read_text())
-    typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `dvc exp show`")
+    typer.echo(f"table: {table}; plot: {table.with_name('plot.png')}; also `idiolect experiments`")
+
+
+@app.command()
+def experiments(
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Short name of a headline metric; repeat for more.")
+    ] = None,
+) -> None:
+    """List every experiment with the params that it changed and its metrics."""
+    from pipeline.experiments.listing import SHOWN, table
+
+    typer.echo(table(metric or SHOWN))
 
 
 @app.command()
@@ -237,7 +249,9 @@ def promote(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="Git revision, or `champion`.")],
+    first: Annotated[
+        str, typer.Argument(help="Git revision, name of an experiment, or `champion`.")
+    ],
     second: Annotated[str, typer.Argument(help="Another revision.")] = "workspace",
 ) -> None:
     """Compare params, metrics and images of two revisions."""

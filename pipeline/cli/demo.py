@@ -9,16 +9,20 @@ import typer
 from pipeline.execution import console
 from pipeline.execution.reproduce import print_summary, reproduce
 from pipeline.execution.stage_run import State
+from pipeline.project import git
 from pipeline.runtime.atomic_files import write_atomic
+from pipeline.runtime.user_errors import UserError
 
 _SECONDS = Path("reports/seconds.json")
+_STATE = ("dvc.lock", "params.yaml", "versions.yaml")
 _RESULTS = (
     ("videos", "reports/videos/*.mp4"),
     ("side by side", "reports/videos/*/beside.mp4"),
     ("data sheets", "reports/sheets/*.png"),
     ("style references", "reports/references/*.png"),
     ("style patterns", "reports/isp/*.png"),
-    ("evaluation", "reports/evaluation/*"),
+    ("evaluation", "reports/evaluation/tables.md"),
+    ("evaluation", "reports/evaluation/figures/*.png"),
 )
 
 
@@ -38,4 +42,17 @@ def run() -> int:
         for path in sorted(Path().glob(pattern)):
             typer.echo(f"{title:>18}  {path}")
     typer.echo(f"{'metrics':>18}  reports/metrics.json (`dvc metrics show`)")
+    if line := commit_line():
+        typer.echo(f"\nto let `dvc metrics diff` compare later runs with this one:\n  {line}")
     return 0
+
+
+def commit_line() -> str:
+    """Return the command that commits these results; empty if git has them, or is not used."""
+    try:
+        changed = git.changed(_STATE)
+    except UserError:
+        return ""
+    if "dvc.lock" not in changed:
+        return ""
+    return f'git add {" ".join(changed)} && git commit -m "Results of the first run"'

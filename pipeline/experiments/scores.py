@@ -97,8 +97,8 @@ def is_scored(revision: Revision) -> bool:
     return any(map(revision.has, PLACES))
 
 
-def read_scores(revision: Revision) -> Scores:
-    """Read the scores of a revision, of this or an earlier version.
+def read_metrics(revision: Revision) -> Mapping[str, Any]:
+    """Read the content of a revision's scores.json, or of its metrics.json of an earlier version.
 
     Raises:
         MissingInput: it was never evaluated, or DVC's cache no longer has its scores.
@@ -109,10 +109,15 @@ def read_scores(revision: Revision) -> Scores:
         raise MissingInput(f"{PLACES[0]} of {revision}", "was never made", "run `dvc repro` there")
     with revision.local(place) as copy:
         try:
-            metrics = json.loads(copy.read_text(errors="replace"))
+            return dict(json.loads(copy.read_text(errors="replace")))
         except ValueError:
             item, todo = f"{place} of {revision}", "run `dvc repro evaluate`"
             raise BadFormat(item, "is not JSON", todo) from None
+
+
+def read_scores(revision: Revision) -> Scores:
+    """Read the scores of a revision, of this or an earlier version; raise as `read_metrics`."""
+    metrics = read_metrics(revision)
     frames = _read_table(revision, FRAMES, SCORES)
     voice = _read_table(revision, VOICE, VOICE_SCORES)
     clips = {key[:2] for table in (frames, voice) if table for key in row_keys(table)}

@@ -62,7 +62,9 @@ def commit_of(revision: str) -> str:
     if done.returncode or not done.stdout.strip():
         git("rev-parse", "--git-dir")  # fails outside a repository
         raise UserError(
-            revision, "no such revision", "see `git log`, `git tag` or `idiolect champion`"
+            revision,
+            "no such revision or experiment",
+            "see `git log`, `idiolect champion` or `idiolect experiments`",
         )
     return done.stdout.strip()
 

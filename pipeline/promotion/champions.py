@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.experiments.listing import find_experiment
 from pipeline.experiments.scores import read_scores
 from pipeline.project import git
 from pipeline.project.revision import WORKSPACE, Revision
@@ -85,17 +86,22 @@ def champion() -> Champion | None:
 
 
 def resolve(name: str) -> Revision:
-    """Return the revision of a name: a git revision, `champion`, or `workspace`.
+    """Return the revision of a name: a git revision, an experiment, `champion`, or `workspace`.
 
     Raises:
-        UserError: no such revision or champion.
+        UserError: no such revision, experiment or champion.
     """
     if name == WORKSPACE:
         return Revision(WORKSPACE)
     if name == "champion":
         present = _require_champion()
         return Revision(str(present), present.commit)
-    commit = git.commit_of(name)
+    try:
+        commit = git.commit_of(name)
+    except UserError:
+        if not (found := find_experiment(name)):
+            raise
+        commit = found.commit
     return Revision(commit[:10] if name == commit else name, commit)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execution.params_check import MOVED, RENAMED
+from pipeline.experiments.listing import flatten
 from pipeline.experiments.scores import Scores, is_scored, read_scores
 from pipeline.project.revision import Revision
 from pipeline.promotion.decision import Decision, decide
@@ -120,19 +121,9 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Pairs:
     return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
 
 
-def _flatten(content: Any, name: str = "") -> dict[str, Any]:
-    """Flatten mappings to dotted keys."""
-    if not isinstance(content, Mapping):
-        return {name: content}
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flatten(value, f"{name}.{key}" if name else str(key))
-    return flat
-
-
 def _params(side: Revision) -> dict[str, Any]:
     """Return params by dotted key, renamed keys under their present names."""
-    flat = _flatten(side.yaml("params.yaml"))
+    flat = flatten(side.yaml("params.yaml"))
     names = RENAMED | MOVED
     return {names.get(key, key): value for key, value in flat.items()}
 
@@ -149,7 +140,7 @@ def _videos(sides: Sequence[Revision]) -> Pairs:
 
 
 def _metrics(first: Scores | None, second: Scores | None) -> Pairs:
-    before, after = (_flatten(s.metrics.get("subjects", {})) if s else {} for s in (first, second))
+    before, after = (flatten(s.metrics.get("subjects", {})) if s else {} for s in (first, second))
     return {
         name: (_number(before.get(name)), _number(after.get(name)))
         for name in dict.fromkeys([*before, *after])

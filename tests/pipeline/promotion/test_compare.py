@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from dvc.cli import main
 
 from pipeline.runtime.user_errors import UserError
-from tests.pipeline.promotion.promoted import git, retrain, run
+from tests.pipeline.promotion.promoted import dvc, git, retrain, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 
@@ -41,3 +42,41 @@ def test_a_revision_that_was_never_run_is_compared_by_params_alone(project: Path
     printed = run("compare", start, "champion")
     assert "params: the same" in printed
     assert "by promotion.yaml" not in printed
+
+
+@pytest.mark.slow
+def test_an_experiment_is_listed_and_compared_by_name_after_a_later_champion(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dvc("exp", "run", "--temp", "-S", "quality=1.5", "--name", "trial")
+    retrain(quality=1.0)
+    run("promote")
+    capfd.readouterr()
+    assert main(["exp", "show", "--csv"]) == 0
+    assert "trial" not in capfd.readouterr().out  # DVC forgets it with the new commit
+    table = run("experiments", "--metric", "psnr", "--metric", "lmd").splitlines()
+    assert table[0].split() == ["experiment", "after", "params", "who", "psnr", "lmd"]
+    assert [line.split() for line in table[2:]] == [
+        ["workspace", "ann", "26.000", "1.000"],
+        ["trial", "champion/1", "quality=1.5", "ann", "26.500", "1.000"],
+    ]
+    assert max(map(len, run("experiments").splitlines())) <= 160
+    printed = run("compare", "trial", "champion")
+    assert "quality: 1.5 → 1.0" in printed
+    assert re.search(r"ann\.reconstruction\.generator\.psnr_face +26.5 +26  \*", printed)
+    with pytest.raises(UserError, match="no such revision or experiment"):
+        run("compare", "trials", "champion")
+
+
+@pytest.mark.slow
+def test_dvc_shows_the_change_of_a_metric_since_the_last_commit(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    retrain(quality=1.0)
+    capfd.readouterr()
+    assert main(["metrics", "diff"]) == 0
+    printed = capfd.readouterr()
+    assert "failed" not in printed.err
+    assert printed.out.splitlines()[1].split() == [
+        *("reports/metrics/ann.json", "psnr", "25.0", "26.0", "1.0")
+    ]
