@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -10,6 +11,7 @@ from pipeline.execution import console
 from pipeline.execution.reproduce import print_summary, reproduce
 from pipeline.execution.stage_run import State
 from pipeline.project import git
+from pipeline.report import offline_plots
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import UserError
 
@@ -42,6 +44,10 @@ def run() -> int:
         for path in sorted(Path().glob(pattern)):
             typer.echo(f"{title:>18}  {path}")
     typer.echo(f"{'metrics':>18}  reports/metrics.json (`dvc metrics show`)")
+    if not offline_plots.SCRIPT.is_file():
+        with suppress(UserError):  # optional; without it, plots need a network
+            offline_plots.write_script()
+    typer.echo(f"{'curves':>18}  `dvc plots show`")
     if line := commit_line():
         typer.echo(f"\nto let `dvc metrics diff` compare later runs with this one:\n  {line}")
     return 0

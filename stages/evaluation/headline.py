@@ -30,7 +30,7 @@ HEADLINES = {
 }
 
 
-_DIGITS, _HEADLINE_DIGITS = 4, 3
+_DIGITS, _HEADLINE_DIGITS = 4, 4  # behind the point; significant ones
 
 
 def write_scores(content: Mapping[str, Any]) -> None:
@@ -54,7 +54,7 @@ def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     """Return the headline numbers of one subject's scores by short name; without missing ones."""
     found = {name: value_at(scores, key) for name, key in HEADLINES.items()}
     return {
-        name: round(value, _HEADLINE_DIGITS) for name, value in found.items() if value is not None
+        name: float(f"{value:.{_HEADLINE_DIGITS}g}") for name, value in found.items() if value is not None
     }
 
 

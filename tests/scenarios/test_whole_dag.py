@@ -3,6 +3,7 @@
 The tests use one project in their order here: each leaves it as it found it.
 """
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from pipeline.execution import stage_seconds
+from pipeline.experiments import measures
+from pipeline.experiments.listing import flatten
 from stages.base.config.params import read_params
 from stages.base.io import tables
 from stages.base.io.formats import Format
@@ -117,6 +120,29 @@ def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> No
         assert {"generated", "mean_face", "truth"} <= set(metrics["subjects"][name]["motion"])
         assert metrics["subjects"][name]["frames"] > 0
     assert "FID" in metrics["absent"]
+
+
+def test_every_score_is_explained_in_the_reference(made: Project) -> None:
+    keys = flatten(made.scores())
+    assert len(keys) > 200
+    assert sorted({key for key in keys if measures.find(key) is None}) == [], "add to measures.yaml"
+
+
+def test_dvc_shows_the_metrics_in_160_columns_and_loads_every_plot(made: Project) -> None:
+    shown = made.run("dvc", "metrics", "show").splitlines()
+    assert [line.split()[0] for line in shown] == [
+        "Path",
+        *(f"reports/metrics/{name}.json" for name in SUBJECTS),
+    ]
+    assert max(map(len, shown)) <= 160
+    plots = json.loads("{" + made.run("dvc", "plots", "show", "--json").partition("{")[2])
+    assert "errors" not in plots
+    assert all(plots["data"].values())
+    assert {
+        "reports/isp/sample_calm.png",
+        "reports/evaluation/figures/sample_calm_mouth.png",
+    } <= set(plots["data"])
+    assert any(name.endswith("train_motion/plots/metrics/mouth.tsv") for name in plots["data"])
 
 
 def test_the_metrics_are_means_of_the_frames_table(made: Project) -> None:

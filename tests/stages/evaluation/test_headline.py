@@ -38,13 +38,13 @@ def test_a_headline_number_has_the_key_that_it_has_among_all_scores(written: Pat
     headline = load(written / "metrics.json")["subjects"]["ann"]
     assert headline == {
         "gain_psnr_face": 2.5,
-        "reconstruction": {"generator": {"psnr_face": 31.235}},
+        "reconstruction": {"generator": {"psnr_face": 31.23}},
         "motion": {"generated": {"mouth_amplitude": 0.74}},
     }
     short = load(written / "metrics/ann.json")
-    assert short == {"psnr": 31.235, "gain": 2.5, "mouth_amp": 0.74}
+    assert short == {"psnr": 31.23, "gain": 2.5, "mouth_amp": 0.74}
     for name, value in short.items():
-        assert value_at(everything, HEADLINES[name]) == pytest.approx(value, abs=1e-3)
+        assert value_at(everything, HEADLINES[name]) == pytest.approx(value, abs=5e-3)
 
 
 def test_a_number_that_is_not_finite_is_null_among_all_scores(written: Path) -> None:
