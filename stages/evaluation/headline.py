@@ -53,9 +53,8 @@ def write_scores(content: Mapping[str, Any]) -> None:
 def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     """Return the headline numbers of one subject's scores by short name; without missing ones."""
     found = {name: value_at(scores, key) for name, key in HEADLINES.items()}
-    return {
-        name: float(f"{value:.{_HEADLINE_DIGITS}g}") for name, value in found.items() if value is not None
-    }
+    known = {name: value for name, value in found.items() if value is not None}
+    return {name: float(f"{value:.{_HEADLINE_DIGITS}g}") for name, value in known.items()}
 
 
 def value_at(scores: Mapping[str, Any], key: str) -> float | None:
