@@ -145,18 +145,28 @@ def run(variants: Sequence[Variant], out: Path = OUT) -> Path:
         BadParams: a variant has a value that its stage would refuse; no stage was run.
         UserError: a variant failed, the project was never run, or git's index is locked.
     """
-    for variant in variants:
-        check(variant)
-    if not Path("dvc.lock").is_file():
-        found = "not found: a sweep starts from finished results"
-        raise UserError("dvc.lock", found, "run `dvc repro`")
-    git.git("add", "--refresh", "--", ".")  # fails now if git's index is locked
-    revisions = [_run_experiment(variant) for variant in each(variants, "sweep", len(variants))]
+    revisions = run_experiments(variants, "sweep")
     frames = {
         variant.name: select_answer(_read_scores(revision), variant.answer)
         for variant, revision in zip(variants, revisions, strict=True)
     }
     return comparison.write(out, frames, float(read_params()["clips"]["fps"]))
+
+
+def run_experiments(variants: Sequence[Variant], title: str) -> list[str]:
+    """Run each variant as a DVC experiment; return their revisions.
+
+    Raises:
+        BadParams: a variant has a value that its stage would refuse; no stage was run.
+        UserError: a variant failed, the project was never run, or git's index is locked.
+    """
+    for variant in variants:
+        check(variant)
+    if not Path("dvc.lock").is_file():
+        found = "not found: experiments start from finished results"
+        raise UserError("dvc.lock", found, "run `dvc repro`")
+    git.git("add", "--refresh", "--", ".")  # fails now if git's index is locked
+    return [_run_experiment(variant) for variant in each(variants, title, len(variants))]
 
 
 def select_answer(frames: Mapping[str, Any], answer: str) -> dict[str, Any]:

@@ -159,8 +159,8 @@ def _results(name: str) -> list[Path]:
         *(DATA / kind / name for kind in ("references", "match", "isp")),
         REPORTS / "sheets" / f"{name}.png",
         REPORTS / "references" / f"{name}.png",
-        REPORTS / "isp" / f"{name}.png",
-        *(REPORTS / "isp_scores" / f"{name}.{kind}" for kind in ("parquet", "json")),
+        *(REPORTS / "isp" / f"{name}.{kind}" for kind in ("png", "json")),
+        REPORTS / "isp_scores" / f"{name}.parquet",
         REPORTS / "videos" / f"{name}.mp4",
         REPORTS / "videos" / name,
     ]

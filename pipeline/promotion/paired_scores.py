@@ -6,16 +6,13 @@ neighbouring frames are alike; the subjects are those of the project, not a samp
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.experiments.comparison import Estimate, resample_blocks, seconds_of
+from pipeline.experiments.frame_statistics import Floats, columns_of, statistic, summands
 from pipeline.experiments.measures import Framewise
 from pipeline.experiments.scores import Scores, Table, row_keys, select_rows
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -132,49 +129,14 @@ def _subject_gain(
     champion: Table, challenger: Table, measure: Framewise, fps: float, seed: int
 ) -> tuple[float, float, Floats, int] | None:
     """Return both values, their difference in every draw, (2000,), and the number of seconds."""
-    columns = [_columns(table, measure) for table in (champion, challenger)]
+    columns = [columns_of(table, measure) for table in (champion, challenger)]
     known = np.isfinite(np.concatenate(columns)).all(axis=0)
     if not known.any():
         return None
-    before, after = (_summands(values[:, known]) for values in columns)
+    before, after = (summands(values[:, known]) for values in columns)
     seconds = seconds_of({name: challenger[name][known] for name in ("clip", "frame")}, fps)
     sums = resample_blocks(np.concatenate([before, after], axis=1), seconds, seed)
     width = before.shape[1]
-    change = _statistic(sums[:, width:]) - _statistic(sums[:, :width])
-    first, second = (float(_statistic(rows.sum(axis=0))) for rows in (before, after))
+    change = statistic(sums[:, width:]) - statistic(sums[:, :width])
+    first, second = (float(statistic(rows.sum(axis=0))) for rows in (before, after))
     return first, second, change, len(np.unique(seconds))
-
-
-def _columns(table: Table, measure: Framewise) -> Floats:
-    """Return the measure's columns, (1 or 2, N).
-
-    A missing value of the generated curve (no face in a rendered frame) becomes the curve's mean,
-    which has no correlation: without the frame, a bad render would look better.
-    """
-    values = np.stack([np.asarray(table[column], float) for column in measure.columns])
-    if len(values) == 2:
-        truth, generated = np.isfinite(values)
-        mean = values[1, generated].mean() if generated.any() else 0.0
-        values[1, truth & ~generated] = mean
-    return values
-
-
-def _summands(values: Floats) -> Floats:
-    """Return, a row per frame, the terms of the sums of a mean, (N, 2), or correlation, (N, 6)."""
-    ones = np.ones(values.shape[1])
-    if len(values) == 1:
-        return np.stack([ones, values[0]], axis=1)
-    x, y = values
-    return np.stack([ones, x, y, x * x, y * y, x * y], axis=1)
-
-
-def _statistic(sums: Floats) -> Floats:
-    """Return the mean, or the correlation (0 where one side is constant), of sums (…, 2 or 6)."""
-    if sums.shape[-1] == 2:
-        mean: Floats = sums[..., 1] / sums[..., 0]
-        return mean
-    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    scale = np.sqrt(np.maximum(xx - x * x / n, 0) * np.maximum(yy - y * y / n, 0))
-    known = scale > 1e-12
-    correlation: Floats = np.where(known, (xy - x * y / n) / np.where(known, scale, 1.0), 0.0)
-    return correlation
