@@ -155,6 +155,31 @@ def render(
 
 
 @app.command()
+def evaluate(
+    real: Annotated[Path, typer.Option(help="Folder of real videos.")],
+    generated: Annotated[Path, typer.Option(help="Folder of generated videos, of any tool.")],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="CSV with columns real,generated. Default: pairs with the same stem."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for scores.csv and scores.json.")] = Path(
+        "reports/external"
+    ),
+) -> None:
+    """Score the generated videos of any tool against real ones, by our own measures."""
+    from pipeline.report.external_videos import evaluate_videos
+
+    report = evaluate_videos(real, generated, pairs, out)
+    for name, reason in report.rejected.items():
+        typer.echo(f"rejected: {name}: {reason}", err=True)
+    if report.scores:
+        typer.echo(
+            f"{report.table()}\n\npairs: {len(report.scores)}; {out}/scores.csv, scores.json"
+        )
+    raise typer.Exit(1 if report.rejected else 0)
+
+
+@app.command()
 def repro(
     stages: Annotated[
         list[str] | None,

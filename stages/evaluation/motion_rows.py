@@ -66,7 +66,7 @@ def score_rows(truth: Track, speech: TrackSpeech, rows: Rows) -> dict[str, Any]:
     """Score every row by every measure; a row of several tracks has the mean over these."""
     return {
         name: {
-            row: _mean([asdict(measure(truth, speech, track)) for track in tracks])
+            row: mean_scores([asdict(measure(truth, speech, track)) for track in tracks])
             for row, tracks in rows.items()
             if tracks
         }
@@ -74,12 +74,12 @@ def score_rows(truth: Track, speech: TrackSpeech, rows: Rows) -> dict[str, Any]:
     }
 
 
-def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Average each score over those that are known."""
+def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each score over those that are known: neither NaN nor missing."""
     if len(scores) == 1:
         return dict(scores[0])
     values = {name: np.array([s[name] for s in scores], float) for name in scores[0]}
     return {
-        name: float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else float("nan")
+        name: float(v[~np.isnan(v)].mean()) if not np.isnan(v).all() else float("nan")
         for name, v in values.items()
     }

@@ -137,12 +137,13 @@ def rows_table(rows: Rows) -> str:
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     ordered = sorted(rows, key=lambda row: row != _FIRST)
     cells = [[row, *(rows[row].get(name) for name in names)] for row in ordered]
-    heads = ["", *(_head(name) for name in names)]
+    heads = ["", *(arrowed(name) for name in names)]
     digits = ["", *(".3f" if _is_any(name, _PRECISE) else ".2f" for name in names)]
     return str(tabulate(cells, heads, "github", floatfmt=digits))
 
 
-def _head(name: str) -> str:
+def arrowed(name: str) -> str:
+    """Return a measure's name with an arrow towards its better value."""
     arrows = {"↑": _MORE, "↓": _LESS, "→": _ONE}
     return " ".join([name, *(arrow for arrow, parts in arrows.items() if _is_any(name, parts))])
 

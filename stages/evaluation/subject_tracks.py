@@ -15,12 +15,18 @@ from stages.clips.ledger import Clip
 from stages.evaluation import redetection
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.redetection import Detections
-from stages.evaluation.track import Track, TrackSpeech, read_speech, read_track, track_of_columns
+from stages.evaluation.track import (
+    Track,
+    TrackSpeech,
+    measure_rest,
+    read_speech,
+    read_track,
+    track_of_columns,
+)
 from stages.landmarks.artifacts import CAMERAS
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.pose import Camera
 from stages.motion.features import sync_offsets
-from stages.motion.pose import mean_rotation
 from stages.motion.recordings import Rest, read_rest
 from stages.render.artifacts import MOTION, VIDEOS
 
@@ -109,12 +115,10 @@ def _rest(held: SubjectFrames, span: Span) -> Rest:
     if rest := read_rest(held.subject, span.clip, DATA):
         return rest
     rows = _valid_rows(held, span.clip, span.first, span.end)
-    columns = held.landmarks[span.clip.id]
-    R, t = columns["rotation"][rows], columns["translation"][rows].astype(float)
-    rotation = mean_rotation(R) if len(rows) else np.eye(3)
-    translation = t.mean(axis=0) if len(rows) else np.zeros(3)
-    unknown = np.full((18, 2), np.nan)
-    return Rest(rotation, translation, unknown, _focal(held, span.clip), span.clip.size)
+    columns, focal = held.landmarks[span.clip.id], _focal(held, span.clip)
+    return measure_rest(
+        columns["rotation"][rows], columns["translation"][rows], focal, span.clip.size
+    )
 
 
 def _camera(held: SubjectFrames, span: Span) -> Camera:

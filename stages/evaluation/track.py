@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.arrays import Floats, Mask
+from stages.base.arrays import AnyFloats, Floats, Mask
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import eye_opening
@@ -21,7 +21,7 @@ from stages.clips.ledger import Clip
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.eyes import gaze_from_irises
 from stages.motion.features import silent_frames, sound_levels
-from stages.motion.pose import about_rest
+from stages.motion.pose import about_rest, mean_rotation
 from stages.motion.recordings import Rest
 from stages.speech.artifacts import PHONES
 
@@ -109,11 +109,23 @@ def track_of_columns(
     return Track(fps, span, valid, head, pose, eyes, gaze)
 
 
+def measure_rest(rotation: AnyFloats, translation: AnyFloats, focal: float, size: int) -> Rest:
+    """Return the mean pose of frames, (N, 3, 3) and (N, 3), as a rest without shoulders."""
+    shoulders = np.full((18, 2), np.nan)
+    if not len(rotation):
+        return Rest(np.eye(3), np.zeros(3), shoulders, focal, size)
+    mean = translation.mean(axis=0).astype(float)
+    return Rest(mean_rotation(rotation), mean, shoulders, focal, size)
+
+
 def read_track(
-    subject: Subject, spans: Sequence[tuple[Clip, int, int]], rests: Sequence[Rest]
+    subject: Subject,
+    spans: Sequence[tuple[Clip, int, int]],
+    rests: Sequence[Rest],
+    data: Path = DATA,
 ) -> Track:
     """Read the true motion of spans: clip, first frame and end (exclusive) of each."""
-    folder = DATA / "landmarks" / str(subject)
+    folder = data / "landmarks" / str(subject)
     rows = [
         tables.read(folder / f"{clip.id}.parquet", LANDMARKS, ("valid", *_COLUMNS), first, end)
         for clip, first, end in spans
@@ -124,7 +136,10 @@ def read_track(
 
 
 def read_speech(
-    subject: Subject, spans: Sequence[tuple[Clip, int, int]], late: Sequence[int]
+    subject: Subject,
+    spans: Sequence[tuple[Clip, int, int]],
+    late: Sequence[int],
+    data: Path = DATA,
 ) -> TrackSpeech:
     """Read the sound of spans, in sync with the lips.
 
@@ -132,8 +147,9 @@ def read_speech(
         subject: the owner.
         spans: clip, first frame and end (exclusive) of each.
         late: audio frames (two per video frame) by which each span's sound is late.
+        data: folder of the speech.
     """
-    path = DATA / "speech" / str(subject) / "phones.parquet"
+    path = data / "speech" / str(subject) / "phones.parquet"
     table = tables.read(path, PHONES, ["clip", "start", "end", "phone"])
     levels, silences, phones, begin = [], [], [], 0
     for (clip, first, end), steps in zip(spans, late, strict=True):

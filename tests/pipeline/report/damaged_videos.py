@@ -1,0 +1,76 @@
+"""A real clip, and copies of it that are damaged in one known way each."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stages.base.face import warping
+from stages.base.face.landmark_groups import RIGID
+from stages.base.face.similarity import fit_similarity
+from stages.base.io.encoding import encode_video
+from stages.base.io.image_io import Image, resize
+from stages.base.io.sound import read_sound
+from stages.base.io.video_frames import read_frames, resample_frames
+from stages.evaluation.redetection import SIZE, detect_faces
+
+FPS, SECONDS = 25, 5
+LATE = 3  # frames: 120 ms
+MOUTH, JAW = slice(48, 68), slice(4, 13)
+NO_SHOULDERS = np.full((18, 2), np.nan)
+
+
+def read_clip(video: Path) -> list[Image]:
+    """Return the first frames, with some before them for the shift, at the detector's size."""
+    shown = resample_frames(read_frames(video), FPS, 1.0, SECONDS * FPS)
+    return [resize(image, SIZE) for _, image in shown]
+
+
+def write_videos(clip: Path, stranger: Path, real: Path, generated: Path) -> list[str]:
+    """Write the real clip under each name, and a copy with that damage; return the names."""
+    images = read_clip(clip)
+    sound = np.concatenate(list(read_sound(clip)))[16000 : 16000 * (1 + SECONDS)]
+    points = detect_faces(images).points
+    copies: dict[str, Sequence[Image]] = {
+        "copy": images,
+        "shifted": [images[max(i - LATE, 0)] for i in range(len(images))],
+        "blurred": [cv2.GaussianBlur(image, (0, 0), 3.0) for image in images],
+        "frozen": moved_mouths(images, points, lambda own, rest: rest),
+        "halved": moved_mouths(images, points, lambda own, rest: (own + rest) / 2),
+        "stranger": read_clip(stranger),
+    }
+    for name, frames in copies.items():
+        encode_video(real / f"{name}.mp4", images, FPS, (sound, 16000), crf=12)
+        encode_video(generated / f"{name}.mp4", frames, FPS, (sound, 16000), crf=14)
+    return list(copies)
+
+
+def moved_mouths(
+    images: Sequence[Image],
+    points: np.ndarray,
+    move: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> list[Image]:
+    """Warp each mouth and jaw to where `move` puts their landmarks.
+
+    `move` gets a frame's own landmarks and those at rest, both (68, 2), px: the clip's mean face,
+    placed by the frame's rigid landmarks.
+    """
+    rigid = list(RIGID)
+    first = points[0][rigid]
+    to_first = fit_similarity(points[:, rigid], first)
+    mean = np.mean(
+        [p @ t[:, :2].T + t[:, 2] for p, t in zip(points, to_first, strict=True)], axis=0
+    )
+    warped = []
+    for image, own in zip(images, points, strict=True):
+        back = fit_similarity(mean[rigid], own[rigid])
+        target, rest = own.copy(), mean @ back[:, :2].T + back[:, 2]
+        for part in (MOUTH, JAW):
+            target[part] = move(own[part], rest[part])
+        driven, source = warping.controls(target, NO_SHOULDERS, own, NO_SHOULDERS, SIZE)
+        grid = (warping.flow(driven, source, SIZE) + 1) * (SIZE / 2) - 0.5
+        warped.append(
+            cv2.remap(image, grid, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        )
+    return warped
