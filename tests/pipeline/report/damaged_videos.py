@@ -1,11 +1,12 @@
 """A real clip, and copies of it that are damaged in one known way each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from stages.base.arrays import Floats
 from stages.base.face import warping
 from stages.base.face.landmark_groups import RIGID
 from stages.base.face.similarity import fit_similarity
@@ -15,7 +16,7 @@ from stages.base.io.sound import read_sound
 from stages.base.io.video_frames import read_frames, resample_frames
 from stages.evaluation.redetection import SIZE, detect_faces
 
-FPS, SECONDS = 25, 5
+FPS, SECONDS = 25, 4
 LATE = 3  # frames: 120 ms
 MOUTH, JAW = slice(48, 68), slice(4, 13)
 NO_SHOULDERS = np.full((18, 2), np.nan)
@@ -36,8 +37,8 @@ def write_videos(clip: Path, stranger: Path, real: Path, generated: Path) -> lis
         "copy": images,
         "shifted": [images[max(i - LATE, 0)] for i in range(len(images))],
         "blurred": [cv2.GaussianBlur(image, (0, 0), 3.0) for image in images],
-        "frozen": moved_mouths(images, points, lambda own, rest: rest),
-        "halved": moved_mouths(images, points, lambda own, rest: (own + rest) / 2),
+        "frozen": moved_mouths(images, points, 0.0),
+        "halved": moved_mouths(images, points, 0.5),
         "stranger": read_clip(stranger),
     }
     for name, frames in copies.items():
@@ -46,15 +47,10 @@ def write_videos(clip: Path, stranger: Path, real: Path, generated: Path) -> lis
     return list(copies)
 
 
-def moved_mouths(
-    images: Sequence[Image],
-    points: np.ndarray,
-    move: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> list[Image]:
-    """Warp each mouth and jaw to where `move` puts their landmarks.
+def moved_mouths(images: Sequence[Image], points: Floats, amplitude: float) -> list[Image]:
+    """Warp mouth and jaw so that they move with a share of their amplitude.
 
-    `move` gets a frame's own landmarks and those at rest, both (68, 2), px: the clip's mean face,
-    placed by the frame's rigid landmarks.
+    They move about the clip's mean face, placed by the frame's rigid landmarks.
     """
     rigid = list(RIGID)
     first = points[0][rigid]
@@ -67,7 +63,7 @@ def moved_mouths(
         back = fit_similarity(mean[rigid], own[rigid])
         target, rest = own.copy(), mean @ back[:, :2].T + back[:, 2]
         for part in (MOUTH, JAW):
-            target[part] = move(own[part], rest[part])
+            target[part] = rest[part] + amplitude * (own[part] - rest[part])
         driven, source = warping.controls(target, NO_SHOULDERS, own, NO_SHOULDERS, SIZE)
         grid = (warping.flow(driven, source, SIZE) + 1) * (SIZE / 2) - 0.5
         warped.append(
