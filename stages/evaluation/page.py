@@ -6,6 +6,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from stages.evaluation.style_tables import style_tables
+
 Rows = Mapping[str, Mapping[str, float]]
 
 
@@ -81,9 +83,36 @@ GROUPS = (
             Table("behaviour_ratio", "The same over the truth's: 1 is best."),
         ),
     ),
+    Group(
+        "Style",
+        (
+            Table(
+                "style_distances",
+                "SLD, SLV and SMD of the generated motion from the true one, and of motion in the "
+                "style of another from that person's true motion; beside both, real motion of "
+                "another time.",
+            ),
+            Table(
+                "style_identity",
+                "Pieces of about four seconds that are nearest to the right person's training "
+                "motion: the subject's, or that of the style's owner.",
+            ),
+            Table(
+                "style_gap",
+                "Gap closed by lending a style: 1 is as near to its owner as other real motion of "
+                "theirs, 0 no nearer than the own style. `gap`: how far apart the styles are, in "
+                "standard deviations within a person; nothing is scored below 0.5.",
+            ),
+            Table(
+                "style_descriptors",
+                "Style descriptors, as docs/reference/metrics.md explains them; `reference` is "
+                "the subject's training motion.",
+            ),
+        ),
+    ),
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
-_MORE = ("psnr", "ssim", "correlation", "recall", "kept")
+_MORE = ("psnr", "ssim", "correlation", "recall", "kept", "share", "closed")
 _LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude",)
 _FIRST = "truth"
@@ -113,6 +142,7 @@ def _section(name: str, scores: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {name}"
     yield ""
     yield from _summary(scores)
+    scores = {**scores, **(style_tables(scores["style"]) if "style" in scores else {})}
     for group in GROUPS:
         present = [table for table in group.tables if scores.get(table.key)]
         if present:

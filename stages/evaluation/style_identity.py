@@ -65,8 +65,8 @@ class StylePopulation:
 
     @property
     def chance(self) -> float:
-        """The share of pieces that a guess identifies."""
-        return 1 / len(self.people)
+        """The share of pieces that a guess identifies, among people of known motion."""
+        return 1 / max(int(np.isfinite(self.centres).any(axis=1).sum()), 1)
 
     def distances(self, pieces: Floats) -> Floats:
         """Return the distance of each piece, (n, D), from each person, (n, P)."""
@@ -74,11 +74,12 @@ class StylePopulation:
 
     def identified_as(self, pieces: Floats, name: str) -> Share:
         """Return the share of pieces, (n, D), whose nearest person has this name."""
-        if not len(pieces):
-            return Share(_NAN, _NAN, _NAN, 0)
         distances = self.distances(pieces)
         distances = np.where(np.isfinite(distances), distances, np.inf)
-        hits = distances.argmin(axis=1) == list(self.people).index(name)
+        known = distances[np.isfinite(distances).any(axis=1)]
+        if not len(known):
+            return Share(_NAN, _NAN, _NAN, 0)
+        hits = known.argmin(axis=1) == list(self.people).index(name)
         return _wilson(int(hits.sum()), len(hits))
 
     def gap_closed(self, own: Floats, lent: Mapping[str, Floats]) -> dict[str, Gap]:

@@ -40,6 +40,18 @@ def test_no_motion_has_no_identity():
     assert np.isnan(TWO.gap_closed(pieces([]), {"bob": pieces([])})["all"].closed)
 
 
+def test_a_person_whose_motion_is_too_short_is_no_choice():
+    three = StylePopulation({"cat": pieces([]), **TWO.people})
+    assert three.chance == 0.5
+    assert three.identified_as(pieces([0, 11]), "ann").share == 0.5
+    assert three.identified_as(pieces([0, 11]), "cat").share == 0
+
+
+def test_without_two_pieces_of_one_person_nobody_is_identified():
+    single = StylePopulation({"ann": pieces([0]), "bob": pieces([10])})
+    assert single.identified_as(pieces([0]), "ann").pieces == 0
+
+
 def test_the_gap_closed_is_the_way_gone_over_the_way_to_the_other_half():
     found = TWO.gap_closed(pieces([0, 0]), {"bob": pieces([6, 6])})
     # Halves at 10 and 12: (10 − 4) + (12 − 6) of (10 − 2) + (12 − 2).

@@ -1,0 +1,45 @@
+"""The tables of tables.md about style: distances, re-identification and the gap closed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_DISTANCES = ("sld", "slv", "smd")
+
+
+def style_tables(style: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the rows of each table by its name.
+
+    Args:
+        style: the scores of `StyleComparison.score_own_style`.
+
+    Returns:
+        `style_distances` with rows for the own style and for each lent one; `style_identity`;
+        `style_gap` with rows for all descriptors, for SLD and for each descriptor; and
+        `style_descriptors`.
+    """
+    distances = {"generated": _distances(style), "other time": _distances(style["floor"])}
+    for name, row in style["lent"].items():
+        distances[f"as {name}"] = _distances(row)
+        distances[f"own style, from {name}"] = _distances(row["from_own_style"])
+        distances[f"{name}, other time"] = _distances(row["floor"])
+    identified = dict(style["reidentified"])
+    chance = {"share": identified.pop("chance")}
+    gaps = {
+        "all": {
+            "closed": style["gap_closed"],
+            "low": style["gap_closed_low"],
+            "high": style["gap_closed_high"],
+        },
+        "SLD": {"closed": style["gap_closed_sld"]},
+        **style["gap_closed_by"],
+    }
+    return {
+        "style_distances": distances,
+        "style_identity": {**identified, "chance": chance},
+        "style_gap": gaps if style["lent"] else {},
+        "style_descriptors": dict(style["descriptors"]),
+    }
+
+
+def _distances(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in _DISTANCES}
