@@ -82,6 +82,13 @@ def test_the_interval_over_pieces_holds_the_gap_closed():
     assert np.isnan(TWO.gap_closed(own[:4], {"bob": lent[:4]})["all"].low)
 
 
+def test_a_narrow_gap_has_an_interval_though_some_samples_of_pieces_have_a_narrower_one():
+    own, lent = pieces([7.9, 8.9, 8.4, 8.8, 8.0, 8.4]), pieces([9, 9.5, 9, 9.5, 9, 9])
+    found = TWO.gap_closed(own, {"bob": lent})["all"]
+    assert 0.5 < found.gap < 0.55
+    assert np.isfinite([found.low, found.high]).all()
+
+
 def test_an_unknown_descriptor_leaves_the_others_to_decide():
     unknown = pieces([1, 11])
     unknown[:, DESCRIPTORS.index("blinks")] = np.nan
