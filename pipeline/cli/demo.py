@@ -23,6 +23,7 @@ _RESULTS = (
     ("data sheets", "reports/sheets/*.png"),
     ("style references", "reports/references/*.png"),
     ("style patterns", "reports/isp/*.png"),
+    ("donor frames", "reports/donors/*.png"),
     ("evaluation", "reports/evaluation/tables.md"),
     ("evaluation", "reports/evaluation/figures/*.png"),
 )

@@ -28,6 +28,7 @@ SECTIONS = {
     "isp": "stages.style_mapping.params:IspParams",
     "motion": "stages.motion.params:MotionParams",
     "style_mapping": "stages.style_mapping.params:StyleMappingParams",
+    "donors": "stages.donors.params:DonorParams",
     "render": "stages.render.params:RenderParams",
     "training": "stages.base.config.params:Training",
     "region_weights": "stages.generator.params:RegionWeights",

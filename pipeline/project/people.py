@@ -156,9 +156,10 @@ def _results(name: str) -> list[Path]:
     by_role = ("clips", "landmarks", "parsing", "speech", "features")
     paths = [
         *(DATA / kind / role / name for kind in by_role for role in ROLES),
-        *(DATA / kind / name for kind in ("references", "match", "isp")),
+        *(DATA / kind / name for kind in ("references", "match", "isp", "donors")),
         REPORTS / "sheets" / f"{name}.png",
         REPORTS / "references" / f"{name}.png",
+        REPORTS / "donors" / f"{name}.png",
         *(REPORTS / "isp" / f"{name}.{kind}" for kind in ("png", "json")),
         REPORTS / "isp_scores" / f"{name}.parquet",
         REPORTS / "videos" / f"{name}.mp4",

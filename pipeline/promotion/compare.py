@@ -27,7 +27,10 @@ from stages.evaluation.headline import HEADLINES
 
 OUT = Path("reports/compare")
 TEMPLATE = "compare.html.j2"
-_FOLDERS = ("reports/evaluation", "reports/isp", "reports/references", "reports/videos")
+_FOLDERS = (
+    *("reports/evaluation", "reports/isp", "reports/references"),
+    *("reports/donors", "reports/videos"),
+)
 _ABSENT = "–"
 _HEADLINES = frozenset(HEADLINES.values())
 _LEFT_OUT = ("reconstruction.truth", "motion.truth")  # the truth itself: the same or no metric

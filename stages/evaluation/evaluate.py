@@ -23,6 +23,7 @@ from stages.base.config.subjects import Subject, training_subjects
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.training import pretrained
+from stages.donors.library import read_donors
 from stages.evaluation import (
     frame_scores,
     headline,
@@ -116,7 +117,9 @@ def _evaluate(
 ) -> SubjectResult:
     held = SubjectFrames(subject)
     others = [name for name in names if name != subject.name]
-    drawn = reconstruction.reconstruct(held, generator, others, params.frames)
+    lend = read_section("render", RenderParams).donors
+    donors = read_donors(subject.name) if lend else {}
+    drawn = reconstruction.reconstruct(held, generator, donors, others, params.frames)
     scores = frame_scores.score_frames(drawn)
     means = frame_scores.mean_scores(scores)
     tracks = SubjectTracks(held)

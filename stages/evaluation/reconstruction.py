@@ -1,9 +1,9 @@
 """Held-out frames drawn from their true landmarks, by the generator and by the baselines."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import cv2
@@ -16,6 +16,8 @@ from stages.base.arrays import Mask
 from stages.base.config.paths import DATA
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, opencv_transform, resize
+from stages.donors.library import Donors
+from stages.donors.painter import DonorPainter
 from stages.evaluation.baselines import TrainingFrames, align, warp
 from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin
 from stages.generator.drawing import Generator
@@ -55,13 +57,18 @@ class Reconstruction:
 
 
 def reconstruct(
-    held: SubjectFrames, generator: Generator, others: Sequence[str], most: int
+    held: SubjectFrames,
+    generator: Generator,
+    donors: Mapping[str, Donors],
+    others: Sequence[str],
+    most: int,
 ) -> Reconstruction:
-    """Draw a subject's held-out frames by the generator, its ablations and the baselines.
+    """Draw a subject's held-out frames as renders do, by ablations and by the baselines.
 
     Args:
         held: the subject.
         generator: the trained generator.
+        donors: the subject's donors by part; with any, `donors_off` is the generator without them.
         others: names of the other seen subjects; `isps_swapped` has the ISPs of the first.
         most: frames at most, evenly spread.
 
@@ -82,18 +89,21 @@ def reconstruct(
     isps = read_isps(name).chosen_images()
     draw = partial(_draw, held, frames, sources)
 
-    def by_generator(isps: Image) -> DrawClip:
-        return partial(_generate, generator, isps)
+    def generate(isps: Image, title: str) -> Image:
+        return draw(partial(_generate, generator, isps), title)
 
+    paint = partial(_paint, held, frames, sources, donors)
+    network = generate(isps, "drawn from true landmarks")
     methods = {
-        "generator": draw(by_generator(isps), "drawn from true landmarks"),
-        "isps_zeroed": draw(by_generator(np.zeros_like(isps)), "with ISPs zeroed"),
+        "generator": paint(network),
+        **({"donors_off": network} if donors else {}),
+        "isps_zeroed": paint(generate(np.zeros_like(isps), "with ISPs zeroed")),
         "source_warped": draw(generator.warped_source, "with the source warped"),
         **_baselines(held, sources, points, size),
     }
     if others:
         swapped = read_isps(others[0]).chosen_images()
-        methods["isps_swapped"] = draw(by_generator(swapped), "with others' ISPs")
+        methods["isps_swapped"] = paint(generate(swapped, "with others' ISPs"))
     matched, covered = _matched_references(held, frames, size)
     return Reconstruction(
         frames,
@@ -142,15 +152,39 @@ def _draw(
     """Draw the frames of each clip from its source image and true landmarks."""
 
     def images() -> Iterator[Image]:
-        pairs = zip(frames, sources, strict=True)
-        for _, clip in groupby(pairs, lambda pair: pair[0].clip.id):
-            part = list(clip)
-            rows = [frame for frame, _ in part]
-            names = ("points", "irises", "shoulders")
-            driving = Driving.from_columns({name: held.column(rows, name) for name in names})
-            yield from draw_clip(part[0][1], driving)
+        for source, rows in _by_clip(frames, sources):
+            yield from draw_clip(source, _driving(held, rows))
 
     return np.stack(list(each(images(), f"{held.subject.name} {title}", len(frames))))
+
+
+def _paint(
+    held: SubjectFrames,
+    frames: list[FrameRef],
+    sources: list[Source],
+    donors: Mapping[str, Donors],
+    images: Image,
+) -> Image:
+    """Paint the drawn frames of each clip from donors."""
+    drawn, painted = iter(images), list[Image]()
+    for source, rows in _by_clip(frames, sources):
+        clip = islice(drawn, len(rows))
+        painted += DonorPainter(donors, source).paint(clip, _driving(held, rows))
+    return np.stack(painted)
+
+
+def _by_clip(
+    frames: list[FrameRef], sources: list[Source]
+) -> Iterator[tuple[Source, list[FrameRef]]]:
+    pairs = zip(frames, sources, strict=True)
+    for _, clip in groupby(pairs, lambda pair: pair[0].clip.id):
+        part = list(clip)
+        yield part[0][1], [frame for frame, _ in part]
+
+
+def _driving(held: SubjectFrames, frames: list[FrameRef]) -> Driving:
+    names = ("points", "irises", "shoulders")
+    return Driving.from_columns({name: held.column(frames, name) for name in names})
 
 
 def _matched_references(

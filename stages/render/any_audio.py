@@ -20,6 +20,8 @@ from stages.base.io.image_io import Image
 from stages.base.io.sound import read_sound
 from stages.base.io.timebase import frames_of_samples
 from stages.base.io.wav_files import read_wav, write_wav
+from stages.donors.library import read_donors
+from stages.donors.painter import DonorPainter
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.motion.features import silent_frames, sound_levels
@@ -92,13 +94,14 @@ def _draw(
 ) -> Iterator[Image]:
     face, mover, first = models.motion.person(identity), models.motion.person(style), 0
     source = models.generator.default_source(identity)
+    painter = DonorPainter(read_donors(identity) if params.donors else {}, source)
     seed = read_section("training", Training).seed
     for motion in predict_motion(models, style, wav, frames, seed):
         columns = retarget(motion, mover, face, first=first)
         first += len(motion)
         driving = Driving.from_columns(columns)
         drawn = models.generator.frames(source, driving, isps, params.batch)
-        yield from enlarge(drawn, params.panel)
+        yield from enlarge(painter.paint(drawn, driving), params.panel)
 
 
 def predict_motion(

@@ -14,6 +14,7 @@ class RenderParams(Section):
         panel: width and height of a panel in the side-by-side video, and least size of any video,
             px.
         batch: frames drawn together.
+        donors: whether real frames lend the inside of the mouth and closed lids, on or off.
         drawn_size: width and height of drawn frames, px, here and in the evaluation.
     """
 
@@ -21,4 +22,5 @@ class RenderParams(Section):
     crf: int = Field(ge=0, le=51)
     panel: int = Field(ge=2, multiple_of=2)
     batch: int = Field(ge=1)
+    donors: bool
     drawn_size: int = Field(ge=32, le=2048, multiple_of=2)

@@ -26,6 +26,8 @@ from stages.base.io.image_io import Image, resize
 from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_frames
 from stages.clips.frames import Frames
+from stages.donors.library import read_donors
+from stages.donors.painter import DonorPainter
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.generator.source_images import Source, held_out_sources
@@ -57,6 +59,7 @@ class Renderer:
         self.default = models.generator.default_source(subject.name)
         trained = models.generator.sources[subject.name]
         known = held_out_sources(subject, trained, models.generator.size)
+        self.donors = read_donors(subject.name) if params.donors else {}
         # A clip without any face has no source of its own.
         self.sources = [known.get(span.clip.id, self.default) for span in spans]
 
@@ -88,7 +91,8 @@ class Renderer:
         for span, source in zip(self.spans, sources, strict=True):
             end = first + len(span)
             rows = Driving.from_columns({name: c[first:end] for name, c in columns.items()})
-            yield from self.models.generator.frames(source, rows, isps, self.params.batch)
+            frames = self.models.generator.frames(source, rows, isps, self.params.batch)
+            yield from DonorPainter(self.donors, source).paint(frames, rows)
             first = end
 
     def _encode(self, video: Path, images: Iterable[Image]) -> None:

@@ -36,6 +36,7 @@ ENTRIES = {
     "train_motion": "stages.motion.train_motion",
     "train_generator_base": "stages.generator.train_generator_base",
     "train_generator": "stages.generator.train_generator",
+    "donors": "stages.donors.donors",
     "render": "stages.render.render",
     "evaluate": "stages.evaluation.evaluate",
 }

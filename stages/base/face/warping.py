@@ -107,8 +107,50 @@ def flow(driven: Floats32, source: Floats32, size: int) -> Floats32:
     Returns:
         Coordinates in the source, (size, size, 2), −1 to 1 from edge to edge.
     """
-    count = len(driven)
     scale = np.float32(1 / size)
+    line = (np.arange(size // _STEP, dtype=np.float32) * _STEP + _STEP / 2) * scale
+    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    moved = _displacements(driven, source, grid, scale)
+    coarse = moved.reshape(size // _STEP, size // _STEP, 2)
+    fine: Floats32 = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
+    fine *= 2 / size
+    identity = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
+    fine[..., 0] += identity[None, :]
+    fine[..., 1] += identity[:, None]
+    return fine
+
+
+def source_places(driven: Floats32, source: Floats32, size: tuple[int, int]) -> Floats32:
+    """Interpolate the place in the source of every pixel of a part of the driven image.
+
+    Args:
+        driven: control points, (K, 2), px of the part.
+        source: the same points, (K, 2), px of the source.
+        size: height and width of the part.
+
+    Returns:
+        Coordinates in the source, (H, W, 2), px.
+    """
+    height, width = size
+    scale = np.float32(1 / max(size))
+    rows, columns = (
+        (np.arange(max(1, n // _STEP), dtype=np.float32) + 0.5) * np.float32(n / max(1, n // _STEP))
+        for n in size
+    )
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+    moved = _displacements(driven, source, grid.reshape(-1, 2) * scale, scale)
+    coarse = moved.reshape(grid.shape)
+    fine: Floats32 = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    fine[..., 0] += np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5)
+    fine[..., 1] += np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5)
+    return fine
+
+
+def _displacements(
+    driven: Floats32, source: Floats32, grid: Floats32, scale: np.float32
+) -> Floats32:
+    """Return the displacements (N, 2), px, at places (N, 2), px times the scale."""
+    count = len(driven)
     points = driven * scale
     system = np.zeros((count + 3, count + 3), np.float64)
     system[:count, :count] = _distance(points, points)
@@ -119,17 +161,9 @@ def flow(driven: Floats32, source: Floats32, size: int) -> Floats32:
     shift = np.zeros((count + 3, 2))
     shift[:count] = source - driven
     weights = np.linalg.solve(system, shift).astype(np.float32)
-    line = (np.arange(size // _STEP, dtype=np.float32) * _STEP + _STEP / 2) * scale
-    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    moved = _distance(grid, points) @ weights[:count]
+    moved: Floats32 = _distance(grid, points) @ weights[:count]
     moved += weights[count] + grid @ weights[count + 1 :]
-    coarse = moved.reshape(size // _STEP, size // _STEP, 2)
-    fine: Floats32 = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    fine *= 2 / size
-    identity = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
-    fine[..., 0] += identity[None, :]
-    fine[..., 1] += identity[:, None]
-    return fine
+    return moved
 
 
 def _distance(a: Floats32, b: Floats32) -> Floats32:

@@ -25,7 +25,7 @@ from stages.render.params import RenderParams
 
 SMALL, STORED = 32, 128
 NO_ISPS = np.zeros((4, 32, 32, 3), np.uint8)
-RENDER = {"seconds": 1.0, "crf": 18, "panel": 64, "batch": 8, "drawn_size": 128}
+RENDER = {"seconds": 1.0, "crf": 18, "panel": 64, "batch": 8, "donors": True, "drawn_size": 128}
 
 
 def source() -> Source:

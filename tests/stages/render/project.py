@@ -66,7 +66,7 @@ PARAMS = """
 subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 speech: {recogniser: words}
-render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32}
+render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32, donors: off}
 """
 
 
