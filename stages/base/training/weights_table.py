@@ -90,4 +90,15 @@ TABLE: Mapping[str, Weights] = {
         source="VGG-16 trained on ImageNet, and the heads of LPIPS 0.1",
         numpy_pickle=True,
     ),
+    "silero_vad": Weights(
+        package="silero-vad",
+        version="5.1.2",
+        archive_sha256="93b41953d7774b165407fda6b533c119c5803864e367d5034dc626c82cfdf661",
+        wheel=True,
+        member="silero_vad/data/silero_vad.jit",
+        sha256="85c48e1f0ecb604e5d2a268f3ccfb912d4f7e935acdc86af5a3fc5b0aea7b29a",
+        licence="MIT",
+        source="Silero VAD 5, voice activity at 8 and 16 kHz (Silero Team)",
+        kept_as=".jit",
+    ),
 }
