@@ -77,7 +77,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
 
     Raises:
         BadParams: a section is missing, unknown, or invalid for its stage; or a key was renamed.
-        BadWeights: the weights of a perceptual network or of LPIPS are missing.
+        BadWeights: the weights of a perceptual network or of a judge are missing.
     """
     from stages.base.training import pretrained
     from stages.base.training.perceptual import load_perceptual
@@ -85,7 +85,8 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
     from stages.style_mapping.params import StyleMappingParams
 
     content = params.read_params() if content is None else content
-    pretrained.path("lpips_alex")  # evaluate needs it after all trainings
+    for judge in ("lpips_alex", "silero_vad"):  # evaluate needs them after all trainings
+        pretrained.path(judge)
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:
             known = ", ".join([*SECTIONS, *_NUMBERS])

@@ -31,6 +31,7 @@ from stages.evaluation import (
     opening_scores,
     plots,
     reconstruction,
+    theval_videos,
 )
 from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
@@ -54,6 +55,7 @@ ABSENT = {
     "CSIM": "ArcFace weights are in no registry package",
     "LSE-C, LSE-D": "SyncNet weights are in no registry package",
     "CPBD": "not computed yet",
+    "THEval's other four measures and its final score": "their networks are in no registry package",
 }
 _PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
 
@@ -91,6 +93,7 @@ def main() -> None:
             # Numbers of another version of the measures are not comparable.
             "measures": code_version.compute("stages.evaluation.metrics"),
             "lpips_alex": pretrained.sha256("lpips_alex"),
+            "silero_vad": pretrained.sha256("silero_vad"),
         },
         "absent": ABSENT,
         "subjects": metrics,
@@ -138,6 +141,7 @@ def _evaluate(
         "drawn_again": {name: asdict(scores) for name, scores in redetected.items()},
         "motion_frames": len(tracks),
         **_score_motion(tracks),
+        **theval_videos.score_subject(tracks),
         "render": opening_scores.score_render(held, seen.points, seen.valid),
         "style": styles.score(tracks),
     }

@@ -110,13 +110,24 @@ GROUPS = (
             ),
         ),
     ),
+    Group(
+        "THEval",
+        (
+            Table(
+                "theval",
+                "Four of its eight measures, of the true and of the rendered video: px of a frame "
+                "of 256 px, and shares of the distance of the eyes.",
+            ),
+            Table("theval_score", "The same as its scores against the truth: 1 is best."),
+        ),
+    ),
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
 _MORE = ("psnr", "ssim", "correlation", "recall", "kept", "share", "closed")
 _LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude",)
 _FIRST = "truth"
-_PRECISE = ("lpips", "csim", "ssim")
+_PRECISE = ("lpips", "csim", "ssim", "eyebrow", "silent")
 
 
 def page(

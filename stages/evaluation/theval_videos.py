@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def score_subject(tracks: SubjectTracks) -> dict[str, dict[str, dict[str, float]
         and `redetected`.
     """
     late = sync_offsets(tracks.held.subject, DATA)
-    voices = [_voice(span, late[span.clip.id]) for span in tracks.spans]
+    voices = [read_voice(span, late[span.clip.id]) for span in tracks.spans]
     shown = (image for _, image in read_frames(VIDEOS / f"{tracks.name}.mp4"))
     rows: dict[str, list[Iterator[Image]]] = {
         "truth": [_true_images(span) for span in tracks.spans],
@@ -101,16 +100,16 @@ def _true_images(span: Span) -> Iterator[Image]:
     return (frames[index] for index in range(span.first, span.end))
 
 
-def _voice(span: Span, late: int) -> Floats:
-    """Read the sound of a span whose sound is so many audio frames (two per frame) late."""
+def read_voice(span: Span, late: int) -> Floats:
+    """Read the sound of a span, in sync with its lips; silent where the clip has none.
+
+    Args:
+        span: frames of a clip.
+        late: audio frames (two per video frame) by which the clip's sound is late.
+    """
     fps = span.clip.fps
     first = round((span.first / fps + late / (2 * fps)) * AUDIO_RATE)
     length = round(len(span) / fps * AUDIO_RATE)
-    return _samples(span.clip.audio, first, length)
-
-
-def _samples(path: Path, first: int, length: int) -> Floats:
-    """Read samples of a sound; those before and after it are silent."""
-    samples, _ = read_wav(path, max(first, 0), max(first + length, 0))
+    samples, _ = read_wav(span.clip.audio, max(first, 0), max(first + length, 0))
     before = min(max(-first, 0), length)
     return np.pad(samples, (before, length - before - len(samples))).astype(float)

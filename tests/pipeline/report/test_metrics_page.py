@@ -13,6 +13,7 @@ from stages.evaluation.frame_scores import FrameScores
 from stages.evaluation.headline import HEADLINES
 from stages.evaluation.motion_rows import MEASURES
 from stages.evaluation.opening_scores import OpeningScores
+from stages.evaluation.theval import THEval
 from tests.conftest import REPO
 from tests.stages.evaluation.talkers import CALM, COMPARED, LIVELY
 
@@ -46,6 +47,12 @@ def leaves(scores: dict[str, Any], place: str) -> Iterator[str]:
     for name, value in scores.items():
         key = f"{place}.{name}"
         yield from leaves(value, key) if isinstance(value, dict) else [key]
+
+
+@pytest.mark.parametrize("place", ["theval.redetected", "theval_score.truth"])
+def test_every_measure_of_theval_is_explained(place: str) -> None:
+    keys = [f"subjects.ann.{place}.{field.name}" for field in fields(THEval)]
+    assert [key for key in keys if measures.find(key) is None] == [], "add to measures.yaml"
 
 
 @pytest.mark.parametrize("row", ["generator", "source_warped", *BASELINES])

@@ -2,7 +2,6 @@
 
 from dataclasses import astuple, replace
 
-import librosa
 import numpy as np
 import pytest
 
@@ -17,7 +16,6 @@ from stages.evaluation.theval import (
     score_theval,
     silent_lip_stability,
 )
-from stages.evaluation.theval_videos import volume
 
 FPS = 10.0
 LEFT_BROW = [276, 283, 282, 295, 285, 300, 293, 334, 296, 336]
@@ -154,12 +152,3 @@ def test_a_score_is_one_for_the_truth_and_falls_by_the_relative_difference_eithe
 
 def test_without_motion_in_the_truth_there_is_no_score():
     assert np.isnan(score_theval([face([0, 0])], [face([0, 6])]).lip_dynamics)
-
-
-@pytest.mark.parametrize("length", [0, 1, 399, 400, 1600, 16123])
-def test_the_volume_is_librosas_rms(length):
-    voice = np.random.default_rng(0).normal(0, 0.1, length)
-    rms = librosa.feature.rms(y=voice, frame_length=800, hop_length=800)[0] if length else [0.0]
-    times = librosa.frames_to_time(range(len(rms)), sr=16000, hop_length=800)
-    expected = np.interp(np.arange(40) / 25, times, rms)
-    np.testing.assert_allclose(volume(voice, 40, 25.0), expected, atol=1e-9)
