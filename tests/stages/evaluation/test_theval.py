@@ -84,7 +84,9 @@ def test_silent_lip_stability_is_the_median_distance_from_the_mean_opening_in_lo
     opening = [0, 0, 0, 10, 30, 30, 30]
     speaking = [False] * 4 + [True] * 3
     # Mean 2.5; distances 2.5, 2.5, 2.5, 7.5, median 2.5; outer corners 50 px apart.
-    assert silent_lip_stability(face(opening, speaking=speaking)) == pytest.approx(2.5 / 50)
+    video = face(opening, speaking=speaking)
+    video.mesh[:, [133, 362], 0] += 7  # inner corners
+    assert silent_lip_stability(video) == pytest.approx(2.5 / 50)
 
 
 @pytest.mark.parametrize(("silent", "counts"), [(2, False), (3, True)])
@@ -111,6 +113,13 @@ def test_lip_sync_is_the_mean_difference_of_opening_and_volume_scaled_over_the_s
     assert lip_sync(face(opening, volume=np.array(opening) * 3, speaking=[True] * 4)) < 1e-6
     opposite = face([0, 1], volume=[1, 0], speaking=[True, True])
     assert lip_sync(opposite) == pytest.approx(1)
+
+
+def test_lip_sync_reads_the_opening_in_distances_of_the_eyes_along_x():
+    video = face([0, 4, 8], volume=[0, 1, 4], speaking=[True] * 3)
+    video.mesh[1, [263, 362], 0] = 100  # twice as far apart: 2 of 8 px instead of 4
+    video.mesh[:, [263, 362], 1] += 30
+    assert lip_sync(video) == pytest.approx(0, abs=1e-6)
 
 
 def test_lip_sync_needs_speech_in_a_tenth_of_the_frames_and_two_faces():
