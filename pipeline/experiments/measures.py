@@ -18,6 +18,7 @@ from stages.evaluation.artifacts import SCORES
 
 PAGE = "docs/reference/metrics.md"
 _PREFIX = "subjects.S."
+_PICTURES = ("reconstruction.", "gain_", "isps_", "drawn_again.", "identity.", "render.")
 _DRAWN = "reconstruction.generator."
 _ANY = re.compile(r"[A-Z]+")
 
@@ -130,6 +131,11 @@ def find_score(name: str) -> Measure:
     if found.better == "none":
         raise ValueError(f"neither more nor less of it is better; {PAGE} lists the known measures")
     return found
+
+
+def reads_pictures(name: str) -> bool:
+    """Return whether a score depends on the size of pictures."""
+    return name.startswith(_PICTURES) or ".redetected." in name
 
 
 def framewise(name: str) -> Framewise | None:

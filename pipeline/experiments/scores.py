@@ -19,6 +19,8 @@ from stages.evaluation.headline import value_at
 PLACES = (str(SCORES_JSON), str(METRICS))
 FRAMES, VOICE = "reports/evaluation/frames.parquet", "reports/evaluation/voice.parquet"
 LOCK = "dvc.lock"
+# Earlier code recorded a hash of the measures: those with the numbers of a version.
+_HASHED_VERSIONS = {"c6729f0b0abeaa00": 1}
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -61,13 +63,23 @@ class Scores:
         return value_at(self.metrics.get("subjects", {}).get(subject, {}), name)
 
     def has(self, name: str) -> bool:
-        """Return whether a score exists by its dotted name, be it null, for any subject."""
+        """Return whether a score exists by its dotted name for any subject, be it null.
+
+        It is null where there is nothing to measure, and absent where the code did not measure it.
+        """
         return any(_has(own, name.split(".")) for own in self.metrics.get("subjects", {}).values())
 
-    def setting(self) -> tuple[Any, ...]:
-        """Return what two revisions must share for their scores to be comparable."""
+    def setting(self) -> dict[str, Any]:
+        """Return what two revisions must share for a score to be comparable, by what it is.
+
+        The first two concern scores of pictures alone.
+        """
         measures = self.metrics.get("judges", {}).get("measures")
-        return self.metrics.get("size"), self.metrics.get("crop"), measures
+        return {
+            "the pictures' size": self.metrics.get("size"),
+            "the face crop": self.metrics.get("crop"),
+            "the version of the measures": _HASHED_VERSIONS.get(str(measures), measures),
+        }
 
 
 def _has(scores: Any, parts: list[str]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tabulate import tabulate
 
 from pipeline.experiments.comparison import Estimate
-from pipeline.experiments.measures import find_score, framewise
+from pipeline.experiments.measures import find_score, framewise, reads_pictures
 from pipeline.experiments.scores import Scores
 from pipeline.promotion.first_champion import check_first
 from pipeline.promotion.paired_scores import Gain, PairedScores, paired_gain
@@ -98,8 +98,8 @@ def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decisio
         results, notes = [*check_first(challenger, rules)], list[str]()
     elif challenger.lock and champion.lock == challenger.lock:
         return replace(decision, reasons=("nothing differs",), unchanged=True)
-    elif reason := _incomparable(champion, challenger):
-        return replace(decision, reasons=(reason,))
+    elif not set(champion.subjects()) & set(challenger.subjects()):
+        return replace(decision, reasons=("no subject was evaluated in both",))
     else:
         pairs = PairedScores(champion, challenger)
         results, notes = [*_apply(rules, pairs)], pairs.notes
@@ -111,19 +111,6 @@ def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decisio
         reasons=reasons,
         notes=tuple(notes),
     )
-
-
-def _incomparable(champion: Scores, challenger: Scores) -> str:
-    """Return why no score of one is comparable with the other's; empty if some are."""
-    names = ("the pictures' size", "the face crop", "the measures' code")
-    sides = zip(names, champion.setting(), challenger.setting(), strict=True)
-    differ = [f"{name} ({before} and {after})" for name, before, after in sides if before != after]
-    if differ:
-        todo = "promote it with --anyway WHY to compare later ones with it"
-        return f"scored by another measure: {', '.join(differ)} differ; {todo}"
-    if not set(champion.subjects()) & set(challenger.subjects()):
-        return "no subject was evaluated in both"
-    return ""
 
 
 def _apply(rules: Rules, pairs: PairedScores) -> Iterator[RuleResult]:
@@ -151,6 +138,8 @@ def _compare(
     result: RuleResult, pairs: PairedScores, names: Sequence[str], rules: Rules
 ) -> RuleResult:
     """Compare a metric frame by frame where frames have scores, else as a mean."""
+    if reason := _differs(result.metric, pairs.champion, pairs.challenger):
+        return replace(result, note=reason)
     measure = framewise(result.metric)
     if measure is None:
         return _of_means(result, pairs)
@@ -165,6 +154,18 @@ def _compare(
     return check_interval(replace(result, gain=gain), rules)
 
 
+def _differs(metric: str, champion: Scores, challenger: Scores) -> str:
+    """Return in what the settings differ under which a metric was scored; empty if in nothing."""
+    sides = zip(champion.setting().items(), challenger.setting().values(), strict=True)
+    found = [f"{name} ({old} and {new})" for (name, old), new in sides if old != new]
+    if not reads_pictures(metric):
+        found = [text for text in found if text.startswith("the version")]
+    if not found:
+        return ""
+    todo = "promote with --anyway WHY to compare later results with this one"
+    return f"not comparable, since {' and '.join(found)} differ; {todo}"
+
+
 def _skip(result: RuleResult, pairs: PairedScores) -> RuleResult:
     """Leave out a rule whose metric did not exist yet when the champion was scored."""
     note = f"not compared: {pairs.champion.name} was scored without this metric"
@@ -177,6 +178,8 @@ def _of_means(result: RuleResult, pairs: PairedScores) -> RuleResult:
     before, after = (side.metric(result.who, result.metric) for side in sides)
     if after is not None and not pairs.champion.has(result.metric):
         return _skip(result, pairs)
+    if before is None and after is None and pairs.challenger.has(result.metric):
+        return replace(result, note="nothing to measure in either", skipped=True)
     if before is None or after is None:
         return replace(result, note="missing")
     if not pairs.same_frames(result.who):

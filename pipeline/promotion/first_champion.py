@@ -17,7 +17,7 @@ def check_first(challenger: Scores, rules: Rules) -> Iterator[RuleResult]:
     """Yield a result for each metric that is missing, and one for the trivial answers."""
     for rule in rules.not_worse:
         for name in challenger.subjects():
-            if challenger.metric(name, rule.metric) is None:
+            if challenger.metric(name, rule.metric) is None and not challenger.has(rule.metric):
                 yield RuleResult("not worse", rule.metric, name, -rule.margin, note="missing")
     yield _beats_trivial(challenger, rules)
 

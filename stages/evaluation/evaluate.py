@@ -16,7 +16,6 @@ import torch
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.item_store import file_hash
 from stages.base.arrays import AnyFloats
-from stages.base.config import code_version
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject, training_subjects
@@ -36,6 +35,7 @@ from stages.evaluation import (
 from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.lent_styles import SeenStyles
+from stages.evaluation.metrics import MEASURES_VERSION
 from stages.evaluation.motion_rows import other_audio, score_rows, still_face
 from stages.evaluation.page import page
 from stages.evaluation.params import EvaluationParams
@@ -90,8 +90,7 @@ def main() -> None:
         "size": generator.drawn_size,
         "judges": {
             "generator": file_hash(MODEL),
-            # Numbers of another version of the measures are not comparable.
-            "measures": code_version.compute("stages.evaluation.metrics"),
+            "measures": MEASURES_VERSION,
             "lpips_alex": pretrained.sha256("lpips_alex"),
             "silero_vad": pretrained.sha256("silero_vad"),
         },

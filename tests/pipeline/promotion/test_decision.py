@@ -199,13 +199,37 @@ def test_scores_of_frames_that_are_missing_keep_the_champion_even_where_missing_
     assert "no scores of single frames" in decision.reasons[0]
 
 
-def test_another_measure_is_no_comparison() -> None:
-    new = scored("new", psnr=5.0)
+def test_pictures_of_another_size_are_not_compared_and_the_motion_is() -> None:
+    by_motion = rules(better=[{"metric": PSNR, "by": 0.1}, {"metric": CORRELATION, "by": 0.02}])
+    new = scored("new", psnr=5.0, follows=0.9)
     bigger = replace(new, metrics={**new.metrics, "size": 128})
-    decision = decide(OLD, bigger, RULES)
+    decision = decide(OLD, bigger, by_motion)
     assert not decision.promote
-    assert "the pictures' size (64 and 128)" in decision.reasons[0]
-    assert decision.results == ()
+    met = {result.metric: result.met for result in decision.results}
+    assert met == {PSNR: False, CORRELATION: True, MOUTH: False}
+    assert decision.reasons[0] == (
+        f"{MOUTH} of ann: not comparable, since the pictures' size (64 and 128) differ; "
+        "promote with --anyway WHY to compare later results with this one"
+    )
+    assert decide(OLD, bigger, by_motion.model_copy(update={"missing": "ignore"})).promote
+
+
+def test_numbers_of_another_version_of_the_measures_are_not_compared() -> None:
+    by_motion = rules(better={"metric": CORRELATION, "by": 0.02}, not_worse=[], missing="ignore")
+    better = scored("new", follows=0.9)
+    for old, new, compared in (
+        ("c6729f0b0abeaa00", 1, True),  # the hash of code with the numbers of version 1
+        ("c6729f0b0abeaa01", 1, False),
+        (1, 1, True),
+        (1, 2, False),
+    ):
+        sides = [
+            replace(side, metrics={**side.metrics, "judges": {"measures": version}})
+            for side, version in ((OLD, old), (better, new))
+        ]
+        decision = decide(sides[0], sides[1], by_motion)
+        assert decision.promote == compared, (old, new)
+        assert compared or f"the version of the measures ({old} and {new})" in decision.reasons[0]
 
 
 def test_a_fault_keeps_the_champion_at_any_scores() -> None:
@@ -293,7 +317,7 @@ def test_the_rules_of_the_repository_are_valid_and_name_a_metric_once(
     workdir: Path, key: str
 ) -> None:
     judged = {rule.metric for rule in read_rules(REPO / "promotion.yaml").not_worse}
-    assert judged >= {PSNR, LPIPS, LMD}
+    assert judged == {PSNR, LPIPS, LMD, "closures.generated.recall", "style.sld"}
     head, _, rest = (REPO / "promotion.yaml").read_text().partition(f"{key}:\n")
     line = rest.splitlines()[0]
     (workdir / "promotion.yaml").write_text(f"{head}{key}:\n{line}\n{rest}")
@@ -350,3 +374,17 @@ def test_an_amplitude_is_better_where_it_is_nearer_to_one() -> None:
         for scores, value in ((old, before), (new, after)):
             scores.metrics["subjects"]["ann"]["motion"]["generated"]["mouth_amplitude"] = value
         assert decide(old, new, guarded).promote == met, (before, after)
+
+
+def test_a_metric_with_nothing_to_measure_keeps_no_champion_and_hinders_no_first_one() -> None:
+    guarded = rules(not_worse=[{"metric": "closures.generated.recall", "margin": 0.1}])
+    old, new = scored("champion 1", seed=1), scored("new", psnr=0.5)
+    for scores in (old, new):
+        scores.metrics["subjects"]["ann"]["closures"] = {"generated": {"recall": None}}
+    decision = decide(old, new, guarded)
+    assert decision.promote
+    assert "nothing to measure in either" in decision.markdown()
+    assert decide(None, new, guarded).promote
+    assert not decide(None, scored("new", psnr=0.5), guarded).promote  # not measured at all
+    old.metrics["subjects"]["ann"]["closures"]["generated"]["recall"] = 0.9
+    assert "recall of ann: missing" in decide(old, new, guarded).reasons[0]
