@@ -156,8 +156,10 @@ def render(
 
 @app.command()
 def evaluate(
-    real: Annotated[Path, typer.Option(help="Folder of real videos.")],
-    generated: Annotated[Path, typer.Option(help="Folder of generated videos, of any tool.")],
+    real: Annotated[Path | None, typer.Option(help="Folder of real videos.")] = None,
+    generated: Annotated[
+        Path | None, typer.Option(help="Folder of generated videos, of any tool.")
+    ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(help="CSV with columns real,generated. Default: pairs with the same stem."),
@@ -165,8 +167,19 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for scores.csv and scores.json.")] = Path(
         "reports/external"
     ),
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train this project with so many seeds, and show the spread."),
+    ] = None,
 ) -> None:
-    """Score the generated videos of any tool against real ones, by our own measures."""
+    """Score the videos of any tool against real ones, or the spread over seeds of the trainings."""
+    if seeds and not (real or generated or pairs):
+        from pipeline.experiments.seeds import run
+
+        typer.echo(run(seeds).read_text())
+        raise typer.Exit
+    if seeds or not (real and generated):
+        raise UserError("evaluate", "expected --real and --generated, or --seeds alone")
     from pipeline.report.external_videos import evaluate_videos
 
     report = evaluate_videos(real, generated, pairs, out)

@@ -21,8 +21,8 @@ class RuleResult:
         gain: of the challenger; None where it cannot be compared.
         met: whether the rule is met.
         note: why it cannot be compared; of a rule that is met, why it needs no gain.
-        skipped: the rule does not count: the champion is of an earlier version that did not have the
-            metric yet, or there is nothing to measure.
+        skipped: the rule does not count: the champion is of an earlier version that did not have
+            the metric yet, or there is nothing to measure.
     """
 
     rule: str

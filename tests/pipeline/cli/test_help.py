@@ -37,3 +37,9 @@ def test_neutral_takes_an_image_or_the_sample(
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err == "error: neutral: expected either an image or --sample\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--real", "a"], ["--seeds", "2", "--real", "a"]])
+def test_evaluate_takes_either_two_folders_or_seeds(options: list[str]) -> None:
+    done = CliRunner().invoke(cli.app, ["evaluate", *options])
+    assert "expected --real and --generated, or --seeds alone" in str(done.exception)
