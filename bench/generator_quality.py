@@ -81,7 +81,7 @@ def _changed(params: GeneratorParams, changes: list[str]) -> GeneratorParams:
 
 def _isps(footage: Footage, data: Path) -> Isps:
     """Read the ISPs; use training frames instead where there are none."""
-    if (data / "isp" / footage.subject.name / "isps.parquet").is_file():
+    if (data / "isp" / str(footage.subject) / "isps.parquet").is_file():
         return read_isps(footage.subject.name, footage.size, data / "isp")
     rows = np.linspace(0, len(footage) - 1, 32).astype(int)
     return Isps(

@@ -3,11 +3,13 @@
     python bench/style.py [--folds 5] [--only 0 1]     # in a project whose features are computed
 
 Five contiguous folds of every seen person's frames; the motion model is trained on the others, with
-1.3 s between. Correlations r are of the predicted with the true opening, width and press of the
-mouth, on each person's held-out frames, in the own style, in the mean one (mean style vector, no
-regression of one person) and in the others' (mean over them). Intervals are of the mean over people
-and folds, by resampling people and then their folds. Re-identification: motion for each voice in
-another's style is named by the size-free style descriptors of docs/method.md; chance is 1/N.
+1.3 s between. People of less than 15 s are learnt from whole, and not tested. Correlations r are of
+the predicted with the true opening, width and press of the mouth, on each person's held-out frames,
+in the own style, in the mean one (mean style vector, no regression of one person), in the others'
+(mean over them), and in the style that the encoder reads from the person's references alone.
+Intervals are of the mean over people and folds, by resampling people and then their folds.
+Re-identification: motion for each voice in another's style is named by the size-free style
+descriptors of docs/method.md; chance is 1/N.
 """
 
 import argparse
@@ -34,18 +36,23 @@ from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import LIDS, Person
 from stages.motion.recordings import Recording, read_recordings
+from stages.motion.style_references import Candidate, style_windows
 from stages.motion.train_motion import fit_model
+from stages.references import person, retrieval, templates
+from stages.references.params import ReferenceParams
 
-GAP_S, SHORTEST_S = 1.3, 1.0
+GAP_S, SHORTEST_S, TESTED_S = 1.3, 1.0, 15.0
 MEASURES = {
     "opening": face_measures.mouth_opening,
     "width": face_measures.mouth_width,
     "press": face_measures.lip_press,
 }
 COLUMNS = (
-    *("opening_own", "opening_mean", "opening_others", "amplitude"),
+    *("opening_own", "opening_references", "opening_mean", "opening_others", "amplitude"),
     *("press_own", "press_mean", "press_others"),
 )
+READ = "(read from the references)"
+Candidates = dict[str, list[Candidate]]
 People = dict[str, list[Recording]]
 
 
@@ -55,16 +62,16 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="*", help="numbers of folds; all by default")
     args = parser.parse_args()
     params, training = read_section("motion", MotionParams), read_section("training", Training)
-    people = read_people(params.mouth.look_ahead_s)
+    people, candidates = read_people(params.mouth.look_ahead_s)
     rows: list[dict[str, Any]] = []
     for fold in args.only or range(args.folds):
         train, test = split(people, fold, args.folds)
         began = time.process_time()
         with tempfile.TemporaryDirectory() as folder, home(folder):
-            model, report = fit_model(train, params, training)
+            model, report = fit_model(train, candidates, params, training)
         spent = time.process_time() - began
         print(f"fold {fold}: {spent:.0f} CPU-s, network {report['network']}", flush=True)
-        rows += score(model, test, fold)
+        rows += score(model, train, candidates, test, fold)
     print_table(rows)
 
 
@@ -75,14 +82,26 @@ def home(folder: str) -> Any:
     return chdir(folder)
 
 
-def read_people(extra: float) -> People:
-    """Read every clip of the seen people whole."""
-    people = {}
+def read_people(extra: float) -> tuple[People, Candidates]:
+    """Read every clip of the seen people whole, and retrieve candidates there.
+
+    A fold's trainings see no candidate that does not lie in their pieces.
+    """
+    people, candidates = {}, {}
+    curves, params = templates.load(), read_section("references", ReferenceParams)
+    deeper = params.model_copy(update={"candidates": 2 * params.candidates})
     for name in seen_subjects():
         subject = Subject("seen", name)
         whole = [replace(c, train=(0, c.frames), test=(0, 0)) for c in clips_of(subject)]
         people[name] = list(read_recordings(subject, extra, clips=whole))
-    return people
+        frames = person.load(subject, params.mean_s, clips=whole)
+        picked = retrieval.retrieve(frames, curves, deeper, subject)
+        candidates[name] = [
+            Candidate(template, frames.clips[frames.clip[c.row]].id, int(frames.frame[c.row]))
+            for template, found in enumerate(picked)
+            for c in found
+        ]
+    return people, candidates
 
 
 def split(people: People, fold: int, folds: int) -> tuple[People, People]:
@@ -93,6 +112,9 @@ def split(people: People, fold: int, folds: int) -> tuple[People, People]:
         total, at = sum(len(r.valid) for r in recordings), 0
         low, high = total * fold // folds, total * (fold + 1) // folds
         train[name], test[name] = [], []
+        if total < to_frames(TESTED_S, recordings[0].fps):
+            train[name] = list(recordings)
+            continue
         for r in recordings:
             frames, gap = len(r.valid), to_frames(GAP_S, r.fps)
             first, end = (int(np.clip(edge - at, 0, frames)) for edge in (low, high))
@@ -115,6 +137,7 @@ def piece(recording: Recording, first: int, end: int) -> list[Recording]:
         value = getattr(recording, field.name)
         if isinstance(value, np.ndarray) and len(value) == frames:
             changed[field.name] = value[first:end]
+    changed["first"] = recording.first + first
     changed["features"] = recording.features[first : end + to_frames(0.5, recording.fps)]
     if not changed["valid"].any():
         return []
@@ -127,7 +150,8 @@ def displacements(model: MotionModel, recording: Recording, style: str | None) -
     features = model.normalise(torch.from_numpy(recording.features))
     frames, ahead = len(recording.valid), frames_in(model.params.mouth.look_ahead_s, model.fps)
     padded = torch.cat([features, features[-1:].expand(ahead, -1)])[: frames + ahead]
-    vector = model.styles.mean(0) if style is None else model.style(style)
+    known = [i for i, name in enumerate(model.people) if name != READ]
+    vector = model.styles[known].mean(0) if style is None else model.style(style)
     regression = model.regression if style is None else model.regression_of(style)
     moved: np.ndarray = model.mouth(padded[None], vector[None])[0, ahead:].double().numpy()
     moved += regression.predict(features.numpy(), np.arange(frames))
@@ -135,17 +159,20 @@ def displacements(model: MotionModel, recording: Recording, style: str | None) -
     return moved
 
 
-def score(model: MotionModel, test: People, fold: int) -> list[dict[str, Any]]:
+def score(
+    model: MotionModel, train: People, candidates: Candidates, test: People, fold: int
+) -> list[dict[str, Any]]:
     names, rows = list(model.people), []
     for name, recordings in test.items():
         if not recordings:
             continue
-        person = model.person(name)
+        face = model.person(name)
+        read = lent(model, replace(face, name=READ), train[name], candidates[name])
         moved = {
-            style: np.concatenate([displacements(model, r, style) for r in recordings])
-            for style in (*names, None)
+            style: np.concatenate([displacements(read, r, style) for r in recordings])
+            for style in (*names, READ, None)
         }
-        heads = {s: person.mean_face + person.mouth_scale * m for s, m in moved.items()}
+        heads = {s: face.mean_face + face.mouth_scale * m for s, m in moved.items()}
         valid = np.concatenate([r.valid for r in recordings])
         true = np.concatenate([r.head for r in recordings])
         row: dict[str, Any] = {"person": name, "fold": fold, "frames": int(valid.sum())}
@@ -155,6 +182,7 @@ def score(model: MotionModel, test: People, fold: int) -> list[dict[str, Any]]:
             others = [found[s] for s in names if s != name]
             row |= {
                 f"{measure}_own": found[name],
+                f"{measure}_references": found[READ],
                 f"{measure}_mean": found[None],
                 f"{measure}_others": float(np.mean(others)) if others else np.nan,
             }
@@ -169,6 +197,14 @@ def score(model: MotionModel, test: People, fold: int) -> list[dict[str, Any]]:
         row["people"] = model.people
         rows.append(row)
     return rows
+
+
+def lent(
+    model: MotionModel, face: Person, known: Sequence[Recording], candidates: Sequence[Candidate]
+) -> MotionModel:
+    """Return the model with a person whose style its references alone give."""
+    windows = style_windows(face, known, candidates, model.encoder.basis.numpy())
+    return model.lent(face, windows)
 
 
 def lent_track(
@@ -234,8 +270,8 @@ def interval(rows: Sequence[Mapping[str, Any]], column: str, less: str | None = 
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    print("| person | frames | r own | mean | others | amplitude | press own | mean | others |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| person | frames | r own | references | mean | others | amplitude |", end="")
+    print(" press own | mean | others |\n|---|---|---|---|---|---|---|---|---|---|")
     for name in dict.fromkeys(row["person"] for row in rows):
         mine = [row for row in rows if row["person"] == name]
         cells = [f"{np.mean([row[k] for row in mine]):.3f}" for k in COLUMNS]
@@ -244,9 +280,10 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         own, mean, others = (f"{measure}_{kind}" for kind in ("own", "mean", "others"))
         print(f"{measure}: own {interval(rows, own)}", end="; ")
         print(f"own - others {interval(rows, own, others)}", end="; ")
-        print(f"own - mean {interval(rows, own, mean)}")
+        print(f"own - mean {interval(rows, own, mean)}", end="; ")
+        print(f"references - others {interval(rows, f'{measure}_references', others)}")
     share, count = reidentified(rows)
-    chance = 1 / len(rows[0]["people"])
+    chance = 1 / len({row["person"] for row in rows})
     print(f"re-identified: {share:.2f} of {count} lent motions, chance {chance:.2f}")
 
 

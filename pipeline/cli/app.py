@@ -144,7 +144,8 @@ def render(
     audio: Annotated[Path, typer.Option(help="Voice: any audio or video file.")],
     out: Annotated[Path, typer.Option(help="Video to write (.mp4).")],
     style: Annotated[
-        str | None, typer.Option(help="Style: a trained subject. Default: the identity.")
+        str | None,
+        typer.Option(help="Style: any subject, even unseen. Default: the identity."),
     ] = None,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen independently."""

@@ -153,10 +153,10 @@ def delete_results(name: str) -> list[Path]:
 
 def _results(name: str) -> list[Path]:
     """List the results of a subject that exist."""
-    by_role = ("clips", "landmarks", "parsing", "speech", "features")
+    by_role = ("clips", "landmarks", "parsing", "speech", "features", "references", "match", "isp")
     paths = [
         *(DATA / kind / role / name for kind in by_role for role in ROLES),
-        *(DATA / kind / name for kind in ("references", "match", "isp", "donors")),
+        DATA / "donors" / name,
         REPORTS / "sheets" / f"{name}.png",
         REPORTS / "references" / f"{name}.png",
         REPORTS / "donors" / f"{name}.png",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.base.config.subjects import Subject
@@ -97,6 +97,15 @@ class Clip:
     def audio(self) -> Path:
         """The sound, 16 kHz mono, as long as the frames."""
         return self.path / "audio.wav"
+
+
+def halve(clip: Clip) -> Clip:
+    """Return an unseen person's clip with its first half as training span, the second held out.
+
+    Nothing is trained on the first half either: it tells how the person looks and moves.
+    """
+    middle = clip.frames // 2
+    return replace(clip, train=(0, middle), test=(middle, clip.frames))
 
 
 def clips_of(subject: Subject, root: Path = CLIPS_DIR) -> list[Clip]:

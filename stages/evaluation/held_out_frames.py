@@ -112,7 +112,7 @@ class SubjectFrames:
 
     def match(self, frames: list[FrameRef]) -> tuple[AnyFloats, AnyFloats]:
         """Return the matched reference's index (N,) and transform (N, 2, 3) of frames."""
-        folder = DATA / "match" / self.subject.name
+        folder = DATA / "match" / str(self.subject)
         match = {
             clip.id: tables.read(folder / f"{clip.id}.parquet", MATCH)
             for clip in {f.clip for f in frames}

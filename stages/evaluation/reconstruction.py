@@ -192,7 +192,7 @@ def _matched_references(
 ) -> tuple[Image, Mask]:
     """Align each frame's matched reference to it; return also where it has a pixel."""
     index, transform = held.match(frames)
-    path = DATA / "references" / held.subject.name / "references.parquet"
+    path = DATA / "references" / str(held.subject) / "references.parquet"
     table = tables.read(path, REFERENCES, ["template", "chosen", "image"])
     references = [
         decode_jpeg(table["image"][(table["template"] == template) & table["chosen"]][0])

@@ -1,8 +1,7 @@
 """Motion for the voices of unseen people, whom no training has read.
 
 A clip's first half measures the person's face; the second half is the held-out speech, generated in
-the styles of seen people: the motion model has no style of an unseen person. These scores are never
-mixed with those of seen people.
+the styles of seen people. These scores are never mixed with those of seen people.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from pipeline.runtime.user_errors import MissingInput
 from stages.base.config.params import Subjects, read_section
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.clips.ledger import Clip, clips_of
+from stages.clips.ledger import clips_of, halve
 from stages.evaluation.lent_styles import MOST_STYLES, SeenStyles, read_real_motion
 from stages.evaluation.motion_rows import score_rows
 from stages.evaluation.styles import StyleComparison, StylePerson
@@ -73,9 +72,3 @@ def _score(subject: Subject, seen: SeenStyles, seconds: float) -> dict[str, Any]
         **score_rows(truth, speech, rows),
         "style": compared.score_lent_styles(name, lent),
     }
-
-
-def halve(clip: Clip) -> Clip:
-    """Return the clip with its first half as training span and the second as held-out span."""
-    middle = clip.frames // 2
-    return replace(clip, train=(0, middle), test=(middle, clip.frames))

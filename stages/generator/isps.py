@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.paths import DATA
+from stages.base.config.subjects import ROLES
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png, resize
 from stages.references.artifacts import TEMPLATES
@@ -61,13 +62,14 @@ class Isps:
 
 
 def read_isps(name: str, size: int | None = None, root: Path = DATA / "isp") -> Isps:
-    """Read the ISPs of the subject of a name, scaled to a size unless None.
+    """Read the ISPs of the subject of a name, seen or unseen, scaled to a size unless None.
 
     Raises:
         MissingInput: the subject has none.
         BadFormat: a template without a chosen ISP.
     """
-    path = root / name / "isps.parquet"
+    paths = [root / role / name / "isps.parquet" for role in ROLES]
+    path = next((path for path in paths if path.is_file()), paths[0])
     if not path.is_file():
         raise MissingInput(path, f"no ISPs of {name}", "run `dvc repro`")
     columns = tables.read(path, ISPS)

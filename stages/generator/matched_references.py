@@ -47,7 +47,7 @@ class MatchedReferences:
         self.size, self.alignment = size, alignment
         self.labels = data / "parsing" / str(subject)
         self.clip_sizes = {clip.id: clip.size for clip in clips_of(subject, data / "clips")}
-        path = data / "references" / subject.name / "references.parquet"
+        path = data / "references" / str(subject) / "references.parquet"
         rows = tables.read(path, REFERENCES)
         self.images: list[Image] = []
         self.codes: list[Image] = []
@@ -63,7 +63,7 @@ class MatchedReferences:
             landmarks = data / "landmarks" / str(subject) / f"{clip}.parquet"
             face = tables.read(landmarks, LANDMARKS, ["points"], frame, frame + 1)["points"][0]
             self.points.append(face * (size / self.clip_sizes[clip]))
-        folder = data / "match" / subject.name
+        folder = data / "match" / str(subject)
         self.match = {
             name: tables.read(folder / f"{name}.parquet", MATCH, ["reference", "transform"])
             for name in self.clip_sizes

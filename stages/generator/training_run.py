@@ -49,9 +49,8 @@ def train_phase(
         more: params of this phase alone.
     """
     params, subjects = inputs.params, [str(subject) for subject in inputs.subjects]
-    # Some kinds have a folder a role, others only one a seen subject.
-    names = subjects + [subject.name for subject in inputs.subjects]
-    folders = [DATA / kind / n for kind in ("clips", "landmarks", "isp", *kinds) for n in names]
+    kinds = ("clips", "landmarks", "isp", *kinds)
+    folders = [DATA / kind / subject for kind in kinds for subject in subjects]
     return train(
         task,
         name=stage,

@@ -1,7 +1,7 @@
 """The motion model: networks, feature normalisation and measured people, as one file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from stages.motion.networks import PoseNet
 from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import Person
 from stages.motion.ridge_regression import RidgeRegression, context_offsets
+from stages.motion.style_encoder import StyleEncoder
+from stages.motion.style_references import StyleWindows
 
 MODEL = MODELS / "motion.safetensors"
 
@@ -25,13 +27,25 @@ class NotTrained(UserError):
     """An identity or style is not among the subjects that a model was trained on."""
 
 
-def build(
-    params: MotionParams, subjects: int, features: int, fps: float
-) -> tuple[MouthNetwork, PoseNet, nn.Embedding]:
-    """Build untrained networks: mouth, pose and the subjects' style vectors.
+@dataclass(frozen=True)
+class Networks:
+    """Untrained or trained networks: of mouth and head, and what gives a style vector.
 
-    `features` is the size of a frame's audio features, 2D.
+    Attributes:
+        mouth: predicts lips and jaw.
+        pose: predicts the head pose.
+        encoder: reads a style vector from references.
+        own: what is added to each subject's vector.
     """
+
+    mouth: MouthNetwork
+    pose: PoseNet
+    encoder: StyleEncoder
+    own: nn.Embedding
+
+
+def build(params: MotionParams, subjects: int, features: int, fps: float) -> Networks:
+    """Build untrained networks; `features` is the size of a frame's audio features, 2D."""
     mouth, style = params.mouth, params.style
     ahead = frames_in(mouth.look_ahead_s, fps)
     network: MouthNetwork = (
@@ -39,9 +53,10 @@ def build(
         if mouth.network == "tcn"
         else MouthLstm(mouth.lstm, style.size, features)
     )
-    styles = nn.Embedding(subjects, style.size)
-    nn.init.normal_(styles.weight, std=style.spread)
-    return network, PoseNet(params.pose, style.size, features), styles
+    own = nn.Embedding(subjects, style.size)
+    nn.init.normal_(own.weight, std=style.spread)
+    encoder = StyleEncoder(mouth.tcn.components, style.size, style.spread)
+    return Networks(network, PoseNet(params.pose, style.size, features), encoder, own)
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class MotionModel:
         personal: by name, the regression of what is left of a person; none where it does not help.
         mouth: predicts the network's share of the displacements.
         pose: predicts the head pose.
+        encoder: reads the style vector of anyone from references.
         styles: style vectors, (subjects, S), in the order of `people`.
         feature_mean: of the features of a frame, (2D,).
         feature_scale: their standard deviation, (2D,).
@@ -68,6 +84,7 @@ class MotionModel:
     personal: Mapping[str, RidgeRegression]
     mouth: MouthNetwork
     pose: PoseNet
+    encoder: StyleEncoder
     styles: Tensor
     feature_mean: Tensor
     feature_scale: Tensor
@@ -88,6 +105,22 @@ class MotionModel:
         self.person(name)
         return self.styles[list(self.people).index(name)]
 
+    def lent(self, person: Person, windows: StyleWindows) -> "MotionModel":
+        """Return the model with one more person, whose style its references alone give.
+
+        Nothing is trained. A person of the same name is replaced.
+        """
+        kept = [i for i, name in enumerate(self.people) if name != person.name]
+        people = {name: own for name, own in self.people.items() if name != person.name}
+        none = next(iter(self.bases.values()))[:0]
+        return replace(
+            self,
+            people={**people, person.name: person},
+            styles=torch.cat([self.styles[kept], self.encoder.encode(windows)[None]]),
+            personal={name: own for name, own in self.personal.items() if name != person.name},
+            bases={**self.bases, person.name: none},
+        )
+
     def regression_of(self, name: str) -> RidgeRegression:
         """Return the regression of all people and of a person together."""
         own = self.personal.get(name)
@@ -101,6 +134,7 @@ class MotionModel:
         """Write the model as safetensors."""
         tensors: dict[str, Tensor] = {
             **flatten_modules({"mouth": self.mouth.state_dict(), "pose": self.pose.state_dict()}),
+            **flatten_modules({"encoder": self.encoder.state_dict()}),
             **flatten_modules({f"person.{n}": p.tensors() for n, p in self.people.items()}),
             **flatten_modules({"base": dict(self.bases)}),
             **{f"own.{n}": torch.from_numpy(own.weights) for n, own in self.personal.items()},
@@ -129,9 +163,9 @@ class MotionModel:
     @classmethod
     def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
         params, fps = MotionParams.model_validate(config["params"]), config["fps"]
-        mouth, pose, _ = build(params, len(config["people"]), len(tensors["feature_mean"]), fps)
-        mouth.load_state_dict(module_tensors(tensors, "mouth"))
-        pose.load_state_dict(module_tensors(tensors, "pose"))
+        networks = build(params, len(config["people"]), len(tensors["feature_mean"]), fps)
+        for name in ("mouth", "pose", "encoder"):
+            getattr(networks, name).load_state_dict(module_tensors(tensors, name))
         people = {
             entry["name"]: Person.restore(module_tensors(tensors, f"person.{entry['name']}"), entry)
             for entry in config["people"]
@@ -143,8 +177,9 @@ class MotionModel:
             fps=fps,
             regression=RidgeRegression(tensors["direct"].numpy(), offsets),
             personal={n: RidgeRegression(w.numpy(), offsets) for n, w in own.items()},
-            mouth=mouth.eval(),
-            pose=pose.eval(),
+            mouth=networks.mouth.eval(),
+            pose=networks.pose.eval(),
+            encoder=networks.encoder.eval(),
             styles=tensors["styles"],
             feature_mean=tensors["feature_mean"],
             feature_scale=tensors["feature_scale"],

@@ -107,6 +107,11 @@ class MouthTcn(MouthNetwork):
         """Multiply the network's output by a factor."""
         self.basis.mul_(factor)
 
+    @torch.no_grad()
+    def amplify(self, gains: Tensor) -> None:
+        """Multiply each component's motion by a gain, (C,)."""
+        self.basis.mul_(gains[:, None])
+
 
 class MouthLstm(MouthNetwork):
     """LSP's network; it learns what the population's regression leaves."""

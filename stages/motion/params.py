@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.base.config.params import Section
+from stages.base.config.params import Section, Share
 from stages.base.io.timebase import to_frames
 
 
@@ -19,6 +19,8 @@ class TcnParams(Section):
         velocity: weight of the squared error of the frame-to-frame change.
         decay: AdamW's weight decay.
         personal: ridge of the regression, for each person, of what the network leaves.
+        amplitude: least amplitude of a component against the true one, on judged speech; smaller
+            ones are raised, at most twofold; 0 for never.
     """
 
     width: int = Field(ge=1, le=4096)
@@ -28,6 +30,7 @@ class TcnParams(Section):
     velocity: float = Field(ge=0)
     decay: float = Field(ge=0)
     personal: float = Field(gt=0)
+    amplitude: Share
 
 
 class LstmParams(Section):
@@ -88,11 +91,18 @@ class StyleParams(Section):
         size: of a style vector.
         spread: standard deviation of the vectors before training.
         rate: factor on the mouth's learning rate; style vectors do not decay.
+        own: share of the training windows that know their person's own vector beside the
+            references.
+        synthetic: share of the training windows whose style is changed.
+        windows: share of the references' windows that the encoder sees in training.
     """
 
     size: int = Field(ge=1, le=1024)
     spread: float = Field(ge=0, le=100)
     rate: float = Field(gt=0, le=1000)
+    own: Share
+    synthetic: Share
+    windows: float = Field(gt=0, le=1)
 
 
 class PoseParams(Section):

@@ -53,6 +53,7 @@ class Recording:
 
     Attributes:
         clip: its id.
+        first: frame of the clip that the span begins with.
         fps: frames per second.
         features: audio features of each frame, synchronised with the lips, (T + extra, 2D); the
             extra frames are in the gap before the held-out span and serve the look-ahead.
@@ -68,6 +69,7 @@ class Recording:
     """
 
     clip: str
+    first: int
     fps: float
     features: Features
     valid: NDArray[np.bool_]
@@ -143,6 +145,7 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
     shoulders = np.where(_shoulders_valid(rows)[:, None, None], rows["shoulders"], np.nan)
     return Recording(
         clip=clip.id,
+        first=first,
         fps=clip.fps,
         features=features.reshape(last - first, -1),
         valid=valid,

@@ -52,6 +52,12 @@ class RidgeRegression:
         columns = np.repeat(np.broadcast_to(np.asarray(factors, np.float32), _LANDMARKS), 3)
         return RidgeRegression(self.weights * columns, self.offsets)
 
+    def amplified(self, basis: Features, gains: Features) -> "RidgeRegression":
+        """Multiply the part in orthonormal components, (C, 204), by gains, (C,)."""
+        inside = self.weights @ basis.T
+        weights = self.weights + (inside * (gains - 1)) @ basis
+        return RidgeRegression(np.asarray(weights, np.float32), self.offsets)
+
     def plus(self, other: "RidgeRegression") -> "RidgeRegression":
         """Return the regression that predicts the sum of both, which have the same context."""
         return RidgeRegression(self.weights + other.weights, self.offsets)

@@ -22,6 +22,8 @@ class StyleEffect:
 
     Attributes:
         own: in the person's own style.
+        references: in the style that the person's references alone give, without the own
+            regression: as one who is never trained on.
         mean: with the mean style vector and no regression of one person.
         others: in the others' styles, mean over them; None without any.
         moved: root mean square of the change by others' style vectors, regressions aside, over
@@ -29,6 +31,7 @@ class StyleEffect:
     """
 
     own: float
+    references: float
     mean: float
     others: float | None
     moved: float | None
@@ -38,6 +41,7 @@ class StyleEffect:
 def style_effects(
     mouth: Mouth,
     styles: Tensor,
+    read: Tensor,
     recordings: Sequence[Judged],
     people: Mapping[str, Person],
     population: float,
@@ -49,18 +53,19 @@ def style_effects(
     Args:
         mouth: the network.
         styles: the people's style vectors, (people, S).
+        read: those that their references alone give, (people, S).
         recordings: of all people, with their own style.
         people: by name.
         population: share of the regression of all people.
         personal: each person's own regression.
         ahead: the network's look-ahead, frames.
     """
-    vectors = torch.cat([styles, styles.mean(0, keepdim=True)])
     found = {}
     for subject, (name, person) in enumerate(people.items()):
         own = [r for r in recordings if r.subject == subject and r.judged.any()]
         if sum(int(r.judged.sum()) for r in own) < _FEWEST:
             continue
+        vectors = torch.cat([styles, read[subject : subject + 1], styles.mean(0, keepdim=True)])
         tracks = [[_styled(mouth, r, vector, ahead)[r.judged] for r in own] for vector in vectors]
         moved = [np.concatenate([_blended(r, t, population) for r, t in zip(own, ts, strict=True)])
                  for ts in tracks]  # fmt: skip
@@ -75,6 +80,7 @@ def style_effects(
         size = np.square(moved[subject]).mean()
         found[name] = StyleEffect(
             own=scores[subject],
+            references=scores[-2],
             mean=scores[-1],
             others=round(float(np.mean([scores[i] for i in others])), 4) if others else None,
             moved=round(float(np.sqrt(np.mean(change) / size)), 4) if others else None,
@@ -89,7 +95,7 @@ def report(network: float, effects: Mapping[str, StyleEffect]) -> dict[str, Any]
     """
     columns = [asdict(effect) for effect in effects.values()]
     means: dict[str, float | None] = {}
-    for key in ("own", "mean", "others", "moved"):
+    for key in ("own", "references", "mean", "others", "moved"):
         values = [column[key] for column in columns if column[key] is not None]
         means[key] = round(float(np.mean(values)), 4) if values else None
     return {

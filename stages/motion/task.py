@@ -1,6 +1,6 @@
 """The training task of the motion model: mouth, head pose and style vectors on the same windows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,48 +9,85 @@ from torch import Tensor, nn
 from stages.base.training.state import Batch, Update
 from stages.motion.model import build
 from stages.motion.mouth import MouthTcn
+from stages.motion.mouth_space import MouthSpace
 from stages.motion.networks import LANDMARKS, displacement_loss, gaussian_nll
 from stages.motion.params import MotionParams, MouthParams, frames_in
 from stages.motion.person import LIDS, LIPS, MOUTH
+from stages.motion.style_encoder import changed, stack
+from stages.motion.style_references import StyleWindows
+from stages.motion.synthetic_styles import Change, draw_changes
 from stages.motion.windows import Windows
 
 
 class MotionTask:
     """Mouth and head pose, trained together on the same windows."""
 
-    def __init__(self, params: MotionParams, windows: Windows, fps: float, subjects: int) -> None:
-        self.params, self.windows = params, windows
+    def __init__(
+        self,
+        params: MotionParams,
+        windows: Windows,
+        references: Sequence[StyleWindows],
+        space: MouthSpace,
+        fps: float,
+    ) -> None:
+        self.params, self.windows, self.space = params, windows, space
+        self.references = stack(references)
         self.mouth_ahead = frames_in(params.mouth.look_ahead_s, fps)
         self.pose_ahead = frames_in(params.pose.look_ahead_s, fps)
         self.weights = landmark_weights(params.mouth)
-        networks = build(params, subjects, len(windows.feature_mean), fps)
-        if isinstance(networks[0], MouthTcn):
-            basis = windows.principal_components(params.mouth.tcn.components)
-            networks[0].basis.copy_(torch.from_numpy(basis))
-        self.averaged: tuple[str, ...] = ("mouth", "pose", "style")
-        self.modules: dict[str, nn.Module] = dict(zip(self.averaged, networks, strict=True))
-        mouth, pose = params.mouth.learning_rate, params.pose.learning_rate
-        settings = (
-            (mouth, params.mouth.chosen.decay),
-            (pose, params.pose.decay),
-            (mouth * params.style.rate, 0.0),
-        )
+        networks = build(params, len(references), len(windows.feature_mean), fps)
+        networks.encoder.basis.copy_(space.basis)
+        networks.encoder.usual.copy_(space.usual)
+        if isinstance(networks.mouth, MouthTcn):
+            networks.mouth.basis.copy_(space.basis)
+        mouth, decay = params.mouth.learning_rate, params.mouth.chosen.decay
+        settings = {
+            "mouth": (networks.mouth, mouth, decay),
+            "pose": (networks.pose, params.pose.learning_rate, params.pose.decay),
+            "encoder": (networks.encoder, mouth, decay),
+            "own": (networks.own, mouth * params.style.rate, 0.0),
+        }
+        self.averaged: tuple[str, ...] = tuple(settings)
+        self.modules: dict[str, nn.Module] = {name: s[0] for name, s in settings.items()}
         groups = [
             {"params": list(network.parameters()), "lr": rate, "weight_decay": weight_decay}
-            for network, (rate, weight_decay) in zip(networks, settings, strict=True)
+            for network, rate, weight_decay in settings.values()
         ]
         self.optimizers: dict[str, torch.optim.Optimizer] = {"motion": torch.optim.AdamW(groups)}
 
     def batch(self, _step: int, rng: np.random.Generator) -> Batch:
-        """Draw windows."""
-        return self.windows.draw(self.params.batch, rng)
+        """Draw windows, the references that are seen with each, and its change of style."""
+        count, style = self.params.batch, self.params.style
+        batch = self.windows.draw(count, rng)
+        known = self.references["known"][batch["subject"]]
+        batch["kept"] = known * torch.from_numpy(rng.random(known.shape) < style.windows)
+        batch["own"] = torch.from_numpy(rng.random((count, 1)) < style.own).float()
+        # The LSTM learns what a regression leaves, which has no style of its own.
+        share = style.synthetic if self.params.mouth.network == "tcn" else 0.0
+        change = draw_changes(count, share, self.space.basis.double().numpy(), rng)
+        batch["mix"], batch["tempo"] = change.mix, change.tempo
+        return batch
 
     def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Take one step on the sum of both losses."""
-        style = self.modules["style"](batch["subject"])
+        change = Change(batch["mix"], batch["tempo"])
+        grown = self.space.growth(change, batch["subject"])
+        style = self._style(batch, change, grown)
+        if self.params.mouth.network == "tcn":
+            batch["target"] = self.space.changed(batch["target"], change, grown)
         mouth, pose = self._mouth_loss(batch, style), self._pose_loss(batch, style)
         update("motion", mouth + pose)
         return {"mouth": mouth.detach(), "pose": pose.detach()}
+
+    def _style(self, batch: Batch, change: Change, grown: Tensor) -> Tensor:
+        """Encode the references of each sample, and add its person's own vector to some."""
+        device = grown.device
+        own = {
+            name: values.to(device)[batch["subject"]] for name, values in self.references.items()
+        }
+        read = self.modules["encoder"](changed(own, change, grown), batch["kept"])
+        vector: Tensor = read + batch["own"] * self.modules["own"](batch["subject"])
+        return vector
 
     def _mouth_loss(self, batch: Batch, style: Tensor) -> Tensor:
         features = batch["features"][:, : self.windows.length + self.mouth_ahead]

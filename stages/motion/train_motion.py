@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from torch import Tensor
 
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.arrays import Floats32
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA, REPORTS
 from stages.base.config.subjects import Subject, training_subjects
@@ -29,12 +28,14 @@ from stages.base.training.loop import cosine, train
 from stages.motion import weighing
 from stages.motion.features import PHONE
 from stages.motion.model import MODEL, MotionModel, build
-from stages.motion.mouth import MouthNetwork
+from stages.motion.mouth import MouthNetwork, MouthTcn
+from stages.motion.mouth_space import MouthSpace
 from stages.motion.params import MotionParams, frames_in
 from stages.motion.person import Person, measure_person
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.ridge_regression import RidgeRegression, context_offsets
 from stages.motion.style_effect import report, style_effects
+from stages.motion.style_references import Candidate, read_candidates, style_windows
 from stages.motion.task import MotionTask, landmark_weights
 from stages.motion.windows import Windows
 
@@ -57,7 +58,8 @@ def run(
     """
     ahead_s = max(params.mouth.look_ahead_s, params.pose.look_ahead_s)
     recordings = {s.name: read_recordings(s, ahead_s, data) for s in subjects}
-    trained, found = fit_model(recordings, params, training, _tables(subjects, data))
+    candidates = {s.name: read_candidates(s, data) for s in subjects}
+    trained, found = fit_model(recordings, candidates, params, training, _tables(subjects, data))
     trained.save(model)
     text = json.dumps(found, indent=2, sort_keys=True) + "\n"
     write_atomic(REPORTS / "training" / NAME / STYLE_REPORT, text)
@@ -66,11 +68,19 @@ def run(
 
 def fit_model(
     recordings: Mapping[str, Sequence[Recording]],
+    candidates: Mapping[str, Sequence[Candidate]],
     params: MotionParams,
     training: Training,
     files: Sequence[Path] = (),
 ) -> tuple[MotionModel, dict[str, Any]]:
-    """Train on the recordings of each subject; `files` are what they were read from.
+    """Train on people.
+
+    Args:
+        recordings: of each subject.
+        candidates: of each subject's references; those outside its recordings do not count.
+        params: section `motion`.
+        training: section `training`.
+        files: what all was read from.
 
     Returns:
         The model, and what style does (see `style_effect.report`).
@@ -88,9 +98,15 @@ def fit_model(
         params.mouth.judged,
         residual=params.mouth.network == "lstm",
     )
+    space = MouthSpace.of_people(windows.moments(), params.mouth.tcn.components)
+    basis = space.basis.numpy()
+    references = [
+        style_windows(person, recordings[name], candidates[name], basis)
+        for name, person in people.items()
+    ]
     torch.manual_seed(training.seed)
     weights = train(
-        MotionTask(params, windows, fps, len(people)),
+        MotionTask(params, windows, references, space, fps),
         name=NAME,
         steps=params.steps,
         training=training,
@@ -100,18 +116,20 @@ def fit_model(
         clip=_LARGEST_GRADIENT,
         schedule=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
     )
-    mouth, pose, _ = build(params, len(people), len(windows.feature_mean), fps)
-    mouth.load_state_dict(weights["mouth"])
-    pose.load_state_dict(weights["pose"])
-    styles = weights["style"]["weight"]
-    shares = _weigh(mouth.eval(), styles, windows, params, people, fps)
+    networks = build(params, len(people), len(windows.feature_mean), fps)
+    for name, state in weights.items():
+        getattr(networks, name).load_state_dict(state)
+    read = torch.stack([networks.encoder.eval().encode(each) for each in references])
+    styles = read + weights["own"]["weight"]
+    shares = _weigh(networks.mouth.eval(), styles, read, windows, basis, params, people, fps)
     trained = MotionModel(
         params=params,
         fps=fps,
-        regression=windows.regression.scaled(shares.regression),
+        regression=shares.regression,
         personal=shares.personal,
-        mouth=mouth,
-        pose=pose.eval(),
+        mouth=networks.mouth,
+        pose=networks.pose.eval(),
+        encoder=networks.encoder,
         styles=styles,
         feature_mean=torch.from_numpy(windows.feature_mean),
         feature_scale=torch.from_numpy(windows.feature_scale),
@@ -123,9 +141,9 @@ def fit_model(
 
 @dataclass(frozen=True)
 class _Shares:
-    """Factors on the regression's landmarks, (68,); people's own regressions; the report."""
+    """The regressions of all people and of each, as strong as they are to be, and the report."""
 
-    regression: Floats32
+    regression: RidgeRegression
     personal: dict[str, RidgeRegression]
     report: dict[str, Any]
 
@@ -133,7 +151,9 @@ class _Shares:
 def _weigh(
     mouth: MouthNetwork,
     styles: Tensor,
+    read: Tensor,
     windows: Windows,
+    basis: NDArray[np.float32],
     params: MotionParams,
     people: Mapping[str, Person],
     fps: float,
@@ -144,20 +164,31 @@ def _weigh(
     if sizes.network == "lstm":
         gain = weighing.output_gain(judged, landmark_weights(sizes), len(people), fps)
         mouth.scale_output(gain)
-        return _Shares(np.ones(68, np.float32), {}, {"network": round(gain, 4)})
+        return _Shares(windows.regression, {}, {"network": round(gain, 4)})
     share = weighing.population_share(judged, len(people))
     offsets = windows.regression.offsets
     own = [[r for r in judged if r.subject == subject] for subject in range(len(people))]
     personal = [
         weighing.fit_personal(each, share, sizes.tcn.personal, offsets, fps) for each in own
     ]
-    effects = style_effects(mouth, styles, judged, people, share, personal, ahead)
+    effects = style_effects(mouth, styles, read, judged, people, share, personal, ahead)
+    whole = [
+        weighing.blend(r.network, r.regression, share)
+        + personal[r.subject].gain
+        * personal[r.subject].learnt.predict(r.features, np.arange(len(r.true)))
+        for r in judged
+    ]
+    gains = weighing.amplitude_gains(judged, whole, basis, sizes.tcn.amplitude)
     mouth.scale_output(1 - share)
+    cast("MouthTcn", mouth).amplify(torch.from_numpy(gains))
     named = zip(people, personal, strict=True)
+    shared = windows.regression.scaled(weighing.population_factors(share))
     return _Shares(
-        regression=weighing.population_factors(share),
-        personal={name: p.whole.scaled(p.gain) for name, p in named if p.gain > 0},
-        report=report(1 - share, effects),
+        regression=shared.amplified(basis, gains),
+        personal={
+            name: p.whole.scaled(p.gain).amplified(basis, gains) for name, p in named if p.gain > 0
+        },
+        report=report(1 - share, effects) | {"amplified": [round(float(g), 3) for g in gains]},
     )
 
 
@@ -185,7 +216,7 @@ def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
     for subject in subjects:
         files.append(data / "clips" / str(subject) / "clips.parquet")
         files.append(data / "speech" / str(subject) / "sync.parquet")
-        for kind in ("landmarks", "features"):
+        for kind in ("landmarks", "features", "references"):
             files += (data / kind / str(subject)).glob("*.parquet")
     return files
 

@@ -23,6 +23,7 @@ from stages.motion.windows import Windows
 Mouth = Callable[[Tensor, Tensor], Tensor]
 
 _UNJUDGED = 0.5  # share of a regression where nothing can be judged: an average
+_MOST_GAIN = 2.0  # on a component's amplitude
 _MOST_POPULATION = 0.5  # share of the regression of all people: the network has style
 
 
@@ -164,6 +165,33 @@ def _seconds(rows: Sequence[NDArray[np.float64]], fps: float) -> NDArray[np.floa
     second = to_frames(1.0, fps, 1)
     sums = [np.add.reduceat(own, np.arange(0, len(own), second)) for own in rows if len(own)]
     return np.concatenate(sums)
+
+
+def amplitude_gains(
+    recordings: Sequence[Judged],
+    predicted: Sequence[Floats],
+    basis: NDArray[np.float32],
+    least: float,
+) -> NDArray[np.float32]:
+    """Return the factors, 1 to 2, that give each component a least amplitude on judged frames.
+
+    What a voice leaves open is averaged away, so that a predicted mouth moves less than a true one.
+
+    Args:
+        recordings: of all people.
+        predicted: displacements of each recording, (T, 68, 3).
+        basis: of the components, (C, 204).
+        least: ratio of the predicted to the true standard deviation, pooled over recordings; 0 for
+            no gain.
+    """
+    true, found = np.zeros(len(basis)), np.zeros(len(basis))
+    for r, moved in zip(recordings, predicted, strict=True):
+        if r.judged.any():
+            true += (r.true[r.judged].reshape(-1, 204) @ basis.T).var(0)
+            found += (moved[r.judged].reshape(-1, 204) @ basis.T).var(0)
+    ratio = np.sqrt(found / np.maximum(true, 1e-12))
+    gains: NDArray[np.float32] = np.clip(least / np.maximum(ratio, 1e-3), 1.0, _MOST_GAIN)
+    return np.where(found > 0, gains, 1.0).astype(np.float32)
 
 
 def blend(network: Floats, regression: Floats, population: float) -> Floats:

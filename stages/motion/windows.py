@@ -106,21 +106,18 @@ class Windows:
                 }
                 yield tensors | {"subject": torch.tensor([subject])}
 
-    def principal_components(self, count: int) -> NDArray[np.float32]:
-        """Return the components of lips and jaw that vary most, (count, 204); people count alike.
+    def moments(self) -> NDArray[np.float64]:
+        """Return the mean product of the displacements of lips and jaw, (people, 204, 204).
 
         The displacements are about each person's mean face. Frames to judge with do not count.
         """
         columns = (3 * np.array(MOUTH)[:, None] + np.arange(3)).ravel()
-        total = np.zeros((len(columns), len(columns)))
-        for spans in self.spans:
+        products = np.zeros((len(self.spans), 204, 204))
+        for product, spans in zip(products, self.spans, strict=True):
             flat = [s.displacement[s.mouth_mask > 0].reshape(-1, 204)[:, columns] for s in spans]
             own = np.concatenate(flat).astype(np.float64)
-            total += own.T @ own / max(len(own), 1)
-        _, vectors = np.linalg.eigh(total)
-        basis = np.zeros((count, 204), np.float32)
-        basis[:, columns] = vectors.T[::-1][:count]
-        return basis
+            product[np.ix_(columns, columns)] = own.T @ own / max(len(own), 1)
+        return products
 
 
 class _Normal:

@@ -2,9 +2,10 @@
 
     python -m stages match seen/NAME     # some 4 ms a frame on one core
 
-Reads clips, landmarks and references; writes data/match/NAME/CLIP.parquet (see docs/formats.md,
-"match"). The paper matches by a pre-trained deep feature extractor. Ours: MobileNetV2 on aligned
-face crops, a limit on the difference in pose, and a similarity transform fitted to 68 landmarks.
+Reads clips, landmarks and references; writes data/match/ROLE/NAME/CLIP.parquet (see
+docs/formats.md, "match"). The paper matches by a pre-trained deep feature extractor. Ours:
+MobileNetV2 on aligned face crops, a limit on the difference in pose, and a similarity transform
+fitted to 68 landmarks.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ def run(subject: Subject, params: MatchParams, data: Path = DATA) -> None:
             )
             frames = Frames(clip.video)
             table = match_clip(network, references, keys, frames, landmarks, params)
-            tables.write(data / "match" / subject.name / f"{clip.id}.parquet", MATCH, table)
+            tables.write(data / "match" / str(subject) / f"{clip.id}.parquet", MATCH, table)
             progress.advance(clip.frames)
             matched = int((table["reference"] >= 0).sum())
             print(f"{subject} {clip.id}: {matched} of {clip.frames} frames have a match")
@@ -76,7 +77,7 @@ def run(subject: Subject, params: MatchParams, data: Path = DATA) -> None:
 
 def load_references(subject: Subject, data: Path = DATA) -> StyleReferences:
     """Read the four chosen references with their landmarks; raise MissingInput."""
-    path = data / "references" / subject.name / "references.parquet"
+    path = data / "references" / str(subject) / "references.parquet"
     table = tables.read(path, REFERENCES, ("template", "chosen", "clip", "frame"))
     points, rotations, images = [], [], []
     for template in TEMPLATES:

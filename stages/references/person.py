@@ -1,5 +1,6 @@
 """A subject's facial motion: twelve descriptors a frame, raw and relative to the person's range."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
-from stages.clips.ledger import Clip, clips_of
+from stages.clips.ledger import Clip, clips_of, halve
 from stages.landmarks.artifacts import LANDMARKS
 
 # Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
@@ -135,29 +136,41 @@ def usable_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
     return clips
 
 
-def load(subject: Subject, mean_s: float, data: Path = DATA) -> Person:
-    """Read a subject's training spans and describe every frame.
+def style_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
+    """List a subject's usable clips with the spans that its style is known by.
+
+    Those of training; of an unseen person, who has none, the first halves.
+    """
+    clips = usable_clips(subject, data)
+    return [halve(clip) for clip in clips] if subject.role == "unseen" else clips
+
+
+def load(
+    subject: Subject, mean_s: float, data: Path = DATA, clips: Sequence[Clip] | None = None
+) -> Person:
+    """Read the spans that a subject's style is known by, and describe every frame.
 
     Args:
         subject: the subject.
         mean_s: length of the running mean of the head's motion, seconds.
         data: folder with clips and landmarks.
+        clips: with training spans of one's own; those of `style_clips` by default.
 
     Raises:
         MissingInput: the subject has no usable clip with a training span.
     """
-    clips: list[Clip] = []
+    known: list[Clip] = []
     parts: list[dict[str, NDArray[Any]]] = []
-    for clip in usable_clips(subject, data):
+    for clip in style_clips(subject, data) if clips is None else clips:
         if clip.train[0] >= clip.train[1]:
             continue
         path = data / "landmarks" / str(subject) / f"{clip.id}.parquet"
-        parts.append(_frames(path, clip, len(clips), mean_s))
-        clips.append(clip)
-    if not clips:
+        parts.append(_frames(path, clip, len(known), mean_s))
+        known.append(clip)
+    if not known:
         raise MissingInput(subject, "no clip has a training span", "add longer or more videos")
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Person(clips=tuple(clips), normal=own_range(joined["amplitude"]), **joined)
+    return Person(clips=tuple(known), normal=own_range(joined["amplitude"]), **joined)
 
 
 def _frames(path: Path, clip: Clip, index: int, mean_s: float) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,7 @@
 
     python -m stages references seen/NAME       # a second or two
 
-Reads clips, landmarks and templates; writes data/references/NAME/references.parquet (see
+Reads clips, landmarks and templates; writes data/references/ROLE/NAME/references.parquet (see
 docs/formats.md, "references") and the sheet reports/references/NAME.png.
 Method: section "Key motion templates → style reference images" of docs/method.md.
 """
@@ -31,7 +31,7 @@ def run(subject: Subject, params: ReferenceParams, data: Path = DATA) -> None:
     motion = person.load(subject, params.mean_s, data)
     picked = retrieval.retrieve(motion, curves, params, subject)
     table = rows(motion, picked)
-    tables.write(data / "references" / subject.name / "references.parquet", REFERENCES, table)
+    tables.write(data / "references" / str(subject) / "references.parquet", REFERENCES, table)
     own = retrieval.curves_of(motion, params.window_s, curves.shape[1])
     target = data.parent / "reports" / "references" / f"{subject.name}.png"
     figure = sheet.draw_references(subject.name, curves, own, motion, picked, table["image"])

@@ -1,4 +1,4 @@
-"""Render a trained identity speaking any audio, in its own or another's style.
+"""Render a trained identity speaking any audio, in its own or anyone's style.
 
     render_audio("sample_calm", "sample_lively", Path("voice.wav"), Path("talk.mp4"))
 
@@ -46,12 +46,13 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
 
     Args:
         identity: the face, a trained subject.
-        style: the style, a trained subject.
+        style: who lends the style: a trained subject, or an unseen one.
         audio: any audio or video file with sound.
         out: the video to write, H.264 and AAC, ending in .mp4.
 
     Raises:
-        NotTrained: identity or style is not among the trained subjects.
+        NotTrained: the identity is not among the trained subjects, or the style neither among
+            them nor unseen.
         NotAVideo: the file has no sound that can be decoded.
         UserError: another input is missing or wrong.
     """
@@ -62,7 +63,7 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
     if out.exists() and out.samefile(audio):
         raise UserError(out, "is the voice itself, which must not change", "name another file")
     params = read_section("render", RenderParams)
-    models = load_models((identity, style), params.drawn_size)
+    models = load_models((identity,), params.drawn_size, style)
     isps = read_isps(style).chosen_images()
     fps = models.motion.fps
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stages.base.config.params import Subjects, read_section
+from stages.base.config.subjects import Subject
 from stages.generator.drawing import Generator
+from stages.motion.lending import lend_style
 from stages.motion.model import MotionModel, NotTrained
 
 
@@ -16,19 +18,25 @@ class Models:
     generator: Generator
 
 
-def load_models(names: Iterable[str], drawn_size: int) -> Models:
+def load_models(names: Iterable[str], drawn_size: int, style: str | None = None) -> Models:
     """Read both models and check that they were trained on the subjects.
 
     Args:
         names: the subjects.
         drawn_size: width and height of the frames to draw, px.
+        style: who lends the motion's style, where it is another: an unseen person may.
 
     Raises:
-        MissingInput: a model file is missing.
+        MissingInput: a model file is missing, or a result of an unseen person.
         NotTrained: a model was not trained on a subject.
     """
     motion = MotionModel.load()
     _check_trained(names, motion.people, "motion")
+    if style is not None and style not in motion.people:
+        known = read_section("subjects", Subjects).all.get(style)
+        if known is None or known.role != "unseen":
+            _check_trained([style], motion.people, "motion")
+        motion = lend_style(motion, Subject("unseen", style))
     generator = Generator.load(drawn_size)
     _check_trained(names, generator.subjects, "generator")
     return Models(motion, generator)
@@ -44,5 +52,6 @@ def _check_trained(names: Iterable[str], trained: Iterable[str], model: str) -> 
             raise NotTrained(name, f"no such subject; {known}", "name one of them")
         if subjects[name].role == "unseen":
             todo = f"name one of them, or train on it: `idiolect remove {name}`, and add it again"
-            raise NotTrained(name, f"is unseen, so no model is trained on it; {known}", todo)
+            found = f"is unseen: it lends a style, but no model is trained on it; {known}"
+            raise NotTrained(name, found, todo)
         raise NotTrained(name, f"is not trained yet; {known}", "run `dvc repro`")

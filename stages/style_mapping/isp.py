@@ -2,7 +2,8 @@
 
     python -m stages isp seen/sample_calm      # seconds
 
-Reads references, landmarks, the neutral face and the trained style mapping; writes data/isp/NAME
+Reads references, landmarks, the neutral face and the trained style mapping; writes
+data/isp/ROLE/NAME
 (format ISPS), the scores of every ISP, reports/isp_scores/NAME.parquet (format ISP_SCORES), their
 means, reports/isp/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
 equations (1) and (2).
@@ -41,7 +42,7 @@ from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 def run(subject: Subject, params: IspParams) -> None:
     """Generate and score the ISP of every candidate of a subject; draw the chosen ones."""
     torch.set_num_threads(1)  # pixels depend on the number of threads
-    path = DATA / "references" / subject.name / "references.parquet"
+    path = DATA / "references" / str(subject) / "references.parquet"
     rows = tables.read(path, REFERENCES)
     for name in TEMPLATES:
         if not rows["chosen"][rows["template"] == name].any():
@@ -52,7 +53,7 @@ def run(subject: Subject, params: IspParams) -> None:
     isps = generate_isps(load_mapping(), neutral, references, motions)
     columns: dict[str, Any] = {name: rows[name] for name in ISPS.names if name != "image"}
     columns["image"] = [encode_png(isp) for isp in isps]
-    with atomic_folder(DATA / "isp" / subject.name) as folder:
+    with atomic_folder(DATA / "isp" / str(subject)) as folder:
         tables.write(folder / "isps.parquet", ISPS, columns)
     warped = [neutral.retarget(motion.displacement, motion.camera)[0] for motion in motions]
     scores = score_isps(neutral.image, references, isps, warped, list(rows["template"]))

@@ -44,7 +44,7 @@ def portrait(tmp_path: Path) -> Path:
 def test_setting_a_neutral_image_reruns_isps_and_downstream_stages_and_going_back_runs_no_stage(
     made: Project, portrait: Path
 ) -> None:
-    outs, files = made.outs(), made.files("data/isp/*/*", "reports/isp/*", "models/*")
+    outs, files = made.outs(), made.files("data/isp/*/*/*", "reports/isp/*", "models/*")
     before = portrait.read_bytes()
     output = made.run("idiolect", "neutral", str(portrait))
     assert "my picture.jpg" in output
@@ -53,7 +53,7 @@ def test_setting_a_neutral_image_reruns_isps_and_downstream_stages_and_going_bac
     neutral = (made.root / "data/neutral.png").read_bytes()
     assert neutral == (made.root / "data/portrait/neutral.png").read_bytes()
     changed = {path for path, md5 in made.outs().items() if outs[path] != md5}
-    assert {"data/isp/sample_calm", "models/generator_base.safetensors"} <= changed
+    assert {"data/isp/seen/sample_calm", "models/generator_base.safetensors"} <= changed
     assert {"data/neutral.parquet", "models/style_mapping.safetensors"} <= changed
     assert "models/motion.safetensors" not in changed
     assert made.repro() == []

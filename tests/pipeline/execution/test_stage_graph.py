@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,10 @@ DIAMOND = Dag(
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """Give this repository's stages, none of which has run."""
-    root = tmp_path_factory.mktemp("house") / "project"
+    return _house(tmp_path_factory.mktemp("house") / "project")
+
+
+def _house(root: Path) -> Small:
     files = ("params.yaml", "versions.yaml", ".gitignore")
     project = make(root, (REPO / "dvc.yaml").read_text())
     for name in files:
@@ -50,6 +54,31 @@ def test_the_graph_is_that_of_dvc_dag(house: Small, monkeypatch: pytest.MonkeyPa
     trains = {name.partition("@")[0] for name, node in found.nodes.items() if node.trains}
     assert {"train_audio", "train_generator", "evaluate"} <= trains
     assert trains.isdisjoint({"clips", "landmarks", "isp", "match", "render"})
+
+
+def test_an_unseen_person_has_references_and_isps_and_reruns_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = _house(tmp_path / "project")
+    params = project.root / "params.yaml"
+    text = params.read_text()
+    guest = text.replace("subjects:\n  all:\n", "subjects:\n  all:\n    guest: {role: unseen}\n")
+    assert guest != text
+    params.write_text(guest)
+    (project.root / "data/raw/guest").mkdir(parents=True)
+    monkeypatch.chdir(project.root)
+    nodes = dvc_project.load_dag().nodes
+    assert {"references@guest", "isp@guest", "features@guest"} <= set(nodes)
+    assert "references@guest" in _upstream(nodes, "isp@guest")
+    trainings = [name for name in nodes if name.startswith("train_")]
+    assert len(trainings) == 5
+    for name in trainings:
+        assert not [need for need in _upstream(nodes, name) if need.endswith("@guest")], name
+
+
+def _upstream(nodes: Mapping[str, Node], name: str) -> set[str]:
+    needs = set(nodes[name].needs)
+    return needs.union(*(_upstream(nodes, need) for need in needs))
 
 
 def test_each_stage_comes_after_what_it_needs(

@@ -126,7 +126,7 @@ def test_remove_deletes_the_results_and_keeps_the_videos(empty: Path, clip: Path
     people.add([clip], "speaker", keep_sample=True)
     made = [
         Path("data/clips/seen/speaker"),
-        Path("data/match/speaker"),
+        Path("data/match/seen/speaker"),
         Path("reports/isp/speaker.png"),
         Path("reports/isp/speaker.json"),
         Path("reports/isp_scores/speaker.parquet"),

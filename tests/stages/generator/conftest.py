@@ -166,7 +166,7 @@ def _write_style(data, name, frames, points):
     }
     images = [frames[frame] for _, _, frame in rows]
     tables.write(
-        data / "references" / name / "references.parquet",
+        data / "references" / "seen" / name / "references.parquet",
         REFERENCES,
         shared
         | {
@@ -176,14 +176,14 @@ def _write_style(data, name, frames, points):
         },
     )
     tables.write(
-        data / "isp" / name / "isps.parquet",
+        data / "isp" / "seen" / name / "isps.parquet",
         ISPS,
         shared | {"image": [encode_png(image[::2, ::2]) for image in images]},
     )
     reference = np.arange(FRAMES_IN_ALL) % 5 - 1
     chosen = [rows[2 * max(i, 0)][2] for i in reference]
     tables.write(
-        data / "match" / name / "one.parquet",
+        data / "match" / "seen" / name / "one.parquet",
         MATCH,
         {
             "frame": np.arange(FRAMES_IN_ALL),

@@ -14,7 +14,7 @@ from stages.style_mapping.artifacts import ISPS
 def write(root, drop=None):
     rows = [(t, rank) for t in TEMPLATES for rank in range(3) if (t, rank) != drop]
     tables.write(
-        root / "ann/isps.parquet",
+        root / "seen/ann/isps.parquet",
         ISPS,
         {
             "template": [t for t, _ in rows],

@@ -21,6 +21,7 @@ from stages.motion.person import Person
 from stages.motion.predict import MotionStream, join
 from stages.motion.recordings import Rest
 from stages.motion.ridge_regression import RidgeRegression
+from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.speech.artifacts import FEATURES, SYNC
 from stages.speech.phone_track import PHONES
 
@@ -56,9 +57,9 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
     """Return a model of two people with random networks."""
     torch.manual_seed(0)
     people = {name: person(name, opening) for name, opening in (("ann", 0.02), ("bob", 0.05))}
-    mouth, pose, styles = build(params, len(people), 2 * WIDTH, fps)
-    if isinstance(mouth, MouthTcn):
-        torch.nn.init.normal_(mouth.basis[:, 48 * 3 :], std=0.1)  # lips
+    networks = build(params, len(people), 2 * WIDTH, fps)
+    if isinstance(networks.mouth, MouthTcn):
+        torch.nn.init.normal_(networks.mouth.basis[:, 48 * 3 :], std=0.1)  # lips
     features = torch.randn(base, REPRESENTATION)
     weights = np.random.default_rng(0).normal(0, 0.02, (5 * WIDTH, 204)).astype(np.float32)
     return MotionModel(
@@ -66,9 +67,10 @@ def random_model(params: MotionParams, fps: float = 25.0, base: int = 0) -> Moti
         fps=fps,
         regression=RidgeRegression(weights, (-2, -1, 0, 1, 2)),
         personal={"bob": RidgeRegression(weights[::-1].copy(), (-2, -1, 0, 1, 2))},
-        mouth=mouth.eval(),
-        pose=pose.eval(),
-        styles=styles.weight.detach(),
+        mouth=networks.mouth.eval(),
+        pose=networks.pose.eval(),
+        encoder=networks.encoder.eval(),
+        styles=networks.own.weight.detach(),
         feature_mean=torch.zeros(2 * WIDTH),
         feature_scale=torch.ones(2 * WIDTH),
         people=people,
@@ -154,6 +156,18 @@ def write_subject(
         },
     )
     write_sync(data, subject, {"one-001": 0.0})
+    at = [20 + 7 * i for i in range(8) if 20 + 7 * i < frames - 20]
+    references = {
+        "template": [TEMPLATES[i % 4] for i in range(len(at))],
+        "rank": [i // 4 for i in range(len(at))],
+        "chosen": [i < 4 for i in range(len(at))],
+        "clip": ["one-001"] * len(at),
+        "frame": at,
+        "distance": [0.0] * len(at),
+        "amplitude": np.zeros((len(at), 12)),
+        "image": [b""] * len(at),
+    }
+    tables.write(data / f"references/{subject}/references.parquet", REFERENCES, references)
     write_wav(data / f"clips/{subject}/one-001/audio.wav", np.zeros(round(frames / fps * 16000)))
     ledger = {
         "video": ["one.mp4"],

@@ -8,7 +8,7 @@ TINY: dict[str, Any] = {
     "steps": 30,
     "batch": 4,
     "window_s": 0.8,
-    "style": {"size": 4, "spread": 0.7, "rate": 10.0},
+    "style": {"size": 4, "spread": 0.7, "rate": 10.0, "own": 0.5, "synthetic": 0.5, "windows": 0.5},
     "mouth": {
         "network": "tcn",
         "look_ahead_s": 0.3,
@@ -24,6 +24,7 @@ TINY: dict[str, Any] = {
             "velocity": 0.5,
             "decay": 0.0,
             "personal": 4.0,
+            "amplitude": 0.9,
         },
         "lstm": {
             "width": 32,

@@ -43,6 +43,17 @@ def test_the_output_scales_by_a_factor(kind):
     assert torch.allclose(net(features, style), 0.5 * before, atol=1e-6)
 
 
+def test_each_component_of_the_tcn_has_a_gain():
+    net, features, style = network("tcn"), torch.randn(1, 5, WIDTH), torch.randn(1, STYLE)
+    before = net(features, style)
+    net.amplify(torch.tensor([2.0, 1.0, 1.0, 1.0, 1.0, 1.0]))
+    found = (net(features, style) - before).flatten(2)[0]
+    along = net.basis[0] / 2
+    share = (found @ along) / (along @ along)
+    assert torch.allclose(found, share[:, None] * along, atol=1e-4)
+    assert share.abs().max() > 0.01
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_style_vector_changes_the_mouth(kind):
     net, features = network(kind), torch.randn(1, 6, WIDTH)

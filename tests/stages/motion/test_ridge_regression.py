@@ -79,6 +79,19 @@ def test_results_are_bitwise_equal_for_any_number_of_threads():
     assert np.array_equal(*found)
 
 
+def test_amplifying_a_component_leaves_what_is_beside_it():
+    regression = fit([[recording(1)]], 0.1, OFFSETS)
+    features = recording(2)[0]
+    basis = np.zeros((1, 204), np.float32)
+    basis[0, 3 * 57 + 1] = 1.0
+    before = regression.predict(features, np.arange(50))
+    after = regression.amplified(basis, np.array([1.5], np.float32)).predict(
+        features, np.arange(50)
+    )
+    before[:, 57, 1] *= 1.5
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
 def test_the_size_of_blocks_does_not_change_the_result(monkeypatch):
     whole = fit([[recording(1)]], 0.1, OFFSETS)
     monkeypatch.setattr("stages.motion.ridge_regression._BLOCK_FRAMES", 70)

@@ -17,6 +17,7 @@ from stages.base.face.landmark_groups import MIRROR
 from stages.base.face.mean_face import MEAN_FACE
 from stages.base.io import tables
 from stages.landmarks.artifacts import LANDMARKS
+from stages.motion.lending import lend_style
 from stages.motion.model import MotionModel
 from stages.motion.person import LIDS, MOUTH, measure_person
 from stages.motion.predict import retarget
@@ -29,6 +30,7 @@ from tests.stages.motion.people import GAZE, LOWER, WIDTH, generate, write_subje
 from tests.stages.motion.settings import TINY, tiny, with_lstm
 
 ANN, BOB = Subject("seen", "ann"), Subject("seen", "bob")
+CAROL, DAVE = Subject("unseen", "carol"), Subject("unseen", "dave")
 TRAINING = Training(seed=1, precision="fp32", threads=1)
 
 
@@ -162,7 +164,7 @@ def test_training_learns_each_persons_own_mouth(workdir):
 @pytest.mark.slow
 def test_swapping_styles_changes_the_motion_of_the_same_voice(workdir):
     code_version.write(Path("versions.yaml"))
-    for subject, axis in ((ANN, 1), (BOB, 2)):
+    for subject, axis in ((ANN, 1), (BOB, 2), (CAROL, 2), (DAVE, 1)):
         write_subject(Path("data"), str(subject), frames=500)
         path = Path(f"data/landmarks/{subject}/one-001.parquet")
         rows = tables.read(path, LANDMARKS)
@@ -173,12 +175,17 @@ def test_swapping_styles_changes_the_motion_of_the_same_voice(workdir):
     model = run(tiny(steps=150, batch=8), TRAINING, [ANN, BOB])
     rows = tables.read(Path("data/features/seen/ann/one-001.parquet"), FEATURES)
     moved = {}
-    for name in ("ann", "bob"):
+    for lender in (CAROL, DAVE):
+        model = lend_style(model, lender)
+    for name in ("ann", "bob", "carol", "dave"):
         alone = replace(model, regression=model.regression.scaled(0.0), personal={})
         motion = generate(alone, features_of(rows), name, 1)
         moved[name] = motion.displacement[:, LOWER].std(0).mean(0)
     assert moved["ann"][1] > 2 * moved["ann"][2]
     assert moved["bob"][2] > 2 * moved["bob"][1]
+    # Nobody was trained on these: the references alone tell which way their mouths move.
+    assert moved["carol"][2] > 2 * moved["carol"][1]
+    assert moved["dave"][1] > 2 * moved["dave"][2]
     found = json.loads(Path("reports/training/train_motion/style.json").read_text())
     assert found["network"] >= 0.5
     assert found["moved"] > 0.5

@@ -9,6 +9,7 @@ import torch
 from stages.motion.person import MOUTH
 from stages.motion.weighing import (
     Judged,
+    amplitude_gains,
     blend,
     fit_personal,
     lower_gain,
@@ -81,6 +82,21 @@ def test_a_persons_regression_is_judged_without_the_frames_it_was_fitted_to():
     other[LEARNT:] = 0.0  # judged speech has nothing of what was learnt
     found = fit_personal([replace(recording, true=other)], 0.5, 1e-4, (0,), 25.0)
     assert found.gain == 0.0
+
+
+def test_components_that_move_too_little_are_raised_at_most_twofold():
+    basis = np.zeros((3, 204), np.float32)
+    for row, point in enumerate((LIP, 63, 64)):
+        basis[row, 3 * point + 1] = 1.0
+    recording = judged()
+    moving = np.repeat(recording.true[:, LIP : LIP + 1], 3, axis=1)
+    true, found = recording.true.copy(), recording.true.copy()
+    true[:, LIP : LIP + 3] = moving
+    found[:, LIP : LIP + 3] = moving * np.array([0.6, 0.1, 1.2])[:, None]
+    found[:LEARNT] *= 9.0  # learnt frames must not count
+    recording = replace(recording, true=true)
+    assert np.allclose(amplitude_gains([recording], [found], basis, 0.9), [1.5, 2.0, 1.0])
+    assert np.allclose(amplitude_gains([recording], [found], basis, 0.0), 1.0)
 
 
 def test_the_lower_gain_is_the_hand_computed_value():

@@ -137,7 +137,7 @@ def outputs_of(data: Path) -> dict[str, bytes]:
     """Run both stages and read what they wrote."""
     run(SUBJECT, FEW, data)
     match.run(SUBJECT, SECTION, data)
-    files = [*data.glob("references/test/*"), *data.glob("match/test/*")]
+    files = [*data.glob("references/seen/test/*"), *data.glob("match/seen/test/*")]
     files.append(data.parent / "reports/references/test.png")
     return {path.name: path.read_bytes() for path in files}
 
@@ -149,16 +149,16 @@ def test_references_are_from_training_spans_and_match_themselves_unmoved(workdir
     write_subject(data, SUBJECT, lengths=(50, 45))
     written = outputs_of(data)
     assert set(written) == {"references.parquet", "a-001.parquet", "b-001.parquet", "test.png"}
-    table = tables.read(data / "references/test/references.parquet", REFERENCES)
+    table = tables.read(data / "references/seen/test/references.parquet", REFERENCES)
     chosen = table["chosen"]
     assert table["template"][chosen].tolist() == list(TEMPLATES)
     assert len(set(zip(table["clip"], table["frame"], strict=True))) == len(chosen)
     # The training span of each clip ends ten frames before the clip does.
     assert (table["frame"][table["clip"] == "a-001"] < 40).all()
     assert (table["frame"][table["clip"] == "b-001"] < 35).all()
-    assert len(tables.read(data / "match/test/a-001.parquet", MATCH)["frame"]) == 50
+    assert len(tables.read(data / "match/seen/test/a-001.parquet", MATCH)["frame"]) == 50
     for k, row in enumerate(np.flatnonzero(chosen)):
-        own = tables.read(data / f"match/test/{table['clip'][row]}.parquet", MATCH)
+        own = tables.read(data / f"match/seen/test/{table['clip'][row]}.parquet", MATCH)
         frame = table["frame"][row]
         assert own["reference"][frame] == k
         np.testing.assert_allclose(own["transform"][frame], np.eye(2, 3), atol=1e-4)
@@ -178,3 +178,16 @@ def test_references_without_a_template_are_reported(workdir: Path) -> None:
     write_subject(data, SUBJECT, lengths=(30,))
     with pytest.raises(MissingInput, match="no references table here"):
         match.load_references(SUBJECT, data)
+
+
+@pytest.mark.slow
+def test_an_unseen_person_has_references_in_the_first_halves_of_the_clips(workdir: Path) -> None:
+    data, guest = workdir / "data", Subject("unseen", "guest")
+    write_templates(data / "templates")
+    write_subject(data, guest, lengths=(100, 90))
+    run(guest, FEW, data)
+    table = tables.read(data / "references/unseen/guest/references.parquet", REFERENCES)
+    halves = {"a-001": 50, "b-001": 45}
+    assert len(table["frame"]) == 8
+    for clip, frame in zip(table["clip"], table["frame"], strict=True):
+        assert frame < halves[clip]

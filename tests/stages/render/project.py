@@ -94,7 +94,7 @@ def write_project() -> None:
             "frame": [0] * 4,
             "image": [isp] * 4,
         }
-        tables.write(Path(f"data/isp/{name}/isps.parquet"), ISPS, isps)
+        tables.write(Path(f"data/isp/seen/{name}/isps.parquet"), ISPS, isps)
     random_model(tiny()).save()
     _write_generator()
     _write_audio_model()

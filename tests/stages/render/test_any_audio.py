@@ -1,5 +1,6 @@
 """Any audio, spoken by a trained identity in a trained style."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from stages.motion.predict import join
 from stages.render.any_audio import compute_features, predict_motion, render_audio
 from stages.render.trained_models import load_models
 from stages.speech import mel
-from tests.stages.motion.people import generate
+from tests.stages.motion.people import generate, write_subject
+from tests.stages.render.project import FRAMES_IN_CLIP
 
 
 def write_voice(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
@@ -65,10 +67,22 @@ def test_an_identity_or_style_never_trained_is_named_with_those_that_were(projec
     assert not Path("talk.mp4").exists()
 
 
+def test_an_unseen_person_lends_a_style_without_any_training(project):
+    write_subject(Path("data"), "unseen/carol", frames=FRAMES_IN_CLIP, gain=0.09)
+    shutil.copytree("data/isp/seen/bob", "data/isp/unseen/carol")
+    text = Path("params.yaml").read_text()
+    text = text.replace("bob: {role: seen}", "bob: {role: seen}, carol: {role: unseen}")
+    Path("params.yaml").write_text(text)
+    before = Path("models/motion.safetensors").read_bytes()
+    assert render_audio("ann", "carol", write_voice(0.4), Path("talk.mp4")) == 10
+    assert len(list(read_frames(Path("talk.mp4")))) == 10
+    assert Path("models/motion.safetensors").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("role", "seen", "message"),
     [
-        ("unseen", "", r"^carol: is unseen, .* ann, bob; .*`idiolect remove carol`"),
+        ("unseen", "", r"^carol: is unseen: .* ann, bob; .*`idiolect remove carol`"),
         ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `dvc repro`$"),
     ],
 )

@@ -137,6 +137,6 @@ def test_one_subject_alone_needs_no_other(project):
 
 
 def test_missing_isps_are_an_error(project):
-    Path("data/isp/ann/isps.parquet").unlink()
+    Path("data/isp/seen/ann/isps.parquet").unlink()
     with pytest.raises(UserError, match="ISPs"):
         render()

@@ -92,7 +92,7 @@ def _landmarks(shifts: np.ndarray) -> None:
 def _references(images: list[bytes]) -> None:
     picks = [(name, rank, 5 * i + rank) for i, name in enumerate(TEMPLATES) for rank in range(2)]
     tables.write(
-        Path("data/references/someone/references.parquet"),
+        Path("data/references/seen/someone/references.parquet"),
         REFERENCES,
         {
             "template": [name for name, _, _ in picks],

@@ -13,7 +13,7 @@ from stages.style_mapping.params import IspParams
 
 
 def test_missing_references_are_reported_before_any_output(workdir: Path) -> None:
-    path = workdir / "data/references/anna/references.parquet"
+    path = workdir / "data/references/seen/anna/references.parquet"
     path.parent.mkdir(parents=True)
     tables.write(path, REFERENCES, {name: [] for name in REFERENCES.names})
     with pytest.raises(MissingInput, match="no chosen reference for template None"):

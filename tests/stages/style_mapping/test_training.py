@@ -177,7 +177,7 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project, keypoints):
     kind = MESH if keypoints == "mesh" else PARAMS
     train_style_mapping.run(kind, TRAINING, [SOMEONE])
     isp.run(SOMEONE, IspParams(size=64))
-    rows = tables.read(Path("data/isp/someone/isps.parquet"), ISPS)
+    rows = tables.read(Path("data/isp/seen/someone/isps.parquet"), ISPS)
     assert list(rows["template"]) == ["None", "None", "M", "M", "R", "R", "O", "O"]
     assert decode_png(rows["image"][0]).shape == (64, 64, 3)
     sheet = decode_png(Path("reports/isp/someone.png").read_bytes())
@@ -188,9 +188,9 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project, keypoints):
     means = json.loads(Path("reports/isp/someone.json").read_text())
     assert (means["all"]["isps"], means["chosen"]["isps"]) == (8, 4)
     assert means["all"]["measured"] == np.isfinite(scores["pose_error"]).sum()
-    written = Path("data/isp/someone/isps.parquet").read_bytes()
+    written = Path("data/isp/seen/someone/isps.parquet").read_bytes()
     isp.run(SOMEONE, IspParams(size=64))
-    assert Path("data/isp/someone/isps.parquet").read_bytes() == written
+    assert Path("data/isp/seen/someone/isps.parquet").read_bytes() == written
 
 
 def test_images_of_any_size_are_cropped_square_and_scaled():
