@@ -124,7 +124,7 @@ def _blinks(track: Track) -> tuple[float, float, float]:
     found = [b for rows in _spans(track) for b in find_blinks(track.eyes[rows], track.fps)]
     if not found:
         return 0.0, _NAN, _NAN
-    widths, depths = np.array(found).T
+    widths, depths = np.array([(blink.width, blink.depth) for blink in found]).T
     return len(found) / minutes, float(depths.mean()), float(2 * widths.mean() / track.fps)
 
 

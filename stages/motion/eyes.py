@@ -15,7 +15,7 @@ from stages.base.io.timebase import to_frames
 _BLINKING = 0.7  # share of the usual opening below which an eye blinks
 _LONGEST_BLINK = 0.6  # s; longer closures are downward glances
 _MEDIAN_S = 2.0  # window of the median that gives the usual opening, s
-_CLOSING = 0.4  # share of a blink in which the lids close; they open more slowly
+_CLOSING = (0.15, 0.85)  # least and most share of a blink in which the lids close
 _FEWEST_BLINKS = 3  # for statistics
 _SACCADE_S = 0.04  # duration of a saccade, s
 _SACCADE_SCALE = 0.5  # of the measured spread, which also contains noise and reading
@@ -29,26 +29,49 @@ class Blinks:
         rate: blinks per second.
         duration: mean and standard deviation, s.
         depth: mean and standard deviation of how far the lids close, 1 is shut.
+        closing: share of a blink in which the lids close; most people's open more slowly.
         count: blinks measured; 0 for the defaults.
     """
 
     rate: float
     duration: tuple[float, float]
     depth: tuple[float, float]
+    closing: float
     count: int
 
 
-DEFAULT_BLINKS = Blinks(rate=0.3, duration=(0.28, 0.05), depth=(0.85, 0.05), count=0)
+DEFAULT_BLINKS = Blinks(rate=0.3, duration=(0.28, 0.05), depth=(0.85, 0.05), closing=0.4, count=0)
 
 
-def blink_shape(phase: Floats) -> Floats:
+@dataclass(frozen=True)
+class Blink:
+    """One measured blink.
+
+    Attributes:
+        before: frames from half depth to the deepest moment.
+        after: frames from there back to half depth.
+        depth: how far the lids close, 1 is shut.
+    """
+
+    before: float
+    after: float
+    depth: float
+
+    @property
+    def width(self) -> float:
+        """Frames at half depth or deeper."""
+        return self.before + self.after
+
+
+def blink_shape(phase: Floats, share: float) -> Floats:
     """Return how far a blink has closed the lids, 0 to 1, at phases from 0 to 1.
 
-    The full width at half maximum is half of the duration.
+    The lids close in the first `share` of the blink. The full width at half maximum is half of the
+    duration.
     """
-    closing = 0.5 - 0.5 * np.cos(np.pi * phase / _CLOSING)
-    opening = 0.5 + 0.5 * np.cos(np.pi * (phase - _CLOSING) / (1 - _CLOSING))
-    shape: Floats = np.where(phase < _CLOSING, closing, opening)
+    closing = 0.5 - 0.5 * np.cos(np.pi * phase / share)
+    opening = 0.5 + 0.5 * np.cos(np.pi * (phase - share) / (1 - share))
+    shape: Floats = np.where(phase < share, closing, opening)
     return np.where((phase > 0) & (phase < 1), shape, 0.0)
 
 
@@ -62,19 +85,21 @@ def measure_blinks(openings: Sequence[Floats], fps: float) -> Blinks:
     Returns:
         Statistics; `DEFAULT_BLINKS` with fewer than three blinks.
     """
-    blinks: list[tuple[float, float]] = []
+    blinks: list[Blink] = []
     seconds = 0.0
     for opening in openings:
         seconds += float(np.isfinite(opening).sum()) / fps
         blinks += find_blinks(opening, fps)
     if len(blinks) < _FEWEST_BLINKS:
         return DEFAULT_BLINKS
-    widths, depths = np.array(blinks).T
-    duration = 2 * widths / fps
+    duration = np.array([2 * blink.width for blink in blinks]) / fps
+    depths = np.array([blink.depth for blink in blinks])
+    closing = float(np.median([blink.before / blink.width for blink in blinks]))
     return Blinks(
         rate=len(blinks) / seconds,
         duration=(float(np.median(duration)), float(np.std(duration))),
         depth=(float(np.median(depths)), float(np.std(depths))),
+        closing=float(np.clip(closing, *_CLOSING)),
         count=len(blinks),
     )
 
@@ -91,8 +116,8 @@ def relative_opening(opening: Floats, fps: float) -> Floats:
     return np.where(known, filled / np.maximum(usual, 1e-6), np.nan)
 
 
-def find_blinks(opening: Floats, fps: float) -> list[tuple[float, float]]:
-    """Find blinks that begin and end with a face: (width at half depth in frames, depth)."""
+def find_blinks(opening: Floats, fps: float) -> list[Blink]:
+    """Find blinks that begin and end with a face in an opening, (N,)."""
     relative = relative_opening(opening, fps)
     with np.errstate(invalid="ignore"):
         low = np.concatenate([[False], relative < _BLINKING, [False]])
@@ -101,12 +126,21 @@ def find_blinks(opening: Floats, fps: float) -> list[tuple[float, float]]:
     for first, end in zip(edges[::2], edges[1::2], strict=True):
         deepest = first + int(np.argmin(relative[first:end]))
         depth = 1 - float(relative[deepest])
-        width = _crossing(relative, deepest, 1, depth / 2) + _crossing(
-            relative, deepest, -1, depth / 2
-        )
-        if np.isfinite(width) and 2 * width / fps <= _LONGEST_BLINK:
-            blinks.append((width, min(depth, 1.0)))
+        before, after = (_crossing(relative, deepest, step, depth / 2) for step in (-1, 1))
+        late = _vertex(relative, deepest)
+        blink = Blink(before + late, after - late, min(depth, 1.0))
+        if np.isfinite(blink.width) and 2 * blink.width / fps <= _LONGEST_BLINK:
+            blinks.append(blink)
     return blinks
+
+
+def _vertex(relative: Floats, deepest: int) -> float:
+    """Return how many frames after the lowest one, −0.5 to 0.5, a parabola through it is lowest."""
+    if not 0 < deepest < len(relative) - 1:
+        return 0.0
+    left, middle, right = relative[deepest - 1 : deepest + 2]
+    bend = left - 2 * middle + right
+    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5)) if bend > 0 else 0.0
 
 
 def _crossing(relative: Floats, start: int, step: int, depth: float) -> float:
@@ -140,7 +174,7 @@ class BlinkSampler:
             while time >= self.start + self.duration:
                 self._next()
             phase = np.array((time - self.start) / self.duration)
-            closed[index] = self.depth * blink_shape(phase)
+            closed[index] = self.depth * blink_shape(phase, self.blinks.closing)
         self.frame += count
         return closed
 

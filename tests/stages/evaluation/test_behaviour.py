@@ -18,7 +18,7 @@ def blinking(depth, starts=range(100, 1500, 100), duration=0.4):
     closed = np.zeros(COUNT)
     for start in starts:
         phase = (TIME - start / FPS) / duration
-        closed += depth * blink_shape(phase)
+        closed += depth * blink_shape(phase, 0.4)
     return 0.3 * (1 - closed)
 
 

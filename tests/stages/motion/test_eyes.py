@@ -1,6 +1,7 @@
 """Blinks and gaze: statistics of sampled blinks, lids and irises."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def drawn_opening(blinks: Blinks, fps: float, seconds: float, seed: int) -> np.n
     seed=st.integers(0, 1000),
 )
 def test_blink_statistics_are_recovered_from_sampled_blinks(rate, duration, depth, fps, seed):
-    true = Blinks(rate, (duration, 0.02), (depth, 0.03), 9)
+    true = Blinks(rate, (duration, 0.02), (depth, 0.03), 0.4, 9)
     found = measure_blinks([drawn_opening(true, fps, 200, seed)], fps)
     # Drawn in 200 s, blinks themselves scatter by about a fifth at the lowest rate.
     assert abs(found.rate - rate) < 0.2 * rate + 0.06
@@ -43,7 +44,7 @@ def test_blink_statistics_are_recovered_from_sampled_blinks(rate, duration, dept
 
 
 def test_time_without_a_face_does_not_count():
-    opening = drawn_opening(Blinks(0.5, (0.3, 0.02), (0.8, 0.02), 9), 25.0, 120, 3)
+    opening = drawn_opening(Blinks(0.5, (0.3, 0.02), (0.8, 0.02), 0.4, 9), 25.0, 120, 3)
     holed = np.concatenate([opening, np.full(3000, np.nan)])
     whole, with_hole = measure_blinks([opening], 25.0), measure_blinks([holed], 25.0)
     assert with_hole.rate == whole.rate
@@ -61,10 +62,21 @@ def test_too_few_blinks_give_the_defaults():
     assert measure_blinks([np.full(100, np.nan)], 25.0) == DEFAULT_BLINKS
 
 
-def test_a_blink_is_half_closed_for_half_of_its_time():
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.6])
+def test_a_blink_is_half_closed_for_half_of_its_time(share):
     phase = np.linspace(0, 1, 10001)
-    assert np.isclose((blink_shape(phase) >= 0.5).mean(), 0.5, atol=1e-3)
-    assert blink_shape(np.array([0.0, 0.4, 1.0])).tolist() == [0.0, 1.0, 0.0]
+    assert np.isclose((blink_shape(phase, share) >= 0.5).mean(), 0.5, atol=1e-3)
+    assert blink_shape(np.array([0.0, share, 1.0]), share).tolist() == [0.0, 1.0, 0.0]
+
+
+# A blink has nine frames at 25 fps: the deepest moment is known to about one of them.
+@pytest.mark.parametrize(("fps", "error"), [(25.0, 0.11), (60.0, 0.05)])
+def test_lids_that_close_fast_and_open_slowly_are_told_from_others(fps, error):
+    found = []
+    for share in (0.25, 0.4, 0.6):
+        true = Blinks(0.5, (0.35, 0.02), (0.8, 0.02), share, 9)
+        found.append(measure_blinks([drawn_opening(true, fps, 200, 5)], fps).closing)
+    assert np.allclose(found, [0.25, 0.4, 0.6], atol=error)
 
 
 @settings(max_examples=20, deadline=None)
