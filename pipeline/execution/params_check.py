@@ -81,11 +81,12 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
     """
     from stages.base.training import pretrained
     from stages.base.training.perceptual import load_perceptual
+    from stages.evaluation.params import JUDGES
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.style_mapping.params import StyleMappingParams
 
     content = params.read_params() if content is None else content
-    for judge in ("lpips_alex", "silero_vad"):  # evaluate needs them after all trainings
+    for judge in JUDGES:  # evaluate needs them after all trainings
         pretrained.path(judge)
     for name in content:
         if name not in SECTIONS and name not in _NUMBERS:

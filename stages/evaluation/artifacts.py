@@ -11,7 +11,8 @@ METRICS, HEADLINE = REPORTS / "metrics.json", REPORTS / "metrics"
 BASELINES = ("mean_frame", "nearest_frame", "nearest_frame_aligned", "source", "source_aligned")
 
 _IMAGE_MEASURES = (
-    *("psnr", "psnr_face", "ssim", "ssim_face", "lpips_face"),
+    *("psnr", "psnr_face", "ssim", "ssim_face", "lpips_face", "lpips_vgg_face"),
+    *("sharpness_face", "cpbd"),
     *("l1_mouth", "l1_eyes", "l1_skin", "l1_other"),
     *("l1_match_mouth", "l1_match_eyes", "l1_match_skin"),
 )

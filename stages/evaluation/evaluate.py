@@ -7,12 +7,14 @@ reports/metrics.json and reports/evaluation: scores.json, tables and figures. No
 region weights. Method: section 8 of method.md; definitions: docs/method.md, "Evaluation".
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from pipeline.runtime import process_pool
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.item_store import file_hash
 from stages.base.arrays import AnyFloats
@@ -26,6 +28,7 @@ from stages.donors.library import read_donors
 from stages.evaluation import (
     frame_scores,
     headline,
+    identity,
     motion_scores,
     opening_scores,
     plots,
@@ -34,11 +37,12 @@ from stages.evaluation import (
 )
 from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
 from stages.evaluation.held_out_frames import SubjectFrames
+from stages.evaluation.identity import Faces
 from stages.evaluation.lent_styles import SeenStyles
 from stages.evaluation.metrics import MEASURES_VERSION
 from stages.evaluation.motion_rows import other_audio, score_rows, still_face
 from stages.evaluation.page import page
-from stages.evaluation.params import EvaluationParams
+from stages.evaluation.params import JUDGES, EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
 from stages.evaluation.redetection import join_detections
 from stages.evaluation.subject_tracks import SubjectTracks
@@ -52,9 +56,8 @@ CROP = "face: box of the 68 landmarks, 20 % wider on each side"
 # Common measures of the field that are not computed, and why.
 ABSENT = {
     "FID": "its Inception weights are in no registry package",
-    "CSIM": "ArcFace weights are in no registry package",
+    "CSIM": "ArcFace weights are in no registry package; CSIM-dlib is another measure",
     "LSE-C, LSE-D": "SyncNet weights are in no registry package",
-    "CPBD": "not computed yet",
     "THEval's other four measures and its final score": "their networks are in no registry package",
 }
 _PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
@@ -81,8 +84,10 @@ def main() -> None:
     params, names = read_section("evaluation", EvaluationParams), seen_subjects()
     generator = Generator.load(read_section("render", RenderParams).drawn_size)
     subjects = training_subjects(names, DATA / "clips/seen")
+    people = [(subject, generator.drawn_size) for subject in subjects]
+    faces = dict(zip(names, process_pool.run(identity.describe_person, people), strict=True))
     styles = SeenStyles(subjects, params, read_section("training", Training).seed)
-    results = {s.name: _evaluate(s, generator, names, params, styles) for s in subjects}
+    results = {s.name: _evaluate(s, generator, faces, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
     content = {
         "split": SPLIT,
@@ -91,8 +96,7 @@ def main() -> None:
         "judges": {
             "generator": file_hash(MODEL),
             "measures": MEASURES_VERSION,
-            "lpips_alex": pretrained.sha256("lpips_alex"),
-            "silero_vad": pretrained.sha256("silero_vad"),
+            **{name: pretrained.sha256(name) for name in JUDGES},
         },
         "absent": ABSENT,
         "subjects": metrics,
@@ -113,11 +117,11 @@ def main() -> None:
 def _evaluate(
     subject: Subject,
     generator: Generator,
-    names: list[str],
+    faces: Mapping[str, Faces],
     params: EvaluationParams,
     styles: SeenStyles,
 ) -> SubjectResult:
-    held = SubjectFrames(subject)
+    held, names = SubjectFrames(subject), list(faces)
     others = [name for name in names if name != subject.name]
     lend = read_section("render", RenderParams).donors
     donors = read_donors(subject.name) if lend else {}
@@ -132,6 +136,7 @@ def _evaluate(
         "frames": len(drawn.frames),
         "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": means,
+        "identity": identity.score_identity(drawn, faces, subject.name),
         "gain_psnr_face": frame_scores.gain(means, "psnr_face"),
         "gain_psnr_face_network": frame_scores.network_gain(means, "psnr_face"),
         "gain_psnr": frame_scores.gain(means, "psnr"),

@@ -3,29 +3,39 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from pipeline.runtime.cpu_count import cpu_count
-from stages.base.io.image_io import Image, resize
-from stages.base.training.lpips import load_lpips
+from stages.base.arrays import AnyFloats
+from stages.base.io.image_io import Image
 from stages.evaluation import metrics
 from stages.evaluation.artifacts import BASELINES
+from stages.evaluation.cpbd import cpbd
+from stages.evaluation.face_lpips import face_lpips
+from stages.evaluation.held_out_frames import spread
 from stages.evaluation.reconstruction import Reconstruction
 from stages.parsing.artifacts import REGIONS
 
-_LPIPS_SIZE = 256  # px; the face crop is scaled to it
-_LPIPS_BATCH = 16
+SAMPLED = 30  # frames a subject, evenly spread, of the slow measures: LPIPS by VGG-16 and CPBD
+# VGG-16 is slow: the generator, its input, and the trivial answers that are hardest to surpass.
+VGG_METHODS = ("generator", "source_warped", "nearest_frame", "nearest_frame_aligned")
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class FrameScores:
-    """One method's image of one frame; NaN where a region or a match is missing.
+    """One method's image of one frame; NaN where a region or a match is missing, or not scored.
 
-    PSNR (dB) and SSIM of the whole frame and of the face crop; LPIPS of the face crop at 256 px;
-    mean L1 per region to the truth and to I_m, grey levels. The fields are columns of SCORES.
+    PSNR (dB) and SSIM of the whole frame and of the face crop; LPIPS of the face crop, by AlexNet
+    and, in some frames, by VGG-16; variance of the Laplacian of the face crop over the
+    truth's; CPBD of the whole frame, in some frames; mean L1 per region to the truth and to I_m,
+    grey levels. The fields are columns of SCORES.
+
+    A blurred copy of the truth worsens PSNR, SSIM, both LPIPS, L1, sharpness (below 1) and CPBD;
+    another person's frame worsens all but sharpness and CPBD, which do not know the person.
     """
 
     psnr: float
@@ -33,6 +43,9 @@ class FrameScores:
     ssim: float
     ssim_face: float
     lpips_face: float
+    lpips_vgg_face: float
+    sharpness_face: float
+    cpbd: float
     l1_mouth: float
     l1_eyes: float
     l1_skin: float
@@ -42,54 +55,57 @@ class FrameScores:
     l1_match_skin: float
 
 
-def _lpips(drawn: Reconstruction, boxes: Sequence[metrics.Box]) -> dict[str, list[float]]:
-    """Return each method's LPIPS (AlexNet) to the truth, per frame, on the scaled face crop."""
-    judge = load_lpips("alex")
-
-    def faces(images: Image, rows: range) -> torch.Tensor:
-        crops = [resize(metrics.crop(images[i], boxes[i]), _LPIPS_SIZE) for i in rows]
-        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2) / 255
-
-    distances: dict[str, list[float]] = {name: [] for name in drawn.methods}
-    for first in range(0, len(boxes), _LPIPS_BATCH):
-        rows = range(first, min(first + _LPIPS_BATCH, len(boxes)))
-        truth = faces(drawn.truth, rows)
-        for name, images in drawn.methods.items():
-            with torch.inference_mode():
-                distances[name] += judge(faces(images, rows), truth).tolist()
-    return distances
-
-
 def score_frames(drawn: Reconstruction) -> dict[str, list[FrameScores]]:
-    """Score every method in every frame; the truth itself has only its distance to I_m."""
+    """Score every method in every frame; the truth has no differences to itself."""
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
     frames = range(len(drawn.frames))
-    distances = _lpips(drawn, boxes)
+    sampled = spread(len(frames), SAMPLED)
+    alex = face_lpips(drawn.truth, drawn.methods, boxes, "alex")
+    vgg = _vgg_lpips(drawn, boxes, sampled)
 
-    def score(image: Image, box: metrics.Box, lpips: float, i: int) -> FrameScores:
-        truth = drawn.truth[i]
-        face, true_face = metrics.crop(image, box), metrics.crop(truth, box)
+    def blur(image: Image, i: int) -> dict[str, float]:
+        face, true_face = metrics.crop(image, boxes[i]), metrics.crop(drawn.truth[i], boxes[i])
+        return {
+            "sharpness_face": metrics.sharpness(face) / max(metrics.sharpness(true_face), 1e-9),
+            "cpbd": cpbd(image) if i in sampled else _NAN,
+        }
+
+    def score(name: str, i: int) -> FrameScores:
+        image, truth = drawn.methods[name][i], drawn.truth[i]
+        face, true_face = metrics.crop(image, boxes[i]), metrics.crop(truth, boxes[i])
         to_truth = zip(REGIONS, drawn.regions[i], strict=True)
         return FrameScores(
             psnr=metrics.psnr(truth, image),
             psnr_face=metrics.psnr(true_face, face),
             ssim=metrics.ssim(truth, image),
             ssim_face=metrics.ssim(true_face, face),
-            lpips_face=lpips,
+            lpips_face=float(alex[name][i]),
+            lpips_vgg_face=float(vgg[name][i]),
+            **blur(image, i),
             **{f"l1_{region}": metrics.region_l1(truth, image, mask) for region, mask in to_truth},
             **_match_l1(drawn, image, i),
         )
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # most of the work releases the GIL
-        scores = {
-            name: list(pool.map(score, images, boxes, distances[name], frames))
-            for name, images in drawn.methods.items()
-        }
-    unknown = {field.name: float("nan") for field in fields(FrameScores)}
-    scores["truth"] = [
-        FrameScores(**(unknown | _match_l1(drawn, drawn.truth[i], i))) for i in frames
-    ]
+        scores = {name: list(pool.map(partial(score, name), frames)) for name in drawn.methods}
+        unknown = {field.name: _NAN for field in fields(FrameScores)}
+        known = pool.map(
+            lambda i: blur(drawn.truth[i], i) | _match_l1(drawn, drawn.truth[i], i), frames
+        )
+        scores["truth"] = [FrameScores(**(unknown | values)) for values in known]
+    return scores
+
+
+def _vgg_lpips(
+    drawn: Reconstruction, boxes: Sequence[metrics.Box], sampled: Sequence[int]
+) -> dict[str, AnyFloats]:
+    """Return the LPIPS (VGG-16) of some methods and frames, (N,) each; NaN for the others."""
+    some = {name: drawn.methods[name][sampled] for name in VGG_METHODS}
+    found = face_lpips(drawn.truth[sampled], some, [boxes[i] for i in sampled], "vgg")
+    scores = {name: np.full(len(boxes), _NAN) for name in drawn.methods}
+    for name, values in found.items():
+        scores[name][sampled] = values
     return scores
 
 

@@ -30,9 +30,14 @@ class FrameRef:
 
 def thin(frames: list[FrameRef], most: int) -> list[FrameRef]:
     """Return at most `most` frames, evenly spread."""
-    if len(frames) <= most:
-        return frames
-    return [frames[i] for i in np.linspace(0, len(frames) - 1, most).round().astype(int)]
+    return [frames[i] for i in spread(len(frames), most)]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return at most `most` indices into `count` frames, evenly spread from first to last."""
+    if count <= most:
+        return list(range(count))
+    return [int(i) for i in np.linspace(0, count - 1, most).round()]
 
 
 class SubjectFrames:

@@ -4,9 +4,11 @@ Landmark measures are computed in the head's own frame, x and y, in percent of a
 pose is removed, since another recording of the same words has another head pose.
 """
 
+import math
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stages.base.arrays import AnyFloats
 from stages.base.face import face_measures
@@ -18,27 +20,37 @@ PERCENT = 100.0
 # Of all measures here: raise it with a change that gives other numbers for the same frames. Scores
 # of different versions are not compared. A test holds the numbers of this one.
 MEASURES_VERSION = 1
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # of SSIM
 
 
 def psnr(truth: Image, image: Image) -> float:
     """Return the peak signal-to-noise ratio of two images (H, W, 3) of 8 bits, dB."""
-    with np.errstate(divide="ignore"):  # equal images: infinity
-        return float(peak_signal_noise_ratio(truth, image, data_range=255))
+    error = cv2.norm(truth, image, cv2.NORM_L2SQR) / truth.size
+    return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def ssim(truth: Image, image: Image) -> float:
-    """Return the structural similarity (Wang et al. 2004, Gaussian window) of images (H, W, 3)."""
-    return float(
-        structural_similarity(
-            truth,
-            image,
-            channel_axis=2,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            data_range=255,
-        )
-    )
+    """Return the structural similarity of two images (H, W, 3) of 8 bits (Wang et al. 2004).
+
+    It is that of scikit-image with a Gaussian window of 1.5 px, in a fifth of its time: the mean
+    over channels and pixels, without a border of 5 px.
+    """
+    x, y = (picture.astype(np.float32) for picture in (truth, image))
+    mean_x, mean_y = _window(x), _window(y)
+    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
+    covariance = _window(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    return float((luminance * (2 * covariance + _C2) / (var_x + var_y + _C2)).mean(dtype=float))
+
+
+def _window(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    blurred = cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred[5:-5, 5:-5])
+
+
+def sharpness(image: Image) -> float:
+    """Return the variance of the Laplacian of an image's luminance, (H, W, 3)."""
+    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
 def face_box(points: AnyFloats, size: int, margin: float = 0.2) -> Box:
@@ -70,7 +82,7 @@ def region_l1(truth: Image, image: Image, mask: NDArray[np.bool_]) -> float:
     """Return the mean absolute difference inside a mask (H, W), grey levels; NaN if empty."""
     if not mask.any():
         return float("nan")
-    return float(np.abs(truth[mask].astype(np.float64) - image[mask].astype(np.float64)).mean())
+    return float(cv2.absdiff(truth, image)[mask].mean(dtype=np.float64))
 
 
 def landmark_distance(truth: AnyFloats, generated: AnyFloats) -> float:

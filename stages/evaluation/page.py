@@ -18,10 +18,12 @@ class Table:
     Attributes:
         key: of the rows in the subject's part of scores.json.
         text: what the rows and columns are, one sentence or two.
+        measure: name of the only column, where each row is one number.
     """
 
     key: str
     text: str
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,14 @@ GROUPS = (
             Table(
                 "reconstruction",
                 "Frames drawn from true landmarks against the true frames: PSNR in dB, SSIM, "
-                "LPIPS, and mean differences of a region in grey levels, to the truth and to the "
-                "matched style reference.",
+                "LPIPS, sharpness over the true one, CPBD, and mean differences of a region in "
+                "grey levels, to the truth and to the matched style reference.",
+            ),
+            Table(
+                "identity",
+                "CSIM-dlib: cosine of dlib's face descriptors to the mean one of the subject's "
+                "training frames, of frames drawn, of true ones, and of other people's.",
+                "csim_dlib",
             ),
         ),
     ),
@@ -123,11 +131,11 @@ GROUPS = (
     ),
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
-_MORE = ("psnr", "ssim", "correlation", "recall", "kept", "share", "closed")
+_MORE = ("psnr", "ssim", "cpbd", "csim", "correlation", "recall", "kept", "share", "closed")
 _LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
-_ONE = ("amplitude",)
+_ONE = ("amplitude", "sharpness")
 _FIRST = "truth"
-_PRECISE = ("lpips", "csim", "ssim", "eyebrow", "silent")
+_PRECISE = ("lpips", "csim", "ssim", "cpbd", "eyebrow", "silent")
 
 
 def page(
@@ -159,7 +167,10 @@ def _section(name: str, scores: Mapping[str, Any]) -> Iterator[str]:
         if present:
             yield from ("", f"### {group.title}")
         for table in present:
-            yield from ("", table.text, "", rows_table(scores[table.key]))
+            rows = scores[table.key]
+            if table.measure:
+                rows = {row: {table.measure: value} for row, value in rows.items()}
+            yield from ("", table.text, "", rows_table(rows))
 
 
 def _summary(scores: Mapping[str, Any]) -> Iterator[str]:

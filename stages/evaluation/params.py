@@ -4,6 +4,8 @@ from pydantic import Field
 
 from stages.base.config.params import Section
 
+JUDGES = ("lpips_alex", "lpips_vgg", "dlib_face", "silero_vad")  # networks of the weights table
+
 
 class EvaluationParams(Section):
     """How many frames and which windows are evaluated."""

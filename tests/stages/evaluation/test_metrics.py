@@ -1,7 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stages.evaluation import metrics
 from stages.evaluation.baselines import TrainingFrames, align, warp
@@ -20,6 +23,23 @@ def test_ssim_is_one_for_the_same_and_falls_with_noise() -> None:
     noisy = np.clip(truth + rng.normal(0, 40, truth.shape), 0, 255).astype(np.uint8)
     assert metrics.ssim(truth, truth) == pytest.approx(1.0)
     assert metrics.ssim(truth, noisy) < 0.95
+
+
+@pytest.mark.parametrize("blur", [0.6, 2.0, 8.0])
+def test_ssim_and_psnr_are_those_of_scikit_image(blur: float) -> None:
+    truth = data.astronaut()[:200, 100:330]
+    image = cv2.GaussianBlur(truth, (0, 0), blur)
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = structural_similarity(truth, image, channel_axis=2, **window)
+    assert metrics.ssim(truth, image) == pytest.approx(expected, abs=1e-5)
+    assert metrics.psnr(truth, image) == pytest.approx(peak_signal_noise_ratio(truth, image))
+
+
+def test_sharpness_is_the_variance_of_the_laplacian() -> None:
+    image = np.full((8, 8, 3), 50, np.uint8)
+    assert metrics.sharpness(image) == 0.0
+    image[4, 4] = 60  # a Laplacian of -40, and 10 at four neighbours
+    assert metrics.sharpness(image) == pytest.approx((40**2 + 4 * 10**2) / 64)
 
 
 def test_landmark_distance_of_a_shift_is_its_length_in_percent() -> None:

@@ -27,6 +27,14 @@ def test_each_measure_points_towards_its_better_value():
     assert names == ["psnr_face ↑", "l1_mouth ↓", "d_l ↓", "mouth_amplitude →", "frames"]
 
 
+def test_a_row_of_one_number_is_a_table_of_one_column():
+    scores = SCORES | {"identity": {"generator": 0.95, "truth": 0.97, "bob": 0.83}}
+    lines = page("held-out", "face", {"ann": scores}, {}).splitlines()
+    first = next(row for row, line in enumerate(lines) if "csim_dlib ↑" in line)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[first + 2 :][:3]]
+    assert rows == [["truth", "0.970"], ["generator", "0.950"], ["bob", "0.830"]]
+
+
 def test_the_page_has_a_section_for_each_subject_and_names_what_is_absent():
     text = page("held-out", "face", {"ann": SCORES, "bob": SCORES}, {"FID": "no weights"})
     assert text.count("### Picture") == text.count("### Mouth") == 2

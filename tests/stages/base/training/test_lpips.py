@@ -29,6 +29,14 @@ def test_an_image_has_no_distance_to_itself() -> None:
     assert load_lpips("alex")(image, image).tolist() == [0, 0, 0]
 
 
+def test_features_computed_once_give_the_same_distances() -> None:
+    first, second = (torch.from_numpy(images) / 2 + 0.5 for images in pairs())
+    judge = load_lpips("alex")
+    true = judge.features(second)
+    again = [judge.distance(judge.features(image), true).tolist() for image in (first, second)]
+    assert again == [judge(first, second).tolist(), [0, 0, 0]]
+
+
 def test_weights_that_hold_anything_but_arrays_are_refused(tmp_path: Path) -> None:
     content = pickle.dumps({"AlexNet_0": Path("x")})
     with pytest.raises(BadWeights, match="no numpy array"):
