@@ -144,7 +144,7 @@ def framewise(name: str) -> Framewise | None:
         return FRAMEWISE[name]
     column = name.removeprefix(_DRAWN)
     measure = find(_PREFIX + name)
-    if column == name or column not in SCORES.names or not measure or measure.better == "none":
+    if column == name or column not in SCORES.names or not measure or not _directed(measure):
         return None
     return Framewise("frames", (column,), 1 if measure.better == "more" else -1)
 
@@ -152,8 +152,13 @@ def framewise(name: str) -> Framewise | None:
 def framewise_names() -> list[str]:
     """List the scores that have an interval."""
     drawn = [f"{_DRAWN}{column}" for column in SCORES.names]
-    known = [name for name in drawn if (m := find(_PREFIX + name)) and m.better != "none"]
+    known = [name for name in drawn if (m := find(_PREFIX + name)) and _directed(m)]
     return [*known, *FRAMEWISE]
+
+
+def _directed(measure: Measure) -> bool:
+    """Return whether more or less of a measure is better, in each frame as in the mean."""
+    return measure.better in ("more", "less")
 
 
 def _examples() -> Iterator[str]:
