@@ -25,7 +25,7 @@ _COLOUR_WEIGHT = 0.002  # face heights a grey level: donors in the source's ligh
 _GAP_FROM, _GAP_TO = 0.01, 0.025  # face heights; a mouth's inside begins to show, shows fully
 _OPEN, _SHUT = 0.75, 0.5  # of the source's lids: donors do not show from here, show fully to here
 _GROWTH, _SOFTNESS = 0.02, 0.012  # of the mouth's mask, face heights
-_EYE_AXES, _EYE_SOFTNESS = (0.72, 0.45), 0.08  # half axes and blur of an eye's mask, eye widths
+_EYE_AXES, _EYE_SOFTNESS = (0.8, 0.6), 0.08  # half axes and blur of an eye's mask, eye widths
 _RING = 0.08  # width of the surroundings whose colour is compared, face heights
 
 
