@@ -20,7 +20,7 @@ class TcnParams(Section):
         decay: AdamW's weight decay.
         personal: ridge of the regression, for each person, of what the network leaves.
         amplitude: least amplitude of a component against the true one, on judged speech; smaller
-            ones are raised, at most twofold; 0 for never.
+            ones are raised, at most twofold, as far as they are known; 0 for never.
     """
 
     width: int = Field(ge=1, le=4096)

@@ -173,9 +173,10 @@ def amplitude_gains(
     basis: NDArray[np.float32],
     least: float,
 ) -> NDArray[np.float32]:
-    """Return the factors, 1 to 2, that give each component a least amplitude on judged frames.
+    """Return the factors, 1 to 2, that give components a least amplitude on judged frames.
 
     What a voice leaves open is averaged away, so that a predicted mouth moves less than a true one.
+    A component is raised as far as its correlation with the true one tells that it is known.
 
     Args:
         recordings: of all people.
@@ -184,14 +185,18 @@ def amplitude_gains(
         least: ratio of the predicted to the true standard deviation, pooled over recordings; 0 for
             no gain.
     """
-    true, found = np.zeros(len(basis)), np.zeros(len(basis))
+    true, found, both = np.zeros((3, len(basis)))
     for r, moved in zip(recordings, predicted, strict=True):
         if r.judged.any():
-            true += (r.true[r.judged].reshape(-1, 204) @ basis.T).var(0)
-            found += (moved[r.judged].reshape(-1, 204) @ basis.T).var(0)
+            pair = [(each[r.judged].reshape(-1, 204) @ basis.T) for each in (r.true, moved)]
+            wanted, own = (components - components.mean(0) for components in pair)
+            true += (wanted**2).mean(0)
+            found += (own**2).mean(0)
+            both += (wanted * own).mean(0)
+    known = np.clip(both / np.sqrt(np.maximum(true * found, 1e-24)), 0.0, 1.0)
     ratio = np.sqrt(found / np.maximum(true, 1e-12))
-    gains: NDArray[np.float32] = np.clip(least / np.maximum(ratio, 1e-3), 1.0, _MOST_GAIN)
-    return np.where(found > 0, gains, 1.0).astype(np.float32)
+    missing = np.clip(least / np.maximum(ratio, 1e-3), 1.0, _MOST_GAIN) - 1
+    return np.where(found > 0, 1 + known * missing, 1.0).astype(np.float32)
 
 
 def blend(network: Floats, regression: Floats, population: float) -> Floats:

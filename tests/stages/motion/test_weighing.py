@@ -99,6 +99,19 @@ def test_components_that_move_too_little_are_raised_at_most_twofold():
     assert np.allclose(amplitude_gains([recording], [found], basis, 0.0), 1.0)
 
 
+def test_what_is_not_known_is_not_raised():
+    basis = np.zeros((2, 204), np.float32)
+    basis[0, 3 * LIP + 1] = basis[1, 3 * 63 + 1] = 1.0
+    recording = judged()
+    other = np.random.default_rng(9).normal(size=(2, FRAMES))
+    true, found = recording.true.copy(), recording.true.copy()
+    true[:, 63, 1], found[:, 63, 1] = other[0], 0.3 * (other[1] - other[0])
+    found[:, LIP] *= 0.6
+    raised, noise = amplitude_gains([replace(recording, true=true)], [found], basis, 0.9)
+    assert raised == pytest.approx(1.5)
+    assert noise == 1.0  # it moves against the truth
+
+
 def test_the_lower_gain_is_the_hand_computed_value():
     pieces = np.array([[2.0, 2.0], [1.0, 2.0]])
     # 3/4 less 2 · √(((2 − 1.5)² + (1 − 1.5)²) · 2) / 4
