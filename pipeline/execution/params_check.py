@@ -70,19 +70,20 @@ MOVED = {
 
 
 def check_params(content: Mapping[str, Any] | None = None) -> None:
-    """Read every section, and load the perceptual networks that trainings need.
+    """Read every section, and fetch the pre-trained networks that stages need.
 
     Args:
         content: sections by name; those of params.yaml unless given.
 
     Raises:
         BadParams: a section is missing, unknown, or invalid for its stage; or a key was renamed.
-        BadWeights: the weights of a perceptual network or of a judge are missing.
+        BadWeights: the weights of a pre-trained network are missing.
     """
     from stages.base.training import pretrained
     from stages.base.training.perceptual import load_perceptual
     from stages.evaluation.params import JUDGES
     from stages.generator.params import GeneratorParams, check_lambda
+    from stages.speech.params import SpeechParams
     from stages.style_mapping.params import StyleMappingParams
 
     content = params.read_params() if content is None else content
@@ -98,6 +99,8 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         found = _read_section(name, content, getattr(import_module(module), model))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
+        if isinstance(found, SpeechParams) and found.encoder:
+            pretrained.path(found.encoder)
         if isinstance(found, GeneratorParams) and found.needs_perceptual_network:
             load_perceptual(found.perceptual.network, found.perceptual.taps)
 

@@ -32,10 +32,10 @@ from stages.render.trained_models import Models, load_models
 from stages.speech import mel
 from stages.speech.apc import gain
 from stages.speech.artifacts import AUDIO_MODEL
-from stages.speech.features import Representer
 from stages.speech.params import SpeechParams
 from stages.speech.phone_track import PhoneTrack
 from stages.speech.phones import recognise_phones
+from stages.speech.representation import Sound, load_representation
 
 _SOUND_RATE = 48000  # of the video's sound
 _WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
@@ -124,9 +124,10 @@ def compute_features(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.
 
     The file is read twice: the first pass measures its loudness.
     """
-    representer = Representer()
-    if abs(representer.fps - fps) > 1e-6:
-        raise BadFormat(AUDIO_MODEL, f"trained at {representer.fps:g} fps, the motion at {fps:g}")
+    representation = load_representation()
+    if abs(representation.fps - fps) > 1e-6:
+        trained = f"trained at {representation.fps:g} fps, the motion at {fps:g}"
+        raise BadFormat(AUDIO_MODEL, trained)
 
     def read(first: int, last: int) -> NDArray[np.float32]:
         return read_wav(wav, first, last)[0]
@@ -136,8 +137,9 @@ def compute_features(wav: Path, frames: int, fps: float) -> Iterator[NDArray[np.
     words = read_section("speech", SpeechParams).recogniser == "words"
     phones = recognise_phones(read, _count_samples(wav), words=words)
     track = PhoneTrack([p.name for p in phones], [p.start for p in phones], [p.end for p in phones])
-    step = 0
-    for features in representer.features(blocks, gain(energy, representer.level)):
+    activations = representation.activations(read, _count_samples(wav))
+    sound, step = Sound(blocks, gain(energy, representation.level), activations), 0
+    for features in representation.features(sound):
         sounding = track.at(step, step + len(features), fps)
         yield np.concatenate([features, sounding], axis=1)
         step += len(features)

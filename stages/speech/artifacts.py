@@ -5,6 +5,7 @@ from stages.base.io.formats import ANY, CLIP, Column, Format, columns
 
 SPEECH_DIR = DATA / "speech"
 FEATURES_DIR = DATA / "features"
+ACTIVATIONS_FOLDER = "activations"  # within the subject's folder of SPEECH_DIR
 AUDIO_MODEL = MODELS / "audio.safetensors"
 
 MEL = Format(
@@ -13,6 +14,14 @@ MEL = Format(
         Column("step", "int32"),
         Column("mel", "float32", (80,)),
         Column("energy", "float32"),
+    ),
+)
+
+ACTIVATIONS = Format(
+    "activations",
+    (
+        Column("row", "int32"),
+        Column("layers", "float16", (ANY,)),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Compute a subject's audio features, two per video frame, with the APC network.
+"""Compute a subject's audio features, two per video frame, with the model of `train_audio`.
 
     python -m stages features seen/NAME
 
@@ -6,7 +6,6 @@ Reads data/speech/ROLE/NAME and models/audio.safetensors; writes data/features/R
 docs/formats.md, "features"). Method: section "Audio" of docs/method.md.
 """
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,10 @@ import torch
 from pipeline.runtime import progress
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.arrays import Floats32
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.training.model_files import load_model
-from stages.speech.apc import APC, States, build, gain, levelled
+from stages.speech.activations import StoredActivations, activations_of
+from stages.speech.apc import gain
 from stages.speech.artifacts import (
     AUDIO_MODEL,
     FEATURES,
@@ -29,41 +27,11 @@ from stages.speech.artifacts import (
     SPEECH_DIR,
 )
 from stages.speech.phone_track import PhoneTrack
+from stages.speech.representation import Representation, Sound, load_representation
 
 _NOT_CLIPS = ("phones", "sync")  # tables of all clips together
 _CHUNK = 2000  # audio frames in one pass of the network
 _ROWS = 64  # in a row group: about a second
-
-
-class Representer:
-    """A trained APC network, applied to mel frames at the level of its training.
-
-    Args:
-        model: the file that `train_audio` wrote.
-
-    Attributes:
-        fps: video frames per second of its training.
-        level: loudness of its training's loud passages, dB of full scale.
-        width: size of a feature.
-    """
-
-    def __init__(self, model: Path = AUDIO_MODEL) -> None:
-        tensors, config = load_model(model)
-        try:
-            self.network: APC = build(tensors, config)
-            self.width = int(config["hidden"])
-            self.fps, self.level = float(config["fps"]), float(config["level_db"])
-        except (KeyError, RuntimeError) as error:
-            raise BadFormat(model, f"is not an audio model: {error}") from None
-
-    def features(self, blocks: Iterable[Floats32], gain_db: float) -> Iterator[Floats32]:
-        """Yield the features (n, width) of each block (n, 80) of one sound's mel, in order."""
-        states: States = []
-        for block in blocks:
-            levels = torch.from_numpy(levelled(block, gain_db))[None]
-            with torch.inference_mode():
-                features, states = self.network.represent(levels, states)
-            yield features[0].numpy()
 
 
 def run(
@@ -71,7 +39,7 @@ def run(
 ) -> int:
     """Write the features of a subject's clips; return how many clips there are."""
     torch.set_num_threads(1)  # other numbers of threads may give other bytes
-    representer = Representer(model)
+    representation = load_representation(model)
     source = speech / subject.role / subject.name
     phones = tables.read(source / "phones.parquet", PHONES, ["clip", "start", "end", "phone"])
     clips = sorted(p for p in source.glob("*.parquet") if p.stem not in _NOT_CLIPS)
@@ -79,23 +47,36 @@ def run(
         for path in progress.each(clips, f"features {subject}", len(clips)):
             own = phones["clip"] == path.stem
             track = PhoneTrack(phones["phone"][own], phones["start"][own], phones["end"][own])
-            _write(path, target / path.name, representer, track)
+            _write(path, target / path.name, representation, track)
     return len(clips)
 
 
-def _write(source: Path, target: Path, representer: Representer, track: PhoneTrack) -> None:
+def _write(source: Path, target: Path, representation: Representation, track: PhoneTrack) -> None:
     energy = tables.read(source, MEL, ["energy"])["energy"]
+    loudness = gain(energy, representation.level)
     blocks = (
         tables.read(source, MEL, ["mel"], first, min(first + _CHUNK, len(energy)))["mel"]
         for first in range(0, len(energy), _CHUNK)
     )
+    sound = Sound(blocks, loudness, _stored_activations(source, representation))
     step = 0
-    with tables.writer(target, FEATURES.sized(feature=representer.width), _ROWS) as add:
-        for feature in representer.features(blocks, gain(energy, representer.level)):
+    with tables.writer(target, FEATURES.sized(feature=representation.width), _ROWS) as add:
+        for feature in representation.features(sound):
             end = step + len(feature)
-            phones = track.at(step, end, representer.fps)
+            phones = track.at(step, end, representation.fps)
             add({"step": np.arange(step, end), "feature": feature, "phones": phones})
             step = end
+
+
+def _stored_activations(source: Path, representation: Representation) -> StoredActivations | None:
+    """Open the activations of the clip of a mel table; raise BadFormat for another encoder's."""
+    if not representation.encoder:
+        return None
+    found = StoredActivations(activations_of(source))
+    if found.width != representation.inputs:
+        expected = f"expected {representation.inputs} columns, found {found.width}"
+        raise BadFormat(found.path, expected, "run `dvc repro`")
+    return found
 
 
 def main(subject: str) -> None:

@@ -9,15 +9,25 @@ from stages.base.config.params import Section
 Positive = Annotated[int, Field(gt=0)]
 
 
-class SpeechParams(Section):
-    """How phones are recognised."""
+ENCODERS = {"whisper": "whisper_tiny", "whisper_base": "whisper_base"}  # names of weights
 
+
+class SpeechParams(Section):
+    """How speech is represented, and how phones are recognised."""
+
+    features: Literal["whisper", "whisper_base", "apc"]
     recogniser: Literal["words", "phones"]  # phones: for speech that is not English
+
+    @property
+    def encoder(self) -> str:
+        """Return the name of the pre-trained encoder, empty for none."""
+        return ENCODERS.get(self.features, "")
 
 
 class AudioParams(Section):
-    """The APC network and its training (section "Audio" of docs/method.md)."""
+    """Principal components, or the APC network (section "Audio" of docs/method.md)."""
 
+    components: Positive
     ahead: Annotated[int, Field(ge=1, le=50)]
     hidden: Positive
     layers: Positive

@@ -1,18 +1,20 @@
-"""Compute mel spectrogram, phones and audio-visual offset of a subject's clips.
+"""Compute mel spectrogram, activations, phones and audio-visual offset of a subject's clips.
 
     python -m stages speech seen/NAME
 
 Reads data/clips/ROLE/NAME and data/landmarks/ROLE/NAME; writes data/speech/ROLE/NAME (see
-docs/formats.md, "mel", "phones" and "sync"). Sync is measured on the training span, for an unseen
-subject on the whole clip; a clip whose sound does not belong to its lips is rejected with a reason.
+docs/formats.md, "mel", "activations", "phones" and "sync"). Sync is measured on the training span,
+for an unseen subject on the whole clip; a clip whose sound does not belong to its lips is rejected
+with a reason.
 Method: sections 1 and 4 of docs/method.md.
 """
 
 import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +28,22 @@ from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.io.wav_files import read_wav
+from stages.base.training import pretrained
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS, LANDMARKS_DIR
 from stages.speech import mel
-from stages.speech.artifacts import MEL, PHONES, SPEECH_DIR, SYNC
+from stages.speech.activations import join_tables, write_windows
+from stages.speech.artifacts import ACTIVATIONS_FOLDER, MEL, PHONES, SPEECH_DIR, SYNC
 from stages.speech.params import SpeechParams
 from stages.speech.phones import Phone, Word, join_pieces, recognise_piece, split_at_pauses
 from stages.speech.sync import Sync, SyncStatus, assess_sync, measure_sync, measured_span
 
+if TYPE_CHECKING:
+    from stages.speech.whisper import Encoder, SoundEncoder
+
 _PHONES, _SYNC = "phones.parquet", "sync.parquet"
+_ACTIVATIONS, _ENCODED = "activations.parquet", ".encoded"
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class SpeechStage(ClipStage[Clip]):
             "params": self.params.model_dump(),
             "sha256": [item_store.file_hash(path) for path in inputs],
             "clip": [clip.frames, clip.fps, self._sync_span(clip)],
+            "encoder": pretrained.sha256(self.params.encoder) if self.params.encoder else "",
         }
 
     def _landmarks(self, clip: Clip) -> Path:
@@ -73,11 +82,18 @@ class SpeechStage(ClipStage[Clip]):
 
     def spans(self, clip: Clip) -> Sequence[Span]:
         """Split a clip's sound at pauses: first sample and end (exclusive) of each piece."""
-        return list(split_at_pauses(*_open_sound(clip.audio)))
+        return list(split_at_pauses(*_open_sound(clip.audio))) or [(0, 1)]
 
     def compute(self, clip: Clip, span: Span, piece: Path) -> None:
-        """Recognise the words of one piece of sound; `syllable` numbers the words."""
-        sound = _open_sound(clip.audio)[0](*span)
+        """Recognise the words of one piece of sound, and encode the windows that begin in it.
+
+        The column `syllable` numbers the words.
+        """
+        read, samples = _open_sound(clip.audio)
+        if self.params.encoder:
+            encoder = _encoder(self.params.encoder, read, samples)
+            write_windows(encoder, *span, piece.with_suffix(_ENCODED))
+        sound = read(*span)
         words = recognise_piece(sound, span[0], words=self.params.recogniser == "words")
         rows = [
             Phone(phone.name, phone.start, phone.end, number)
@@ -87,7 +103,9 @@ class SpeechStage(ClipStage[Clip]):
         write_phones(rows, piece)
 
     def assemble(self, clip: Clip, pieces: list[Path], folder: Path) -> None:
-        """Write a clip's mel, phones and sync; the columns that need all clips stay empty."""
+        """Write a clip's tables; the columns that need all clips stay empty."""
+        if self.params.encoder:
+            join_tables([p.with_suffix(_ENCODED) for p in pieces], folder / _ACTIVATIONS)
         write_phones(join_pieces(_read_words(piece) for piece in pieces), folder / _PHONES)
         read, _ = _open_sound(clip.audio)
         with tables.writer(folder / TABLE, MEL, to_frames(1.0, 2 * clip.fps)) as add:
@@ -110,19 +128,27 @@ def run(
     landmarks: Path = LANDMARKS_DIR,
     speech: Path = SPEECH_DIR,
 ) -> dict[str, SyncStatus]:
-    """Write mel, phones and sync of a subject's clips; return each clip's sync status.
+    """Write mel, activations, phones and sync of a subject's clips; return each clip's sync status.
 
     Raises:
+        BadWeights: the encoder's weights cannot be fetched.
         MissingInput: a clip has no sound or no landmarks.
         BadFormat: sound that is not 16 kHz, or landmarks of another length than the clip.
     """
     subject_clips = clips_of(subject, clips)
+    if params.encoder:
+        pretrained.path(params.encoder)  # once, before the workers
     stage = SpeechStage(params, landmarks / str(subject), subject.role)
     with clip_items(stage, subject_clips, speech / str(subject)) as items:
         with tables.writer(items.out / _PHONES, PHONES, 65536) as add:
             for clip, folder in zip(subject_clips, items.folders, strict=True):
                 rows = tables.read(folder / _PHONES, PHONES)
                 add({**rows, "clip": [clip.id] * len(rows["clip"])})
+        if params.encoder:
+            (items.out / ACTIVATIONS_FOLDER).mkdir()
+            for clip, folder in zip(subject_clips, items.folders, strict=True):
+                table = items.out / ACTIVATIONS_FOLDER / f"{clip.id}.parquet"
+                (folder / _ACTIVATIONS).replace(table)
         syncs = [tables.read(folder / _SYNC, SYNC) for folder in items.folders]
         return _write_sync([clip.id for clip in subject_clips], syncs, items.out / _SYNC)
 
@@ -162,6 +188,19 @@ def _read_words(piece: Path) -> list[Word]:
     ):
         words.setdefault(int(number), []).append(Phone(str(name), float(start), float(end)))
     return list(words.values())
+
+
+def _encoder(name: str, read: mel.Read, samples: int) -> "SoundEncoder":
+    from stages.speech.whisper import SoundEncoder  # torch takes seconds to import
+
+    return SoundEncoder(_network(name), read, samples)
+
+
+@cache
+def _network(name: str) -> "Encoder":
+    from stages.speech.whisper import load
+
+    return load(name)
 
 
 def _open_sound(path: Path) -> tuple[mel.Read, int]:

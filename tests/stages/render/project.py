@@ -65,7 +65,7 @@ GENERATOR = GeneratorParams.model_validate(
 PARAMS = """
 subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
-speech: {recogniser: words}
+speech: {features: apc, recogniser: words}
 render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32, donors: off}
 """
 
@@ -124,6 +124,7 @@ def _write_generator() -> None:
 def _write_audio_model() -> None:
     torch.manual_seed(0)
     config = {
+        "representation": "apc",
         "hidden": REPRESENTATION,
         "layers": 1,
         "residual": False,

