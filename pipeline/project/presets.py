@@ -10,6 +10,7 @@ from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import PARAMS, Subjects, read_params, validate_section
 
+_ONLY_IN_SOME = ("learned",)  # sections that the preset laptop leaves out
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
 
@@ -80,9 +81,10 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Merge mappings at all levels; raise BadParams for a key that the base does not have."""
     merged = dict(base)
     for key, value in over.items():
-        if key not in base:
+        if key not in base and key not in _ONLY_IN_SOME:
             raise BadParams(key, "not in the laptop preset")
-        merged[key] = _merge(base[key], value) if isinstance(value, dict) else value
+        nested = isinstance(value, dict) and key in base
+        merged[key] = _merge(base[key], value) if nested else value
     return merged
 
 

@@ -30,7 +30,7 @@ def write_script(path: Path = SCRIPT) -> None:
         todo = "pip install -c constraints.txt -e '.[plots]'"
         raise UserError("vl-convert-python", "is not installed", todo) from None
     # In a function: its global names would collide with those of the page.
-    write_atomic(path, f"(() => {{{vl_convert.javascript_bundle(vl_version=_VEGA_LITE)}}})();\n")
+    write_atomic(path, f"(() => {{{vl_convert.javascript_bundle(None, vl_version=_VEGA_LITE)}}})();\n")
 
 
 if __name__ == "__main__":
