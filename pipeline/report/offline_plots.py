@@ -29,8 +29,10 @@ def write_script(path: Path = SCRIPT) -> None:
     except ImportError:
         todo = "pip install -c constraints.txt -e '.[plots]'"
         raise UserError("vl-convert-python", "is not installed", todo) from None
+    # The package's types ask for a snippet, which may be left out.
+    script = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)  # type: ignore[call-arg]
     # In a function: its global names would collide with those of the page.
-    write_atomic(path, f"(() => {{{vl_convert.javascript_bundle(None, vl_version=_VEGA_LITE)}}})();\n")
+    write_atomic(path, f"(() => {{{script}}})();\n")
 
 
 if __name__ == "__main__":
