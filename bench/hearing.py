@@ -102,7 +102,9 @@ def represent(encoder: str) -> dict[str, Person]:
 def read_person(subject: Subject) -> Person:
     """Read the features and openings of a person's valid frames, without foreign sound."""
     rows: list[Floats32] = []
-    openings, numbers, offsets = [], [], sync_offsets(subject, Path("data"))
+    openings: list[Floats] = []
+    numbers: list[Rows] = []
+    offsets = sync_offsets(subject, Path("data"))
     clips = [clip for clip in clips_of(subject) if clip.id in offsets]
     for number, clip in enumerate(clips):
         path = Path(f"data/landmarks/{subject}/{clip.id}.parquet")
@@ -111,8 +113,9 @@ def read_person(subject: Subject) -> Person:
         sound = read_features(subject, clip, 0, clip.frames, offsets[clip.id], Path("data"))
         rows.append(sound.reshape(clip.frames, 2, -1)[valid])
         openings.append(mouth_opening(found["head"][valid]))
-        numbers.append(np.full(valid.sum(), number))
-    return Person(*map(np.concatenate, (rows, openings, numbers)), clips[0].fps)
+        numbers.append(np.full(valid.sum(), number, np.int64))
+    joined = np.concatenate(rows), np.concatenate(openings), np.concatenate(numbers)
+    return Person(*joined, clips[0].fps)
 
 
 def swap(person: Person, features: Floats32) -> Person:
