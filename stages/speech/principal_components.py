@@ -1,8 +1,7 @@
 """Fit the principal components of Whisper's activations to the speech of a project.
 
 Columns are standardised first, because a few of a transformer's columns are a hundred times as
-large as the others. The components are scaled together, not one by one: whitened ones predict a
-mouth worse (bench/hearing.py).
+large as the others. The components are scaled together, not one by one.
 """
 
 from dataclasses import dataclass
