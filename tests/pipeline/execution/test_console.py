@@ -73,11 +73,11 @@ def test_a_small_terminal_hides_the_stages_that_ended_first_or_start_last() -> N
 
 def test_the_time_left_follows_the_speed_so_far() -> None:
     clock = 0.0
-    works = [stage("train_audio", State.WAITING), stage("evaluate", State.WAITING)]
+    works = [stage("train_motion", State.WAITING), stage("evaluate", State.WAITING)]
     left = RemainingTime(works, lambda: clock)
-    total = stage_seconds.seconds("train_audio") + stage_seconds.seconds("evaluate")
+    total = stage_seconds.seconds("train_motion") + stage_seconds.seconds("evaluate")
     assert abs(left.seconds() - total) < 1e-6
-    works[0].state, clock = State.RAN, 10 * stage_seconds.seconds("train_audio")
+    works[0].state, clock = State.RAN, 10 * stage_seconds.seconds("train_motion")
     assert (
         5 * stage_seconds.seconds("evaluate")
         < left.seconds()
