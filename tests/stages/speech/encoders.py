@@ -28,3 +28,17 @@ def encoder_of(sound: np.ndarray, network: Encoder | None = None) -> SoundEncode
         return sound[first:last]
 
     return SoundEncoder(network or small_network(), read, len(sound))
+
+
+class Counted:
+    """Activations whose rows are their own numbers, in two columns."""
+
+    rows = 100
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def read(self, first: int, end: int) -> np.ndarray:
+        assert 0 <= first < end <= self.rows
+        self.asked.append((first, end))
+        return np.repeat(np.arange(first, end, dtype=np.float16)[:, None], 2, axis=1)

@@ -20,23 +20,9 @@ from stages.speech.activations import (
     write_windows,
 )
 from stages.speech.artifacts import ACTIVATIONS
-from tests.stages.speech.encoders import encoder_of, noise, small_network
+from tests.stages.speech.encoders import Counted, encoder_of, noise, small_network
 
 SOUND = noise(20.0)
-
-
-class Counted:
-    """Activations whose rows are their own numbers, in two columns."""
-
-    rows = 100
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, int]] = []
-
-    def read(self, first: int, end: int) -> np.ndarray:
-        assert 0 <= first < end <= self.rows
-        self.asked.append((first, end))
-        return np.repeat(np.arange(first, end, dtype=np.float16)[:, None], 2, axis=1)
 
 
 @pytest.mark.parametrize(

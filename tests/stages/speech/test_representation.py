@@ -10,8 +10,7 @@ from stages.speech import representation
 from stages.speech.activations import EncodedActivations
 from stages.speech.artifacts import AUDIO_MODEL
 from stages.speech.representation import Sound, WhisperRepresentation, load_representation
-from tests.stages.speech.encoders import encoder_of, noise, small_network
-from tests.stages.speech.test_activations import Counted
+from tests.stages.speech.encoders import Counted, encoder_of, noise, small_network
 
 CONFIG = {"representation": "whisper", "encoder": "whisper_tiny", "fps": 25.0, "level_db": -20.0}
 

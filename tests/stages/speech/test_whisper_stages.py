@@ -19,7 +19,7 @@ from stages.speech.artifacts import ACTIVATIONS, AUDIO_MODEL, FEATURES
 from stages.speech.params import SpeechParams
 from stages.speech.whisper import load
 from tests.stages.speech.encoders import encoder_of, noise, small_network
-from tests.stages.speech.test_speech_stage import CALM, FPS, TINY, make_subject
+from tests.stages.speech.subjects import CALM, FPS, TINY, make_subject
 
 PARAMS = SpeechParams(features="whisper", recogniser="phones")
 ONE = Training(seed=1, precision="fp32", threads=1)
