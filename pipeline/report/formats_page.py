@@ -12,7 +12,8 @@ import typer
 from ruamel.yaml import YAML
 
 import stages
-from pipeline.runtime.user_errors import BadFormat, report_user_errors
+from pipeline.report.generated_page import print_or_check
+from pipeline.runtime.user_errors import report_user_errors
 from stages.base.io import formats
 from stages.base.io.formats import Format
 from stages.parsing.artifacts import LABELS
@@ -69,10 +70,7 @@ def main(
     ] = None,
 ) -> None:
     """Print docs/formats.md, or check that a file is up to date."""
-    if check is None:
-        typer.echo(page())
-    elif not check.is_file() or check.read_text() != f"{page()}\n":
-        raise BadFormat(check, "differs from the stages' tables", "run `make docs`")
+    print_or_check(page(), check, "the stages' tables")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.experiments.measures import Measure, find_score, framewise_names, groups, of_group
-from pipeline.runtime.user_errors import BadFormat, report_user_errors
+from pipeline.report.generated_page import print_or_check
+from pipeline.runtime.user_errors import report_user_errors
 from stages.evaluation.headline import HEADLINES
 
 _INTRODUCTION = """# Metrics
@@ -78,10 +79,7 @@ def main(
     ] = None,
 ) -> None:
     """Print docs/reference/metrics.md, or check that a file is up to date."""
-    if check is None:
-        typer.echo(page())
-    elif not check.is_file() or check.read_text() != f"{page()}\n":
-        raise BadFormat(check, "differs from pipeline/experiments/measures.yaml", "run `make docs`")
+    print_or_check(page(), check, "pipeline/experiments/measures.yaml")
 
 
 if __name__ == "__main__":
