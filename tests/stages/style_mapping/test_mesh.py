@@ -69,6 +69,18 @@ def test_keypoints_lie_on_the_landmarks_of_the_image():
     assert view.scale == pytest.approx(1.25)
 
 
+def test_a_turned_head_without_a_displacement_has_no_expression_far_from_the_camera():
+    """R̄ of row vectors is the transpose of the camera's R; perspective is what ε has left."""
+    views = []
+    for angles in ((0.0, 0.0, 0.0), (0.3, -0.2, 0.1)):
+        R = head_pose.rotation_from_angles(np.array(angles))
+        views.append(Camera(R, np.array([0.0, 0.0, 6000.0]), FOCAL * 1000, SIZE))
+    out, own, other = mesh_maps(mesh(*views, opened(0.0), noise()))
+    assert out["expression"].abs().max() < 0.02  # the lips of the mean face cross a little
+    assert torch.allclose(other["rotation"][0].double(), torch.from_numpy(views[1].rotation.T))
+    assert not torch.allclose(own["rotation"], other["rotation"])
+
+
 def test_a_rigid_head_has_no_expression_but_perspective():
     c = torch.tensor([[[1.0, 0.0, 0.0]] * 68])
     rotation = torch.tensor([[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
