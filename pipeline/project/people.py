@@ -118,7 +118,7 @@ def add_sample() -> list[str]:
             raise BadParams(name, "is a subject of yours", f"rename its folder and {name}.dvc")
     with edit_params() as content:
         for name, kind in subjects.items():
-            content["sample"]["subjects"][name] = _flow_mapping(kind)
+            sample_subjects(content)[name] = _flow_mapping(kind)
             _list_subject(content, name, "seen")
     return list(subjects)
 
@@ -180,7 +180,7 @@ def _list_subject(content: Any, name: str, role: str) -> None:
 
 def _unlist_subject(content: Any, name: str) -> None:
     content["subjects"]["all"].pop(name, None)
-    content["sample"]["subjects"].pop(name, None)
+    sample_subjects(content).pop(name, None)
     if name in content["subjects"]["seen"]:
         content["subjects"]["seen"].remove(name)
 

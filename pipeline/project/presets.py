@@ -25,7 +25,6 @@ def edit_params(path: Path = PARAMS) -> Iterator[Any]:
 
     params = read_params(path)
     validate_section("subjects", params.get("subjects"), Subjects)
-    sample_subjects(params)
     yaml = YAML()
     yaml.width = 100
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -92,7 +91,7 @@ def apply_preset(name: str) -> None:
     """Write a preset's values into params.yaml; the subjects stay."""
     values = read_preset(name)
     with edit_params() as content:
-        values["sample"]["subjects"] = content["sample"]["subjects"]
+        values["sample"]["subjects"] = sample_subjects(content)
         for section, value in values.items():
             _update(content, section, value)
 

@@ -183,7 +183,7 @@ def test_a_scheduled_run_leaves_artifacts_and_a_run_cancelled_in_a_training_is_c
     assert done[0]["auto_scheduled"]
     assert len(runs(api, "Running")) <= 1
     keys = {artifact["key"] for artifact in ask(api, "artifacts/filter")}
-    assert {"stages", "metrics", "decision", "reports-evaluation-ann-frames"} <= keys
+    assert {"stages", "metrics", "decision", "reports-evaluation-figures-ann-frames"} <= keys
     assert promoted.git("tag") == "champion/1"
 
 

@@ -113,7 +113,7 @@ def test_files_lost_from_the_cache_are_reported_and_no_file_changes(project: Pat
     assert "\n" not in str(caught.value)
     assert MODEL.read_bytes() == model
     assert git("status", "--porcelain") == ""
-    with pytest.raises(MissingInput, match=r"reports/metrics\.json of champion/1"):
+    with pytest.raises(MissingInput, match=r"reports/evaluation/scores\.json of champion/1"):
         run("compare", "champion/1", "champion")
     git("tag", "-d", "champion/2")
     retrain(quality=2.0)

@@ -44,10 +44,12 @@ def test_the_pose_of_projected_landmarks_is_found_at_the_assumed_distance():
 @pytest.mark.slow
 def test_a_known_turn_is_measured_and_an_isp_with_it_has_no_pose_error(drawn):
     rest, turned = drawn["rest"], drawn["turned"]
-    scores = isp_scores.score_isps(rest, [turned, turned], [turned, rest], ["M", "M"])
+    isps, retargeted = [turned, rest], [rest, turned]
+    scores = isp_scores.score_isps(rest, [turned, turned], isps, retargeted, ["M", "M"])
     assert scores["pose_error"][0] == pytest.approx(0, abs=1e-3)  # arccos rounds
     assert 8 < scores["pose_error"][1] < 13  # MediaPipe sees 0.7 of this turn of a drawn head
-    assert scores["pose_error"][1] == scores["pose_unmoved"][1]
+    assert scores["pose_error"][1] == scores["pose_unmoved"][1] == scores["pose_retargeted"][0]
+    assert scores["pose_retargeted"][1] == pytest.approx(0, abs=1e-3)
     assert scores["identity_reference"][0] == pytest.approx(1)
     assert scores["identity_neutral"][1] == pytest.approx(1)
     assert (scores["identity_neutral"][0] > 0.9) & (scores["identity_neutral"][0] < 1)
@@ -57,12 +59,17 @@ def test_a_known_turn_is_measured_and_an_isp_with_it_has_no_pose_error(drawn):
 def test_an_isp_with_the_lips_of_its_reference_has_no_expression_error(drawn):
     rest, open_ = drawn["rest"], drawn["open"]
     references = [rest, open_, open_]
-    scores = isp_scores.score_isps(rest, references, [rest, open_, rest], ["M", "R", "R"])
+    isps, templates = [rest, open_, rest], ["M", "R", "R"]
+    scores = isp_scores.score_isps(rest, references, isps, references, templates)
+    assert scores["expression_retargeted"] == pytest.approx([0, 0, 0], abs=1e-9)
+    assert scores["opening"] == pytest.approx(
+        [*scores["opening_reference"][:2], scores["opening"][0]]
+    )
     assert scores["expression_error"][:2] == pytest.approx([0, 0], abs=1e-9)
     assert scores["expression_error"][2] == scores["expression_unmoved"][2] > 0.02
     assert scores["lips_moved"] == pytest.approx([0, scores["expression_unmoved"][1], 0], abs=1e-9)
     # A model that opens every mouth alike moves no lips from their rest; `lips_moved` shows it.
-    alike = isp_scores.score_isps(rest, references, [open_] * 3, ["M", "R", "R"])
+    alike = isp_scores.score_isps(rest, references, [open_] * 3, references, templates)
     assert alike["expression_error"][1] == pytest.approx(alike["expression_unmoved"][1])
     assert (alike["lips_moved"] > 0.02).all()
 
@@ -70,7 +77,7 @@ def test_an_isp_with_the_lips_of_its_reference_has_no_expression_error(drawn):
 @pytest.mark.slow
 def test_isps_without_a_face_have_no_scores_and_are_counted(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = isp_scores.score_isps(rest, [rest, rest], [rest, none], ["M", "M"])
+    scores = isp_scores.score_isps(rest, [rest, rest], [rest, none], [rest, none], ["M", "M"])
     measured = ("identity_neutral", "identity_reference", "pose_error", "expression_error")
     assert all(np.isnan(scores[name]).tolist() == [False, True] for name in measured)
     assert isp_scores.caption(scores, 1) == ["no face found"]
@@ -85,7 +92,7 @@ def test_isps_without_a_face_have_no_scores_and_are_counted(drawn):
 @pytest.mark.slow
 def test_a_reference_without_a_face_empties_only_its_own_row(drawn):
     rest, none = drawn["rest"], drawn["none"]
-    scores = isp_scores.score_isps(rest, [rest, none], [rest, rest], ["M", "R"])
+    scores = isp_scores.score_isps(rest, [rest, none], [rest, rest], [rest, rest], ["M", "R"])
     assert np.isfinite(scores["pose_error"]).tolist() == [True, False]
     assert np.isfinite(scores["expression_error"]).tolist() == [True, False]
     assert np.isfinite(scores["identity_neutral"]).all()
