@@ -247,6 +247,22 @@ def _show_comparison(table: Path) -> None:
 
 
 @app.command()
+def metrics(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="workspace, champion, experiments, revisions. Default: all."),
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print every metric as CSV, one row each.")
+    ] = False,
+) -> None:
+    """Show the metrics of runs, one row per run and person; with --csv all of them."""
+    from pipeline.report.metrics_table import headline_table, metrics_csv
+
+    typer.echo(metrics_csv(runs or ()) if csv else headline_table(runs or ()), nl=not csv)
+
+
+@app.command()
 def experiments(
     metric: Annotated[
         list[str] | None, typer.Option(help="Short name of a headline metric; repeat for more.")

@@ -1,1 +1,5 @@
-"""The page of formats, docs/formats.md."""
+"""What users read of a project: the pandas view, and the generated pages of docs/."""
+
+from pipeline.report.project import Project
+
+__all__ = ["Project"]
