@@ -9,12 +9,15 @@ import shutil
 from pathlib import Path
 
 import av
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from pipeline.execution import stage_seconds
 from pipeline.experiments import measures
 from pipeline.experiments.listing import flatten
+from pipeline.report import Project as PandasView
 from stages.base.config.params import read_params
 from stages.base.io import tables
 from stages.base.io.formats import Format
@@ -26,7 +29,7 @@ from stages.references.artifacts import MATCH, REFERENCES
 from stages.render.artifacts import MOTION
 from stages.speech.artifacts import FEATURES, MEL, PHONES, SYNC
 from stages.style_mapping.artifacts import ISPS
-from tests.scenarios.conftest import Project, kept_lock
+from tests.scenarios.conftest import REPO, Project, kept_lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # the first one waits for all of it
 SUBJECTS = ("sample_calm", "sample_lively")
@@ -177,6 +180,36 @@ def test_the_metrics_of_the_voice_are_those_of_the_voice_table(made: Project) ->
             if known.sum() > 2:
                 found = np.corrcoef(first[known], second[known])[0, 1]
                 assert found == pytest.approx(place["mouth_correlation"], abs=1e-3)
+
+
+def test_the_notebook_runs_and_shows_people_curves_and_metrics(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDIOLECT_PROJECT", str(made.root))
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    notebook = nbformat.read(REPO / "docs/explore.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    assert [out["output_type"] for out in shown].count("display_data") == 1
+    tables_shown = [out["data"]["text/plain"] for out in shown if "text/html" in out["data"]]
+    assert len(tables_shown) == 4
+    for text in tables_shown:
+        assert all(name in text for name in SUBJECTS)
+
+
+def test_the_pandas_view_agrees_with_the_tables(made: Project) -> None:
+    view = PandasView(made.root)
+    ledger = view.ledger()
+    people = view.people()
+    assert people["subject"].tolist() == sorted(SUBJECTS) == sorted(set(ledger["subject"]))
+    used = ledger[ledger["status"] == "ok"]
+    assert people["seconds"].sum() == pytest.approx((used["frames"] / used["fps"]).sum())
+    for name in SUBJECTS:
+        assert len(view.landmarks(name)) == used.loc[used["subject"] == name, "frames"].sum()
+    metrics = view.metrics("workspace").set_index(["subject", "metric"])["value"]
+    for name in SUBJECTS:
+        own = made.scores()["subjects"][name]["reconstruction"]["generator"]
+        assert metrics[name, "reconstruction.generator.psnr_face"] == own["psnr_face"]
 
 
 def test_running_again_runs_no_stage(made: Project) -> None:
