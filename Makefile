@@ -2,7 +2,7 @@
 # make quick   before each commit: lint, types, and the tests that take about a minute
 # make test    every test but the soak tests; make soak: those
 # make lock    after an edit of stages/: record each stage's code hash in versions.yaml
-# make docs    after a change of a table or metric: write docs/formats.md, docs/reference/metrics.md
+# make docs    after a change of a table, metric, param or command: write docs/formats.md, docs/reference/
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,8 @@ lint: install
 	lint-imports --no-logo
 	python -m pipeline.report.formats_page --check docs/formats.md
 	python -m pipeline.report.metrics_page --check docs/reference/metrics.md
+	python -m pipeline.report.params_page --check docs/reference/params.md
+	python -m pipeline.report.cli_page --check docs/reference/cli.md
 
 quick: lint
 	$(PYTEST) -m 'not slow and not soak' tests
@@ -50,3 +52,5 @@ lock: install
 docs: install
 	python -m pipeline.report.formats_page > docs/formats.md
 	python -m pipeline.report.metrics_page > docs/reference/metrics.md
+	python -m pipeline.report.params_page > docs/reference/params.md
+	python -m pipeline.report.cli_page > docs/reference/cli.md
