@@ -108,7 +108,14 @@ def test_constraints_name_no_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/method.md", "docs/accuracy.md", "docs/operations.md"]
+    "name",
+    [
+        "README.md",
+        *(
+            f"docs/{n}.md"
+            for n in ("method", "accuracy", "how-to", "tutorial", "reference/operations")
+        ),
+    ],
 )
 def test_the_docs_name_files_and_functions_that_exist(name: str) -> None:
     text = (REPO / name).read_text()
@@ -124,3 +131,17 @@ def test_the_docs_name_files_and_functions_that_exist(name: str) -> None:
     for module in re.findall(r"python -m ([\w.]+)", text):
         file = REPO.joinpath(*module.split("."))
         assert file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), module
+
+
+@pytest.mark.parametrize("page", [*sorted(REPO.glob("docs/**/*.md")), REPO / "README.md"], ids=str)
+def test_links_of_the_docs_lead_to_files_and_headings(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+            assert anchor in anchors, target

@@ -1,4 +1,4 @@
-"""A server, a work pool and a worker of one's own, by the commands of docs/operations.md."""
+"""A server, a work pool and a worker of one's own, by the commands of docs/how-to.md."""
 
 import os
 import re
@@ -18,7 +18,7 @@ pytest.importorskip("prefect", reason="needs the extra `flows`")
 
 def commands(port: int) -> str:
     """Take the commands out of the docs, for this project and a free port."""
-    text = (REPO / "docs/operations.md").read_text()
+    text = (REPO / "docs/how-to.md").read_text()
     block = r"^ +prefect server start.*?^ +prefect worker start[^\n]*\n"
     found = re.search(block, text, re.DOTALL | re.MULTILINE)
     assert found

@@ -252,7 +252,7 @@ def test_a_users_missing_or_differing_weights_are_refused(user_weights: Path) ->
 
 
 def test_the_docs_table_holds_every_row() -> None:
-    page = (Path(__file__).parents[4] / "docs/operations.md").read_text()
+    page = (Path(__file__).parents[4] / "docs/how-to.md").read_text()
     for name, row in TABLE.items():
         kept = row.kept_as or "safetensors"
         about = f"| {row.source} | {row.licence} | {row.package} {row.version} | `{row.sha256}` |"
