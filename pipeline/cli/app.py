@@ -147,11 +147,17 @@ def render(
         str | None,
         typer.Option(help="Style: any subject, even unseen. Default: the identity."),
     ] = None,
+    restyle: Annotated[
+        bool,
+        typer.Option(
+            "--restyle", help="Draw neutral motion; the style's ISPs restore its amplitude."
+        ),
+    ] = False,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen independently."""
     from stages.render.any_audio import render_audio
 
-    render_audio(identity, style or identity, audio, out)
+    render_audio(identity, style or identity, audio, out, restyle=restyle)
     typer.echo(out)
 
 

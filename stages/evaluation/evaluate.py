@@ -33,6 +33,7 @@ from stages.evaluation import (
     opening_scores,
     plots,
     reconstruction,
+    restyled,
     theval_videos,
 )
 from stages.evaluation.artifacts import EVALUATION, FIGURES, SCORES, VOICE_SCORES
@@ -132,6 +133,7 @@ def _evaluate(
     generated, seen = tracks.generated.head, join_detections(tracks.detections)
     swapped = {"isps_swapped_move": frame_scores.change(drawn, "isps_swapped")} if others else {}
     redetected = opening_scores.score_drawn(drawn)
+    flagged = restyled.score(subject, drawn, generator, others)
     metrics: dict[str, Any] = {
         "frames": len(drawn.frames),
         "frames_of_new_scenes": drawn.new_scene,
@@ -143,6 +145,7 @@ def _evaluate(
         "isps_zeroed_move": frame_scores.change(drawn, "isps_zeroed"),
         **swapped,
         "drawn_again": {name: asdict(scores) for name, scores in redetected.items()},
+        "restyled": {name: asdict(row) for name, row in flagged.items()},
         "motion_frames": len(tracks),
         **_score_motion(tracks),
         **theval_videos.score_subject(tracks),

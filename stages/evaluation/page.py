@@ -77,6 +77,13 @@ GROUPS = (
                 "Openings of mouth and eyes, detected again in frames drawn from true landmarks: "
                 "correlation with the true ones, and amplitude over the true one.",
             ),
+            Table(
+                "restyled",
+                "Frames drawn from neutral motion, whose style must come from the ISPs: the "
+                "subject's own, another's, or none. `change`: in PSNR to the generator, with its "
+                "95 % interval; `style_reached`: share of the amplitude that another's ISPs ask "
+                "for.",
+            ),
         ),
     ),
     Group(

@@ -4,7 +4,7 @@ Ours: the network works at its own size. Its flow and its difference are enlarge
 sampled at the size that is drawn: sample(source, enlarged(grid + flow)) + enlarged(difference).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from stages.generator.conditioning import (
     stack_isps,
     tensor_to_images,
 )
-from stages.generator.driving import Driving
+from stages.generator.driving import Amplitudes, Driving, mean_amplitudes
 from stages.generator.model import Sources, read
 from stages.generator.network import UNet, places, sample
 from stages.generator.source_images import Source
@@ -37,14 +37,26 @@ class Generator:
         drawn_size: width and height of the frames that it draws, px.
         subjects: the identities that it can draw.
         sources: the source images of each identity, one per scene, the default first.
+        amplitudes: how much each identity moves.
+        restyles: whether training had restyled frames.
     """
 
-    def __init__(self, unet: UNet, sources: Sources, size: int, drawn_size: int) -> None:
+    def __init__(
+        self,
+        unet: UNet,
+        sources: Sources,
+        size: int,
+        drawn_size: int,
+        amplitudes: Mapping[str, Amplitudes] | None = None,
+        *,
+        restyles: bool = False,
+    ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.unet = unet.to(self.device)
         self.sources = dict(sources)
         self.subjects = tuple(self.sources)
         self.size, self.drawn_size = size, drawn_size
+        self.amplitudes, self.restyles = dict(amplitudes or {}), restyles
 
     @classmethod
     def load(cls, drawn_size: int, path: Path = MODEL) -> "Generator":
@@ -55,10 +67,12 @@ class Generator:
             size = int(shape["size"])
             unet = UNet(size, tuple(shape["channels"]))
             unet.load_state_dict(model_files.module_tensors(tensors, "unet"))
-        except (KeyError, RuntimeError) as error:
+            amplitudes = {name: Amplitudes(**own) for name, own in config["amplitudes"].items()}
+        except (KeyError, RuntimeError, TypeError) as error:
             raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(unet.eval(), sources, size, drawn_size)
+        restyles = shape["neutralise"] > 0
+        return cls(unet.eval(), sources, size, drawn_size, amplitudes, restyles=restyles)
 
     def default_source(self, identity: str) -> Source:
         """Return the first source of an identity; raise UserError for an unknown one."""
@@ -66,8 +80,19 @@ class Generator:
             raise UserError(identity, f"not an identity of this model: {', '.join(self.subjects)}")
         return self.sources[identity][0]
 
+    @property
+    def population(self) -> Amplitudes:
+        """How much the identities move on average."""
+        return mean_amplitudes(list(self.amplitudes.values()))
+
     def frames(
-        self, source: Source, driving: Driving, isps: Image, batch: int = 8
+        self,
+        source: Source,
+        driving: Driving,
+        isps: Image,
+        batch: int = 8,
+        *,
+        restyle: bool = False,
     ) -> Iterator[Image]:
         """Draw one frame per row, in order, one batch in memory at a time.
 
@@ -78,6 +103,7 @@ class Generator:
             isps: the four ISPs None, M, R, O of the style, (4, H, W, 3), RGB, any size; all
                 black drops them, as training does for a share of its frames.
             batch: frames computed together.
+            restyle: whether `driving` is neutral motion, which the ISPs restyle.
 
         Yields:
             Frames, (drawn_size, drawn_size, 3), RGB.
@@ -88,7 +114,8 @@ class Generator:
         large = images_to_tensor([detailed_source(source, self.drawn_size)]).to(self.device)
         for first in range(0, len(rows), batch):
             indices = range(first, min(first + batch, len(rows)))
-            yield from self._draw_batch(source, large, rows, indices, style_tensor)
+            flag = torch.full((len(indices),), float(restyle), device=self.device)
+            yield from self._draw_batch(source, large, rows, indices, style_tensor, flag)
 
     @torch.inference_mode()
     def warped_source(self, source: Source, driving: Driving) -> Iterator[Image]:
@@ -109,7 +136,13 @@ class Generator:
 
     @torch.inference_mode()
     def _draw_batch(
-        self, source: Source, large: Tensor, rows: Driving, indices: range, style: Tensor
+        self,
+        source: Source,
+        large: Tensor,
+        rows: Driving,
+        indices: range,
+        style: Tensor,
+        flag: Tensor,
     ) -> Image:
         grids = [source.warp_grid(rows.points[i], rows.shoulders[i]) for i in indices]
         maps = [
@@ -120,7 +153,8 @@ class Generator:
         still = images_to_tensor([source.small]).to(self.device)
         shape = (len(grid), -1, -1, -1)
         map_tensor = maps_to_tensor(maps).to(self.device)
-        flow, change = self.unet.predict(still.expand(shape), grid, map_tensor, style.expand(shape))
+        images = (still.expand(shape), grid, map_tensor, style.expand(shape))
+        flow, change = self.unet.predict(*images, flag)
         where = enlarge_grid(grid + flow, self.drawn_size)
         frames = sample(large.expand(shape), where) + enlarge(change, self.drawn_size)
         return tensor_to_images(frames)

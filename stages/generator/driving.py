@@ -1,7 +1,8 @@
-"""Driving landmarks: as detected, or neutralised.
+"""Driving landmarks: as detected, or of neutral motion (ours).
 
-Neutralised (ours): the amplitude of mouth, eyes and pose is scaled to the population's while the
-target frame stays, so only the ISPs can carry a person's own amplitude.
+Neutral motion for a style is the true one, divided by the style's amplitudes of mouth, eyes and
+pose and multiplied by the population's. Timing and shape stay; what takes it back to the target is
+the style's amplitude alone, which only its ISPs show, whosever face it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.base.arrays import Floats32
+from stages.base.arrays import AnyFloats, Floats, Floats32
 from stages.base.face import head_pose, projection
 
 _MOUTH = np.r_[3:14, 48:68]  # lips, and the part of the contour that the jaw moves
@@ -36,10 +37,20 @@ class Driving:
     def __len__(self) -> int:
         return len(self.points)
 
+    def row(self, row: int) -> "Driving":
+        """Return one row."""
+        return Driving(*(getattr(self, field.name)[row : row + 1] for field in fields(self)))
+
     def scaled(self, factor: float) -> "Driving":
         """Return the same for frames `factor` times as large."""
         scale = np.float32(factor)
         return Driving(self.points * scale, self.irises * scale, self.shoulders * scale)
+
+
+def join(parts: Sequence[Driving]) -> Driving:
+    """Concatenate rows of the same frame size."""
+    names = [field.name for field in fields(Driving)]
+    return Driving(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,14 @@ class ClipMotion:
     focal: float
     size: int
     driving: Driving
+
+
+class RestPose(NamedTuple):
+    """What a clip's motion is about: angles (3,), t (3,), shoulders (18, 2), px or NaN."""
+
+    angles: Floats
+    translation: Floats
+    shoulders: Floats
 
 
 class Amplitudes(NamedTuple):
@@ -98,33 +117,41 @@ def measure_amplitudes(clips: Sequence[ClipMotion]) -> Amplitudes:
     return Amplitudes(_rms(moved[:, _MOUTH]), _rms(moved[:, _EYES]), _rms(angles), _rms(shifts))
 
 
-def neutralise(clip: ClipMotion, mean: Floats32, gains: Amplitudes) -> Driving:
+def rest_pose(clip: ClipMotion) -> RestPose:
+    """Average the pose and the known shoulders of a clip."""
+    shoulders = clip.driving.shoulders
+    known = shoulders[np.isfinite(shoulders).all((1, 2))]
+    middle = known.mean(0) if len(known) else np.full(shoulders.shape[1:], np.nan)
+    return RestPose(_angles(clip).mean(0), clip.translation.mean(0), middle)
+
+
+def neutralise(
+    clip: ClipMotion, mean: AnyFloats, gains: Amplitudes, rest: RestPose | None = None
+) -> Driving:
     """Scale a clip's motion about the person's mean head and the clip's mean pose.
 
     Args:
-        clip: the clip's frames.
+        clip: the clip's frames, or some of them.
         mean: the person's mean head, (68, 3).
         gains: factors on the amplitudes; factors of 1 change nothing.
+        rest: the mean pose of the whole clip; that of the given frames by default.
 
     Returns:
         Driving rows, px of the stored frames.
     """
+    rest = rest or rest_pose(clip)
     factor = np.ones((68, 1), np.float32)
     factor[_MOUTH], factor[_EYES] = gains.mouth, gains.eyes
     head = mean + (clip.head - mean) * factor
-    angles = _angles(clip)
-    R = head_pose.rotation_from_angles(angles.mean(0) + _about_mean(angles) * gains.rotation)
-    t = clip.translation.mean(0) + _about_mean(clip.translation) * gains.translation
+    R = head_pose.rotation_from_angles(rest.angles + (_angles(clip) - rest.angles) * gains.rotation)
+    t = rest.translation + (clip.translation - rest.translation) * gains.translation
     points = projection.project(head, R, t, clip.focal, clip.size).astype(np.float32)
     irises = clip.driving.irises.copy()
     for side, ring in enumerate(_EYE_RINGS):
         irises[:, side] += points[:, ring].mean(1) - clip.driving.points[:, ring].mean(1)
-    shoulders = clip.driving.shoulders
-    known = shoulders[np.isfinite(shoulders).all((1, 2))]
-    if len(known):
-        middle = known.mean(0)
-        shoulders = middle + (shoulders - middle) * np.float32(gains.translation)
-    return Driving(points, irises, shoulders)
+    middle = rest.shoulders
+    shoulders = middle + (clip.driving.shoulders - middle) * gains.translation
+    return Driving(points, irises, shoulders.astype(np.float32))
 
 
 def _angles(clip: ClipMotion) -> NDArray[np.float64]:

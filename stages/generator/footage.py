@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import UserError
+from stages.base.arrays import Floats32
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
@@ -18,12 +19,16 @@ from stages.base.io.image_io import Image, decode_jpeg
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.generator.driving import (
+    Amplitudes,
     ClipMotion,
     Driving,
+    RestPose,
+    join,
     mean_amplitudes,
     mean_head,
     measure_amplitudes,
     neutralise,
+    rest_pose,
 )
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 
@@ -31,6 +36,7 @@ _COLUMNS = [
     *("frame", "valid", "points", "irises", "shoulders", "shoulders_valid"),
     *("rotation", "translation", "head", "sharpness", "opening_eyes"),
 ]
+_MOTION = ("points", "irises", "shoulders", "shoulders_valid", "rotation", "translation", "head")
 _CACHE_BYTES = 256 << 20  # compressed frames kept in memory, all clips of a training together
 _RARE_NEIGHBOURS = 2  # rows either side of the drawn opening, so single extremes do not dominate
 
@@ -46,7 +52,11 @@ class Footage:
         clip: index into `clips`, (N,).
         frame: index in the clip, (N,).
         driving: detected landmarks, px of the training size.
-        neutral: landmarks with the population's amplitude; the same rows.
+        cameras: focal length and size of the stored frames, px, a clip.
+        rests: mean pose of the frames, a clip.
+        mean: the person's mean head, (68, 3), face heights.
+        amplitudes: how much the person moves.
+        population: how much the people of the same reading move on average.
         columns: the landmark tables' columns of these frames.
         size: width and height of the training frames.
     """
@@ -57,7 +67,11 @@ class Footage:
     clip: NDArray[np.int32]
     frame: NDArray[np.int32]
     driving: Driving
-    neutral: Driving
+    cameras: list[tuple[float, int]]
+    rests: list[RestPose]
+    mean: Floats32
+    amplitudes: Amplitudes
+    population: Amplitudes
     columns: dict[str, NDArray[Any]]
     size: int
 
@@ -85,6 +99,14 @@ class Footage:
             self.columns["opening_eyes"].mean(1),
         )
         return [(np.asarray(o, np.float64), np.argsort(o, kind="stable")) for o in openings]
+
+    def neutral(self, row: int, gains: Amplitudes) -> Driving:
+        """Return a row's landmarks with scaled motion: one row, px of the training size."""
+        number = int(self.clip[row])
+        focal, size = self.cameras[number]
+        one = {name: self.columns[name][row : row + 1] for name in _MOTION}
+        moved = neutralise(_motion(one, focal, size), self.mean, gains, self.rests[number])
+        return moved.scaled(self.size / size)
 
     def image(self, row: int) -> Image:
         """Decode a row's frame at training size, (size, size, 3) RGB."""
@@ -146,7 +168,6 @@ def read_footage(
     footage = []
     for subject, person, own in zip(subjects, people, amplitudes, strict=True):
         motions = [rows.motion for rows in person]
-        mean, gains = mean_head(motions), own.gains(population)
         scales = [size / motion.size for motion in motions]
         columns = {name: np.concatenate([r.columns[name] for r in person]) for name in _COLUMNS}
         counts = [len(motion.head) for motion in motions]
@@ -157,8 +178,12 @@ def read_footage(
                 readers=[Frames(rows.clip.video, size, cache) for rows in person],
                 clip=np.repeat(np.arange(len(person), dtype=np.int32), counts),
                 frame=columns["frame"],
-                driving=_concatenate([motion.driving for motion in motions], scales),
-                neutral=_concatenate([neutralise(m, mean, gains) for m in motions], scales),
+                driving=join([m.driving.scaled(k) for m, k in zip(motions, scales, strict=True)]),
+                cameras=[(motion.focal, motion.size) for motion in motions],
+                rests=[rest_pose(motion) for motion in motions],
+                mean=mean_head(motions),
+                amplitudes=own,
+                population=population,
                 columns=columns,
                 size=size,
             )
@@ -194,12 +219,3 @@ def _motion(columns: dict[str, NDArray[Any]], focal: float, size: int) -> ClipMo
     driving = Driving(columns["points"], columns["irises"], shoulders)
     head, rotation, translation = (columns[n] for n in ("head", "rotation", "translation"))
     return ClipMotion(head, rotation, translation, focal, size, driving)
-
-
-def _concatenate(parts: list[Driving], scales: list[float]) -> Driving:
-    scaled = [part.scaled(scale) for part, scale in zip(parts, scales, strict=True)]
-    return Driving(
-        np.concatenate([part.points for part in scaled]),
-        np.concatenate([part.irises for part in scaled]),
-        np.concatenate([part.shoulders for part in scaled]),
-    )

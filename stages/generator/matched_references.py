@@ -1,8 +1,9 @@
 """I_m: each frame's matched style reference image, aligned to the frame, with its regions.
 
-Three alignments: `none` keeps the reference as it is; `similarity` moves it by the similarity
-transform of all landmarks (ours, see docs/method.md); `mesh` moves it triangle by triangle, so
-every landmark coincides with the frame's own, which also removes the reference's mouth shape.
+Four alignments: `none` keeps the reference as it is; `similarity` moves it by the similarity
+transform of all landmarks (ours, see docs/method.md), `rigid` by that of the landmarks that no
+expression moves; `mesh` moves it triangle by triangle, so every landmark coincides with the frame's
+own, which also removes the reference's mouth shape. Restyled frames have an alignment of their own.
 """
 
 from functools import lru_cache
@@ -15,6 +16,7 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.arrays import Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.base.face import landmark_groups, similarity
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, decode_png, opencv_transform, resize
 from stages.clips.ledger import clips_of
@@ -23,6 +25,7 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
 from stages.references.artifacts import MATCH, REFERENCES, TEMPLATES
 
+_RIGID = list(landmark_groups.RIGID)
 _GROUP = 32  # label maps read together
 
 
@@ -32,7 +35,8 @@ class MatchedReferences:
     Args:
         subject: the person.
         size: width and height of training frames.
-        alignment: none, similarity or mesh.
+        alignment: none, similarity, rigid or mesh.
+        restyle_alignment: the same, of restyled frames; `alignment` by default.
         data: folder of the artifacts.
 
     Attributes:
@@ -43,8 +47,16 @@ class MatchedReferences:
         BadFormat: a template without exactly one chosen reference.
     """
 
-    def __init__(self, subject: Subject, size: int, alignment: str, data: Path = DATA) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        size: int,
+        alignment: str,
+        restyle_alignment: str | None = None,
+        data: Path = DATA,
+    ) -> None:
         self.size, self.alignment = size, alignment
+        self.restyle_alignment = restyle_alignment or alignment
         self.labels = data / "parsing" / str(subject)
         self.clip_sizes = {clip.id: clip.size for clip in clips_of(subject, data / "clips")}
         path = data / "references" / str(subject) / "references.parquet"
@@ -70,13 +82,16 @@ class MatchedReferences:
             if (folder / f"{name}.parquet").is_file()
         }
 
-    def aligned(self, clip: str, frame: int, points: Points) -> tuple[Image, Image]:
+    def aligned(
+        self, clip: str, frame: int, points: Points, *, restyle: bool = False
+    ) -> tuple[Image, Image]:
         """Align the reference matched to a frame.
 
         Args:
             clip: the frame's clip.
             frame: its index there.
             points: its landmarks, (68, 2), px of the training size.
+            restyle: whether the frame is restyled.
 
         Returns:
             I_m (size, size, 3) and the united region codes (size, size), EMPTY where a pixel does
@@ -87,11 +102,15 @@ class MatchedReferences:
             empty = np.full((self.size, self.size), EMPTY, np.uint8)
             return np.zeros((self.size, self.size, 3), np.uint8), empty
         image, codes = self.images[reference], self.codes[reference]
-        if self.alignment == "similarity":
+        alignment = self.restyle_alignment if restyle else self.alignment
+        if alignment == "similarity":
             transform = np.array(self.match[clip]["transform"][frame], np.float64)
             transform[:, 2] *= self.size / self.clip_sizes[clip]
             image, codes = align_by_similarity(image, codes, transform)
-        elif self.alignment == "mesh":
+        elif alignment == "rigid":
+            ends = self.points[reference][_RIGID], points[_RIGID]
+            image, codes = align_by_similarity(image, codes, similarity.fit_similarity(*ends))
+        elif alignment == "mesh":
             image, codes = align_by_mesh(image, codes, self.points[reference], points)
         return image, union(self.frame_codes(clip, frame), codes)
 

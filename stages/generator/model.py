@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.io.image_io import decode_png, encode_png
 from stages.base.training import model_files
+from stages.generator.driving import Amplitudes
 from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source
 from stages.generator.warp_correction import WarpCorrection
@@ -25,9 +26,16 @@ _CORRECTION_KEYS = [field.name for field in fields(WarpCorrection)]
 
 
 def save(
-    path: Path, weights: model_files.Weights, sources: Sources, params: GeneratorParams
+    path: Path,
+    weights: model_files.Weights,
+    sources: Sources,
+    amplitudes: Mapping[str, Amplitudes],
+    params: GeneratorParams,
 ) -> None:
-    """Write networks and sources as one file; the configuration is JSON in the metadata."""
+    """Write networks, sources and how much each person moves as one file.
+
+    The configuration is JSON in the metadata.
+    """
     tensors = model_files.flatten_modules(weights)
     subjects = {}
     for name, scenes in sources.items():
@@ -38,13 +46,20 @@ def save(
             for key, value in arrays.items():
                 tensors[f"source.{name}.{number}.{key}"] = torch.from_numpy(value)
         subjects[name] = [{"size": s.size, "clip": s.clip, "frame": s.frame} for s in scenes]
-    config = {"generator": params.model_dump(mode="json"), "subjects": subjects}
+    config = {
+        "generator": params.model_dump(mode="json"),
+        "subjects": subjects,
+        "amplitudes": {name: own._asdict() for name, own in amplitudes.items()},
+    }
     model_files.save_model(path, tensors, config)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple[Source, ...]]]:
     """Read a model file: its tensors, configuration and sources; raise MissingInput, BadFormat."""
     tensors, config = model_files.load_model(path)
+    if "subjects" in config and "amplitudes" not in config:
+        found = "expected a generator that restyles, found one of an earlier version"
+        raise BadFormat(path, found, "run `idiolect repro`")
     try:
         sources = {
             name: tuple(

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.generator.restyling import Restyling
+
 MAP_CHANNELS = 7
 ISP_CHANNELS = 12
 SOURCE_CHANNELS = 6  # the source as it is and as warped
@@ -44,7 +46,7 @@ class Residual(nn.Module):
 
 
 class UNet(nn.Module):
-    """Source, facial map and four ISPs → frame.
+    """Source, facial map, four ISPs and the flag of restyling → frame.
 
     Args:
         size: width and height of the frame, a power of two; log2(size) − 1 down-samplings.
@@ -74,9 +76,17 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(wide[0], 3 * 4 + 2, 3, padding=1)
         nn.init.normal_(self.head.weight, std=1e-3)  # starts as the warped source
         nn.init.zeros_(cast("Tensor", self.head.bias))
+        self.restyling = Restyling(wide[0], 3 * 4 + 2)
         self.register_buffer("place", places(size).permute(0, 3, 1, 2), persistent=False)
 
-    def forward(self, source: Tensor, grid: Tensor, maps: Tensor, isps: Tensor) -> Tensor:
+    def forward(
+        self,
+        source: Tensor,
+        grid: Tensor,
+        maps: Tensor,
+        isps: Tensor,
+        flag: Tensor | None = None,
+    ) -> Tensor:
         """Generate frames.
 
         Args:
@@ -84,16 +94,23 @@ class UNet(nn.Module):
             grid: place in the source of each pixel, (B, H, W, 2), −1 to 1 from edge to edge.
             maps: facial maps, (B, 7, H, W), 0 to 1.
             isps: the four ISPs, (B, 12, H, W), −1 to 1; black, −1, where dropped.
+            flag: (B,), 1 where the map is of neutral motion, which the ISPs restyle; else, and by
+                default, 0.
 
         Returns:
             Frames, (B, 3, H, W), about −1 to 1; unbounded, so the gradient also reaches pixels
             that are too bright or too dark.
         """
-        flow, change = self.predict(source, grid, maps, isps)
+        flow, change = self.predict(source, grid, maps, isps, flag)
         return sample(source, grid + flow) + change
 
     def predict(
-        self, source: Tensor, grid: Tensor, maps: Tensor, isps: Tensor
+        self,
+        source: Tensor,
+        grid: Tensor,
+        maps: Tensor,
+        isps: Tensor,
+        flag: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Predict how frames differ from the warped source; arguments as of `forward`.
 
@@ -105,7 +122,11 @@ class UNet(nn.Module):
         place = cast("Tensor", self.place).expand(len(source), -1, -1, -1)
         displacement = (grid.permute(0, 3, 1, 2) - place) * _DISPLACEMENT_SCALE
         x = torch.cat([source, warped, maps, isps, place, displacement], dim=1)
-        x = self.encode[0](self.stem(F.pixel_unshuffle(x, 2)))
+        x = self.stem(F.pixel_unshuffle(x, 2))
+        restyled = flag is not None and bool(flag.any())
+        if restyled:
+            x = x + self.restyling.mark(cast("Tensor", flag), x)
+        x = self.encode[0](x)
         skips = []
         for down, encode in zip(self.down, self.encode[1:], strict=True):
             skips.append(x)
@@ -113,9 +134,16 @@ class UNet(nn.Module):
         for i in reversed(range(len(skips))):
             x = self.up[i](activate(F.interpolate(x, scale_factor=2.0)))
             x = self.decode[i](self.join[i](torch.cat([x, skips[i]], dim=1)))
-        head = self.head(activate(x))
+        x = activate(x)
+        head = self.head(x)
+        if restyled:
+            more, gain = self.restyling(x, isps, cast("Tensor", flag))
+            head = head + more
         flow = 2 * _LARGEST_FLOW * torch.tanh(head[:, 12:])
         flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+        if restyled:
+            gain = F.interpolate(gain, scale_factor=2.0, mode="bilinear", align_corners=False)
+            flow = flow + gain * (displacement / _DISPLACEMENT_SCALE)
         change = 2 * torch.tanh(F.pixel_shuffle(head[:, :12], 2) / 2)
         return flow.permute(0, 2, 3, 1), change
 

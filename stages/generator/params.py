@@ -10,6 +10,7 @@ from stages.base.config.params import PARAMS, PowerOfTwo, Section, Share, Weight
 
 Count = Annotated[int, Field(gt=0)]
 LearningRate = Annotated[float, Field(gt=0)]
+Alignment = Literal["none", "similarity", "rigid", "mesh"]
 
 
 class LossWeights(Section):
@@ -73,11 +74,19 @@ class GeneratorParams(Section):
 
 
 class StyleGeneratorParams(Section):
-    """Section `style_generator`: steps of the second phase, and how I_m is aligned."""
+    """Section `style_generator`: steps of the second phase, and how I_m is aligned.
+
+    Attributes:
+        steps: of the second phase.
+        learning_rate: of both networks.
+        alignment: of I_m with a frame.
+        restyle_alignment: of I_m with a restyled frame (flag 1).
+    """
 
     steps: Count
     learning_rate: LearningRate
-    alignment: Literal["none", "similarity", "mesh"]
+    alignment: Alignment
+    restyle_alignment: Alignment
 
 
 class RegionWeights(Section):

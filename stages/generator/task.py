@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stages.base.io.image_io import Image
 from stages.base.training.perceptual import load_perceptual
 from stages.base.training.state import Batch, Update
 from stages.generator import losses
@@ -20,6 +21,7 @@ from stages.generator.conditioning import (
     maps_to_tensor,
     stack_isps,
 )
+from stages.generator.driving import Driving
 from stages.generator.footage import Footage
 from stages.generator.isps import Isps
 from stages.generator.matched_references import MatchedReferences
@@ -28,6 +30,8 @@ from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source, match_scenes, row_as_source
 
 _IMAGES = {"source", "isps", "frame", "reference"}
+_RESTYLING_RATE = 3.0  # of the part for neutral motion, times that of the U-Net
+_MAPS = {"map", "true_map"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class GeneratorTask:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.modules: dict[str, nn.Module] = {"unet": unet, "discriminator": discriminator}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "unet": torch.optim.Adam(unet.parameters(), rates[0], (0.9, 0.99)),
+            "unet": torch.optim.Adam(_parameter_groups(unet, rates[0]), rates[0], (0.9, 0.99)),
             "discriminator": torch.optim.Adam(discriminator.parameters(), rates[1], (0.5, 0.99)),
         }
         self.averaged: tuple[str, ...] = ("unet",)
@@ -96,25 +100,34 @@ class GeneratorTask:
         footage, size = self.footage[person], self.params.size
         row = footage.draw(rng, self.params.rare)
         source = self._source(person, row, rng)
-        neutral = rng.random() < self.params.neutralise
-        driving = footage.neutral if neutral else footage.driving
-        points, shoulders = driving.points[row], driving.shoulders[row]
+        restyle = rng.random() < self.params.neutralise
+        # The face alone must not tell the style: another's ISPs restyle it as well.
+        style = int(rng.integers(len(self.footage))) if restyle else person
         clip, frame = footage.clips[footage.clip[row]], int(footage.frame[row])
-        isps = self.isps[person].draw(clip.id, frame, self.params.isp_gap * clip.fps, rng)
+        isps = self.isps[style].draw(clip.id, frame, self.params.isp_gap * clip.fps, rng)
+        true = footage.driving.row(row)
+        driving = true
         if rng.random() < self.params.isp_dropout:
             isps = np.zeros_like(isps)
-        true_points = footage.driving.points[row]
+        elif restyle:
+            gains = self.footage[style].amplitudes.gains(footage.population)
+            driving = footage.neutral(row, gains)
+        (true_points,) = true.points
         example: dict[str, NDArray[Any]] = {
             "source": source.small,
-            "grid": source.warp_grid(points, shoulders),
-            "map": facial_map(points, driving.irises[row], shoulders, size),
+            "grid": source.warp_grid(driving.points[0], driving.shoulders[0]),
+            "map": _facial_map(driving, size),
+            "true_map": _facial_map(true, size),
             "isps": stack_isps(isps),
+            "flag": np.array(restyle, np.float32),
             "frame": footage.image(row),
             "focus": 1 + self.params.focus * focus_map(true_points, size)[None],
             "close_up": close_up_grid(true_points, size),
         }
         if self.style is not None:
-            reference, codes = self.style.references[person].aligned(clip.id, frame, true_points)
+            reference, codes = self.style.references[person].aligned(
+                clip.id, frame, true_points, restyle=restyle
+            )
             example |= {"reference": reference, "codes": codes}
         return example
 
@@ -136,7 +149,8 @@ class GeneratorTask:
         """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""
         weights = self.params.losses
         unet, discriminator = self.modules["unet"], self.modules["discriminator"]
-        generated = unet(batch["source"], batch["grid"], batch["map"], batch["isps"])
+        inputs = (batch[name] for name in ("source", "grid", "map", "isps", "flag"))
+        generated, maps = unet(*inputs), batch["true_map"]
         values = {"l1": losses.weighted_l1(generated, batch["frame"], batch["focus"])}
         total = weights.l1 * values["l1"]
         if step >= self.perceptual_from and self.perceptual is not None:
@@ -149,8 +163,8 @@ class GeneratorTask:
         if adversarial:
             discriminator.requires_grad_(requires_grad=False)
             with torch.no_grad():
-                real = discriminator(batch["frame"], batch["map"])
-            fake = discriminator(generated, batch["map"])
+                real = discriminator(batch["frame"], maps)
+            fake = discriminator(generated, maps)
             values["adversarial"] = losses.generator_adversarial(fake)
             values["feature_matching"] = losses.feature_matching(real, fake)
             total = total + weights.adversarial * values["adversarial"]
@@ -163,8 +177,8 @@ class GeneratorTask:
             total = total + self.style.factor * values["style_preserving"]
         update("unet", total)
         if adversarial:
-            real = discriminator(batch["frame"], batch["map"])
-            fake = discriminator(generated.detach(), batch["map"])
+            real = discriminator(batch["frame"], maps)
+            fake = discriminator(generated.detach(), maps)
             values["discriminator"] = losses.discriminator_adversarial(real, fake)
             update("discriminator", values["discriminator"])
         return {name: value.detach() for name, value in values.items()}
@@ -188,7 +202,19 @@ class GeneratorTask:
         return losses.perceptual(real, fake), losses.gram_style(real, fake)
 
 
+def _parameter_groups(unet: UNet, rate: float) -> list[dict[str, Any]]:
+    """Return the U-Net's parameters; those that few frames train have a higher rate."""
+    own = list(unet.restyling.parameters())
+    rest = [p for name, p in unet.named_parameters() if not name.startswith("restyling.")]
+    return [{"params": rest}, {"params": own, "lr": _RESTYLING_RATE * rate}]
+
+
+def _facial_map(driving: Driving, size: int) -> Image:
+    """Draw the facial map of the only row."""
+    return facial_map(driving.points[0], driving.irises[0], driving.shoulders[0], size)
+
+
 def _stack(name: str, arrays: list[NDArray[Any]]) -> Tensor:
     if name in _IMAGES:
         return images_to_tensor(arrays)
-    return maps_to_tensor(arrays) if name == "map" else torch.from_numpy(np.stack(arrays))
+    return maps_to_tensor(arrays) if name in _MAPS else torch.from_numpy(np.stack(arrays))

@@ -32,7 +32,8 @@ def main() -> None:
     if list(sources) != sorted(names):
         raise BadFormat(BASE_MODEL, f"trained on {', '.join(sources)}, not {', '.join(names)}")
     references = [
-        MatchedReferences(subject, params.size, phase.alignment) for subject in inputs.subjects
+        MatchedReferences(subject, params.size, phase.alignment, phase.restyle_alignment)
+        for subject in inputs.subjects
     ]
     rate = phase.learning_rate
     task = GeneratorTask(
@@ -59,7 +60,7 @@ def main() -> None:
         region_weights=region_weights.model_dump(),
         lambda_sp=factor,
     )
-    model.save(MODEL, {"unet": weights["unet"]}, sources, params)
+    model.save(MODEL, {"unet": weights["unet"]}, sources, inputs.amplitudes, params)
     style_loss_sheet.write_sheet(
         STYLE_LOSS_SHEET, inputs.footage, phase.alignment, region_weights.by_code
     )

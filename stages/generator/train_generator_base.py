@@ -31,4 +31,4 @@ def main() -> None:
         seed=inputs.training.seed,
     )
     weights = train_phase(STAGE, task, inputs, params.steps)
-    model.save(BASE_MODEL, weights, sources, params)
+    model.save(BASE_MODEL, weights, sources, inputs.amplitudes, params)

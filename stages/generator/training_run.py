@@ -9,6 +9,7 @@ from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training import checkpoint
 from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import Weights
+from stages.generator.driving import Amplitudes
 from stages.generator.footage import Footage, read_footage
 from stages.generator.isps import Isps, read_isps
 from stages.generator.params import GeneratorParams
@@ -24,6 +25,11 @@ class Inputs:
     subjects: list[Subject]
     footage: list[Footage]
     isps: list[Isps]
+
+    @property
+    def amplitudes(self) -> dict[str, Amplitudes]:
+        """How much each person moves."""
+        return {footage.subject.name: footage.amplitudes for footage in self.footage}
 
 
 def read_inputs() -> Inputs:

@@ -26,6 +26,7 @@ from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.motion.features import silent_frames, sound_levels
 from stages.motion.predict import Motion, MotionStream, retarget
+from stages.render.neutral_motion import NeutralMotion
 from stages.render.params import RenderParams
 from stages.render.render import enlarge
 from stages.render.trained_models import Models, load_models
@@ -41,7 +42,9 @@ _SOUND_RATE = 48000  # of the video's sound
 _WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
 
 
-def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
+def render_audio(
+    identity: str, style: str, audio: Path, out: Path, *, restyle: bool = False
+) -> int:
     """Render an identity speaking audio in a style; return the number of frames.
 
     Args:
@@ -49,6 +52,7 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
         style: who lends the style: a trained subject, or an unseen one.
         audio: any audio or video file with sound.
         out: the video to write, H.264 and AAC, ending in .mp4.
+        restyle: draw from neutral motion, whose amplitude the ISPs of the style restore.
 
     Raises:
         NotTrained: the identity is not among the trained subjects, or the style neither among
@@ -64,6 +68,7 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
         raise UserError(out, "is the voice itself, which must not change", "name another file")
     params = read_section("render", RenderParams)
     models = load_models((identity,), params.drawn_size, style)
+    neutral = NeutralMotion.of(models, identity, style) if restyle else None
     isps = read_isps(style).chosen_images()
     fps = models.motion.fps
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +78,7 @@ def render_audio(identity: str, style: str, audio: Path, out: Path) -> int:
         if not (samples := _count_samples(speech)):
             raise BadFormat(audio, "its sound is empty")
         frames = frames_of_samples(samples, fps)
-        drawn = _draw(models, identity, style, speech, frames, isps, params)
+        drawn = _draw(models, identity, style, speech, frames, isps, params, neutral)
         images = each(drawn, f"render {out.name}", frames)
         sound = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
         encode_video(out, images, fps, (sound, _SOUND_RATE), params.crf)
@@ -92,16 +97,20 @@ def _draw(
     frames: int,
     isps: Image,
     params: RenderParams,
+    neutral: NeutralMotion | None,
 ) -> Iterator[Image]:
     face, mover, first = models.motion.person(identity), models.motion.person(style), 0
     source = models.generator.default_source(identity)
-    painter = DonorPainter(read_donors(identity) if params.donors else {}, source)
+    # Donors would paint the neutral mouth over the restyled one.
+    lend = params.donors and neutral is None
+    painter = DonorPainter(read_donors(identity) if lend else {}, source)
     seed = read_section("training", Training).seed
     for motion in predict_motion(models, style, wav, frames, seed):
         columns = retarget(motion, mover, face, first=first)
         first += len(motion)
-        driving = Driving.from_columns(columns)
-        drawn = models.generator.frames(source, driving, isps, params.batch)
+        driving = neutral.driving(columns) if neutral else Driving.from_columns(columns)
+        restyle = neutral is not None
+        drawn = models.generator.frames(source, driving, isps, params.batch, restyle=restyle)
         yield from enlarge(painter.paint(drawn, driving), params.panel)
 
 

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pipeline.runtime.user_errors import UserError
+from pipeline.runtime.user_errors import BadFormat, UserError
 from stages.__main__ import main
 from stages.base.config.params import read_section
 from stages.base.config.subjects import Subject
 from stages.base.io.image_io import decode_png
-from stages.base.training.model_files import load_model
+from stages.base.training.model_files import load_model, save_model
 from stages.generator import train_generator, train_generator_base
 from stages.generator.drawing import Generator
-from stages.generator.driving import Driving
+from stages.generator.driving import Driving, join
 from stages.generator.footage import read_footage
 from stages.generator.isps import read_isps
 from stages.generator.params import GeneratorParams
@@ -47,14 +48,17 @@ def test_footage_holds_valid_frames_of_the_span_alone(project):
 
 
 def test_neutral_driving_is_unchanged_for_one_person_and_smaller_for_the_livelier_of_two(project):
+    def scaled_opening(footage, style):
+        gains = style.amplitudes.gains(footage.population)
+        points = join([footage.neutral(row, gains) for row in range(len(footage))]).points
+        return points, np.linalg.norm(points[:, 66] - points[:, 62], axis=-1).std()
+
     alone = read_footage([ANN], 32)[0]
-    np.testing.assert_allclose(alone.neutral.points, alone.driving.points, atol=0.05)
-    _, bob = read_footage([ANN, Subject("seen", "bob")], 32)
-
-    def opening(points):
-        return np.linalg.norm(points[:, 66] - points[:, 62], axis=-1).std()
-
-    assert opening(bob.neutral.points) < 0.9 * opening(bob.driving.points)
+    np.testing.assert_allclose(scaled_opening(alone, alone)[0], alone.driving.points, atol=0.05)
+    ann, bob = read_footage([ANN, Subject("seen", "bob")], 32)
+    true = np.linalg.norm(bob.driving.points[:, 66] - bob.driving.points[:, 62], axis=-1).std()
+    assert scaled_opening(bob, bob)[1] < 0.9 * true
+    assert scaled_opening(bob, ann)[1] > 1.1 * true  # what a calm person's ISPs calm
 
 
 def test_rare_rows_are_drawn_evenly_over_the_opening_of_the_mouth(project):
@@ -163,6 +167,38 @@ def test_a_bad_params_file_is_reported_in_one_line(project, capsys, old, new, wo
     err = capsys.readouterr().err
     assert word in err
     assert err.count("\n") == 1
+
+
+def test_a_model_of_an_earlier_version_is_refused_in_one_line(project):
+    train_generator_base.main()
+    path = Path("models/generator_base.safetensors")
+    tensors, config = load_model(path)
+    assert sorted(config.pop("amplitudes")) == ["ann", "bob"]
+    save_model(path, tensors, config)
+    with pytest.raises(BadFormat, match=r"^.*safetensors: expected .* earlier .*idiolect repro"):
+        train_generator.main()
+
+
+def test_restyled_examples_keep_their_target_and_take_motion_and_isps_of_anyone(project):
+    params = read_section("generator", GeneratorParams)
+    footage = read_footage([ANN, Subject("seen", "bob")], params.size)
+    isps = [read_isps(name, params.size) for name in ("ann", "bob")]
+    sources = [choose_sources(person) for person in footage]
+
+    def batches(share: float, dropped: float = 0.0) -> dict[str, torch.Tensor]:
+        changed = params.model_copy(update={"neutralise": share, "isp_dropout": dropped})
+        task = GeneratorTask(changed, footage, sources, isps, 1, (1e-3, 1e-3), seed=1)
+        parts = [task.batch(step, np.random.default_rng(step)) for step in range(8)]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    plain, restyled, dropped = batches(0.0), batches(1.0), batches(1.0, 1.0)
+    assert not plain["flag"].any()
+    assert restyled["flag"].all()
+    assert torch.equal(plain["map"], plain["true_map"])
+    assert torch.equal(dropped["map"], dropped["true_map"])  # without ISPs nothing is missing
+    moved = (restyled["map"] != restyled["true_map"]).flatten(1).any(1)
+    assert moved.all()
+    assert torch.equal(restyled["frame"][:1], plain["frame"][:1])
 
 
 def test_a_base_of_other_channels_is_refused(project, capsys):

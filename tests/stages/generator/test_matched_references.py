@@ -3,6 +3,7 @@
 import numpy as np
 
 from stages.base.config.subjects import Subject
+from stages.base.face import similarity
 from stages.generator.footage import read_footage
 from stages.generator.losses import EMPTY, MOUTH
 from stages.generator.matched_references import (
@@ -39,6 +40,19 @@ def test_a_matched_reference_coincides_with_its_frame(project):
 
 def test_a_mesh_aligns_better_than_a_similarity_and_a_similarity_better_than_no_alignment(project):
     assert mean_distance("mesh") < mean_distance("similarity") < mean_distance("none")
+
+
+def test_restyled_frames_have_an_alignment_that_moves_no_part_of_the_mouth(project):
+    points = read_footage([ANN], 64)[0].driving.points[11]
+    references = MatchedReferences(ANN, 64, "mesh", "rigid")
+    index = references.matched_index("one", 12)
+    own = references.points[index]
+    still = [*range(27, 36), 0, 1, 2, 14, 15, 16, 36, 39, 42, 45]  # nose, temples, eye corners
+    transform = similarity.fit_similarity(own[still], points[still])
+    expected = align_by_similarity(references.images[index], references.codes[index], transform)
+    moved, _ = references.aligned("one", 12, points, restyle=True)
+    np.testing.assert_array_equal(moved, expected[0])
+    assert (moved != references.aligned("one", 12, points)[0]).any()
 
 
 def test_a_similarity_moves_the_reference_and_leaves_the_rest_empty():

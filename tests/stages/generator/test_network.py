@@ -40,6 +40,27 @@ def test_every_input_reaches_the_output():
         assert (given[i].grad.abs().sum(dim=(0, 2, 3)) > 0).all()  # each channel
 
 
+def test_the_flag_changes_nothing_at_0_and_reaches_the_output_at_1():
+    torch.manual_seed(0)
+    unet = UNet(32, [16, 32])
+    given, flag = inputs(), torch.tensor([0.0, 1.0])
+    for layer in (unet.restyling.flag, unet.restyling.out):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    plain, marked = unet(*given), unet(*given, flag)
+    torch.testing.assert_close(marked[0], plain[0])
+    assert (marked[1] - plain[1]).abs().mean() > 1e-3
+
+
+def test_a_restyled_frame_depends_on_how_the_four_isps_differ_alone():
+    torch.manual_seed(0)
+    restyling = UNet(32, [16, 32]).restyling
+    isps = inputs()[3]
+    code = restyling.style_code(isps)
+    assert code.abs().max() > 0.1
+    torch.testing.assert_close(restyling.style_code(isps + 0.2), code, atol=1e-4, rtol=1e-4)
+    assert not restyling.style_code(torch.full_like(isps, -1.0)).any()  # dropped
+
+
 def test_places_are_counted_from_edge_to_edge():
     image = torch.rand(1, 3, 8, 8)
     steps = (torch.arange(8) + 0.5) / 4 - 1

@@ -12,6 +12,7 @@ from stages.base.io.image_io import encode_jpeg, encode_png
 from stages.base.io.wav_files import write_wav
 from stages.base.training.model_files import save_model
 from stages.clips.artifacts import FRAMES, LEDGER
+from stages.generator.driving import Amplitudes
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
 from stages.generator.params import GeneratorParams
@@ -118,7 +119,8 @@ def _write_generator() -> None:
     )
     weights = {"unet": dict(unet.state_dict())}
     sources = {"ann": [source], "bob": [source]}
-    save_generator(Path("models/generator.safetensors"), weights, sources, GENERATOR)
+    amplitudes = {"ann": Amplitudes(0.01, 0.01, 0.1, 0.1), "bob": Amplitudes(0.02, 0.02, 0.2, 0.2)}
+    save_generator(Path("models/generator.safetensors"), weights, sources, amplitudes, GENERATOR)
 
 
 def _write_audio_model() -> None:

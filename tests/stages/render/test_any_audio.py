@@ -10,10 +10,12 @@ from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.io.sound import read_audio
 from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
+from stages.base.training.model_files import load_model, save_model
 from stages.motion.features import silent_frames, sound_levels
 from stages.motion.model import MotionModel, NotTrained
-from stages.motion.predict import join
+from stages.motion.predict import join, retarget
 from stages.render.any_audio import compute_features, predict_motion, render_audio
+from stages.render.neutral_motion import NeutralMotion
 from stages.render.trained_models import load_models
 from stages.speech import mel
 from tests.stages.motion.people import generate, write_subject
@@ -33,6 +35,29 @@ def test_a_voice_becomes_a_video_as_long_with_the_sound_in_it(project):
     assert len(list(read_frames(Path("talk.mp4")))) == 26
     assert (read_facts(Path("talk.mp4")).audio, read_facts(Path("talk.mp4")).width) == (True, 64)
     assert abs(len(read_audio(Path("talk.mp4"))) / 16000 - 1.03) < 0.1
+
+
+def test_a_restyled_render_draws_neutral_motion_with_the_flag(project):
+    voice = write_voice(0.4)
+    models = load_models(["ann", "bob"], 32)
+    neutral = NeutralMotion.of(models, "ann", "bob")
+    (motion,) = [m for m in predict_motion(models, "bob", voice, 10, 1) if len(m)]
+    columns = retarget(motion, models.motion.person("bob"), models.motion.person("ann"))
+    true, calmed = columns["points"], neutral.driving(columns).points
+    assert calmed.std(axis=0).mean() < 0.9 * true.std(axis=0).mean()  # bob moves twice as ann
+    render_audio("ann", "bob", voice, Path("plain.mp4"))
+    assert render_audio("ann", "bob", voice, Path("restyled.mp4"), restyle=True) == 10
+    assert Path("plain.mp4").read_bytes() != Path("restyled.mp4").read_bytes()
+
+
+def test_a_generator_trained_without_restyled_frames_is_refused_before_anything_is_drawn(project):
+    path = Path("models/generator.safetensors")
+    tensors, config = load_model(path)
+    config["generator"]["neutralise"] = 0.0
+    save_model(path, tensors, config)
+    with pytest.raises(UserError, match=r"generator.neutralise is 0.*idiolect repro"):
+        render_audio("ann", "bob", write_voice(0.4), Path("talk.mp4"), restyle=True)
+    assert not Path("talk.mp4").exists()
 
 
 def test_the_voice_of_a_video_can_be_used(project):
