@@ -140,9 +140,12 @@ def preset(
 
 @app.command()
 def render(
-    identity: Annotated[str, typer.Option(help="Face: a trained subject.")],
     audio: Annotated[Path, typer.Option(help="Voice: any audio or video file.")],
     out: Annotated[Path, typer.Option(help="Video to write (.mp4).")],
+    identity: Annotated[str | None, typer.Option(help="Face: a trained subject.")] = None,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Face: a picture of any one person; needs --style.")
+    ] = None,
     style: Annotated[
         str | None,
         typer.Option(help="Style: any subject, even unseen. Default: the identity."),
@@ -155,9 +158,20 @@ def render(
     ] = False,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen independently."""
-    from stages.render.any_audio import render_audio
+    if (identity is None) == (portrait is None):
+        raise UserError("render", "expected either --identity or --portrait")
+    if portrait is not None:
+        from stages.portrait.render_portrait import render_portrait
 
-    render_audio(identity, style or identity, audio, out, restyle=restyle)
+        if style is None:
+            raise UserError("render", "expected --style with --portrait", "name a subject")
+        if restyle:
+            raise UserError("render", "expected --restyle with --identity, found --portrait")
+        render_portrait(portrait, style, audio, out)
+    elif identity is not None:
+        from stages.render.any_audio import render_audio
+
+        render_audio(identity, style or identity, audio, out, restyle=restyle)
     typer.echo(out)
 
 

@@ -30,6 +30,7 @@ SECTIONS = {
     "style_mapping": "stages.style_mapping.params:StyleMappingParams",
     "donors": "stages.donors.params:DonorParams",
     "render": "stages.render.params:RenderParams",
+    "portrait": "stages.portrait.params:PortraitParams",
     "training": "stages.base.config.params:Training",
     "region_weights": "stages.generator.params:RegionWeights",
     "evaluation": "stages.evaluation.params:EvaluationParams",

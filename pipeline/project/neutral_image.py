@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.project.revision import dvc_add, first_uncached
 from pipeline.runtime.atomic_files import write_atomic
-from pipeline.runtime.user_errors import MissingInput, UserError
+from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import read_section
 from stages.base.config.paths import DATA
 
@@ -32,33 +32,20 @@ def set_portrait(image: Path) -> Portrait:
         UserError: it is a folder or no picture, it does not show exactly one face of at least
             `clips.min_face`, or DVC's cache does not have the previous portrait.
     """
-    from stages.base.io.image_io import decode_jpeg, encode_png, read_image
-    from stages.clips.detector import FaceFinder
+    from stages.base.io.image_io import encode_png
+    from stages.clips.one_face import read_one_face
     from stages.clips.params import ClipsParams
     from stages.clips.window import crop_window
 
     params = read_section("clips", ClipsParams)
-    unchanged = "the neutral image is unchanged"
-    if not image.exists():
-        raise MissingInput(image, "no such file", unchanged)
-    if not image.is_file():
-        kind = "folder" if image.is_dir() else "device or pipe"
-        raise UserError(image, f"expected a picture, found a {kind}", unchanged)
-    picture = read_image(image, decode_jpeg, unchanged)
-    boxes = FaceFinder()(picture)
-    if len(boxes) != 1:
-        found = f"expected one face, found {len(boxes) or 'none'}"
-        raise UserError(image, found, "give a portrait of one person from the front")
-    if boxes[0].side < params.min_face:
-        found = f"the face is {boxes[0].side:.0f} px high (at least {params.min_face:g} px)"
-        raise UserError(image, found, "give a larger picture")
+    picture, face = read_one_face(image, params.min_face, "the neutral image is unchanged")
     height, width = picture.shape[:2]
-    crop = crop_window([boxes[0]], width, height, params.room)
+    crop = crop_window([face], width, height, params.room)
     content = encode_png(crop.cut(picture, min(crop.side, _MAX_SIZE)))
     if not (PORTRAIT.is_file() and PORTRAIT.read_bytes() == content):
         check_portrait_is_saved()
         _track(content)
-    return Portrait(boxes[0].side, crop.side)
+    return Portrait(face.side, crop.side)
 
 
 def _track(content: bytes) -> None:

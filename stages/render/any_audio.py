@@ -6,7 +6,7 @@ Sound, features, motion and frames are processed in pieces: memory does not grow
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from stages.speech.phone_track import PhoneTrack
 from stages.speech.phones import recognise_phones
 from stages.speech.representation import Sound, load_representation
 
+Draw = Callable[[Iterator[Motion]], Iterator[Image]]
 _SOUND_RATE = 48000  # of the video's sound
 _WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
 
@@ -60,17 +61,44 @@ def render_audio(
         NotAVideo: the file has no sound that can be decoded.
         UserError: another input is missing or wrong.
     """
+    check_files(audio, out)
+    params = read_section("render", RenderParams)
+    models = load_models((identity,), params.drawn_size, style)
+    neutral = NeutralMotion.of(models, identity, style) if restyle else None
+    isps = read_isps(style).chosen_images()
+
+    def draw(motions: Iterator[Motion]) -> Iterator[Image]:
+        return _draw(models, identity, style, motions, isps, params, neutral)
+
+    return encode_talk(models, style, audio, out, draw)
+
+
+def check_files(audio: Path, out: Path) -> None:
+    """Raise UserError if the voice is missing, or the video is not to be written there."""
     if out.suffix.lower() != ".mp4":
         raise UserError(out, "expected a name that ends in .mp4")
     if not audio.is_file():
         raise MissingInput(audio, "no such file")
     if out.exists() and out.samefile(audio):
         raise UserError(out, "is the voice itself, which must not change", "name another file")
-    params = read_section("render", RenderParams)
-    models = load_models((identity,), params.drawn_size, style)
-    neutral = NeutralMotion.of(models, identity, style) if restyle else None
-    isps = read_isps(style).chosen_images()
-    fps = models.motion.fps
+
+
+def encode_talk(models: Models, style: str, audio: Path, out: Path, draw: Draw) -> int:
+    """Write the video of a style speaking audio; return the number of frames.
+
+    Args:
+        models: the motion model is used.
+        style: whose motion it is.
+        audio: any audio or video file with sound.
+        out: the video.
+        draw: frames of motion in pieces.
+
+    Raises:
+        NotAVideo: the file has no sound that can be decoded.
+        BadFormat: its sound is empty.
+    """
+    fps, crf = models.motion.fps, read_section("render", RenderParams).crf
+    seed = read_section("training", Training).seed
     with tempfile.TemporaryDirectory() as folder:
         speech, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
         write_wav(speech, read_sound(audio))
@@ -78,10 +106,10 @@ def render_audio(
         if not (samples := _count_samples(speech)):
             raise BadFormat(audio, "its sound is empty")
         frames = frames_of_samples(samples, fps)
-        drawn = _draw(models, identity, style, speech, frames, isps, params, neutral)
+        drawn = draw(predict_motion(models, style, speech, frames, seed))
         images = each(drawn, f"render {out.name}", frames)
         sound = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
-        encode_video(out, images, fps, (sound, _SOUND_RATE), params.crf)
+        encode_video(out, images, fps, (sound, _SOUND_RATE), crf)
     return frames
 
 
@@ -93,8 +121,7 @@ def _draw(
     models: Models,
     identity: str,
     style: str,
-    wav: Path,
-    frames: int,
+    motions: Iterator[Motion],
     isps: Image,
     params: RenderParams,
     neutral: NeutralMotion | None,
@@ -104,8 +131,7 @@ def _draw(
     # Donors would paint the neutral mouth over the restyled one.
     lend = params.donors and neutral is None
     painter = DonorPainter(read_donors(identity) if lend else {}, source)
-    seed = read_section("training", Training).seed
-    for motion in predict_motion(models, style, wav, frames, seed):
+    for motion in motions:
         columns = retarget(motion, mover, face, first=first)
         first += len(motion)
         driving = neutral.driving(columns) if neutral else Driving.from_columns(columns)
