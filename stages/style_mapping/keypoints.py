@@ -6,13 +6,13 @@ are the transposes of the rotations in other modules.
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stages.base.face.mean_face import MEAN_FACE
+from stages.base.training.state import full_precision
 
 BINS, BIN_DEGREES = 66, 3.0
 HEAT_VARIANCE = 0.01
@@ -32,14 +32,6 @@ def transform(canonical: Tensor, rotation: Tensor, shift: Tensor, expression: Te
     """
     with full_precision(canonical):
         return canonical @ rotation + shift[:, None] + expression
-
-
-def full_precision(like: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocast: bfloat16 resolves half a pixel of 256."""
-    device = like.device.type
-    if not torch.amp.is_autocast_available(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
 
 
 def row_rotation(angles: Tensor) -> Tensor:
@@ -127,10 +119,11 @@ def motions(
         Positions in the neutral image's volume, (B, K + 1, D, H, W, 3); the first, the background,
         is the identity. (z - C̄_k) R̄ᵀ_driving R̄_source + C_k, first order, as in face-vid2vid.
     """
-    turn = driving_rotation.transpose(-1, -2) @ source_rotation  # (B, 3, 3)
     batch, count, _ = source.shape
-    cells = grid.reshape(1, -1, 3) @ turn  # (B, DHW, 3)
-    shifts = source - driving @ turn  # (B, K, 3)
+    with full_precision(source):  # in bfloat16 RᵀR is not the identity
+        turn = driving_rotation.float().transpose(-1, -2) @ source_rotation.float()  # (B, 3, 3)
+        cells = grid.float().reshape(1, -1, 3) @ turn  # (B, DHW, 3)
+        shifts = source.float() - driving.float() @ turn  # (B, K, 3)
     moved = cells[:, None] + shifts[:, :, None]
     still = grid.reshape(1, 1, -1, 3).expand(batch, 1, -1, 3)
     return torch.cat([still, moved], dim=1).view(batch, count + 1, *grid.shape)

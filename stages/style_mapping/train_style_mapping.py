@@ -114,8 +114,10 @@ class Reconstruction:
         discriminator = self.modules["discriminator"]
         real, fake = discriminator(target)[0], discriminator(image.detach())[0]
         update("discriminator", losses.hinge_discriminator(real, fake))
+        discriminator.requires_grad_(requires_grad=False)
         scores, maps = discriminator(image)
         _, real_maps = discriminator(target)
+        discriminator.requires_grad_(requires_grad=True)
         return {
             "gan": losses.hinge_generator(scores),
             "feature_matching": losses.feature_matching(real_maps, maps),

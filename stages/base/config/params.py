@@ -34,11 +34,19 @@ class Section(BaseModel):
 
 
 class Training(Section):
-    """Section `training`: the params that all trainings share."""
+    """Section `training`: the params that all trainings share.
+
+    Attributes:
+        seed: of weights and batches.
+        precision: of the networks' forward passes.
+        threads: of a training on a CPU.
+        micro_batch: examples in memory at once; gradients of a batch's parts add up, 0: no parts.
+    """
 
     seed: int = Field(ge=0)
     precision: Literal["fp32", "bf16"]
     threads: int = Field(ge=1)
+    micro_batch: int = Field(default=0, ge=0)
 
 
 class Role(Section):

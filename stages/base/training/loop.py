@@ -9,21 +9,21 @@ every step has its own generator, only its number has to be restored.
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.runtime.prefetch import prefetch
 from pipeline.runtime.progress import bar
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Training
 from stages.base.training.checkpoint import Checkpoints
 from stages.base.training.curves import Curves
+from stages.base.training.loader import batches
 from stages.base.training.model_files import Weights
-from stages.base.training.state import Batch, Schedule, Task, TrainingState
+from stages.base.training.state import Schedule, Task, TrainingState
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -70,10 +70,10 @@ def train(
         _stop_signals() as stop,
         Curves(Path("reports/training") / name, curve_state) as curves,
         bar(name, steps, first) as progress,
-        closing(_batches(task, training.seed, rank, first, steps)) as batches,
+        batches(task, training.seed, rank, range(first, steps), state.fabric.device) as drawn,
     ):
         saved = time.monotonic()
-        for step, batch in enumerate(batches, first):
+        for step, batch in enumerate(drawn, first):
             values = state.step(batch, step)
             progress.advance(note=curves.add(step, values))
             if stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
@@ -85,14 +85,6 @@ def train(
         if first < steps:
             checkpoints.save(state, steps, curves.state())
     return state.weights()
-
-
-def _batches(
-    task: Task, seed: int, rank: int, first: int, steps: int
-) -> Generator[Batch, None, None]:
-    """Draw the batches of the coming steps in a thread, each from a generator of its own."""
-    rngs = ((step, np.random.default_rng([seed, step, rank])) for step in range(first, steps))
-    yield from prefetch((task.batch(step, rng) for step, rng in rngs), depth=1)
 
 
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training
 from stages.base.training.model_files import Weights, flatten_modules, module_tensors
 
@@ -42,8 +44,10 @@ class Task(Protocol):
     def step(self, batch: Batch, step: int, update: Update, /) -> Mapping[str, Tensor | float]:
         """Compute losses and call `update(optimizer name, loss)` for each optimizer.
 
-        `update` clears the gradients of that optimizer, runs backward, clips and steps. Returns
-        the values to log as curves.
+        `update` clears the gradients of that optimizer, runs backward, clips and steps; with
+        `training.micro_batch` a step sees one part of the batch, and weights change after the last
+        part. A loss through a network of another optimizer freezes that network's parameters.
+        Runs under autocast. Returns the values to log as curves.
         """
         ...
 
@@ -63,11 +67,14 @@ class TrainingState:
         self, task: Task, training: Training, ema: float, clip: float | None, schedule: Schedule
     ) -> None:
         torch.set_num_threads(training.threads)
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
         torch.manual_seed(training.seed)
         self.task, self.seed, self.ema = task, training.seed, ema
-        self.clip, self.schedule = clip, schedule
+        self.clip, self.schedule, self.part = clip, schedule, training.micro_batch
         self.fabric = _launch_fabric(training.precision)
+        on_cpu = self.fabric.device.type == "cpu"
+        # On a GPU the deterministic algorithms are slow, and grid_sample has none.
+        torch.use_deterministic_algorithms(mode=on_cpu, warn_only=True)
+        torch.backends.cudnn.benchmark = not on_cpu
         self.modules = dict(task.modules)
         for name, module in self.modules.items():
             task.modules[name] = self.fabric.setup_module(module)
@@ -88,14 +95,30 @@ class TrainingState:
         for name, optimizer in self.optimizers.items():
             for group, base in zip(optimizer.param_groups, self.learning_rates[name], strict=True):
                 group["lr"] = base * factor
-        values = self.task.step(self.fabric.to_device(batch), step, self._update)
+        parts = split_batch(self.fabric.to_device(batch), self.part)
+        logged = [self._step_part(part, step, i, len(parts)) for i, part in enumerate(parts)]
         self._update_averages(min(self.ema, (1 + step) / (10 + step)))
-        return values
+        if len(logged) == 1:
+            return logged[0]
+        return {name: sum(float(one[name]) for one in logged) / len(logged) for name in logged[0]}
 
-    def _update(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad()
-        self.fabric.backward(loss)
+    def _step_part(
+        self, part: Batch, step: int, index: int, count: int
+    ) -> Mapping[str, Tensor | float]:
+        """Run a task's step on one of `count` parts of a batch; the last one updates weights."""
+
+        def update(name: str, loss: Tensor) -> None:
+            if index == 0:
+                self.optimizers[name].zero_grad()
+            with full_precision(loss):  # autocast is for the forward pass alone
+                self.fabric.backward(loss / count if count > 1 else loss)
+            if index == count - 1:
+                self._descend(self.optimizers[name])
+
+        with self.fabric.autocast():  # covers the perceptual networks, which Fabric does not wrap
+            return self.task.step(part, step, update)
+
+    def _descend(self, optimizer: torch.optim.Optimizer) -> None:
         if self.clip is not None:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, self.clip)
@@ -158,6 +181,31 @@ class TrainingState:
             optimizer.load_state_dict(
                 {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
             )
+
+
+def split_batch(batch: Batch, size: int) -> list[Batch]:
+    """Split a batch into parts of at most `size` examples, the first ones larger; 0: one part.
+
+    Raises:
+        BadParams: its tensors do not all have one row an example.
+    """
+    counts = {len(tensor) if tensor.dim() else 0 for tensor in batch.values()}
+    if not size or max(counts) <= size:
+        return [batch]
+    if len(counts) > 1:
+        found = "is set, but this training's batches cannot be split"
+        raise BadParams("training.micro_batch", found, "set it to 0")
+    parts = -(-counts.pop() // size)
+    split = {name: torch.tensor_split(tensor, parts) for name, tensor in batch.items()}
+    return [{name: tensors[i] for name, tensors in split.items()} for i in range(parts)]
+
+
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast: bfloat16 resolves half a pixel of 256."""
+    device = like.device.type
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _launch_fabric(precision: str) -> "Fabric":
