@@ -1,6 +1,7 @@
 # make demo    the whole DAG on the sample subjects
 # make quick   before each commit: lint, types, and the tests that take about a minute
 # make test    every test but the soak tests; make soak: those
+# make gpu-check   the tests that need a GPU, and the speed of each training's loop on it
 # make lock    after an edit of stages/: record each stage's code hash in versions.yaml
 # make docs    after a change of a table, metric, param or command: write docs/formats.md, docs/reference/
 PYTHON ?= python3.11
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/installed
 PYTEST := pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo quick test soak bench lock docs lint
+.PHONY: install demo quick test soak gpu-check bench lock docs lint
 
 install: $(STAMP)
 
@@ -42,6 +43,11 @@ test: lint
 
 soak: install
 	pytest -m soak tests
+
+gpu-check: install
+	pytest -m cuda tests
+	idiolect repro train_generator_base
+	python bench/training.py
 
 bench: install
 	for script in $(filter-out bench/testbed.py,$(wildcard bench/*.py)); do python $$script || exit 1; done

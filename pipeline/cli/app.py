@@ -128,7 +128,7 @@ def neutral(
 
 @app.command()
 def preset(
-    name: Annotated[str, typer.Argument(help="Name of the preset: tiny, laptop or paper.")],
+    name: Annotated[str, typer.Argument(help="tiny, laptop, gpu, gpu-512 or paper.")],
 ) -> None:
     """Write the values of a preset into params.yaml; keep the subjects."""
     from pipeline.execution import stage_seconds

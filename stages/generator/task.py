@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stages.base.io.image_io import Image
-from stages.base.training.perceptual import load_perceptual
+from stages.base.training.perceptual import Features, load_perceptual
 from stages.base.training.state import Batch, Update
 from stages.generator import losses
 from stages.generator.conditioning import (
@@ -85,7 +85,7 @@ class GeneratorTask:
             "discriminator": torch.optim.Adam(discriminator.parameters(), rates[1], (0.5, 0.99)),
         }
         self.averaged: tuple[str, ...] = ("unet",)
-        self.perceptual: nn.Module | None = None
+        self.perceptual: Features | None = None
         if params.needs_perceptual_network:
             self.perceptual = load_perceptual(params.perceptual.network, params.perceptual.taps)
 
@@ -195,7 +195,7 @@ class GeneratorTask:
         return whole[0] + weight * close_up[0], whole[1] + weight * close_up[1]
 
     def _compare_features(self, generated: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
-        network = cast("nn.Module", self.perceptual).to(generated.device)
+        network = cast("Features", self.perceptual).on(generated.device)
         with torch.no_grad():
             real = network((frame + 1) / 2)
         fake = network((generated + 1) / 2)

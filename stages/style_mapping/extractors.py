@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stages.base.training.state import full_precision
 from stages.style_mapping import keypoints as kp
 from stages.style_mapping.blocks import Layer, Residual
 from stages.style_mapping.params import Learned, Network
@@ -96,7 +97,7 @@ class PoseExpression(nn.Module):
             canonical: keypoints c of the image, (B, K, 3), which give the patches.
         """
         x = self.hidden(self.reduce(self.layers(image * 2 - 1)))
-        with kp.full_precision(image):
+        with full_precision(image):
             angles = kp.expected_angle(self.bins(x.float()).view(-1, 3, kp.BINS))
             rotation, shift = kp.row_rotation(angles), self.shift(x.float())
         places = kp.transform(canonical, rotation, shift, torch.zeros_like(canonical))
@@ -132,7 +133,7 @@ class PatchReader(nn.Module):
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
         """Read patches of images (B, 3, S, S) at places (B, K, 2) in [-1, 1]."""
         features = self.features(image * 2 - 1)
-        with kp.full_precision(image):
+        with full_precision(image):
             patches = kp.warp(features.float(), places[:, :, None] + self.around)
             inputs = patches.permute(2, 0, 1, 3).flatten(2)  # (K, B, C · G²)
             hidden = F.relu(torch.baddbmm(self.first_bias, inputs, self.first))

@@ -25,7 +25,7 @@ from stages.base.io.image_io import encode_png
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import flatten_modules, save_model
-from stages.base.training.perceptual import load_perceptual
+from stages.base.training.perceptual import Features, load_perceptual
 from stages.base.training.state import Batch, Update, device_count
 from stages.style_mapping import losses, retargeted_neutral
 from stages.style_mapping.artifacts import MODEL
@@ -68,7 +68,7 @@ class Reconstruction:
             for name, module in self.modules.items()
         }
         self.averaged: tuple[str, ...] = ("mapping",)
-        self.features: nn.Module | None = None
+        self.features: Features | None = None
         if params.weights.perceptual:
             self.features = load_perceptual(params.perceptual, params.taps or None)
 
@@ -101,8 +101,8 @@ class Reconstruction:
             mouth = losses.mouth_heatmap(guided(batch)[:, 1], target.shape[-1])
             terms["pixel"] = losses.pixel(image, target, 1 + p.mouth_focus * mouth)
         if self.features is not None:
-            self.features.to(target.device)
-            terms["perceptual"] = losses.perceptual(self.features, image, target, p.pyramid)
+            features = self.features.on(target.device)
+            terms["perceptual"] = losses.perceptual(features, image, target, p.pyramid)
         if "discriminator" in self.modules:
             terms |= self._adversarial_losses(image, target, update)
         return terms

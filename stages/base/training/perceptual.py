@@ -6,6 +6,7 @@ normalises by ImageNet's mean and deviation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,10 @@ class Features(nn.Module):
         self.features = nn.Sequential(*layers[: self.taps[-1] + 1])
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+
+    def on(self, device: torch.device) -> Self:
+        """Move the network to a device, where it is not there yet; return it."""
+        return self if self.mean.device == device else self.to(device)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
         """Compute the tapped maps of images (B, 3, H, W) in [0, 1], finest first."""

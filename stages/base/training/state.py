@@ -96,23 +96,31 @@ class TrainingState:
             for group, base in zip(optimizer.param_groups, self.learning_rates[name], strict=True):
                 group["lr"] = base * factor
         parts = split_batch(self.fabric.to_device(batch), self.part)
-        logged = [self._step_part(part, step, i, len(parts)) for i, part in enumerate(parts)]
+        sizes = [len(next(iter(part.values()))) for part in parts]
+        shares = [size / sum(sizes) for size in sizes] if len(parts) > 1 else [1.0]
+        logged = [
+            self._step_part(part, step, share, first=i == 0, last=i == len(parts) - 1)
+            for i, (part, share) in enumerate(zip(parts, shares, strict=True))
+        ]
         self._update_averages(min(self.ema, (1 + step) / (10 + step)))
         if len(logged) == 1:
             return logged[0]
-        return {name: sum(float(one[name]) for one in logged) / len(logged) for name in logged[0]}
+        return {
+            name: sum(s * one[name] for s, one in zip(shares, logged, strict=True))
+            for name in logged[0]
+        }
 
     def _step_part(
-        self, part: Batch, step: int, index: int, count: int
+        self, part: Batch, step: int, share: float, *, first: bool, last: bool
     ) -> Mapping[str, Tensor | float]:
-        """Run a task's step on one of `count` parts of a batch; the last one updates weights."""
+        """Run a task's step on a part of a batch; gradients add up, the last part descends."""
 
         def update(name: str, loss: Tensor) -> None:
-            if index == 0:
+            if first:
                 self.optimizers[name].zero_grad()
             with full_precision(loss):  # autocast is for the forward pass alone
-                self.fabric.backward(loss / count if count > 1 else loss)
-            if index == count - 1:
+                self.fabric.backward(loss if first and last else loss * share)
+            if last:
                 self._descend(self.optimizers[name])
 
         with self.fabric.autocast():  # covers the perceptual networks, which Fabric does not wrap

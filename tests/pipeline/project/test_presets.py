@@ -53,7 +53,7 @@ def test_the_committed_params_are_the_laptop_preset() -> None:
 
 
 def test_an_unknown_preset_is_reported_with_the_known_ones(empty: Path) -> None:
-    with pytest.raises(BadParams, match="laptop, paper, tiny"):
+    with pytest.raises(BadParams, match="gpu, gpu-512, laptop, paper, tiny"):
         apply_preset("huge")
 
 

@@ -111,3 +111,14 @@ def test_keypoints_begin_apart_inside_the_image_at_the_wanted_depth():
     assert places.shape == (20, 3)
     assert places[:, :2].abs().max() < 1
     assert torch.pdist(places[:, :2]).min() > 0.03
+
+
+def test_under_bf16_a_frame_that_drives_itself_does_not_move() -> None:
+    keypoints = points(3)
+    rotation = kp.row_rotation(torch.tensor([[0.5, -0.3, 0.2], [-0.6, 0.2, 0.4]]))
+    grid = kp.lattice(4, 16, keypoints)
+    with torch.autocast("cpu", torch.bfloat16):
+        moved = kp.motions(keypoints, keypoints, rotation, rotation, grid)
+    still = grid.expand(2, 16, -1, -1, -1, -1)
+    assert moved.dtype == torch.float32
+    assert (moved - still).abs().max() * 128 < 0.01  # px of 256
