@@ -19,6 +19,8 @@ from stages.portrait.picture import Portrait
 
 # Inner lips that meet, upper and lower, and the outer lip of each.
 _LIPS = ((61, 67, 50, 58), (62, 66, 51, 57), (63, 65, 52, 56))
+# Outer lower lip near each corner, the pair whose gap it closes, and its share of that path.
+_SIDES = ((59, 0, 0.65), (55, 2, 0.65))
 _UPPER = 0.15  # share of the gap that the upper lip closes; jaw and lower lip close the rest
 # The jaw's share of the lower lip's path, from the chin to the sides.
 _JAW = {8: 1.0, 7: 0.9, 9: 0.9, 6: 0.7, 10: 0.7, 5: 0.4, 11: 0.4, 4: 0.15, 12: 0.15}
@@ -47,6 +49,8 @@ def close_lips(head: Floats) -> Floats:
     for (upper, lower, above, below), gap in zip(_LIPS, gaps, strict=True):
         face[[upper, above]] += _UPPER * gap
         face[[lower, below]] -= (1 - _UPPER) * gap
+    for point, pair, share in _SIDES:
+        face[point] -= share * (1 - _UPPER) * gaps[pair]
     jaw = (1 - _UPPER) * gaps.mean(0)
     for point, share in _JAW.items():
         face[point] -= share * jaw

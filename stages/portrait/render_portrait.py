@@ -25,6 +25,7 @@ from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import Motion, retarget
 from stages.portrait.identity import person_of, source_of
 from stages.portrait.lids import LidPainter, keep_lids_apart
+from stages.portrait.lips import LipPainter, keep_lips_open
 from stages.portrait.mouth import MouthPainter
 from stages.portrait.params import PortraitParams
 from stages.portrait.picture import Portrait, read_portrait
@@ -56,12 +57,13 @@ class Drawer:
 
     def draw(self, driving: Driving) -> Iterator[Image]:
         """Yield frames, (drawn_size, drawn_size, 3), of landmarks in px of the portrait."""
-        apart = keep_lids_apart(driving, self.source)
+        apart = keep_lips_open(keep_lids_apart(driving, self.source), self.source)
         frames: Iterable[Image] = (
             self.generator.frames(self.source, apart, self.isps, self.batch)
             if self.network
             else self.generator.warped_source(self.source, apart)
         )
+        frames = LipPainter(self.source).paint(frames, driving)
         if self.mouth is not None:
             frames = self.mouth.paint(frames, driving)
         return LidPainter(self.source).paint(frames, driving)
