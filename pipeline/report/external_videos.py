@@ -35,6 +35,7 @@ from stages.evaluation.video_scores import ROWS, VideoScores, average, score_pai
 
 _SLOWEST, _FASTEST = 5.0, 60.0  # frames per second of a track
 _MOST_COLUMNS = 4  # pairs that the printed table shows on their own
+_JUDGES = ("lpips_alex", "dlib_face", "silero_vad")  # networks of the weights table
 CROP = "box of the 68 landmarks of the real face, 20 % wider on each side"
 
 
@@ -71,7 +72,7 @@ class Report:
             "crop": CROP,
             "judges": {
                 "measures": code_version.compute("stages.evaluation.video_scores"),
-                "lpips_alex": pretrained.sha256("lpips_alex"),
+                **{name: pretrained.sha256(name) for name in _JUDGES},
                 "landmarks": f"mediapipe {package_version('mediapipe')}",
             },
             "evaluation": read_section("evaluation", EvaluationParams).model_dump(),
@@ -110,7 +111,8 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
         out: folder to write to.
 
     Raises:
-        UserError: a folder or video is missing or no video, or `out` is one of the inputs.
+        UserError: a folder or video is missing or no video, or `out` is one of the inputs; the
+            weights of a judge are missing.
     """
     chosen = find_pairs(real, generated, pairs)
     for folder in (real, generated):
@@ -118,6 +120,8 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
             raise UserError(out, "is a folder of inputs, which must not change", "name another")
     facts = check_videos(chosen)
     params = read_section("evaluation", EvaluationParams)
+    for judge in _JUDGES:
+        pretrained.path(judge)  # a missing one stops the run before any work
     scores: dict[str, VideoScores] = {}
     rejected: dict[str, str] = {}
     for fps in sorted({_rate(facts[pair.real]) for pair in chosen}):

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-import torch
 
 from pipeline.runtime.cpu_count import cpu_count
-from stages.base.io.image_io import Image, resize
-from stages.base.training.lpips import LPIPS, load_lpips
+from stages.base.io.image_io import Image
 from stages.evaluation import metrics
+from stages.evaluation.cpbd import cpbd
+from stages.evaluation.face_lpips import face_lpips
 
-_LPIPS_SIZE = 256  # px; the face crop is scaled to it
+_LEAST_SHARPNESS = 1e-9  # of a truth without any edge
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,9 @@ class ImagePair:
 class ImageScores:
     """One picture against the true one.
 
-    PSNR (dB, infinite for equal pictures) and SSIM of the frame and of the face crop, and LPIPS
-    of the face crop at 256 px.
+    PSNR (dB, infinite for equal pictures) and SSIM of the frame and of the face crop, LPIPS
+    (AlexNet) of the face crop at 256 px, variance of the face crop's Laplacian over the truth's,
+    and CPBD of the frame, which knows no truth.
     """
 
     psnr: float
@@ -37,41 +37,27 @@ class ImageScores:
     ssim: float
     ssim_face: float
     lpips_face: float
+    sharpness_face: float
+    cpbd: float
 
 
 def score_images(pairs: Sequence[ImagePair], boxes: Sequence[metrics.Box]) -> list[ImageScores]:
     """Score pictures whose face crops are boxes of the true pictures."""
-    faces = [
-        ImagePair(metrics.crop(pair.truth, box), metrics.crop(pair.image, box))
-        for pair, box in zip(pairs, boxes, strict=True)
-    ]
+    truth, images = (np.stack([getattr(p, side) for p in pairs]) for side in ("truth", "image"))
+    lpips = face_lpips(truth, {"image": images}, boxes, "alex")["image"]
     with ThreadPoolExecutor(cpu_count()) as pool:  # most of the work releases the GIL
-        return list(pool.map(_score, pairs, faces, lpips_of_faces(faces)))
+        return list(pool.map(_score, pairs, boxes, lpips.tolist()))
 
 
-def _score(frame: ImagePair, face: ImagePair, lpips: float) -> ImageScores:
+def _score(frame: ImagePair, box: metrics.Box, lpips: float) -> ImageScores:
+    face = ImagePair(metrics.crop(frame.truth, box), metrics.crop(frame.image, box))
+    true_sharpness = max(metrics.sharpness(face.truth), _LEAST_SHARPNESS)
     return ImageScores(
         psnr=metrics.psnr(frame.truth, frame.image),
         psnr_face=metrics.psnr(face.truth, face.image),
         ssim=metrics.ssim(frame.truth, frame.image),
         ssim_face=metrics.ssim(face.truth, face.image),
         lpips_face=lpips,
+        sharpness_face=metrics.sharpness(face.image) / true_sharpness,
+        cpbd=cpbd(frame.image),
     )
-
-
-def lpips_of_faces(faces: Sequence[ImagePair]) -> list[float]:
-    """Return LPIPS (AlexNet) of face crops, scaled to 256 px."""
-
-    def tensor(images: Sequence[Image]) -> torch.Tensor:
-        scaled = np.stack([resize(image, _LPIPS_SIZE) for image in images])
-        return torch.from_numpy(scaled).permute(0, 3, 1, 2) / 255
-
-    with torch.inference_mode():
-        truth, images = (tensor([getattr(f, side) for f in faces]) for side in ("truth", "image"))
-        distances: list[float] = _alex()(images, truth).tolist()
-    return distances
-
-
-@cache
-def _alex() -> LPIPS:
-    return load_lpips("alex")

@@ -22,6 +22,8 @@ from stages.clips import clips
 from stages.clips.ledger import Clip, LedgerRow, clips_of
 from stages.clips.params import SHORTEST, ClipsParams
 from stages.clips.window import Window
+from stages.evaluation.subject_tracks import Span
+from stages.evaluation.theval_videos import read_voice
 from stages.evaluation.track import Track, TrackSpeech, measure_rest, read_speech, read_track
 from stages.landmarks import landmarks
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
@@ -59,6 +61,7 @@ class VideoFace:
         window: the crop around the face, px.
         track: its motion, N frames at the rate of the pair's real video.
         points: 68 landmarks, (N, 68, 2), px of the video; NaN where no face is known.
+        voice: its sound, 16 kHz, in sync with the lips.
     """
 
     video: Path
@@ -67,6 +70,7 @@ class VideoFace:
     window: Window
     track: Track
     points: Floats
+    voice: Floats
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,10 @@ def find_faces(
     faces, sounds = {}, {}
     for path, row in found.items():
         clip = own[row.clip]
-        faces[path] = _read_face(path, row, subject, clip, scratch)
-        sounds[path] = read_speech(
-            subject, [(clip, 0, clip.frames)], [late.get(clip.id, 0)], scratch
-        )
+        lag = late.get(clip.id, 0)
+        voice = read_voice(Span(clip, 0, clip.frames), lag)
+        faces[path] = _read_face(path, row, subject, clip, voice, scratch)
+        sounds[path] = read_speech(subject, [(clip, 0, clip.frames)], [lag], scratch)
     return FoundFaces(faces, sounds, rejected)
 
 
@@ -138,7 +142,7 @@ def _reason(rows: Sequence[LedgerRow]) -> str:
 
 
 def _read_face(
-    video: Path, row: LedgerRow, subject: Subject, clip: Clip, scratch: Path
+    video: Path, row: LedgerRow, subject: Subject, clip: Clip, voice: Floats, scratch: Path
 ) -> VideoFace:
     folder = scratch / "landmarks" / str(subject)
     columns = tables.read(
@@ -153,4 +157,4 @@ def _read_face(
     corner, scale = np.array([window.x, window.y]), window.side / clip.size
     points = np.where(valid[:, None, None], columns["points"] * scale + corner, np.nan)
     size = row.source_width, row.source_height
-    return VideoFace(video, *size, window, track, np.asarray(points, float))
+    return VideoFace(video, *size, window, track, np.asarray(points, float), voice)

@@ -1,7 +1,6 @@
 """Scores of a generated video against its real one, by the measures of the project's own renders.
 
-Frames are aligned by time. A generated video with the real one's framing is scaled to its size;
-one with another crop is moved onto it by the similarity that aligns the mean faces.
+Frames are aligned by time, and pictures moved onto the real video's crop of the face.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,30 +8,31 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.arrays import Floats
-from stages.base.face.landmark_groups import RIGID
-from stages.base.face.similarity import fit_similarity
-from stages.base.io.image_io import Image, opencv_transform, resize
+from stages.base.io.image_io import Image
 from stages.base.io.timebase import to_frames
-from stages.base.io.video_frames import read_pictures, resample_frames
+from stages.base.training.face_identity import descriptor
+from stages.evaluation.held_out_frames import spread
+from stages.evaluation.identity import FRAMES, csim_dlib
 from stages.evaluation.image_scores import ImagePair, score_images
 from stages.evaluation.metrics import face_box
 from stages.evaluation.motion_rows import mean_scores, score_rows
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.style_scores import Windows, neutral_face, style_distances
+from stages.evaluation.theval import SIZE, measure_theval, score_theval
+from stages.evaluation.theval_videos import face_video
 from stages.evaluation.track import Track, TrackSpeech
 from stages.evaluation.video_faces import VideoFace
+from stages.evaluation.video_framing import Framing, find_framing, images_of
 
 ROWS = ("truth", "generated")
-_LARGEST = 256  # px, of the crop in which pictures are compared
+_LARGEST = SIZE  # px, of the crop in which pictures are compared
 _BATCH = 16  # frames in memory
 _FEWEST = 10  # frames that show both faces
-# The same framing: aspect ratio and scaled faces differ at most so much.
-_ASPECT, _SCALE, _SHIFT = 0.02, 0.15, 0.25  # shares; the shift in face heights
+Rows = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -54,38 +54,6 @@ class VideoScores:
     rows: dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Framing:
-    """How pictures of the generated video are moved onto the real one's.
-
-    Attributes:
-        size: height and width of the real video, px.
-        transform: of the generated video's px to the real one's, (2, 3); None where both have the
-            same framing and are scaled only.
-    """
-
-    size: tuple[int, int]
-    transform: Floats | None
-
-    def apply(self, image: Image) -> Image:
-        """Return a generated picture in the real video's frame, (H, W, 3)."""
-        if self.transform is None:
-            return resize(image, self.size)
-        scale = min(1.0, float(np.hypot(*self.transform[:, 0])))
-        small = resize(image, (round(len(image) * scale), round(image.shape[1] * scale)))
-        back = np.array([image.shape[1] / small.shape[1], len(image) / len(small), 1.0])
-        matrix = opencv_transform(self.transform * back)
-        border = cv2.BORDER_REPLICATE
-        return np.asarray(cv2.warpAffine(small, matrix, self.size[::-1], borderMode=border))
-
-    def __str__(self) -> str:
-        if self.transform is None:
-            return "same"
-        (a, _, x), (b, _, y) = self.transform
-        turn = np.degrees(np.arctan2(b, a))
-        return f"moved: scale {np.hypot(a, b):.2f}, turn {turn:.0f}°, shift {x:.0f}, {y:.0f} px"
-
-
 def score_pair(
     real: VideoFace, generated: VideoFace, speech: TrackSpeech, params: EvaluationParams
 ) -> VideoScores | str:
@@ -104,10 +72,13 @@ def score_pair(
         return f"both faces are found in {len(both)} frames (at least {_FEWEST})"
     framing = find_framing(real, generated, both)
     chosen = both[np.linspace(0, len(both) - 1, min(params.frames, len(both))).round().astype(int)]
-    pictures = _score_pictures(real, generated, framing, chosen)
     tracks = {"truth": [truth], "generated": [made]}
-    scores = score_rows(truth, speech, tracks) | {
-        "picture": pictures,
+    scores: dict[str, Any] = {
+        **score_rows(truth, speech, tracks),
+        **_score_pictures(
+            VideoCrops(real, generated, framing, min(real.window.side, _LARGEST)), chosen
+        ),
+        **_score_theval(VideoCrops(real, generated, framing, SIZE), count),
         "style": {row: _style(truth, track[0], params) for row, track in tracks.items()},
     }
     return VideoScores(
@@ -126,58 +97,78 @@ def score_pair(
     )
 
 
-def find_framing(real: VideoFace, generated: VideoFace, frames: NDArray[np.int64]) -> Framing:
-    """Decide how the generated pictures lie on the real ones, by the mean faces of frames."""
-    rigid = list(RIGID)
-    target, source = (face.points[frames][:, rigid].mean(axis=0) for face in (real, generated))
-    size = (real.height, real.width)
-    fitted = fit_similarity(source, target)
-    plain = np.array([real.width / generated.width, real.height / generated.height])
-    height = float(np.ptp(real.points[frames].mean(axis=0)[:, 1]))
-    shift = float(np.linalg.norm((source * plain - target).mean(axis=0)))
-    scale = float(np.hypot(*fitted[:, 0])) / float(plain.mean())
-    same = (
-        abs(plain[0] / plain[1] - 1) <= _ASPECT
-        and abs(scale - 1) <= _SCALE
-        and shift <= _SHIFT * height
-    )
-    return Framing(size, None if same else fitted)
+@dataclass(frozen=True)
+class VideoCrops:
+    """The face crops of both videos, on the real video's window.
+
+    Attributes:
+        real: the face in the real video.
+        generated: the face in the generated one.
+        framing: moves the generated pictures onto the real ones.
+        size: width and height of the crops, px.
+    """
+
+    real: VideoFace
+    generated: VideoFace
+    framing: Framing
+    size: int
+
+    def crops(self, count: int) -> tuple[Iterator[Image], Iterator[Image]]:
+        """Read the crops of the first frames of the real and of the generated video."""
+        fps, window = self.real.track.fps, self.real.window
+        real, generated = (images_of(face, fps, count) for face in (self.real, self.generated))
+        return (
+            (window.cut(image, self.size) for image in real),
+            (window.cut(self.framing.apply(image), self.size) for image in generated),
+        )
+
+    def points(self, frames: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the landmarks of frames in both videos' crops, (N, 68, 2), px."""
+        window = self.real.window
+        places = self.real.points[frames], self.framing.move(self.generated.points[frames])
+        corner, scale = np.array([window.x, window.y]), self.size / window.side
+        real, generated = (np.asarray((place - corner) * scale) for place in places)
+        return real, generated
 
 
-def _score_pictures(
-    real: VideoFace, generated: VideoFace, framing: Framing, chosen: NDArray[np.int64]
-) -> dict[str, dict[str, float]]:
-    """Score the pictures of chosen frames on the real video's crop, batch by batch."""
-    size = min(real.window.side, _LARGEST)
-    corner = np.array([real.window.x, real.window.y])
-    points = (real.points[chosen] - corner) * (size / real.window.side)
-    boxes = [face_box(p, size) for p in points]
-    images = zip(
-        _images(real, real.track.fps, chosen),
-        (framing.apply(image) for image in _images(generated, real.track.fps, chosen)),
-        strict=True,
-    )
-    crops = (tuple(real.window.cut(image, size) for image in pair) for pair in images)
-    scores: dict[str, list[Any]] = {row: [] for row in ROWS}
+def _score_pictures(videos: VideoCrops, chosen: NDArray[np.int64]) -> dict[str, Rows]:
+    """Score the pictures of chosen frames batch by batch, and identity in some of them."""
+    points = videos.points(chosen)
+    described = set(spread(len(chosen), FRAMES))
+    wanted = set(chosen.tolist())
+    both = zip(*videos.crops(int(chosen[-1]) + 1), strict=True)
+    crops = (pair for frame, pair in enumerate(both) if frame in wanted)
+    scores: dict[str, list[dict[str, float]]] = {row: [] for row in ROWS}
+    faces: dict[str, list[Floats]] = {row: [] for row in ROWS}
     first = 0
     while batch := list(islice(crops, _BATCH)):
-        rows = slice(first, first + len(batch))
+        rows = range(first, first + len(batch))
         first += len(batch)
-        for row, index in zip(ROWS, (0, 1), strict=True):
+        boxes = [face_box(points[0][row], videos.size) for row in rows]
+        for index, name in enumerate(ROWS):
             pairs = [ImagePair(pair[0], pair[index]) for pair in batch]
-            scores[row] += score_images(pairs, boxes[rows])
-    return {row: mean_scores([asdict(score) for score in s]) for row, s in scores.items()}
+            scores[name] += [asdict(score) for score in score_images(pairs, boxes)]
+            faces[name] += [
+                descriptor(pair[index], points[index][row])
+                for row, pair in zip(rows, batch, strict=True)
+                if row in described
+            ]
+    mean = np.mean(faces["truth"], axis=0)
+    return {
+        "picture": {row: mean_scores(of_row) for row, of_row in scores.items()},
+        "identity": {r: {"csim_dlib": csim_dlib(np.array(f), mean)} for r, f in faces.items()},
+    }
 
 
-def _images(face: VideoFace, fps: float, chosen: NDArray[np.int64]) -> Iterator[Image]:
-    """Read the frames of a video that are on screen at chosen frames of another rate."""
-    wanted, last = set(chosen.tolist()), int(chosen[-1])
-    shown = resample_frames(
-        read_pictures(face.video, size=(face.height, face.width)), fps, 0.0, last + 1
-    )
-    for index, (_, picture) in enumerate(shown):
-        if index in wanted:
-            yield picture.image()
+def _score_theval(videos: VideoCrops, count: int) -> dict[str, Rows]:
+    """Return THEval's measures of both videos, and their scores against the real one's."""
+    voice, fps = videos.real.voice, videos.real.track.fps
+    crops = zip(ROWS, videos.crops(count), strict=True)
+    found = {row: [face_video(images, voice, count, fps)] for row, images in crops}
+    return {
+        "theval": {row: asdict(measure_theval(own)) for row, own in found.items()},
+        "theval_score": {row: asdict(score_theval(found["truth"], f)) for row, f in found.items()},
+    }
 
 
 def _style(truth: Track, track: Track, params: EvaluationParams) -> dict[str, float]:
