@@ -114,7 +114,7 @@ class Generator:
         large = images_to_tensor([detailed_source(source, self.drawn_size)]).to(self.device)
         for first in range(0, len(rows), batch):
             indices = range(first, min(first + batch, len(rows)))
-            flag = torch.full((len(indices),), float(restyle), device=self.device)
+            flag = torch.ones(len(indices), device=self.device) if restyle else None
             yield from self._draw_batch(source, large, rows, indices, style_tensor, flag)
 
     @torch.inference_mode()
@@ -142,7 +142,7 @@ class Generator:
         rows: Driving,
         indices: range,
         style: Tensor,
-        flag: Tensor,
+        flag: Tensor | None,
     ) -> Image:
         grids = [source.warp_grid(rows.points[i], rows.shoulders[i]) for i in indices]
         maps = [

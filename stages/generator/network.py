@@ -94,8 +94,8 @@ class UNet(nn.Module):
             grid: place in the source of each pixel, (B, H, W, 2), −1 to 1 from edge to edge.
             maps: facial maps, (B, 7, H, W), 0 to 1.
             isps: the four ISPs, (B, 12, H, W), −1 to 1; black, −1, where dropped.
-            flag: (B,), 1 where the map is of neutral motion, which the ISPs restyle; else, and by
-                default, 0.
+            flag: (B,), 1 where the map is of neutral motion, which the ISPs restyle, else 0; None
+                for 0 everywhere.
 
         Returns:
             Frames, (B, 3, H, W), about −1 to 1; unbounded, so the gradient also reaches pixels
@@ -123,9 +123,8 @@ class UNet(nn.Module):
         displacement = (grid.permute(0, 3, 1, 2) - place) * _DISPLACEMENT_SCALE
         x = torch.cat([source, warped, maps, isps, place, displacement], dim=1)
         x = self.stem(F.pixel_unshuffle(x, 2))
-        restyled = flag is not None and bool(flag.any())
-        if restyled:
-            x = x + self.restyling.mark(cast("Tensor", flag), x)
+        if flag is not None:
+            x = x + self.restyling.mark(flag, x)
         x = self.encode[0](x)
         skips = []
         for down, encode in zip(self.down, self.encode[1:], strict=True):
@@ -136,12 +135,12 @@ class UNet(nn.Module):
             x = self.decode[i](self.join[i](torch.cat([x, skips[i]], dim=1)))
         x = activate(x)
         head = self.head(x)
-        if restyled:
-            more, gain = self.restyling(x, isps, cast("Tensor", flag))
+        if flag is not None:
+            more, gain = self.restyling(x, isps, flag)
             head = head + more
         flow = 2 * _LARGEST_FLOW * torch.tanh(head[:, 12:])
         flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
-        if restyled:
+        if flag is not None:
             gain = F.interpolate(gain, scale_factor=2.0, mode="bilinear", align_corners=False)
             flow = flow + gain * (displacement / _DISPLACEMENT_SCALE)
         change = 2 * torch.tanh(F.pixel_shuffle(head[:, :12], 2) / 2)

@@ -93,7 +93,10 @@ class GeneratorTask:
         """Draw frames, people in turn, each with a driving map and ISPs of its own."""
         size = self.params.batch
         examples = [self._example(step * size + i, rng) for i in range(size)]
-        return {name: _stack(name, [e[name] for e in examples]) for name in examples[0]}
+        batch = {name: _stack(name, [e[name] for e in examples]) for name in examples[0]}
+        if not batch["flag"].any():  # known here, where no GPU has to be waited for
+            del batch["flag"]
+        return batch
 
     def _example(self, number: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         person = number % len(self.footage)
@@ -149,8 +152,8 @@ class GeneratorTask:
         """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""
         weights = self.params.losses
         unet, discriminator = self.modules["unet"], self.modules["discriminator"]
-        inputs = (batch[name] for name in ("source", "grid", "map", "isps", "flag"))
-        generated, maps = unet(*inputs), batch["true_map"]
+        inputs = (batch[name] for name in ("source", "grid", "map", "isps"))
+        generated, maps = unet(*inputs, batch.get("flag")), batch["true_map"]
         values = {"l1": losses.weighted_l1(generated, batch["frame"], batch["focus"])}
         total = weights.l1 * values["l1"]
         if step >= self.perceptual_from and self.perceptual is not None:
