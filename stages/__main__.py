@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.runtime.machine_settings import prepare, use_writable_home
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import report_user_errors
 from stages.base.config.code_version import ENTRIES, ROOT
@@ -60,6 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: of the command line, without the program's name; default: sys.argv.
     """
+    prepare()
+    use_writable_home()
     # Idle OpenMP threads sleep: by default they spin, and two stages in parallel
     # take twice as long. Set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

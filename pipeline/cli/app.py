@@ -7,13 +7,17 @@ Heavy imports stay inside the commands, which keeps `--help` fast.
 Long because a command consists mostly of its options and their help.
 """
 
+import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.runtime.machine_settings import prepare
 from pipeline.runtime.user_errors import UserError, report_user_errors
+
+_ANYWHERE = ("doctor",)  # commands that report what is missing themselves
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,8 +52,19 @@ Version = Annotated[
 
 
 @app.callback()
-def _options(*, version: Version = False) -> None:
-    pass
+def _options(
+    context: typer.Context,
+    *,
+    version: Version = False,  # noqa: ARG001 - its callback prints it
+) -> None:
+    from pipeline.execution.project_lock import require_whole_project
+    from pipeline.runtime.machine_settings import use_writable_home
+
+    if "--help" in sys.argv[1:]:
+        return
+    if context.invoked_subcommand not in _ANYWHERE:
+        require_whole_project()
+    use_writable_home()
 
 
 @app.command()
@@ -416,6 +431,7 @@ def verify(
 
 def main() -> None:
     """Run the command line; report a user error as one line with exit code 1."""
+    prepare()
     with report_user_errors():
         app()
 

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,10 +14,25 @@ from pipeline.runtime.user_errors import MissingInput, UserError
 RUN = Path(".idiolect/run.lock")
 
 
-def require_project() -> None:
+_FILES = (".dvc", "dvc.yaml", "params.yaml", "versions.yaml")  # of a project, in git
+
+
+def require_project(files: Sequence[str] = _FILES[:1]) -> None:
     """Raise MissingInput unless the working folder is a project's, before anything is written."""
-    if not Path(".dvc").is_dir():
-        raise MissingInput(".dvc", "not found", "run inside the project's folder")
+    missing = [name for name in files if not Path(name).exists()]
+    if not missing:
+        return
+    here = Path.cwd()
+    above = [one for one in here.parents if all((one / name).exists() for name in _FILES)]
+    todo = f"run inside the project's folder{f', {above[0]}' if above else ''}"
+    if len(missing) < len(files):
+        todo += f"; in it, `git checkout {missing[0]}` restores this file"
+    raise MissingInput(missing[0], f"not found in {here}", todo)
+
+
+def require_whole_project() -> None:
+    """Raise MissingInput unless the working folder has the files that make it a project."""
+    require_project(_FILES)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from prefect.settings import (
 )
 
 from pipeline.flows import helper
+from pipeline.runtime.machine_settings import reach_this_machine_directly
 from pipeline.runtime.user_errors import UserError
 
 _ITEM = "Prefect's server"
@@ -48,6 +49,7 @@ def running() -> Iterator[str]:
 
     If the server stops answering during the block, this process ends with all its children.
     """
+    reach_this_machine_directly()
     with ExitStack() as stack:
         process = None
         if not (api := named()):

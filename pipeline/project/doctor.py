@@ -13,6 +13,7 @@ import psutil
 from pipeline.execution import stage_seconds
 from pipeline.execution.params_check import check_params
 from pipeline.runtime import process_pool
+from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import PARAMS
 
@@ -27,8 +28,8 @@ def report() -> int:
     """Print the facts of this machine; return 1 where something needed is missing or wrong."""
     problems: list[str] = []
     print(f"python   {platform.python_version()} on {platform.platform()}")
-    print(f"cpu      {os.cpu_count()} cores, {cpu()}")
-    memory = psutil.virtual_memory().total / 2**30
+    print(f"cpu      {cpu_count()} of {os.cpu_count()} cores, {cpu()}")
+    memory = _memory() / 2**30
     print(f"memory   {memory:.0f} GB (the laptop preset needs {_MEMORY_GB:.0f})")
     disk = shutil.disk_usage(Path.cwd()).free / 2**30
     print(f"disk     {disk:.0f} GB free (needed: {_DISK_GB:.0f})")
@@ -59,6 +60,16 @@ def report() -> int:
     for line in problems:
         print(line)
     return 1 if problems else 0
+
+
+def _memory() -> int:
+    """Return the bytes of memory of this machine, or of its container (cgroup) if that has less."""
+    total = psutil.virtual_memory().total
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        path = Path("/sys/fs/cgroup", name)
+        text = path.read_text().strip() if path.is_file() else ""
+        total = min(total, int(text)) if text.isdecimal() else total
+    return total
 
 
 def cpu() -> str:
@@ -126,7 +137,7 @@ def _step_seconds(device: str) -> float:
     """Return the seconds of a small convolution, forward and backward; on a CPU by two threads."""
     import torch
 
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(min(2, cpu_count()))
     layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(device)
     image = torch.randn(4, 64, 128, 128, device=device)
     image = image.contiguous(memory_format=torch.channels_last)

@@ -7,29 +7,39 @@ or a submodule.
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import UserError
 
 _LOCKED = re.compile(r"Unable to create '(.+?\.lock)': File exists")
-_FALLBACK = {"user.name": "idiolect", "user.email": "idiolect@localhost"}
+_OWNED = re.compile(r"detected dubious ownership in repository at '(.+?)'")
+# Files of a project have the line ends that git has, whatever the user's settings for other files.
+_SETTINGS = {"core.safecrlf": "false"}
+_FALLBACK = {"name": "idiolect", "email": "idiolect@localhost"}
 
 
-def git(*arguments: str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
+def git(
+    *arguments: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Run a git command; return its output.
 
     Args:
         arguments: the command and its own.
         settings: of git, for this command alone.
+        env: variables for this command alone.
 
     Raises:
         UserError: it failed; a file of git's is locked; git is not installed, or there is no
-            repository here.
+            repository here, or one of another user.
     """
-    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    done = _run(*options, *arguments)
+    options = [w for key, value in (_SETTINGS | settings).items() for w in ("-c", f"{key}={value}")]
+    done = _run(*options, *arguments, env=env)
     if done.returncode:
         output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         if locked := _LOCKED.search(output):
@@ -40,20 +50,26 @@ def git(*arguments: str, settings: Mapping[str, str] = MappingProxyType({})) -> 
     return done.stdout
 
 
-def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def _run(
+    *arguments: str, env: Mapping[str, str] = MappingProxyType({})
+) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(
+        done = subprocess.run(
             ["git", "--literal-pathspecs", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="surrogateescape",
             check=False,
-            env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(env),
         )
     except FileNotFoundError:
         todo = "install it: a champion is a git commit"
         raise UserError("git", "is not installed", todo) from None
+    if done.returncode and (owned := _OWNED.search(done.stderr)):
+        found = "the repository belongs to another user, and git refuses to read it"
+        raise UserError(owned[1], found, f"`git config --global --add safe.directory {owned[1]}`")
+    return done
 
 
 def commit_of(revision: str) -> str:
@@ -75,8 +91,28 @@ def prefix() -> str:
 
 
 def has_commits() -> bool:
-    """Return whether the repository has a commit."""
-    return not _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode
+    """Return whether the repository has a commit.
+
+    Raises:
+        UserError: there is no repository, or git cannot read the commit of HEAD.
+    """
+    if not _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode:
+        return True
+    git("rev-parse", "--git-dir")
+    if not _run("rev-parse", "--verify", "--quiet", "HEAD").returncode:
+        raise UserError("git", "the commit of HEAD is missing or damaged", "see `git fsck`")
+    return False
+
+
+def is_shallow() -> bool:
+    """Return whether this clone was made without the older commits."""
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def skips_tags() -> bool:
+    """Return whether this clone fetches no tags from a remote."""
+    options = _run("config", "--get-regexp", r"^remote\..*\.tagopt$").stdout.split()
+    return "--no-tags" in options
 
 
 def is_detached() -> bool:
@@ -120,17 +156,50 @@ def commit(paths: Sequence[str], message: str) -> str:
     if present := [path for path in paths if os.path.lexists(path)]:
         git("add", "--force", "--", *present)
     options = ("--quiet", "--only", f"--message={message}")
-    git("commit", *options, "--", *paths, settings=_identity())
+    git("commit", *options, "--", *paths, env=_identity())
     return commit_of("HEAD")
 
 
 def tag(name: str, commit: str, message: str) -> None:
     """Put an annotated tag on a commit; raise UserError if the name is taken."""
-    git("tag", "--annotate", f"--message={message}", name, commit, settings=_identity())
+    git("tag", "--annotate", f"--message={message}", name, commit, env=_identity())
+
+
+@contextmanager
+def undone_on_error() -> Iterator[None]:
+    """Take back the commits of the block, and what it staged, if the block fails.
+
+    Raises:
+        UserError: the block's own, or git refuses to take them back.
+    """
+    before = commit_of("HEAD") if has_commits() else ""
+    index = Path(git("rev-parse", "--git-path", "index").removesuffix("\n"))
+    staged = index.read_bytes() if index.exists() else b""
+    try:
+        yield
+    except BaseException:
+        _take_back(before, index, staged)
+        raise
+
+
+def _take_back(before: str, index: Path, staged: bytes) -> None:
+    after = commit_of("HEAD") if has_commits() else ""
+    if after != before:
+        to = ("HEAD", before, after) if before else ("-d", "HEAD", after)
+        git("update-ref", "-m", "taken back", *to)
+    if staged:
+        write_atomic(index, staged)
+    else:
+        index.unlink(missing_ok=True)
 
 
 def _identity() -> dict[str, str]:
-    """Return settings with a name and an e-mail for a user who has set none."""
-    if not any(_run("var", f"GIT_{who}_IDENT").returncode for who in ("AUTHOR", "COMMITTER")):
-        return {}
-    return {k: v for k, v in _FALLBACK.items() if _run("config", "--get", k).returncode}
+    """Return variables with a name and an e-mail for a user who has set none."""
+    variables = {}
+    for who in ("AUTHOR", "COMMITTER"):
+        if _run("var", f"GIT_{who}_IDENT").returncode:
+            for kind, fallback in _FALLBACK.items():
+                variable = f"GIT_{who}_{kind.upper()}"
+                own = _run("config", "--get", f"user.{kind}").stdout.strip()
+                variables[variable] = os.environ.get(variable) or own or fallback
+    return variables

@@ -6,7 +6,6 @@ the workspace, and nothing else. The tag comes last: without it there is no new 
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,18 +58,36 @@ def champions() -> list[Champion]:
     whose commit adds a record to this folder count.
 
     Raises:
-        UserError: this is no git repository.
+        UserError: this is no git repository, or a clone without the tags of its champions.
     """
     in_subfolder = bool(git.prefix())
     fields = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
     options = (f"--format={fields}%09%(contents:subject)", "refs/tags/champion")
-    known = []
+    known, tagged = [], set()
     for line in git.git("for-each-ref", *options).splitlines():
         name, own, peeled, since, why = line.split("\t", 4)
         number, commit = _TAG.fullmatch(name), peeled or own
+        tagged |= {number[1]} if number else set()
         if number and not (in_subfolder and number[1] not in _recorded_numbers(commit)):
             known.append(Champion(int(number[1]), commit, since, why))
+    _check_history(known, tagged)
     return sorted(known, key=lambda champion: champion.number)
+
+
+def _check_history(known: Sequence[Champion], tagged: set[str]) -> None:
+    """Raise MissingInput if records in HEAD name champions whose tags this clone never fetched."""
+    if not git.has_commits():
+        return
+    records = map(_RECORD.search, git.in_commit("HEAD", [str(RECORDS)]))
+    absent = sorted({int(record[1]) for record in records if record and record[1] not in tagged})
+    shallow = git.is_shallow()
+    if not absent or (known and not shallow and not git.skips_tags()):
+        return  # of several champions, a user may delete the tag of one
+    fetch = "`git fetch --unshallow --tags`" if shallow else "`git fetch --tags`"
+    tag = f"`git tag champion/{absent[-1]} COMMIT`"
+    found = f"is recorded in {RECORDS}, and its tag is missing here"
+    todo = f"{fetch} if this is a clone, or {tag}"
+    raise MissingInput(f"champion {absent[-1]}", found, todo)
 
 
 def _recorded_numbers(commit: str) -> set[str]:
@@ -158,12 +175,11 @@ def record(decision: Decision) -> str:
         One line about the commit.
 
     Raises:
-        UserError: git refuses; then there is no new champion, and no record is left.
+        UserError: git refuses the commit or the tag; then neither is left, and no record.
     """
     if decision.promote:
         number = next_number()
-        commit = _commit(f"champion-{number}", f"Promote champion {number}", decision)
-        git.tag(f"champion/{number}", commit, f"Champion {number}: {decision.headline()}")
+        commit = _commit(f"champion-{number}", f"Promote champion {number}", decision, number)
         line = f"champion {number}: commit {commit[:10]}, tag champion/{number}"
     else:
         present = champion()
@@ -176,18 +192,19 @@ def record(decision: Decision) -> str:
 
 def next_number() -> int:
     """Return the next champion's number; a number whose tag was deleted is not used again."""
-    tags = git.git("tag", "--list", "champion/*").splitlines()
+    tags = git.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags/champion").split()
     records = [path.name for path in RECORDS.glob("*.md")]
     matches = [*map(_TAG.fullmatch, tags), *map(_RECORD.search, records)]
     return max([0, *(int(match[1]) for match in matches if match)]) + 1
 
 
-def _commit(what: str, title: str, decision: Decision) -> str:
+def _commit(what: str, title: str, decision: Decision, number: int = 0) -> str:
     page = write_record(what, f"# {title}\n\n{decision.markdown()}")
     places = [*STATE, str(RULES)]
     if not git.changed(("pipeline", "stages")):
         places.append("versions.yaml")
-    return commit_record(page, places, f"{title}\n\n{decision.headline()}")
+    why = decision.headline()
+    return commit_record(page, places, f"{title}\n\n{why}", number, why)
 
 
 def write_record(what: str, text: str) -> Path:
@@ -201,15 +218,34 @@ def write_record(what: str, text: str) -> Path:
     return path
 
 
-def commit_record(page: Path, places: Sequence[str], message: str) -> str:
-    """Commit a record with the changed files at places; delete the record where git refuses."""
+def commit_record(
+    page: Path, places: Sequence[str], message: str, number: int = 0, why: str = ""
+) -> str:
+    """Commit a record with the changed files at places, and tag the commit if it is a champion's.
+
+    Args:
+        page: the record.
+        places: files and folders of the state.
+        message: of the commit.
+        number: of the new champion; 0 for none.
+        why: of the tag's message.
+
+    Returns:
+        The commit's hash.
+
+    Raises:
+        UserError: git refuses the commit or the tag; neither is left then, and no record.
+    """
     try:
-        return git.commit([str(page), *filter(_is_state, git.changed(places))], message)
-    except UserError:
-        page.unlink()
-        with suppress(UserError):  # a locked index does not have it
-            git.git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", str(page))
+        with git.undone_on_error():
+            paths = [str(page), *filter(_is_state, git.changed(places))]
+            commit = git.commit(list(dict.fromkeys(paths)), message)
+            if number:
+                git.tag(f"champion/{number}", commit, f"Champion {number}: {why}")
+    except BaseException:
+        page.unlink(missing_ok=True)
         raise
+    return commit
 
 
 def _is_state(path: str) -> bool:

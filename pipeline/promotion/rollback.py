@@ -48,18 +48,18 @@ def rollback(number: int | None = None) -> list[str]:
         neutral_image.check_portrait_is_saved()
     try:
         _restore(target.commit)
+        for name in later:
+            people.delete_results(name)
+        if unset:
+            neutral_image.use_sample()
+        notes = _rename_params()
+        if stages := changed_code(there, Revision(WORKSPACE)):
+            code = f"code has changed since, and `dvc repro` would run again: {', '.join(stages)}"
+            notes.append(code)
+        return _record(target, present, notes)
     except UserError:
         _restore("HEAD")
         raise
-    for name in later:
-        people.delete_results(name)
-    if unset:
-        neutral_image.use_sample()
-    notes = _rename_params()
-    if stages := changed_code(there, Revision(WORKSPACE)):
-        code = f"code has changed since, and `dvc repro` would run again: {', '.join(stages)}"
-        notes.append(code)
-    return _record(target, present, notes)
 
 
 def _choose(number: int | None) -> tuple[Champion, Champion]:
@@ -125,7 +125,8 @@ def _restore(commit: str) -> None:
     from dvc.repo import Repo
 
     places = [p for p in STATE if git.in_commit(commit, [p]) or git.in_commit("HEAD", [p])]
-    git.git("restore", f"--source={commit}", "--staged", "--worktree", "--", *places)
+    options = (f"--source={commit}", "--staged", "--worktree")
+    git.git("restore", *options, "--", *places, settings={"core.autocrlf": "false"})
     with dvc_errors("checkout"), Repo() as repo:
         # With targets: without them DVC deletes what it once linked and no longer tracks, such as
         # a person's videos. What is overwritten is in the cache: see _check_saved.
@@ -170,9 +171,9 @@ def _record(target: Champion, present: Champion, notes: Sequence[str]) -> list[s
         number = champions.next_number()
         title, what = f"Roll back to {target} as champion {number}", f"rollback-{number}"
     text = f"# {title}\n\nThe champion was {present}.\n" + "".join(f"- {note}\n" for note in notes)
-    commit = champions.commit_record(champions.write_record(what, text), STATE, title)
+    page = champions.write_record(what, text)
+    champions.commit_record(page, STATE, title, number, f"{target} again")
     now = str(present)
     if number:
-        git.tag(f"champion/{number}", commit, f"Champion {number}: {target} again")
         now = f"champion {number} (was {present})"
     return [f"workspace: {target}; the champion is {now}", *notes, f"undo: `{undo}`"]

@@ -20,7 +20,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pipeline.runtime.atomic_files import write_atomic
+from pipeline.runtime.atomic_files import check_writable, write_atomic
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
@@ -122,6 +122,7 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
     params = read_section("evaluation", EvaluationParams)
     for judge in _JUDGES:
         pretrained.path(judge)  # a missing one stops the run before any work
+    check_writable(out / "scores.csv")
     scores: dict[str, VideoScores] = {}
     rejected: dict[str, str] = {}
     for fps in sorted({_rate(facts[pair.real]) for pair in chosen}):

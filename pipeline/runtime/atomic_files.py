@@ -17,11 +17,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: `path` is a folder or a device such as /dev/null.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(path, "expected a file to write, found a folder or device", "name another")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    short = zlib.crc32(path.name.encode(errors="surrogateescape"))  # a name may be 255 bytes long
-    part = path.with_name(f".{short:08x}.{os.getpid()}.part{path.suffix}")
+    part = _partial_file(path)
     try:
         yield part
         with part.open("rb") as file:
@@ -29,6 +25,30 @@ def atomic_file(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _partial_file(path: Path) -> Path:
+    if path.exists() and not path.is_file():
+        raise UserError(path, "expected a file to write, found a folder or device", "name another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    short = zlib.crc32(path.name.encode(errors="surrogateescape"))  # a name may be 255 bytes long
+    return path.with_name(f".{short:08x}.{os.getpid()}.part{path.suffix}")
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, before the work that makes its content; write nothing.
+
+    Raises:
+        UserError: `path` is a folder or a device, or its folder cannot be made or written.
+    """
+    try:
+        part = _partial_file(path)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        found = f"cannot be written: {reason}"
+        raise UserError(path, found, "name a file in a folder that you may write to") from None
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -81,7 +81,7 @@ def run(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]
             `work` are raised too.
 
     Without a cluster, one worker runs per core, at most one per task; a single worker is this
-    process itself.
+    process itself, as is the only one on a machine without shared memory.
     """
     if not tasks:
         return
@@ -98,7 +98,12 @@ def _on_cores(
     jobs: int, call: Callable[[tuple[Any, ...]], T], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[T]:
     try:
-        with ProcessPoolExecutor(jobs, worker_context(), initializer=end_with_caller) as pool:
+        pool = ProcessPoolExecutor(jobs, worker_context(), initializer=end_with_caller)
+    except OSError:  # no /dev/shm, as in some containers: its semaphores lie there
+        yield from map(call, tasks)
+        return
+    try:
+        with pool:
             yield from pool.map(call, tasks)
     except BrokenProcessPool:
         found = "a worker process was killed, probably because memory was full"

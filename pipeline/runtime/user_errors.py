@@ -1,9 +1,22 @@
 """Errors in a user's input, each reported as one line."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
+
+_LIMITS = {
+    errno.ENOSPC: "make room, or set TMPDIR to a folder with room if it is the temporary one",
+    errno.EDQUOT: "make room: the quota of this user is used up",
+    errno.EFBIG: "raise the limit of file size: `ulimit -f unlimited`",
+    errno.EMFILE: "raise the limit of open files: `ulimit -n 4096`",
+    errno.ENFILE: "close programs: the machine has too many open files",
+    errno.ENOMEM: "free memory, or raise the limit of memory: `ulimit -v`, or the container's",
+    errno.EAGAIN: "raise the limit of processes: `ulimit -u`, or the container's",
+    errno.EROFS: "mount it writable, or name another folder",
+}
 
 
 class UserError(Exception):
@@ -42,6 +55,22 @@ def fail(error: UserError, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
+def limit_error(error: OSError, place: object = "this machine") -> UserError | None:
+    """Return an error of a limit of the machine, the shell or the container as a UserError.
+
+    Args:
+        error: of the system.
+        place: what was written or opened, if the error does not name it.
+
+    Returns:
+        None for an error of another kind.
+    """
+    if (number := error.errno or 0) not in _LIMITS:
+        return None
+    item = place if error.filename is None else error.filename
+    return UserError(item, f"cannot be used: {os.strerror(number).lower()}", _LIMITS[number])
+
+
 @contextmanager
 def report_user_errors() -> Iterator[None]:
     """End the program with one line on a UserError, a file's OSError, or Ctrl-C in the block."""
@@ -50,9 +79,13 @@ def report_user_errors() -> Iterator[None]:
     except UserError as error:
         fail(error)
     except OSError as error:
+        if known := limit_error(error):
+            fail(known)
         if error.filename is None:
             raise
         todo = "see its folder, name and rights"
         fail(UserError(error.filename, str(error.strerror).lower(), todo))
+    except MemoryError:
+        fail(limit_error(OSError(errno.ENOMEM, "")) or UserError("this machine", "memory is full"))
     except KeyboardInterrupt:
         fail(UserError("stopped", "by Ctrl-C", "run it again to continue"), 130)

@@ -29,7 +29,7 @@ from stages.portrait.lips import LipPainter, keep_lips_open
 from stages.portrait.mouth import MouthPainter
 from stages.portrait.params import PortraitParams
 from stages.portrait.picture import Portrait, read_portrait
-from stages.render.any_audio import check_files, encode_talk
+from stages.render.any_audio import decoded, encode_talk
 from stages.render.params import RenderParams
 from stages.render.render import enlarge
 from stages.render.trained_models import Models, load_models
@@ -83,17 +83,17 @@ def render_portrait(picture: Path, style: str, audio: Path, out: Path) -> int:
             input is missing or wrong.
         NotTrained: the style is not of this project.
     """
-    check_files(audio, out)
     params = read_section("portrait", PortraitParams)
     clips, landmarks = (
         read_section("clips", ClipsParams),
         read_section("landmarks", LandmarksParams),
     )
-    portrait = read_portrait(picture, params, clips, landmarks)
-    models = load_models((), portrait.size, style)
-    return encode_talk(
-        models, style, audio, out, lambda motions: _frames(models, portrait, style, motions)
-    )
+    with decoded(audio, out) as voice:
+        portrait = read_portrait(picture, params, clips, landmarks)
+        models = load_models((), portrait.size, style)
+        return encode_talk(
+            models, style, voice, out, lambda motions: _frames(models, portrait, style, motions)
+        )
 
 
 def open_drawer(generator: Generator, portrait: Portrait, style: str) -> Drawer:

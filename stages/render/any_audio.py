@@ -7,18 +7,22 @@ Sound, features, motion and frames are processed in pieces: memory does not grow
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.runtime.atomic_files import check_writable
 from pipeline.runtime.progress import each
 from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
 from stages.base.config.params import Training, read_section
+from stages.base.io.containers import NotAVideo
 from stages.base.io.encoding import encode_video
 from stages.base.io.image_io import Image
 from stages.base.io.sound import read_sound
-from stages.base.io.timebase import frames_of_samples
+from stages.base.io.timebase import AUDIO_RATE, frames_of_samples
 from stages.base.io.wav_files import read_wav, write_wav
 from stages.donors.library import read_donors
 from stages.donors.painter import DonorPainter
@@ -61,55 +65,91 @@ def render_audio(
         NotAVideo: the file has no sound that can be decoded.
         UserError: another input is missing or wrong.
     """
-    check_files(audio, out)
-    params = read_section("render", RenderParams)
-    models = load_models((identity,), params.drawn_size, style)
-    neutral = NeutralMotion.of(models, identity, style) if restyle else None
-    isps = read_isps(style).chosen_images()
+    with decoded(audio, out) as voice:
+        params = read_section("render", RenderParams)
+        models = load_models((identity,), params.drawn_size, style)
+        neutral = NeutralMotion.of(models, identity, style) if restyle else None
+        isps = read_isps(style).chosen_images()
 
-    def draw(motions: Iterator[Motion]) -> Iterator[Image]:
-        return _draw(models, identity, style, motions, isps, params, neutral)
+        def draw(motions: Iterator[Motion]) -> Iterator[Image]:
+            return _draw(models, identity, style, motions, isps, params, neutral)
 
-    return encode_talk(models, style, audio, out, draw)
-
-
-def check_files(audio: Path, out: Path) -> None:
-    """Raise UserError if the voice is missing, or the video is not to be written there."""
-    if out.suffix.lower() != ".mp4":
-        raise UserError(out, "expected a name that ends in .mp4")
-    if not audio.is_file():
-        raise MissingInput(audio, "no such file")
-    if out.exists() and out.samefile(audio):
-        raise UserError(out, "is the voice itself, which must not change", "name another file")
+        return encode_talk(models, style, voice, out, draw)
 
 
-def encode_talk(models: Models, style: str, audio: Path, out: Path, draw: Draw) -> int:
-    """Write the video of a style speaking audio; return the number of frames.
+@dataclass(frozen=True)
+class Voice:
+    """The sound of a file, decoded to WAV files.
+
+    Attributes:
+        speech: of `AUDIO_RATE`, for the models.
+        played: of `_SOUND_RATE`, for the video.
+    """
+
+    speech: Path
+    played: Path
+
+
+@contextmanager
+def decoded(audio: Path, out: Path) -> Iterator[Voice]:
+    """Decode a voice to a temporary folder, before any model is loaded.
 
     Args:
-        models: the motion model is used.
-        style: whose motion it is.
         audio: any audio or video file with sound.
-        out: the video.
-        draw: frames of motion in pieces.
+        out: the video that will be written.
 
     Raises:
         NotAVideo: the file has no sound that can be decoded.
         BadFormat: its sound is empty.
+        UserError: the file is missing, or the video or the temporary folder cannot be written.
+    """
+    if out.suffix.lower() != ".mp4":
+        raise UserError(out, "expected a name that ends in .mp4")
+    if not audio.exists():
+        raise MissingInput(audio, "no such file")
+    if not audio.is_file():
+        raise UserError(audio, "expected an audio or video file, found a folder or device")
+    if out.exists() and out.samefile(audio):
+        raise UserError(out, "is the voice itself, which must not change", "name another file")
+    check_writable(out)
+    with tempfile.TemporaryDirectory() as folder:
+        voice = Voice(Path(folder) / "16k.wav", Path(folder) / "48k.wav")
+        _decode(audio, voice.speech, AUDIO_RATE)
+        _decode(audio, voice.played, _SOUND_RATE)
+        yield voice
+
+
+def _decode(audio: Path, wav: Path, rate: int) -> None:
+    try:
+        write_wav(wav, read_sound(audio, rate), rate)
+    except NotAVideo as error:
+        found = error.found.replace("not a video", "is no sound").replace("a video", "sound")
+        raise NotAVideo(audio, found, "name an audio file, or a video with sound") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        found = f"the temporary folder cannot hold the sound of {audio.name}: {reason}"
+        raise UserError(wav.parent, found, "make room, or set TMPDIR to another folder") from None
+    if not _count_samples(wav):
+        raise BadFormat(audio, "its sound is empty")
+
+
+def encode_talk(models: Models, style: str, voice: Voice, out: Path, draw: Draw) -> int:
+    """Write the video of a style speaking; return the number of frames.
+
+    Args:
+        models: the motion model is used.
+        style: whose motion it is.
+        voice: the sound.
+        out: the video.
+        draw: frames of motion in pieces.
     """
     fps, crf = models.motion.fps, read_section("render", RenderParams).crf
     seed = read_section("training", Training).seed
-    with tempfile.TemporaryDirectory() as folder:
-        speech, played = Path(folder) / "16k.wav", Path(folder) / "48k.wav"
-        write_wav(speech, read_sound(audio))
-        write_wav(played, read_sound(audio, _SOUND_RATE), _SOUND_RATE)
-        if not (samples := _count_samples(speech)):
-            raise BadFormat(audio, "its sound is empty")
-        frames = frames_of_samples(samples, fps)
-        drawn = draw(predict_motion(models, style, speech, frames, seed))
-        images = each(drawn, f"render {out.name}", frames)
-        sound = np.memmap(played, np.int16, "r", offset=_WAV_HEADER)
-        encode_video(out, images, fps, (sound, _SOUND_RATE), crf)
+    frames = frames_of_samples(_count_samples(voice.speech), fps)
+    drawn = draw(predict_motion(models, style, voice.speech, frames, seed))
+    images = each(drawn, f"render {out.name}", frames)
+    sound = np.memmap(voice.played, np.int16, "r", offset=_WAV_HEADER)
+    encode_video(out, images, fps, (sound, _SOUND_RATE), crf)
     return frames
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from pipeline.runtime.atomic_files import atomic_file
@@ -23,14 +23,20 @@ def save_model(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, A
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a model's tensors and configuration; raise MissingInput or BadFormat."""
+    """Read a model's whole file at once: tensors and configuration.
+
+    Raises:
+        MissingInput: there is no such file.
+        BadFormat: it is no model, or is only partly written.
+    """
     if not path.is_file():
         raise MissingInput(path, "no trained model here", "run `dvc repro`")
+    content = path.read_bytes()  # a mapped file that is overwritten kills its readers
     try:
-        with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-            return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
-    except (SafetensorError, KeyError) as error:
+        size = int.from_bytes(content[:8], "little")
+        config = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["config"])
+        return load(content), config
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadFormat(path, f"is no model file of this project: {error}") from None
 
 

@@ -235,6 +235,8 @@ def test_a_folder_without_git_or_without_champions_is_reported_in_one_line(workd
     with pytest.raises(UserError, match="not a git repository"):
         champions.champions()
     subprocess.run(["git", "init", "-q"], check=True)
+    for name in (".dvc", "dvc.yaml", "params.yaml", "versions.yaml"):
+        Path(name).touch()
     for command in ("champion", "rollback"):
         with pytest.raises(UserError, match=r"(none|no champion) yet"):
             CliRunner().invoke(app, [command], catch_exceptions=False)

@@ -20,6 +20,7 @@ from pipeline.runtime import process_pool
 from pipeline.runtime.prefetch import prefetch
 from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
 from stages.base.io import chunking
+from tests.conftest import REPO
 
 
 def surroundings(number: int, text: str) -> tuple[str, int, int, str]:
@@ -102,6 +103,30 @@ def test_one_core_gives_the_results_of_several(workdir: Path) -> None:
         assert list(process_pool.run(surroundings, [(i, "") for i in range(3)])) == several
     finally:
         os.sched_setaffinity(0, mine)
+
+
+WITHOUT_SHARED_MEMORY = """
+import math
+from pipeline.runtime import process_pool
+if __name__ == "__main__":
+    print(list(process_pool.run(math.factorial, [(1,), (2,), (3,)])))
+"""
+
+
+@pytest.mark.slow
+def test_tasks_run_on_a_machine_without_shared_memory(workdir: Path) -> None:
+    if os.getuid() or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("only root can hide shared memory from a process")
+    Path("main.py").write_text(WITHOUT_SHARED_MEMORY)
+    command = f"umount /dev/shm; mount -t tmpfs -o ro tmpfs /dev/shm; exec {sys.executable} main.py"
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", command],
+        env=os.environ | {"PYTHONPATH": str(REPO), "IDIOLECT_CORES": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[1, 2, 6]\n", done.stderr
 
 
 @pytest.mark.slow

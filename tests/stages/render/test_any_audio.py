@@ -1,5 +1,6 @@
 """Any audio, spoken by a trained identity in a trained style."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -126,6 +127,31 @@ def test_wrong_inputs_are_errors_before_anything_is_loaded(project):
         render_audio("ann", "ann", Path("no.wav"), Path("talk.mp4"))
     with pytest.raises(UserError, match=r"\.mp4"):
         render_audio("ann", "ann", write_voice(0.2), Path("talk.avi"))
+
+
+def test_voice_folder_and_disk_are_checked_before_models_are_loaded(project):
+    shutil.rmtree("models")  # whoever reads them fails
+    Path("text.wav").write_text("these are words")
+    Path("empty.wav").touch()
+    write_wav(Path("silent.wav"), np.zeros(0))
+    for voice, message in (
+        ("text.wav", r"^text\.wav: is no sound: .*; name an audio file, or a video with sound"),
+        ("empty.wav", r"^empty\.wav: expected sound, found an empty file"),
+        ("silent.wav", "its sound is empty"),
+        ("data", "^data: expected an audio or video file, found a folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            render_audio("ann", "ann", Path(voice), Path("talk.mp4"))
+    with pytest.raises(UserError, match=r"^/proc/talk\.mp4: cannot be written: .* that you may"):
+        render_audio("ann", "ann", write_voice(0.2), Path("/proc/talk.mp4"))
+    voice, limit = write_voice(0.5), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))  # as a disk with no more room
+    try:
+        with pytest.raises(UserError, match=r"temporary folder cannot hold .*set TMPDIR"):
+            render_audio("ann", "ann", voice, Path("talk.mp4"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not list(Path().glob(".*.part*"))
 
 
 def test_the_voice_is_never_overwritten(project):

@@ -1,0 +1,106 @@
+"""Make a process independent of what its shell or container imposes.
+
+Standard streams may be closed, the encoding other than UTF-8, warnings errors, open files few, and
+the user's home missing or read-only. Commands and stages call `prepare` before anything else.
+"""
+
+import locale
+import os
+import resource
+import sys
+import warnings
+from pathlib import Path
+
+HOME = Path(".idiolect/home")  # in the project, where the user's own cannot be written
+_OPEN_FILES = 4096
+
+
+def prepare() -> None:
+    """Open closed standard streams, use UTF-8, raise the limit of files, and keep warnings such.
+
+    A process whose locale is not UTF-8 is started again with PYTHONUTF8=1, as are its children.
+    """
+    _open_standard_streams()
+    _use_utf8()
+    if sys.warnoptions:  # `error` stops libraries at warnings that do not concern the user
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+        sys.warnoptions.clear()
+        os.environ.pop("PYTHONWARNINGS", None)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null in the place of each standard stream that is closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)  # noqa: FBT003 - it takes no keyword
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def _use_utf8() -> None:
+    encoding = locale.getencoding().lower().replace("-", "")
+    if encoding == "utf8" or sys.flags.utf8_mode or os.environ.get("PYTHONUTF8") == "1":
+        for stream in (sys.stdout, sys.stderr):  # PYTHONIOENCODING may name another encoding
+            if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+                reconfigure(errors="backslashreplace")
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this very command
+
+
+def use_writable_home() -> None:
+    """Let libraries use `HOME` of the project where the user's own folders cannot be written.
+
+    A user id without an entry in passwd has no name and may have no home: containers that are
+    started with a number as user.
+    """
+    if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
+        os.environ["USER"] = f"user{os.getuid()}"
+    own = HOME.resolve()
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither $HOME nor an entry in passwd
+        os.environ["HOME"] = str(own)
+        home = own
+    for variable, folder, trial in (
+        ("XDG_CACHE_HOME", home / ".cache", "idiolect"),
+        ("XDG_CONFIG_HOME", home / ".config", "matplotlib"),
+        ("PREFECT_HOME", home / ".prefect", ""),
+    ):
+        present = Path(os.environ.get(variable) or folder)
+        if not _is_usable(present / trial):
+            os.environ[variable] = str(own / folder.name)
+
+
+def _is_usable(folder: Path) -> bool:
+    """Return whether a folder exists, or can be made; it is not made."""
+    if folder.is_dir():
+        return True
+    parent = next(one for one in folder.parents if one.is_dir())
+    trial = parent / f".idiolect{os.getpid()}"
+    try:
+        trial.mkdir()
+        trial.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def reach_this_machine_directly() -> None:
+    """Let no proxy of the environment stand between this process and servers on this machine."""
+    local = ["127.0.0.1", "localhost", "::1"]
+    for variable in ("no_proxy", "NO_PROXY"):
+        hosts = [host for host in os.environ.get(variable, "").split(",") if host]
+        os.environ[variable] = ",".join(dict.fromkeys([*hosts, *local]))

@@ -1,0 +1,152 @@
+"""The command under what shells and containers impose: it works, or one line says what to set."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPO
+
+MAIN = "from pipeline.cli.app import main; main()"
+COMMANDS = (
+    *("champion", "promote", "compare champion", "rollback", "repro", "demo", "verify", "sample"),
+    *("experiments", "metrics", "ablate", "preset tiny", "remove ann", "neutral --sample"),
+    *("render --identity a --audio b.wav --out c.mp4", "add a.mp4 --subject ann"),
+    *("retrain --inbox . --subject ann", "serve --inbox . --subject ann"),
+    "evaluate --real . --generated .",
+)
+
+
+@pytest.fixture
+def project(workdir: Path) -> Path:
+    """Give the files that make a folder a project, without results."""
+    for name in ("params.yaml", "dvc.yaml", "versions.yaml", ".gitignore", ".dvc/config"):
+        (workdir / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPO / name, workdir / name)
+    subprocess.run(["git", "init", "-q"], check=True)
+    return workdir
+
+
+def idiolect(
+    *arguments: str, shell: str = "", python: str = sys.executable, **env: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a process of its own, after `shell` in its shell."""
+    return subprocess.run(
+        ["bash", "-c", f'{shell}\nexec "$0" -c "{MAIN}" "$@"', python, *arguments],
+        env=os.environ | {"PYTHONPATH": str(REPO)} | env,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
+
+
+def test_nothing_is_written_in_a_folder_that_is_no_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.cli.app import main
+
+    for folder, missing in (("docs", ".dvc"), ("other", "versions.yaml")):
+        Path(folder).mkdir()
+        monkeypatch.chdir(project / folder)
+        if folder == "other":  # a project of DVC that is not ours
+            Path(".dvc").mkdir()
+            Path("dvc.yaml").write_text("stages: {}\n")
+            Path("params.yaml").write_text("a: 1\n")
+        before = sorted(Path().rglob("*"))
+        for command in COMMANDS:
+            monkeypatch.setattr("sys.argv", ["idiolect", *command.split()])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            error = capsys.readouterr().err
+            assert ended.value.code == 1
+            assert error.startswith(f"error: {missing}: not found in "), command
+            assert str(project) in error
+            assert error.count("\n") == 1
+        assert sorted(Path().rglob("*")) == before
+        monkeypatch.chdir(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shell", "env"),
+    [
+        ("exec 0<&- 2>&-", {}),
+        ("exec 1>&-", {}),
+        ("ulimit -n 64; umask 077", {"LANG": "C", "LC_ALL": "C"}),
+        ("", {"PYTHONWARNINGS": "error"}),
+        ("", {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}),
+        ("", {"PYTHONIOENCODING": "ascii"}),
+        ("unset USER LOGNAME HOME", {}),
+        ("", {"HOME": "/proc", "XDG_CACHE_HOME": ""}),
+        ("export HOME=/nonexistent TMPDIR=/nonexistent", {}),
+    ],
+)
+def test_a_command_works_under_settings_of_the_shell(
+    project: Path, shell: str, env: dict[str, str]
+) -> None:
+    text = Path("params.yaml").read_text().replace("# Every", "# Ä → Every")
+    Path("params.yaml").write_text(text)
+    done = idiolect("preset", "tiny", shell=shell, **env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert Path("params.yaml").read_text().startswith("# Ä → Every")
+
+
+@pytest.mark.slow
+def test_a_full_disk_and_a_limit_of_file_size_are_one_line(project: Path) -> None:
+    for shell, message in (
+        ("exec >/dev/full", "no space left on device; make room"),
+        ("ulimit -f 1", "file too large; raise the limit of file size: `ulimit -f unlimited`"),
+    ):
+        done = idiolect("preset", "paper", shell=shell)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    assert Path("params.yaml").read_text().startswith("# Every")
+
+
+@pytest.mark.slow
+def test_a_user_id_without_a_name_and_a_home_uses_the_projects(project: Path) -> None:
+    from pipeline.runtime.machine_settings import HOME
+
+    code = (
+        "import getpass, os; from pathlib import Path\n"
+        "from pipeline.runtime.machine_settings import use_writable_home as use\n"
+        "use(); from stages.base.training.pretrained import folder\n"
+        "print(getpass.getuser(), folder(), os.environ['PREFECT_HOME'])"
+    )
+    env = {k: v for k, v in os.environ.items() if k not in ("USER", "LOGNAME", "PREFECT_HOME")}
+    for name in ("LNAME", "USERNAME", "XDG_CACHE_HOME"):
+        env.pop(name, None)
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env | {"HOME": "/proc", "PYTHONPATH": str(REPO)},
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    home = project.resolve() / HOME
+    assert printed == [
+        f"user{os.getuid()}",
+        str(home / ".cache/idiolect/weights"),
+        str(home / ".prefect"),
+    ]
+    assert not home.exists()
+
+
+def test_local_servers_are_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from urllib.request import proxy_bypass
+
+    from pipeline.runtime.machine_settings import reach_this_machine_directly
+
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    reach_this_machine_directly()
+    for host in ("127.0.0.1:4200", "localhost"):
+        assert proxy_bypass(host)
+    assert os.environ["NO_PROXY"].startswith("example.org,")
+    assert not proxy_bypass("bucket.example.com")
