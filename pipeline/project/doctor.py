@@ -64,7 +64,7 @@ def report() -> int:
 
 def _memory() -> int:
     """Return the bytes of memory of this machine, or of its container (cgroup) if that has less."""
-    total = psutil.virtual_memory().total
+    total: int = psutil.virtual_memory().total
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         path = Path("/sys/fs/cgroup", name)
         text = path.read_text().strip() if path.is_file() else ""

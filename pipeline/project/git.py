@@ -38,7 +38,9 @@ def git(
         UserError: it failed; a file of git's is locked; git is not installed, or there is no
             repository here, or one of another user.
     """
-    options = [w for key, value in (_SETTINGS | settings).items() for w in ("-c", f"{key}={value}")]
+    options = [
+        w for key, value in (_SETTINGS | dict(settings)).items() for w in ("-c", f"{key}={value}")
+    ]
     done = _run(*options, *arguments, env=env)
     if done.returncode:
         output = " ".join((done.stderr.strip() or done.stdout.strip()).split())

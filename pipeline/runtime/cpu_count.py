@@ -13,5 +13,6 @@ def cpu_count() -> int:
     """
     from joblib import cpu_count as available_cores
 
+    cores: int = available_cores()
     limit = os.environ.get("IDIOLECT_CORES", "")
-    return max(1, min(available_cores(), int(limit) if limit.isdecimal() else sys.maxsize))
+    return max(1, min(cores, int(limit) if limit.isdecimal() else sys.maxsize))
