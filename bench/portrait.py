@@ -40,10 +40,11 @@ from stages.generator.driving import Driving
 from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import Motion, join, retarget
+from stages.portrait.drawing import Drawer
 from stages.portrait.identity import person_of
 from stages.portrait.picture import Portrait, detect
-from stages.portrait.render_portrait import Drawer, mouths_of, open_drawer
 from stages.render.any_audio import predict_motion
+from stages.render.portrait_frames import mouths_of, open_drawer
 from stages.render.trained_models import Models, load_models
 
 SIZE = 256

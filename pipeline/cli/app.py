@@ -176,7 +176,7 @@ def render(
     if (identity is None) == (portrait is None):
         raise UserError("render", "expected either --identity or --portrait")
     if portrait is not None:
-        from stages.portrait.render_portrait import render_portrait
+        from stages.render.any_portrait import render_portrait
 
         if style is None:
             raise UserError("render", "expected --style with --portrait", "name a subject")

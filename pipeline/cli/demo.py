@@ -20,6 +20,7 @@ _STATE = ("dvc.lock", "params.yaml", "versions.yaml")
 _RESULTS = (
     ("videos", "reports/videos/*.mp4"),
     ("side by side", "reports/videos/*/beside.mp4"),
+    ("portrait", "reports/videos/*/portrait.mp4"),
     ("data sheets", "reports/sheets/*.png"),
     ("style references", "reports/references/*.png"),
     ("style patterns", "reports/isp/*.png"),

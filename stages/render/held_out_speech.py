@@ -1,6 +1,6 @@
 """The held-out speech of a subject: its sound, its true landmarks, and motion predicted from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,13 +105,21 @@ def predict_speech(
         Columns of the format MOTION, in the camera of each span's clip.
     """
     columns, first = [], 0
-    for number, span in enumerate(spans):
-        motion = _predict_span(model, subject, span, style, seed + number)
+    motions = predict_motions(model, subject, spans, style, seed)
+    for span, motion in zip(spans, motions, strict=True):
         person = model.person(subject.name)
         rest = read_rest(subject, span.clip, DATA) or person.rest
         columns.append(retarget(motion, model.person(style), person, rest, first))
         first += len(span)
     return {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
+
+
+def predict_motions(
+    model: MotionModel, subject: Subject, spans: Sequence[Span], style: str, seed: int
+) -> Iterator[Motion]:
+    """Yield the motion of each span of a subject's held-out speech; arguments as above."""
+    for number, span in enumerate(spans):
+        yield _predict_span(model, subject, span, style, seed + number)
 
 
 def _predict_span(

@@ -4,10 +4,12 @@
 
 Reads the subject's held-out spans, features and landmarks, the ISPs and the two models; writes
 reports/videos/NAME.mp4 and reports/videos/NAME: NAME.parquet (its motion), beside.mp4 (truth, from
-true landmarks, from the voice), and as_OTHER.mp4 and .parquet in the next seen subject's style.
+true landmarks, from the voice), as_OTHER.mp4 and .parquet in the next seen subject's style, and
+portrait.mp4: the neutral image in the subject's style.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ import torch
 
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.progress import each
-from pipeline.runtime.user_errors import BadParams
+from pipeline.runtime.user_errors import BadFormat, BadParams
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
@@ -28,21 +30,28 @@ from stages.base.io.video_frames import read_frames
 from stages.clips.frames import Frames
 from stages.donors.library import read_donors
 from stages.donors.painter import DonorPainter
+from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.generator.source_images import Source, held_out_sources
+from stages.landmarks.params import LandmarksParams
 from stages.motion.recordings import read_rest
+from stages.portrait.params import PortraitParams
+from stages.portrait.picture import Portrait, detect
 from stages.render.artifacts import MOTION, VIDEOS
 from stages.render.held_out_speech import (
     Columns,
     Span,
     held_out_spans,
+    predict_motions,
     predict_speech,
     read_speech,
     read_true_landmarks,
 )
 from stages.render.params import RenderParams
+from stages.render.portrait_frames import portrait_frames
 from stages.render.trained_models import Models, load_models
+from stages.style_mapping.retargeted_neutral import IMAGE, read_neutral_image
 
 _ROWS = 64  # in a row group: about a second
 _LABELS = ("truth", "from true landmarks", "from the voice")
@@ -84,6 +93,14 @@ class Renderer:
             (image for _, image in read_frames(speech)),
         ]
         self._encode(video, side_by_side(panels, self.params.panel))
+
+    def write_portrait(self, portrait: Portrait, seed: int, video: Path) -> None:
+        """Write the video of a portrait that speaks the speech in the subject's style."""
+        models = replace(self.models, generator=Generator.load(portrait.size))
+        name = self.subject.name
+        motions = predict_motions(models.motion, self.subject, self.spans, name, seed)
+        frames = portrait_frames(models, portrait, name, motions)
+        self._encode(video, enlarge(frames, self.params.panel))
 
     def _draw(self, columns: Columns, style: str, sources: Sequence[Source]) -> Iterator[Image]:
         """Draw the frames of landmark columns with one source a span and the ISPs of a style."""
@@ -131,6 +148,16 @@ def side_by_side(panels: Sequence[Iterable[Image]], size: int) -> Iterator[Image
         yield np.concatenate([header, row])
 
 
+def read_neutral_portrait() -> Portrait:
+    """Read the neutral image as a portrait; raise MissingInput or BadFormat."""
+    image, most = read_neutral_image(), read_section("portrait", PortraitParams).size
+    scaled = resize(image, min(len(image) // 2 * 2, most))
+    portrait = detect(scaled, read_section("landmarks", LandmarksParams))
+    if portrait is None:
+        raise BadFormat(IMAGE, "no face is found in it", "set another: `idiolect neutral IMAGE`")
+    return portrait
+
+
 def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> None:
     """Render a subject in its own style and in the next seen subject's.
 
@@ -149,6 +176,7 @@ def run(subject: Subject, seen: list[str], params: RenderParams, seed: int) -> N
             crossed = folder / f"as_{other}.mp4"
             renderer.write_speech(other, seed, crossed, crossed.with_suffix(".parquet"))
         renderer.write_comparison(speech, folder / "beside.mp4")
+        renderer.write_portrait(read_neutral_portrait(), seed, folder / "portrait.mp4")
 
 
 def main(subject: str) -> None:

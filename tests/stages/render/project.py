@@ -19,6 +19,7 @@ from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source, colour_histogram
 from stages.generator.warp_correction import no_correction
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.neutral import neutral
 from stages.references.artifacts import TEMPLATES
 from stages.speech.apc import APC
 from stages.speech.artifacts import SYNC
@@ -68,6 +69,8 @@ subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 speech: {features: apc, recogniser: words}
 render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32, donors: off}
+portrait: {size: 96, network: off, max_head_angle: 35.0}
+landmarks: {backend: mediapipe, distance: 8.0, max_reprojection: 0.05, pose_window: 0.28, shoulder_interval: 1.0}
 """
 
 
@@ -96,6 +99,7 @@ def write_project() -> None:
             "image": [isp] * 4,
         }
         tables.write(Path(f"data/isp/seen/{name}/isps.parquet"), ISPS, isps)
+    shutil.copy(neutral.DEFAULT, "data/neutral.png")
     random_model(tiny()).save()
     _write_generator()
     _write_audio_model()

@@ -37,7 +37,7 @@ def render(name: str = "ann") -> Path:
 
 def test_every_video_has_all_held_out_frames_and_their_sound(project):
     folder = render()
-    for path in ("ann.mp4", "ann/as_bob.mp4", "ann/beside.mp4"):
+    for path in ("ann.mp4", "ann/as_bob.mp4", "ann/beside.mp4", "ann/portrait.mp4"):
         facts = read_facts(folder / path)
         assert facts.audio
         assert (facts.codec, facts.fps) == ("h264", 25.0)
@@ -65,7 +65,7 @@ def test_the_same_inputs_give_the_same_bytes(project):
         return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
     first = digests()
-    assert len(first) == 5
+    assert len(first) == 6
     assert digests() == first
 
 
@@ -133,7 +133,7 @@ def test_a_missing_model_is_reported_in_one_line_without_a_traceback(project, ca
 def test_one_subject_alone_needs_no_other(project):
     run(ANN, ["ann"], read_section("render", RenderParams), 1)
     names = sorted(p.name for p in Path("reports/videos/ann").iterdir())
-    assert names == ["ann.parquet", "beside.mp4"]
+    assert names == ["ann.parquet", "beside.mp4", "portrait.mp4"]
 
 
 def test_missing_isps_are_an_error(project):

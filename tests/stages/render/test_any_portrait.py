@@ -12,23 +12,21 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
 from stages.motion.model import MotionModel, NotTrained
-from stages.portrait.render_portrait import render_portrait
+from stages.render.any_portrait import render_portrait
 from tests.stages.portrait.pictures import SECTIONS, astronaut_picture, write
-from tests.stages.render.project import write_project
 
 
 @pytest.fixture
-def project(workdir, one_thread):
-    write_project()
+def portrait_project(project):
     params = yaml.safe_load(Path("params.yaml").read_text()) | SECTIONS
     params["portrait"] = {**params["portrait"], "size": 96}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     write(astronaut_picture(), Path("face.jpg"))
     write_wav(Path("voice.wav"), np.random.default_rng(0).normal(0, 0.1, 8000))
-    return workdir
+    return project
 
 
-def test_a_picture_becomes_a_video_of_that_face_with_the_sound(project):
+def test_a_picture_becomes_a_video_of_that_face_with_the_sound(portrait_project):
     before = Path("face.jpg").read_bytes()
     frames = render_portrait(Path("face.jpg"), "bob", Path("voice.wav"), Path("talk.mp4"))
     images = [image for _, image in read_frames(Path("talk.mp4"))]
@@ -41,7 +39,7 @@ def test_a_picture_becomes_a_video_of_that_face_with_the_sound(project):
     assert Path("face.jpg").read_bytes() == before
 
 
-def test_the_network_can_be_switched_on(project):
+def test_the_network_can_be_switched_on(portrait_project):
     render_portrait(Path("face.jpg"), "bob", Path("voice.wav"), Path("off.mp4"))
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["portrait"]["network"] = True
@@ -50,7 +48,7 @@ def test_the_network_can_be_switched_on(project):
     assert Path("on.mp4").read_bytes() != Path("off.mp4").read_bytes()
 
 
-def test_a_bad_picture_is_reported_before_models_are_loaded(project, monkeypatch):
+def test_a_bad_picture_is_reported_before_models_are_loaded(portrait_project, monkeypatch):
     def load(*_):
         raise AssertionError
 
@@ -62,7 +60,7 @@ def test_a_bad_picture_is_reported_before_models_are_loaded(project, monkeypatch
         render_portrait(Path("face.jpg"), "bob", Path("no.wav"), Path("talk.mp4"))
 
 
-def test_a_style_of_nobody_is_named_with_those_that_were_trained(project):
+def test_a_style_of_nobody_is_named_with_those_that_were_trained(portrait_project):
     with pytest.raises(NotTrained, match=r"^carol: no such subject; .* trained on ann, bob"):
         render_portrait(Path("face.jpg"), "carol", Path("voice.wav"), Path("talk.mp4"))
 
@@ -75,7 +73,10 @@ def test_a_style_of_nobody_is_named_with_those_that_were_trained(project):
         (["--portrait", "face.jpg"], "expected --style with --portrait; name a subject"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(project, options, message):
+def test_options_that_do_not_fit_are_refused(portrait_project, options, message):
+    Path(".dvc").mkdir()
+    for name in ("dvc.yaml", "versions.yaml"):
+        Path(name).touch()
     options = ["render", "--audio", "voice.wav", "--out", "talk.mp4", *options]
     result = CliRunner().invoke(app, options)
     assert isinstance(result.exception, UserError)
