@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.runtime.user_errors import UserError
 
 _CODE, _PARAMS = "versions.yaml", "params.yaml"
+_UNSEEN = "unseen"  # folder of the people whom no training reads
 
 
 class Result(IntEnum):
@@ -39,11 +40,14 @@ class Node:
         name: its name in DVC: `clips@anna`, `train_audio`, `data/raw/anna.dvc`.
         needs: the stages whose outs it reads.
         trains: whether its params include the section `training`, which sets its threads.
+        may_fail: those of `needs` without whose outs it can run: stages of unseen people, where it
+            reads a folder of all people.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
     trains: bool = False
+    may_fail: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,12 @@ def _read(repo: Any) -> Dag:
     position = {stage.addressing: i for i, stage in enumerate(stages)}
     nodes: dict[str, Node] = {}
     for stage in stages:
-        needs = frozenset(other.addressing for other in graph.successors(stage))
-        nodes[stage.addressing] = Node(stage.addressing, needs, _trains(stage))
+        others = list(graph.successors(stage))
+        needs, may_fail = (
+            frozenset(other.addressing for other in chosen)
+            for chosen in (others, [other for other in others if _may_fail(stage, other)])
+        )
+        nodes[stage.addressing] = Node(stage.addressing, needs, _trains(stage), may_fail)
     sources = {stage.addressing for stage in stages if not stage.cmd}
     read = set().union(*(node.needs for node in nodes.values()))
     sorter = TopologicalSorter(
@@ -148,6 +156,22 @@ def _read(repo: Any) -> Dag:
 def _trains(stage: Any) -> bool:
     params = [dep for dep in stage.deps if getattr(dep, "params", None)]
     return any(dep.def_path == _PARAMS and "training" in dep.params for dep in params)
+
+
+def _may_fail(stage: Any, other: Any) -> bool:
+    """Return whether a stage reads outs of another only below a folder of all people.
+
+    `evaluate` reads data/clips, of which data/clips/unseen/guest is a part; a training reads
+    data/clips/seen, whose people it cannot do without.
+    """
+    deps, outs = ([Path(item.fs_path) for item in items] for items in (stage.deps, other.outs))
+    read = [
+        (out, dep)
+        for out in outs
+        for dep in deps
+        if dep in (out, *out.parents) or out in dep.parents
+    ]
+    return bool(read) and all(dep / _UNSEEN in out.parents for out, dep in read)
 
 
 def _changes(entries: Iterable[Any]) -> list[str]:

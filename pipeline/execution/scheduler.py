@@ -16,7 +16,7 @@ from signal import Signals
 from pipeline.execution import stage_seconds
 from pipeline.execution.dvc_project import Dag, Result
 from pipeline.execution.stage_process import StageProcess
-from pipeline.execution.stage_run import DONE, LOGS, NOT_DONE, RunCallbacks, StageRun, State
+from pipeline.execution.stage_run import DONE, ENDED, LOGS, NOT_DONE, RunCallbacks, StageRun, State
 from pipeline.runtime.cpu_count import cpu_count
 from stages.base.config.params import Training, read_section
 
@@ -68,6 +68,7 @@ class Scheduler:
                 dag.nodes[name].needs & frozenset(wanted),
                 dag.nodes[name].trains,
                 dag.changes.get(name, ()),
+                may_fail=dag.nodes[name].may_fail,
             )
             for name in wanted
         }
@@ -120,7 +121,9 @@ class Scheduler:
         for stage in sorted(self.stages.values(), key=lambda s: -self._seconds_to_end[s.name]):
             if stage.state is not State.WAITING:
                 continue
-            not_done = [n for n in sorted(stage.needs) if self.stages[n].state in NOT_DONE]
+            not_done = [
+                n for n in sorted(stage.needs - stage.may_fail) if self.stages[n].state in NOT_DONE
+            ]
             if not_done:
                 stage.note = f"needs {not_done[0]}"
                 self._change(stage, State.BLOCKED)
@@ -128,8 +131,10 @@ class Scheduler:
                 yield stage
 
     def _is_ready(self, stage: StageRun) -> bool:
-        needed = (self.stages[name] for name in stage.needs)
-        return stage.state is State.WAITING and all(other.state in DONE for other in needed)
+        return stage.state is State.WAITING and all(
+            self.stages[name].state in (ENDED if name in stage.may_fail else DONE)
+            for name in stage.needs
+        )
 
     def _allot(self, stage: StageRun) -> bool:
         """Allot cores and GPUs to a stage; return whether enough are free."""

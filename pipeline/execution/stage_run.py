@@ -26,6 +26,7 @@ class State(StrEnum):
 
 DONE = frozenset({State.RAN, State.RESTORED, State.UNCHANGED})
 NOT_DONE = frozenset({State.FAILED, State.BLOCKED, State.STOPPED})  # ended without a result
+ENDED = DONE | NOT_DONE
 
 
 @dataclass
@@ -44,6 +45,7 @@ class StageRun:
         cores: the number of cores allotted to it.
         gpus: the GPUs allotted to it.
         last_lines: the end of its output.
+        may_fail: those of `needs` after whose failure it runs all the same.
     """
 
     name: str
@@ -57,6 +59,7 @@ class StageRun:
     cores: int = 0
     gpus: list[str] = field(default_factory=list)
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
+    may_fail: frozenset[str] = frozenset()
 
     @property
     def log(self) -> Path:

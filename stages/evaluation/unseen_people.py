@@ -4,11 +4,12 @@ A clip's first half measures the person's face; the second half is the held-out 
 the styles of seen people. These scores are never mixed with those of seen people.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.runtime.user_errors import MissingInput
+from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Subjects, read_section
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
@@ -45,7 +46,8 @@ def score_unseen(subjects: Sequence[Subject], seen: SeenStyles, seconds: float) 
     for subject in subjects:
         try:
             scores[subject.name] = _score(subject, seen, seconds)
-        except MissingInput as error:
+        except UserError as error:
+            print(f"{subject}: no scores: {error}", file=sys.stderr)
             scores[subject.name] = {"absent": str(error)}
     return scores
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from threading import Thread
@@ -14,6 +13,7 @@ from pipeline.execution.scheduler import Scheduler
 from pipeline.execution.stage_run import State
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, until
+from tests.pipeline.execution.run_states import states
 
 Make = Callable[..., Small]
 
@@ -42,10 +42,6 @@ PARAMS = "a: 1\nb: 1\n"
 @pytest.fixture
 def chains(small: Make) -> Small:
     return small(CHAINS, work_py=WORK, params_yaml=PARAMS)
-
-
-def states(output: str) -> dict[str, str]:
-    return dict(re.findall(r"^\[\d+/\d+\] (\S+): (\w+)(?:, [\d.]+ s|: .*)?$", output, re.MULTILINE))
 
 
 @pytest.mark.slow
