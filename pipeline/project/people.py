@@ -55,7 +55,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     Raises:
         MissingInput: a path does not exist.
         BadParams: an invalid name, a sample's, or one with the other role.
-        UserError: data/raw/NAME has another video of the same file name.
+        UserError: no file is a video, or data/raw/NAME has another video of the same file name.
 
     """
     check_name(name)
@@ -70,7 +70,11 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files, skipped = _list_files(videos)
     warnings = [f"{path}: is no file of this folder itself; not added" for path in skipped]
-    warnings += filter(None, map(_probe_error, files))
+    errors = list(map(_probe_error, files))
+    if all(errors):
+        more = f" (and {len(errors) - 1} more files)" if len(errors) > 1 else ""
+        raise UserError("no video", f"{errors[0]}{more}", "nothing was changed")
+    warnings += filter(None, errors)
     _fix_held_out(name, params)
     copied, present = _copy(files, RAW / name)
     try:
@@ -226,6 +230,8 @@ def _probe_error(file: Path) -> str:
         read_facts(file)
     except UserError as error:
         return str(error)
+    except (OSError, ValueError, RuntimeError) as error:  # of a decoder; PyAV raises all three
+        return f"{file.name}: cannot be decoded: {' '.join(str(error).split())}"
     return ""
 
 

@@ -79,13 +79,17 @@ def report_user_errors() -> Iterator[None]:
     except UserError as error:
         fail(error)
     except OSError as error:
-        if known := limit_error(error):
-            fail(known)
-        if error.filename is None:
-            raise
-        todo = "see its folder, name and rights"
-        fail(UserError(error.filename, str(error.strerror).lower(), todo))
+        fail(limit_error(error) or _of_os_error(error))
     except MemoryError:
         fail(limit_error(OSError(errno.ENOMEM, "")) or UserError("this machine", "memory is full"))
     except KeyboardInterrupt:
         fail(UserError("stopped", "by Ctrl-C", "run it again to continue"), 130)
+
+
+def _of_os_error(error: OSError) -> UserError:
+    """Describe an error of the system; one without a file name says what it knows."""
+    reason = " ".join(str(error.strerror or error or type(error).__name__).split())
+    reason = reason[:1].lower() + reason[1:]
+    if error.filename is None:
+        return UserError("this machine", reason, "see its free space, folders and rights")
+    return UserError(error.filename, reason, "see its folder, name and rights")

@@ -39,6 +39,7 @@ _FOLDS = 5
 _RIDGE = 0.3  # share of the mean eigenvalue added to all
 _LONGEST = 120.0  # seconds in the middle of a longer clip that are measured
 _NEAR = 0.95  # share of the best correlation from which a lag counts for the offset
+_CONSTANT = 1e-6  # standard deviation of log-mel that is rounding
 _FEWEST = 25  # frames for a measurement
 
 
@@ -184,6 +185,8 @@ def _predicted(x: Floats, y: Floats) -> float:
     fold = np.arange(len(y)) * _FOLDS // len(y)
     for k in range(_FOLDS):
         left, known = fold == k, fold != k
+        if not (x[known].std(0) > _CONSTANT).any():
+            continue  # sound that never changes predicts nothing
         mean, scale = x[known].mean(0), x[known].std(0) + 1e-6
         a, b = (x[known] - mean) / scale, y[known] - y[known].mean()
         gram = a.T @ a

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.base.io.containers import (
+    NotAVideo,
     audio_stream,
     decode,
     open_container,
@@ -77,18 +78,21 @@ def _resampled_pieces(
 ) -> Iterator[tuple[float | None, Samples]]:
     """Yield (time, samples): the time of a stretch's first piece, None for those that follow it.
 
-    A stretch ends where a frame's time stamp differs from the time counted in samples.
+    A stretch ends where a frame's time stamp differs from the time counted in samples, and where
+    channels, rate or sample format change.
     """
     from av.audio.resampler import AudioResampler
 
     resampler, stretch_start = None, None
+    kind: tuple[int, str, str] | None = None
     expected = counted = offset = 0.0  # by the last time stamp; by samples alone; their difference
     for frame in decode(container, stream):
         time = expected if frame.time is None else float(frame.time)
         offset += (time - counted - offset) / _DRIFT_FRAMES
-        if resampler is None or abs(time - expected) > _MAX_GAP or abs(offset) > _MAX_DRIFT:
+        changed = kind != (kind := (frame.sample_rate, frame.layout.name, frame.format.name))
+        if changed or abs(time - expected) > _MAX_GAP or abs(offset) > _MAX_DRIFT:
             if resampler is not None:
-                yield from _resample(resampler, None, None)
+                yield from _resample(resampler, None, stretch_start)
             resampler, stretch_start = AudioResampler("s16", "mono", rate), time
             counted, offset = time, 0.0
         for piece in _resample(resampler, frame, stretch_start):
@@ -103,8 +107,19 @@ def _resampled_pieces(
 def _resample(
     resampler: Any, frame: Any, time: float | None
 ) -> Iterator[tuple[float | None, Samples]]:
-    """Resample a frame, or what the resampler still holds; only the first piece has the time."""
-    for out in resampler.resample(frame):
+    """Resample a frame, or what the resampler still holds; only the first piece has the time.
+
+    Raises:
+        NotAVideo: FFmpeg cannot mix its channels or convert its samples.
+    """
+    import av
+
+    try:
+        resampled = resampler.resample(frame)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        found = f"cannot be converted to mono: {str(error).lower()}"
+        raise NotAVideo("sound", found) from None
+    for out in resampled:
         if out.samples:
             yield time, np.asarray(out.to_ndarray(), np.int16).reshape(-1)
             time = None

@@ -21,9 +21,19 @@ from stages.base.io.containers import (
     video_streams,
 )
 from stages.base.io.image_io import Image
+from stages.base.io.orientation import Orientation
 
 T = TypeVar("T")
-_BT601, _BT709, _UNSPECIFIED = 5, 1, 2  # color spaces of FFmpeg
+_BT601, _BT709 = 5, 1  # color spaces of FFmpeg
+_UNSPECIFIED = {2, 3, *range(15, 256)}  # and reserved ones
+_UNKNOWN_MATRICES = {  # those that swscale cannot convert to RGB
+    8: "YCgCo",
+    10: "BT.2020 with constant luminance",
+    11: "SMPTE 2085",
+    12: "chromaticity-derived with non-constant luminance",
+    13: "chromaticity-derived with constant luminance",
+    14: "ICtCp",
+}
 # swscale's default darkens pictures of more than 8 bits by two grey levels: bilinear with
 # accurate rounding and full chroma does not.
 _EXACT = 0x2 | 0x40000 | 0x2000
@@ -62,28 +72,50 @@ class FrameConverter:
     size: tuple[int, int] | None = None
 
     def __call__(self, frame: Any, max_width: int = 0) -> Image:
-        """Return RGB (H, W, 3), scaled by area to `max_width` where it is given and smaller."""
-        space = frame.colorspace
-        if space == _UNSPECIFIED:  # players take BT.601 for small and BT.709 for large frames
-            space = _BT709 if frame.height >= 720 else _BT601
-        turns = round(frame.rotation / 90) % 4
+        """Return RGB (H, W, 3), scaled by area to `max_width` where it is given and smaller.
+
+        Raises:
+            NotAVideo: FFmpeg cannot convert its pixels or its color matrix.
+            TooLarge: it has too many pixels.
+        """
+        orientation = Orientation.of(frame)
         width, height = self.square_width(frame.width, frame.height), frame.height
         if self.size is not None:
-            height, width = self.size[::-1] if turns % 2 else self.size
+            height, width = self.size[::-1] if orientation.transposed else self.size
         how = _EXACT if frame.format.components[0].bits > 8 else "BILINEAR"
         if 0 < max_width < width:
             width, height, how = max_width, max(2, round(height * max_width / width)), "AREA"
-        rgb = _reformatter().reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            src_colorspace=space,
-            interpolation=how,
-            threads=1,
-        )
-        image = np.asarray(rgb.to_ndarray(), np.uint8)
-        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        return orientation.apply(self._rgb(frame, width, height, how))
+
+    def _rgb(self, frame: Any, width: int, height: int, how: int | str) -> Image:
+        """Scale a frame and convert it to RGB, (height, width, 3)."""
+        import av
+
+        try:
+            rgb = _reformatter().reformat(
+                frame,
+                width=width,
+                height=height,
+                format="rgb24",
+                src_colorspace=self._color_space(frame),
+                interpolation=how,
+                threads=1,
+            )
+            return np.asarray(rgb.to_ndarray(), np.uint8)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            found = f"its pixels ({frame.format.name}) cannot be converted to RGB"
+            raise NotAVideo(self.path.name, f"{found}: {str(error).lower()}") from None
+
+    def _color_space(self, frame: Any) -> int:
+        """Return the color matrix that players use; raise NotAVideo where FFmpeg has none."""
+        space = int(frame.colorspace)
+        if name := _UNKNOWN_MATRICES.get(space):
+            found = f"its color matrix is {name}, which cannot be converted to RGB"
+            raise NotAVideo(self.path.name, found, "convert it to BT.709")
+        if space in _UNSPECIFIED:  # players take BT.601 for small and BT.709 for large frames
+            space = _BT709 if frame.height >= 720 else _BT601
+            frame.colorspace = space  # swscale also reads the frame's own
+        return space
 
     def square_width(self, width: int, height: int) -> int:
         """Return the width of a frame with square pixels; raise TooLarge."""

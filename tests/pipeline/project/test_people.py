@@ -68,6 +68,19 @@ def test_add_warns_of_a_bad_video_and_copies_it(empty: Path, clip: Path) -> None
     assert (empty / "data/raw/speaker/notes.mp4").read_text() == "not a video"
 
 
+def test_add_refuses_where_no_file_is_a_video_and_changes_nothing(empty: Path) -> None:
+    made = empty / "data/clips/seen/sample_calm"
+    made.mkdir(parents=True)
+    for name in ("text.txt", "list.mp4"):
+        (empty / name).write_text("not a video")
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"text\.txt: not a video.*1 more.*nothing was changed"):
+        people.add([empty / "text.txt", empty / "list.mp4"], "anna")
+    assert Path("params.yaml").read_bytes() == before
+    assert made.exists()
+    assert not (empty / "data/raw/anna").exists()
+
+
 @pytest.mark.slow
 def test_no_file_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.mp4"):
@@ -76,7 +89,7 @@ def test_no_file_is_copied_when_an_input_is_missing_or_clashes(empty: Path, clip
     people.add([clip], "speaker")
     other = empty / "elsewhere" / clip.name
     other.parent.mkdir()
-    other.write_bytes(b"another")
+    other.write_bytes(clip.read_bytes() + b"another")
     with pytest.raises(UserError, match="rename"):
         people.add([other], "speaker")
 

@@ -1,3 +1,4 @@
+import errno
 import pickle
 from pathlib import Path
 
@@ -39,5 +40,22 @@ def test_an_unusable_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "aaa: file name too long" in line
-    with pytest.raises(OSError, match="nothing to name"), report_user_errors():
-        raise OSError("nothing to name")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("no usable temporary directory"),
+        OSError(errno.ENOSPC, "No usable\ntemporary directory"),
+        OSError(),
+    ],
+)
+def test_an_error_of_the_system_without_a_file_is_one_line(
+    error: OSError, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped, report_user_errors():
+        raise error
+    assert stopped.value.code == 1
+    line = capsys.readouterr().err
+    assert line.startswith("error: this machine: ")
+    assert line.count("\n") == 1

@@ -135,3 +135,14 @@ def test_the_samples_song_passes_as_its_speech_does():
         found = sync.measure_sync(mel, np.where(part, opening, np.nan), 25.0)
         assert found.is_reliable
         assert found.offset == pytest.approx(-sync.LEAD, abs=close)
+
+
+@pytest.mark.parametrize("moving", [0, 75])
+def test_sound_that_never_changes_or_only_in_the_beginning_gets_a_verdict(moving):
+    mel, opening = talk(0.1)
+    mel[2 * moving :] = mel[0].mean()
+    found = sync.measure_sync(mel, opening, 25.0)
+    assert not found.is_reliable
+    status = assess_sync({"a-001": found})["a-001"]
+    assert status.status == "rejected"
+    assert "does not belong" in status.reason
