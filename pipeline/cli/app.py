@@ -79,8 +79,7 @@ def add(
     ] = False,
 ) -> None:
     """Copy videos of one person into the project; the originals do not change."""
-    from pipeline.execution import stage_seconds
-    from pipeline.project import people
+    from pipeline.project import estimates, people
 
     role = "unseen" if unseen else "seen"
     added = people.add(videos, subject, role=role, keep_sample=keep_sample)
@@ -90,7 +89,7 @@ def add(
     typer.echo(f"{subject} ({role}): {len(added.copied)} copied, {present}")
     if added.left:
         typer.echo(f"removed: {', '.join(added.left)} (add again with `idiolect sample`)")
-    typer.echo(f"next: `dvc repro`, {stage_seconds.expectation()}")
+    typer.echo(f"next: `dvc repro`, {estimates.expectation()}")
     typer.echo(f"undo: `idiolect remove {subject}` (the copies stay in data/raw/{subject})")
 
 
@@ -146,11 +145,11 @@ def preset(
     name: Annotated[str, typer.Argument(help="tiny, laptop, gpu, gpu-512 or paper.")],
 ) -> None:
     """Write the values of a preset into params.yaml; keep the subjects."""
-    from pipeline.execution import stage_seconds
+    from pipeline.project import estimates
     from pipeline.project.presets import apply_preset
 
     apply_preset(name)
-    typer.echo(f"params.yaml: preset {name}; next: `dvc repro`, {stage_seconds.expectation()}")
+    typer.echo(f"params.yaml: preset {name}; next: `dvc repro`, {estimates.expectation()}")
 
 
 @app.command()
@@ -239,12 +238,14 @@ def repro(
 ) -> None:
     """Run the stale stages, as `dvc repro` does, with independent stages in parallel."""
     from pipeline.execution import console, reproduce
+    from pipeline.project import estimates
 
     code, runs = reproduce.reproduce(stages or (), jobs, callbacks=console.console, dry=dry)
     if dry:
         for run in runs:
             typer.echo(f"{run.name}: {', '.join(run.changes) or 'if the results it needs change'}")
     reproduce.print_summary(runs, typer.echo)
+    estimates.record(runs)
     raise typer.Exit(code)
 
 

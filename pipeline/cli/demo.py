@@ -10,7 +10,7 @@ import typer
 from pipeline.execution import console
 from pipeline.execution.reproduce import print_summary, reproduce
 from pipeline.execution.stage_run import State
-from pipeline.project import git
+from pipeline.project import estimates, git
 from pipeline.report import offline_plots
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import UserError
@@ -35,6 +35,7 @@ def run() -> int:
     began = time.monotonic()
     code, stages = reproduce(callbacks=console.console)
     print_summary(stages, typer.echo)
+    estimates.record(stages)
     if code:
         return code
     seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}

@@ -13,6 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.dvc_lock import held_by
 from pipeline.runtime.user_errors import UserError
 
 _CODE, _PARAMS = "versions.yaml", "params.yaml"
@@ -111,11 +112,14 @@ def load_dag() -> Dag:
         UserError: DVC cannot read the project, or another DVC process holds its lock.
     """
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from dvc.repo import Repo, lock_repo
 
     try:
         with Repo() as repo, lock_repo(repo):  # DVC reads the graph once as long as it is locked
             return _read(repo)
+    except LockError:
+        raise held_by() from None
     except (DvcException, OSError) as error:
         raise UserError("dvc", error_text(error), "repair that file and run again") from None
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.execution import dvc_project, project_lock, repair
+from pipeline.execution.dvc_lock import check_dvc_is_idle
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.params_check import check_if_changed
 from pipeline.execution.scheduler import Scheduler
@@ -49,10 +50,12 @@ def reproduce(
             SIGHUP), and the stages.
 
     Raises:
-        UserError: another run holds the project, or params.yaml or the project cannot be read.
+        UserError: another run or `dvc repro` holds the project, or params.yaml or the project
+            cannot be read.
     """
     with project_lock.hold():
         repair.repair_rwlock()
+        check_dvc_is_idle()
         if message := repair.repair_lock():
             print(message, file=sys.stderr)
         if check_project:

@@ -3,11 +3,18 @@
 Estimates only: no result depends on them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from pipeline.runtime.atomic_files import write_atomic
 from stages.base.config.params import read_params
 
+MEASURED = Path(".idiolect/seconds.json")
+PRESET, MACHINE = "preset laptop", "2 CPU cores"  # of `SECONDS`
+_MEASURED = TypeAdapter(dict[str, dict[str, float]])  # by preset, then by stage
 SECONDS: dict[str, float] = read_params(Path(__file__).with_suffix(".yaml"))
 
 
@@ -30,13 +37,20 @@ def seconds(instance: str) -> float:
     return SECONDS.get(instance.partition("@")[0], 10.0)
 
 
-def expectation(slower: float | None = None) -> str:
-    """Describe how long the whole DAG takes with the subjects of params.yaml.
+def record(preset: str, seconds_of: Mapping[str, float]) -> None:
+    """Keep the seconds that stages took in this project with a preset, by their names."""
+    known = _read_measured()
+    known[preset] = known.get(preset, {}) | {k: round(v, 1) for k, v in seconds_of.items()}
+    write_atomic(MEASURED, _MEASURED.dump_json(known, indent=1))
 
-    Args:
-        slower: this machine's seconds over the reference machine's; None describes the latter.
-    """
-    total = sum(seconds(name) for name in instances(read_params(Path("dvc.yaml")), read_params()))
-    where = "on 2 cores" if slower is None else "here"
-    minutes = total / 60 * (slower or 1.0)
-    return f"about {minutes:.0f} min for the laptop preset {where}, more for long videos"
+
+def measured(preset: str) -> dict[str, float]:
+    """Return the seconds of the stages that have run in this project with a preset."""
+    return _read_measured().get(preset, {})
+
+
+def _read_measured() -> dict[str, dict[str, float]]:
+    try:
+        return _MEASURED.validate_json(MEASURED.read_bytes())
+    except (OSError, ValueError):  # none yet, or torn: estimates only
+        return {}

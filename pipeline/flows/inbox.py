@@ -94,6 +94,11 @@ def clear() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
+def check(inbox: str) -> None:
+    """Raise MissingInput or UserError, as `fetch` does, if an inbox cannot be listed."""
+    next(_list_files(inbox), None)
+
+
 def _list_files(inbox: str) -> Iterator[tuple[Any, str, str]]:
     """Yield the file system of an inbox, the path of each file, and a key of its path and state."""
     import fsspec

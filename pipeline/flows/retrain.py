@@ -69,14 +69,25 @@ def retrain(
     if not state.is_completed():
         return State(type=state.type, name=state.name, message=state.message)
     added, rejected = state.result()
-    if not added and not _is_unfinished():
-        reasons = f": {'; '.join(rejected)}" if rejected else ""
-        return Completed(name=NOTHING_NEW, message=f"nothing new{reasons}")
+    stale = _is_stale()
+    if not added and not stale:
+        reasons = list(rejected)
+        if git.changed(["dvc.lock"]):  # results of a run by hand: they are decided on if they can
+            decision = champions.decide_workspace()
+            if not decision.faulty:
+                return _state_of(decide(return_state=True))
+            reasons.append(f"not decided on: {decision.reasons[0]}")
+        text = f": {'; '.join(reasons)}" if reasons else ""
+        return Completed(name=NOTHING_NEW, message=f"nothing new{text}")
     state = reproduce(jobs=jobs, check_project=check_project, return_state=True)
     if not state.is_completed():
         return Failed(message=f"the champion stays: {state.message}")
-    state = decide(return_state=True)
-    return State(type=state.type, name=state.name, message=state.message)  # not the task's own
+    return _state_of(decide(return_state=True))
+
+
+def _state_of(state: "State[Any]") -> "State[Any]":
+    """Return a task's state as the flow's own."""
+    return State(type=state.type, name=state.name, message=state.message)
 
 
 @task(name="take in", **TASK)
@@ -104,10 +115,10 @@ def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     return [path.name for path in good], rejected
 
 
-def _is_unfinished() -> bool:
-    """Return whether an earlier run is not finished, or no decision was made on its results."""
+def _is_stale() -> bool:
+    """Return whether an earlier run is not finished, or an input of a stage has changed since."""
     graph = dvc_project.load_dag()
-    return bool(graph.stale(graph.resolve(())) or git.changed(["dvc.lock"]))
+    return bool(graph.stale(graph.resolve(())))
 
 
 @task(name="decide", **TASK)
@@ -128,7 +139,13 @@ def decide() -> "State[Any]":
 
 
 def run(inbox_path: str, subject: str, jobs: int | None) -> tuple[bool, str]:
-    """Run the flow here and now; return whether it completed, and its name and message."""
+    """Run the flow here and now; return whether it completed, and its name and message.
+
+    Raises:
+        UserError: the name or the inbox is wrong, before a server starts.
+    """
+    check_name(subject)
+    inbox.check(inbox_path)
     with server.running():
         state = retrain(inbox_path, subject, jobs, return_state=True)
     return bool(state.is_completed()), f"{state.name}: {state.message}"

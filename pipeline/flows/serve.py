@@ -21,7 +21,7 @@ from prefect.states import Cancelled, Crashed
 from tzlocal import get_localzone_name
 
 from pipeline.execution import project_lock
-from pipeline.flows import server
+from pipeline.flows import inbox, server
 from pipeline.flows.retrain import SERVED_BY, retrain
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import check_name
@@ -58,6 +58,7 @@ def serve(
     check_name(subject)
     if "://" not in inbox_path:
         inbox_path = str(Path(inbox_path).expanduser().resolve())  # runs may start elsewhere
+        inbox.check(inbox_path)  # a bucket may be away for a while
     parameters = {
         "inbox_path": inbox_path,
         "subject": subject,

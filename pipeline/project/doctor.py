@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.execution import stage_seconds
 from pipeline.execution.params_check import check_params
+from pipeline.project import estimates
 from pipeline.runtime import process_pool
 from pipeline.runtime.cpu_count import cpu_count
 from pipeline.runtime.user_errors import UserError
@@ -54,7 +54,7 @@ def report() -> int:
         print(line)
     try:
         check_params()
-        print(f"expect   {stage_seconds.expectation(ratio)}")
+        print(f"expect   {estimates.expectation(ratio, _device())}")
     except UserError as error:
         problems.append(f"error    {PARAMS}: {str(error).removeprefix(f'{PARAMS}: ')}")
     for line in problems:
@@ -96,6 +96,11 @@ def _cpuinfo() -> Mapping[str, str]:
         lines = (line.partition("\t")[::2] for line in info.read_text().splitlines())
         found |= {name.strip(): value.strip("\t: ") for name, value in lines}
     return found
+
+
+def _device() -> str:
+    """Name what trainings run on, for the estimate."""
+    return f"this {_gpu()}" if _gpu_memory() else f"these {cpu_count()} CPU cores"
 
 
 def _gpu() -> str:

@@ -1,11 +1,11 @@
 """Presets, and edits of params.yaml that keep its comments."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from pipeline.project import yaml_edit
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import PARAMS, Subjects, read_params, validate_section
@@ -16,23 +16,22 @@ PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
 @contextmanager
 def edit_params(path: Path = PARAMS) -> Iterator[Any]:
-    """Yield params.yaml as a mapping that keeps its comments; write it when the block succeeds.
+    """Yield params.yaml as a mapping; write the lines that changed when the block succeeds.
 
     Raises:
         BadParams: the subjects of params.yaml are not valid.
     """
-    from ruamel.yaml import YAML
-
     params = read_params(path)
     validate_section("subjects", params.get("subjects"), Subjects)
-    yaml = YAML()
-    yaml.width = 100
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    content = yaml.load(path.read_text())
+    written = path.read_bytes().decode()
+    content = yaml_edit.round_trip().load(written)
+    before = yaml_edit.dump(content)
     yield content
-    text = StringIO()
-    yaml.dump(content, text)
-    write_atomic(path, text.getvalue())
+    after = yaml_edit.dump(content)
+    if after != before:
+        edited = yaml_edit.keep_lines(written, before, after)
+        same = yaml_edit.safe_load(edited) == yaml_edit.safe_load(after)
+        write_atomic(path, edited if same else after)
 
 
 def sample_subjects(params: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +50,14 @@ def presets() -> list[str]:
 
 def read_preset(name: str) -> dict[str, Any]:
     """Read a preset; presets other than laptop hold only the values that differ from laptop's."""
+    return _read_preset(name, read_params)
+
+
+def _read_preset(name: str, read: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     if name not in presets():
         raise BadParams(name, f"no such preset; known: {', '.join(presets())}")
-    values = read_params(PRESETS / f"{name}.yaml")
-    return values if name == "laptop" else _merge(read_preset("laptop"), values)
+    values = read(PRESETS / f"{name}.yaml")
+    return values if name == "laptop" else _merge(_read_preset("laptop", read), values)
 
 
 def missing_keys(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def apply_preset(name: str) -> None:
     """Write a preset's values into params.yaml; the subjects stay."""
-    values = read_preset(name)
+    values = _read_preset(name, lambda path: yaml_edit.round_trip().load(path.read_text()))
     with edit_params() as content:
         values["sample"]["subjects"] = sample_subjects(content)
         for section, value in values.items():

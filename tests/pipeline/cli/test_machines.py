@@ -99,11 +99,15 @@ def test_a_command_works_under_settings_of_the_shell(
 
 @pytest.mark.slow
 def test_a_full_disk_and_a_limit_of_file_size_are_one_line(project: Path) -> None:
-    for shell, message in (
-        ("exec >/dev/full", "no space left on device; make room"),
-        ("ulimit -f 1", "file too large; raise the limit of file size: `ulimit -f unlimited`"),
+    for name, shell, message in (
+        ("tiny", "exec >/dev/full", "no space left on device; make room"),
+        (
+            "paper",
+            "ulimit -f 1",
+            "file too large; raise the limit of file size: `ulimit -f unlimited`",
+        ),
     ):
-        done = idiolect("preset", "paper", shell=shell)
+        done = idiolect("preset", name, shell=shell)
         assert done.returncode == 1
         assert message in done.stderr
         assert "Traceback" not in done.stderr

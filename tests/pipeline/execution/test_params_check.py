@@ -45,7 +45,7 @@ def test_the_params_of_the_repo_and_of_its_presets_pass(written):
         ("  seconds: 40\n", "  seconds: 0\n", "sample.seconds"),
         ("  channels: [32, 64", "  channels: [0, 64", "generator.channels"),
         ("    sample_calm: {role: seen}", "    Anna B: {role: seen}", "Anna B"),
-        ("training: {seed: 1", "training: {seed: -1", "training.seed"),
+        ("  seed: 1\n  precision", "  seed: -1\n  precision", "training.seed"),
     ],
 )
 def test_a_bad_section_is_named(written, old, new, named):

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from threading import Thread
 
@@ -193,6 +196,32 @@ def test_a_second_run_names_the_first(small: Make) -> None:
         first.terminate()
         first.communicate()
     assert first.returncode == 143
+
+
+@pytest.mark.slow
+def test_a_run_beside_dvc_repro_names_it_and_its_start(small: Make) -> None:
+    project = small("stages: {long: {cmd: touch begun && sleep 30, outs: [begun]}}")
+    first = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until((project.root / "begun").exists)
+        expected = rf"error: this project: is run by `-m dvc repro` \(process {first.pid}, since "
+        for _ in range(2):
+            output = project.run(code=1)
+            assert re.fullmatch(rf"{expected}\d\d:\d\d:\d\d\); wait or stop it\n", output)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    (project.root / "begun").unlink()
+    killed = project.start()  # what the killed one left behind stops no run
+    until((project.root / "begun").exists)
+    killed.terminate()
+    killed.communicate()
 
 
 @pytest.mark.slow

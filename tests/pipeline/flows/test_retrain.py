@@ -117,3 +117,25 @@ def test_a_good_video_is_added_trained_on_promoted_and_not_new_again(project: Pa
     recorded = promoted.git("diff", "--name-only", "champion/1", "champion/2").splitlines()
     assert {"data/raw/ann.dvc", "dvc.lock"} <= set(recorded)
     assert promoted.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("inbox", "subject", "message"),
+    [
+        ("/nope", "ann", "error: /nope: no such folder; name one that holds videos\n"),
+        ("in", "ANN", "error: ANN: a subject's name has "),
+        ("nope://x", "ann", "error: nope://x: cannot be read: Protocol not known: nope\n"),
+    ],
+)
+def test_arguments_are_checked_before_a_server_starts(
+    project: Path, inbox: str, subject: str, message: str
+) -> None:
+    command = "from pipeline.cli.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "retrain", "--inbox", inbox, "--subject", subject],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(message), done.stderr
+    assert not Path(".idiolect/logs/prefect.log").exists()

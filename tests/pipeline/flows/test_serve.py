@@ -285,6 +285,7 @@ def test_a_named_server_that_stops_or_hangs_ends_the_service_which_continues_aft
             "--cron: expected a schedule of cron, five fields, found '0 3 * * 9'; ",
         ),
         (["--subject", "No One"], {}, "No One: "),
+        (["--inbox", "nope"], {}, "{here}/nope: no such folder; "),
         (
             [],
             {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
@@ -301,7 +302,9 @@ def test_an_invalid_service_is_reported_in_one_line(
         env=os.environ | env, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {expected}"), done.stderr
+    wanted = expected.replace("{here}", str(project.resolve()))
+    assert done.stderr.startswith(f"error: {wanted}"), done.stderr
+    assert not Path(".idiolect/logs/prefect.log").exists(), "a server was started"
     assert done.stderr.count("\n") == 1, done.stderr
 
 
