@@ -160,6 +160,10 @@ def render(
     portrait: Annotated[
         Path | None, typer.Option(help="Face: a picture of any one person; needs --style.")
     ] = None,
+    onto: Annotated[
+        Path | None,
+        typer.Option(help="Face: a person's own video; the voice moves its mouth and jaw only."),
+    ] = None,
     style: Annotated[
         str | None,
         typer.Option(help="Style: any subject, even unseen. Default: the identity."),
@@ -172,9 +176,15 @@ def render(
     ] = False,
 ) -> None:
     """Render a talking video from a face, a style and a voice, each chosen independently."""
-    if (identity is None) == (portrait is None):
-        raise UserError("render", "expected either --identity or --portrait")
-    if portrait is not None:
+    if sum(face is not None for face in (identity, portrait, onto)) != 1:
+        raise UserError("render", "expected either --identity or --portrait or --onto")
+    if onto is not None:
+        from stages.render.onto_video import render_onto
+
+        if restyle:
+            raise UserError("render", "expected --restyle with --identity, found --onto")
+        render_onto(onto, audio, out, style)
+    elif portrait is not None:
         from stages.render.any_portrait import render_portrait
 
         if style is None:

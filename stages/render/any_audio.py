@@ -44,7 +44,7 @@ from stages.speech.representation import Sound, load_representation
 
 Draw = Callable[[Iterator[Motion]], Iterator[Image]]
 _SOUND_RATE = 48000  # of the video's sound
-_WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
+WAV_HEADER = 44  # bytes before the samples of a file that `write_wav` writes
 
 
 def render_audio(
@@ -148,13 +148,13 @@ def encode_talk(models: Models, style: str, voice: Voice, out: Path, draw: Draw)
     frames = frames_of_samples(_count_samples(voice.speech), fps)
     drawn = draw(predict_motion(models, style, voice.speech, frames, seed))
     images = each(drawn, f"render {out.name}", frames)
-    sound = np.memmap(voice.played, np.int16, "r", offset=_WAV_HEADER)
+    sound = np.memmap(voice.played, np.int16, "r", offset=WAV_HEADER)
     encode_video(out, images, fps, (sound, _SOUND_RATE), crf)
     return frames
 
 
 def _count_samples(wav: Path) -> int:
-    return (wav.stat().st_size - _WAV_HEADER) // 2
+    return (wav.stat().st_size - WAV_HEADER) // 2
 
 
 def _draw(
