@@ -249,14 +249,35 @@ def repro(
     """Run the stale stages, as `dvc repro` does, with independent stages in parallel."""
     from pipeline.execution import console, reproduce
     from pipeline.project import estimates
+    from pipeline.report.page.updater import PageUpdater
 
-    code, runs = reproduce.reproduce(stages or (), jobs, callbacks=console.console, dry=dry)
     if dry:
+        _, runs = reproduce.reproduce(stages or (), jobs, callbacks=console.console, dry=True)
         for run in runs:
             typer.echo(f"{run.name}: {', '.join(run.changes) or 'if the results it needs change'}")
+        reproduce.print_summary(runs, typer.echo)
+        raise typer.Exit(0)
+    page = PageUpdater()
+    code, runs = reproduce.reproduce(
+        stages or (),
+        jobs,
+        callbacks=console.console,
+        on_plan=page.on_plan,
+        on_stage_end=page.on_stage_end,
+    )
     reproduce.print_summary(runs, typer.echo)
     estimates.record(runs)
+    if path := page.close(runs):
+        typer.echo(f"page: {path}")
     raise typer.Exit(code)
+
+
+@app.command()
+def report() -> None:
+    """Write reports/index.html: one page with all results, videos, data, curves and lineage."""
+    from pipeline.report.page.build import write_page
+
+    typer.echo(write_page())
 
 
 @app.command()
@@ -359,9 +380,10 @@ def compare(
     from pipeline.promotion import champions
     from pipeline.promotion.compare import compare as compare_revisions
     from pipeline.promotion.rules import read_rules
+    from pipeline.report.page.comparison import comparison_page
 
     sides = (champions.resolve(first), champions.resolve(second))
-    typer.echo(compare_revisions(*sides, read_rules()).text())
+    typer.echo(compare_revisions(*sides, read_rules(), comparison_page).text())
 
 
 @app.command()

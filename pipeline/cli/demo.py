@@ -12,6 +12,7 @@ from pipeline.execution.reproduce import print_summary, reproduce
 from pipeline.execution.stage_run import State
 from pipeline.project import estimates, git
 from pipeline.report import offline_plots
+from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import UserError
 
@@ -33,10 +34,18 @@ _RESULTS = (
 def run() -> int:
     """Run the stale stages and list the results; return the exit code."""
     began = time.monotonic()
-    code, stages = reproduce(callbacks=console.console)
+    page = PageUpdater()
+    if not offline_plots.SCRIPT.is_file():
+        with suppress(UserError):  # optional; without it, plots need a network
+            offline_plots.write_script()
+    code, stages = reproduce(
+        callbacks=console.console, on_plan=page.on_plan, on_stage_end=page.on_stage_end
+    )
     print_summary(stages, typer.echo)
     estimates.record(stages)
+    path = page.close(stages)
     if code:
+        _print_page(path)
         return code
     seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}
     if seconds:
@@ -47,13 +56,16 @@ def run() -> int:
         for path in sorted(Path().glob(pattern)):
             typer.echo(f"{title:>18}  {path}")
     typer.echo(f"{'metrics':>18}  reports/metrics.json (`dvc metrics show`)")
-    if not offline_plots.SCRIPT.is_file():
-        with suppress(UserError):  # optional; without it, plots need a network
-            offline_plots.write_script()
     typer.echo(f"{'curves':>18}  `dvc plots show`")
     if line := commit_line():
         typer.echo(f"\nto let `dvc metrics diff` compare later runs with this one:\n  {line}")
+    _print_page(path)
     return 0
+
+
+def _print_page(path: Path | None) -> None:
+    if path:
+        typer.echo(f"\nall of it on one page: {path}")
 
 
 def commit_line() -> str:

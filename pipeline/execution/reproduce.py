@@ -30,6 +30,7 @@ def reproduce(
     *,
     callbacks: Callable[[Scheduler], RunCallbacks],
     on_plan: Callable[[Dag, Sequence[str]], None] | None = None,
+    on_stage_end: Callable[[Sequence[StageRun]], None] | None = None,
     dry: bool = False,
     check_project: bool = True,
 ) -> tuple[int, list[StageRun]]:
@@ -41,6 +42,8 @@ def reproduce(
         callbacks: makes the callbacks of the run.
         on_plan: called with the graph and the names of all stages meant, stale or not, before
             any starts.
+        on_stage_end: called with all stages of the run whenever one of them has ended; it must
+            return at once, because the scheduler waits for it.
         dry: run no stage; return the stages that would run, in state waiting.
         check_project: write versions.yaml and check params.yaml first; a project of other stages
             has neither.
@@ -73,6 +76,7 @@ def reproduce(
         repair.remove_partial_files()
         repair.copy_lock()
         scheduler.callbacks = callbacks(scheduler)
+        scheduler.on_stage_end = on_stage_end
         with _stop_on_signals(scheduler) as signals:
             scheduler.run()
     if scheduler.ok:

@@ -8,7 +8,7 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from signal import Signals
@@ -75,6 +75,7 @@ class Scheduler:
         self.cores = cpu_count()
         self.jobs = max(1, jobs or self.cores)
         self.callbacks = callbacks or RunCallbacks()
+        self.on_stage_end: Callable[[Sequence[StageRun]], None] | None = None
         self.gpus = visible_gpus()
         trains = any(stage.trains for stage in self.stages.values())
         self.threads = read_section("training", Training).threads if trains else 1
@@ -188,6 +189,8 @@ class Scheduler:
         if stage.state is State.FAILED:
             stage.note = _reason(code, stage.last_lines)
         self.callbacks.stage_changed(stage)
+        if self.on_stage_end:
+            self.on_stage_end(list(self.stages.values()))
 
     def _end(self) -> None:
         """End all running stages, at first with SIGTERM, later with SIGKILL."""

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from prefect import get_run_logger
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from pipeline.execution.dvc_project import Dag, error_text
 from pipeline.execution.stage_run import StageRun
@@ -24,6 +29,16 @@ def plan(dag: Dag, names: Sequence[str]) -> None:
         for name in dag.stale(names)
     ]
     create_table_artifact(key="plan", table=rows, description="Stale stages, and what has changed")
+
+
+def page(path: Path) -> None:
+    """Link to the project's page."""
+    create_link_artifact(
+        link=path.absolute().as_uri(),
+        link_text=str(path),
+        key="page",
+        description="All results on one page, on the machine of the run",
+    )
 
 
 def stages(ended: Iterable[StageRun], names: Sequence[str]) -> None:

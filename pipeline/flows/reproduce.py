@@ -34,6 +34,7 @@ from pipeline.execution.reproduce import reproduce as run_stages
 from pipeline.execution.stage_process import PULL
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from pipeline.flows import artifacts, helper, server
+from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError, report_user_errors
 
 TASK: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -78,13 +79,20 @@ def _reproduce(
         fetch = _task(f"fetch from {remote}", lambda: _call_remote("fetch"))
         if fetch(return_state=True).name == "Completed":
             os.environ[PULL] = "1"
-    tasks = _Tasks(remote)
+    tasks, page = _Tasks(remote), PageUpdater()
+
+    def plan(dag: Dag, names: Sequence[str]) -> None:
+        tasks.plan(dag, names)
+        if check_project:  # a project of other stages has no page
+            page.on_plan(dag, names)
+
     try:
         code, ended = run_stages(
             stages,
             jobs,
             callbacks=lambda _: tasks,
-            on_plan=tasks.plan,
+            on_plan=plan,
+            on_stage_end=page.on_stage_end,
             check_project=check_project,
         )
         if code > _SIGNALLED:
@@ -92,6 +100,8 @@ def _reproduce(
         tasks.wait()
     finally:
         tasks.stopping.set()
+    if path := page.close(ended):
+        artifacts.page(path)
     artifacts.stages(ended, tasks.names)
     artifacts.metrics()
     artifacts.results([stage.name for stage in ended if stage.state in {State.RAN, State.RESTORED}])

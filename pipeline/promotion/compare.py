@@ -9,7 +9,7 @@ are copied to reports/compare/A_B, next to the page index.html that shows them.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,12 @@ from pipeline.experiments.listing import flatten
 from pipeline.experiments.scores import Scores, is_scored, read_scores
 from pipeline.project.revision import Revision
 from pipeline.promotion.decision import Decision, decide
-from pipeline.promotion.rule_result import HEAD
 from pipeline.promotion.rules import Rules
 from pipeline.runtime.atomic_files import atomic_file, atomic_folder
 from pipeline.runtime.user_errors import MissingInput
 from stages.evaluation.headline import HEADLINES
 
 OUT = Path("reports/compare")
-TEMPLATE = "compare.html.j2"
 _FOLDERS = (
     *("reports/evaluation", "reports/isp", "reports/references"),
     *("reports/donors", "reports/videos"),
@@ -84,8 +82,21 @@ class Comparison:
         return "\n".join([*lines, f"pictures and all {len(self.metrics)} metrics: {self.page}"])
 
 
-def compare(first: Revision, second: Revision, rules: Rules, out: Path = OUT) -> Comparison:
+def compare(
+    first: Revision,
+    second: Revision,
+    rules: Rules,
+    page: Callable[[Comparison], str],
+    out: Path = OUT,
+) -> Comparison:
     """Compare two revisions and write the page of their pictures.
+
+    Args:
+        first: a revision.
+        second: another one.
+        rules: of promotion.yaml.
+        page: makes the page's HTML.
+        out: folder of all comparisons.
 
     Raises:
         MissingInput: the scores of one are not in DVC's cache.
@@ -108,8 +119,8 @@ def compare(first: Revision, second: Revision, rules: Rules, out: Path = OUT) ->
     )
     with atomic_folder(folder) as part:
         _copy_pictures(sides, part, comparison)
-        with atomic_file(part / "index.html") as page:
-            page.write_text(_html(comparison))
+        with atomic_file(part / "index.html") as html:
+            html.write_text(page(comparison))
     return comparison
 
 
@@ -183,11 +194,3 @@ def _copy_pictures(sides: tuple[Revision, Revision], folder: Path, comparison: C
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:60] or "-"
-
-
-def _html(comparison: Comparison) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = PackageLoader("pipeline.promotion", "")
-    environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)
-    return environment.get_template(TEMPLATE).render(comparison=comparison, head=HEAD)

@@ -141,6 +141,7 @@ GROUPS = (
 _MORE = ("psnr", "ssim", "cpbd", "csim", "correlation", "recall", "kept", "share", "closed")
 _LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude", "sharpness")
+_AS_TRUTH = ("level",)  # best at the truth's value, which is not the largest
 _FIRST = "truth"
 _PRECISE = ("lpips", "csim", "ssim", "cpbd", "eyebrow", "silent")
 
@@ -203,6 +204,8 @@ def rows_table(rows: Rows) -> str:
 
 def arrowed(name: str) -> str:
     """Return a measure's name with an arrow towards its better value."""
+    if _is_any(name, _AS_TRUTH):
+        return name
     arrows = {"↑": _MORE, "↓": _LESS, "→": _ONE}
     return " ".join([name, *(arrow for arrow, parts in arrows.items() if _is_any(name, parts))])
 

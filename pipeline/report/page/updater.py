@@ -1,0 +1,57 @@
+"""Keep the page up to date during a run, in a thread of its own: the scheduler never waits."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event, Thread
+
+from pipeline.execution.dvc_project import Dag
+from pipeline.execution.stage_run import StageRun
+from pipeline.report.page.build import write_page
+from pipeline.report.page.project_state import record_times
+from pipeline.runtime.user_errors import UserError
+
+
+class PageUpdater:
+    """Writes the page when a run starts, when a stage ends, and when the run has ended."""
+
+    def __init__(self) -> None:
+        self._dag: Dag | None = None
+        self._runs: Sequence[StageRun] = ()
+        self._changed, self._ended = Event(), False
+        self._thread = Thread(target=self._follow, daemon=True)
+
+    def on_plan(self, dag: Dag, _: Sequence[str]) -> None:
+        """Write the first page."""
+        self._dag = dag
+        self._thread.start()
+        self._changed.set()
+
+    def on_stage_end(self, runs: Sequence[StageRun]) -> None:
+        """Have the page written again soon; return at once."""
+        self._runs = runs
+        self._changed.set()
+
+    def close(self, runs: Sequence[StageRun]) -> Path | None:
+        """Write the page of the ended run; return its path, or None if that failed."""
+        self._ended = True
+        self._changed.set()
+        if self._dag is None:
+            return None
+        self._thread.join()
+        self._runs = runs
+        return self._write(running=False)
+
+    def _follow(self) -> None:
+        while self._changed.wait() and not self._ended:
+            self._changed.clear()
+            self._write(running=True)
+
+    def _write(self, *, running: bool) -> Path | None:
+        """Write the page; a failure is reported and does not end the run."""
+        try:
+            record_times(self._runs)
+            return write_page(self._dag, self._runs, running=running)
+        except (UserError, OSError) as error:
+            print(f"warning: the page was not written: {error}", file=sys.stderr)
+            return None

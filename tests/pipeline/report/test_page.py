@@ -1,0 +1,141 @@
+"""reports/index.html, of real clips, in a real browser."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.execution.dvc_project import Dag, Node
+from pipeline.execution.stage_run import StageRun, State
+from pipeline.report.offline_plots import write_script
+from pipeline.report.page.build import write_page
+from pipeline.report.page.lineage import why
+from pipeline.report.page.project_state import read_state
+from pipeline.report.page.updater import PageUpdater
+from stages.base.io import tables
+from stages.clips.artifacts import LEDGER
+from stages.evaluation.page import arrowed
+from tests.conftest import REPO
+from tests.pipeline.report.browser import open_browser
+
+DAG = Dag(
+    {
+        "clips@sample_calm": Node("clips@sample_calm"),
+        "landmarks@sample_calm": Node("landmarks@sample_calm", frozenset({"clips@sample_calm"})),
+        "train_motion": Node("train_motion", frozenset({"landmarks@sample_calm"})),
+    },
+    {"clips@sample_calm": ["params clips"]},
+)
+LOCK = """
+schema: '2.0'
+stages:
+  clips@sample_calm:
+    cmd: exec python -m stages clips seen/sample_calm
+    params:
+      params.yaml: {clips: {size: 64, fps: 25.0}}
+      versions.yaml: {clips: 0123abcd}
+    outs: [{path: data/clips/seen/sample_calm, md5: 89abcdef01234567.dir}]
+"""
+
+
+@pytest.fixture
+def project(workdir: Path) -> Path:
+    """A project with a lock, one used clip and one that was rejected."""
+    params = (REPO / "params.yaml").read_text()
+    Path("params.yaml").write_text(params.replace("  fps: 25.0", "  fps: 30.0", 1))
+    Path("dvc.lock").write_text(LOCK)
+    rows = {c.name: [0, 0] for c in LEDGER.columns if not c.shape and c.type != "string"}
+    rows |= {c.name: ["", ""] for c in LEDGER.columns if c.type == "string"}
+    rows |= {c.name: [[0] * c.shape[0]] * 2 for c in LEDGER.columns if c.shape}
+    rows |= {"video": ["a.mp4", "b.mp4"], "sha256": ["a" * 64, "b" * 64], "clip": ["a-001", ""]}
+    rows |= {"status": ["ok", "rejected"], "reason": ["", "no face in <most> frames"]}
+    rows |= {"fps": [25.0, 25.0], "frames": [1500, 0], "sharpness": [200.0, 2.0]}
+    tables.write(Path("data/clips/seen/sample_calm/clips.parquet"), LEDGER, rows)
+    curve = Path("reports/training/train_motion/plots/metrics/mouth.tsv")
+    curve.parent.mkdir(parents=True)
+    curve.write_text("step\tmouth\n1\t0.5\n2\t0.25\n")
+    write_script()
+    return workdir
+
+
+def test_a_changed_param_and_what_it_reaches_are_named_as_reasons(project: Path) -> None:
+    state = read_state(DAG)
+    reasons = list(why(state, "clips@sample_calm"))
+    assert any("clips.size has changed from 64 to" in reason for reason in reasons)
+    (reason,) = why(state, "landmarks@sample_calm")
+    assert reason == "it reads what clips@sample_calm makes, which is stale"
+
+
+def test_a_stage_of_the_run_that_has_ended_is_up_to_date(project: Path) -> None:
+    run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.RAN)
+    state = read_state(DAG, [run])
+    assert state.state("clips@sample_calm") == "up to date"
+    assert list(why(state, "clips@sample_calm")) == []
+    assert state.state("train_motion") == "never run"
+
+
+def test_the_page_loads_without_errors_and_without_the_network(project: Path) -> None:
+    page = write_page(DAG)
+    with open_browser() as browser:
+        for width in (1280, 390):
+            browser.open(page, width, 4000)
+            browser.wait("document.querySelectorAll('.chart svg').length > 3")
+            assert browser.value("document.documentElement.scrollWidth") <= width
+        assert browser.errors == []
+        assert {url.partition(":")[0] for url in browser.requests} <= {"file", "data"}
+        assert browser.value("document.querySelectorAll('svg .box').length") >= 6
+
+
+def test_the_tables_can_be_read_without_scripts(project: Path) -> None:
+    page = write_page(DAG)
+    text = page.read_text()
+    assert "1 × rejected: no face in &lt;most&gt; frames" in text
+    assert "clips.size has changed from 64" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https://" not in text
+
+
+def test_videos_play_in_step(project: Path, shared_data: Path) -> None:
+    video = next(iter(sorted((shared_data / "may").glob("*.mp4"))))
+    folder = project / "reports/videos/sample_calm"
+    folder.mkdir(parents=True)
+    for name in ("beside", "as_sample_lively"):
+        shutil.copyfile(video, folder / f"{name}.mp4")
+    page = write_page(DAG)
+    with open_browser() as browser:
+        browser.open(page)
+        browser.value("document.querySelector('button.play').click()")
+        times = "[...document.querySelectorAll('video')].map(v => v.currentTime)"
+        browser.wait(f"Math.min(...{times}) > 0.5")
+        browser.value("document.querySelector('button.play').click()")
+        first, second = browser.value(times)
+        assert abs(first - second) < 0.25
+        assert browser.errors == []
+
+
+def test_a_run_writes_the_page_at_its_start_and_after_each_stage(project: Path) -> None:
+    updater = PageUpdater()
+    updater.on_plan(DAG, list(DAG.nodes))
+    page = Path("reports/index.html")
+    _wait(lambda: page.is_file())
+    assert "data-running" in page.read_text()
+    run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.FAILED)
+    run.note = "the disk is full"
+    updater.on_stage_end([run])
+    _wait(lambda: "the disk is full" in page.read_text())
+    assert updater.close([run]) == page
+    assert "<body>" in page.read_text()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_measure_that_is_best_at_the_truth_has_no_arrow() -> None:
+    assert arrowed("level_correlation") == "level_correlation"
+    assert arrowed("correlation") == "correlation ↑"
