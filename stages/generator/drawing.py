@@ -67,11 +67,11 @@ class Generator:
             size = int(shape["size"])
             unet = UNet(size, tuple(shape["channels"]))
             unet.load_state_dict(model_files.module_tensors(tensors, "unet"))
+            restyles = bool(tensors["unet.restyling.out.weight"].any())
             amplitudes = {name: Amplitudes(**own) for name, own in config["amplitudes"].items()}
         except (KeyError, RuntimeError, TypeError) as error:
             raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        restyles = shape["neutralise"] > 0
         return cls(unet.eval(), sources, size, drawn_size, amplitudes, restyles=restyles)
 
     def default_source(self, identity: str) -> Source:

@@ -81,12 +81,14 @@ class StyleGeneratorParams(Section):
         learning_rate: of both networks.
         alignment: of I_m with a frame.
         restyle_alignment: of I_m with a restyled frame (flag 1).
+        restyle_steps: of restyled frames alone, which train the part for them and nothing else.
     """
 
     steps: Count
     learning_rate: LearningRate
     alignment: Alignment
     restyle_alignment: Alignment
+    restyle_steps: Count
 
 
 class RegionWeights(Section):

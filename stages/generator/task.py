@@ -30,7 +30,7 @@ from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source, match_scenes, row_as_source
 
 _IMAGES = {"source", "isps", "frame", "reference"}
-_RESTYLING_RATE = 3.0  # of the part for neutral motion, times that of the U-Net
+RESTYLING_RATE = 3.0  # of the part for neutral motion, times that of the U-Net
 _MAPS = {"map", "true_map"}
 
 
@@ -209,7 +209,7 @@ def _parameter_groups(unet: UNet, rate: float) -> list[dict[str, Any]]:
     """Return the U-Net's parameters; those that few frames train have a higher rate."""
     own = list(unet.restyling.parameters())
     rest = [p for name, p in unet.named_parameters() if not name.startswith("restyling.")]
-    return [{"params": rest}, {"params": own, "lr": _RESTYLING_RATE * rate}]
+    return [{"params": rest}, {"params": own, "lr": RESTYLING_RATE * rate}]
 
 
 def _facial_map(driving: Driving, size: int) -> Image:

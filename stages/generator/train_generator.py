@@ -4,9 +4,13 @@
 
 Reads the base model and its inputs, parsing, references and match; writes
 models/generator.safetensors and, next to its curves, style_loss.png: frame | best reference |
-aligned | W. A change of `region_weights` re-runs this phase alone, not the base.
+aligned | W. Last it trains the part for restyled frames, with its own curves in
+reports/training/train_generator_restyling. A change of `region_weights` re-runs this phase alone,
+not the base.
 Method: section "Style-aware generator" of docs/method.md, equation (3).
 """
+
+from typing import Any
 
 from pipeline.runtime import item_store
 from pipeline.runtime.user_errors import BadFormat
@@ -15,10 +19,12 @@ from stages.generator import model, style_loss_sheet
 from stages.generator.artifacts import BASE_MODEL, MODEL, STYLE_LOSS_SHEET
 from stages.generator.matched_references import MatchedReferences
 from stages.generator.params import RegionWeights, StyleGeneratorParams, check_lambda
+from stages.generator.restyle_task import RestyleTask
 from stages.generator.task import GeneratorTask, StyleTerm
 from stages.generator.training_run import read_inputs, train_phase
 
 STAGE = "train_generator"
+RESTYLING = "train_generator_restyling"
 
 
 def main() -> None:
@@ -47,20 +53,19 @@ def main() -> None:
         style=StyleTerm(references, region_weights.by_code, factor),
     )
     model.load_base_weights(BASE_MODEL, tensors, config, task.modules)
+    kinds = ("parsing", "references", "match")
+    more: dict[str, Any] = {
+        "base": item_store.file_hash(BASE_MODEL),
+        "style_generator": phase.model_dump(),
+        "region_weights": region_weights.model_dump(),
+        "lambda_sp": factor,
+    }
+    weights = train_phase(STAGE, task, inputs, phase.steps, *kinds, **more)
+    restyling = RestyleTask(task, weights["unet"], params.learning_rate)
     weights = train_phase(
-        STAGE,
-        task,
-        inputs,
-        phase.steps,
-        "parsing",
-        "references",
-        "match",
-        base=item_store.file_hash(BASE_MODEL),
-        style_generator=phase.model_dump(),
-        region_weights=region_weights.model_dump(),
-        lambda_sp=factor,
+        STAGE, restyling, inputs, phase.restyle_steps, *kinds, name=RESTYLING, **more
     )
-    model.save(MODEL, {"unet": weights["unet"]}, sources, inputs.amplitudes, params)
+    model.save(MODEL, weights, sources, inputs.amplitudes, params)
     style_loss_sheet.write_sheet(
         STYLE_LOSS_SHEET, inputs.footage, phase.alignment, region_weights.by_code
     )

@@ -9,11 +9,11 @@ from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training import checkpoint
 from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import Weights
+from stages.base.training.state import Task
 from stages.generator.driving import Amplitudes
 from stages.generator.footage import Footage, read_footage
 from stages.generator.isps import Isps, read_isps
 from stages.generator.params import GeneratorParams
-from stages.generator.task import GeneratorTask
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def read_inputs() -> Inputs:
 
 
 def train_phase(
-    stage: str, task: GeneratorTask, inputs: Inputs, steps: int, *kinds: str, **more: Any
+    stage: str, task: Task, inputs: Inputs, steps: int, *kinds: str, name: str = "", **more: Any
 ) -> Weights:
     """Train a phase, resumed from its last checkpoint of the same inputs; return the weights.
 
@@ -51,6 +51,7 @@ def train_phase(
         task: networks, batches and the step.
         inputs: what the phase read.
         steps: optimizer steps.
+        name: of its checkpoints and curves; the stage's by default.
         kinds: other folders of data that it read, in addition to clips, landmarks and ISPs.
         more: params of this phase alone.
     """
@@ -59,7 +60,7 @@ def train_phase(
     folders = [DATA / kind / subject for kind in kinds for subject in subjects]
     return train(
         task,
-        name=stage,
+        name=name or stage,
         steps=steps,
         training=inputs.training,
         inputs=checkpoint.fingerprint(

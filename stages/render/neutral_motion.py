@@ -34,8 +34,8 @@ class NeutralMotion:
     def of(cls, models: Models, identity: str, style: str) -> "NeutralMotion":
         """Measure what a style's motion needs; raise UserError for a generator without flag 1."""
         if not models.generator.restyles:
-            found = "trained without restyled frames (generator.neutralise is 0)"
-            raise UserError(MODEL, found, "set it above 0 and run `idiolect repro`")
+            found = "expected a generator that restyles, found one without a training for it"
+            raise UserError(MODEL, found, "run `idiolect repro`")
         face, mover = models.motion.person(identity), models.motion.person(style)
         gains = style_amplitudes(models.generator, style).gains(models.generator.population)
         return cls(gains, face.closed_face + mover.mean_face - mover.closed_face, face.rest)

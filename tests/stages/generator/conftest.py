@@ -41,7 +41,7 @@ generator:
   one_shot: 0.2
   rare: 0.5
   focus: 4.0
-style_generator: {steps: 4, learning_rate: 5.0e-4, alignment: similarity, restyle_alignment: rigid}
+style_generator: {steps: 4, learning_rate: 5.0e-4, alignment: similarity, restyle_alignment: rigid, restyle_steps: 3}
 """
 
 

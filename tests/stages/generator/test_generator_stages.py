@@ -9,9 +9,10 @@ import torch
 
 from pipeline.runtime.user_errors import BadFormat, UserError
 from stages.__main__ import main
-from stages.base.config.params import read_section
+from stages.base.config.params import Training, read_section
 from stages.base.config.subjects import Subject
 from stages.base.io.image_io import decode_png
+from stages.base.training.loop import train
 from stages.base.training.model_files import load_model, save_model
 from stages.generator import train_generator, train_generator_base
 from stages.generator.drawing import Generator
@@ -19,6 +20,7 @@ from stages.generator.driving import Driving, join
 from stages.generator.footage import read_footage
 from stages.generator.isps import read_isps
 from stages.generator.params import GeneratorParams
+from stages.generator.restyle_task import RestyleTask
 from stages.generator.source_images import choose_sources
 from stages.generator.task import GeneratorTask
 
@@ -111,6 +113,7 @@ def test_both_phases_train_and_draw_frames_of_each_identity(project):
     train_generator.main()
     tensors, config = load_model(project / "models/generator.safetensors")
     assert list(config["subjects"]) == ["ann", "bob"]
+    assert tensors["unet.restyling.out.weight"].any()
     assert [source["clip"] for source in config["subjects"]["ann"]] == ["one"]
     assert decode_png(tensors["source.bob.0.png"].numpy().tobytes()).shape == (64, 64, 3)
     path = Path("models/generator.safetensors")
@@ -199,6 +202,22 @@ def test_restyled_examples_keep_their_target_and_take_motion_and_isps_of_anyone(
     moved = (restyled["map"] != restyled["true_map"]).flatten(1).any(1)
     assert moved.all()
     assert torch.equal(restyled["frame"][:1], plain["frame"][:1])
+
+
+def test_the_part_for_restyled_frames_is_trained_and_nothing_else(project):
+    params = read_section("generator", GeneratorParams)
+    footage = read_footage([ANN, Subject("seen", "bob")], params.size)
+    isps = [read_isps(name, params.size) for name in ("ann", "bob")]
+    sources = [choose_sources(person) for person in footage]
+    task = GeneratorTask(params, footage, sources, isps, 1, (1e-3, 1e-3), seed=1)
+    before = {name: t.clone() for name, t in task.modules["unet"].state_dict().items()}
+    restyling = RestyleTask(task, before, 1e-3)
+    training = read_section("training", Training)
+    weights = train(restyling, name="t", steps=3, training=training, inputs={}, ema=0.5)["unet"]
+    changed = {name for name in before if not torch.equal(before[name], weights[name])}
+    assert "restyling.out.weight" in changed
+    assert "restyling.code.weight" in changed
+    assert all(name.startswith("restyling.") for name in changed)
 
 
 def test_a_base_of_other_channels_is_refused(project, capsys):

@@ -108,6 +108,7 @@ def write_project() -> None:
 def _write_generator() -> None:
     torch.manual_seed(0)
     unet = UNet(GENERATOR.size, GENERATOR.channels)
+    torch.nn.init.normal_(unet.restyling.out.weight, std=0.1)
     ann = person("ann")
     points = project(ann.mean_face, ann.rest.rotation, ann.rest.translation, FOCAL, SIZE)
     scale = GENERATOR.size / SIZE

@@ -54,9 +54,9 @@ def test_a_restyled_render_draws_neutral_motion_with_the_flag(project):
 def test_a_generator_trained_without_restyled_frames_is_refused_before_anything_is_drawn(project):
     path = Path("models/generator.safetensors")
     tensors, config = load_model(path)
-    config["generator"]["neutralise"] = 0.0
+    tensors["unet.restyling.out.weight"].zero_()
     save_model(path, tensors, config)
-    with pytest.raises(UserError, match=r"generator.neutralise is 0.*idiolect repro"):
+    with pytest.raises(UserError, match=r"expected a generator that restyles.*idiolect repro"):
         render_audio("ann", "bob", write_voice(0.4), Path("talk.mp4"), restyle=True)
     assert not Path("talk.mp4").exists()
 
