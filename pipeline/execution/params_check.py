@@ -27,6 +27,8 @@ SECTIONS = {
     "match": "stages.references.params:MatchParams",
     "isp": "stages.style_mapping.params:IspParams",
     "motion": "stages.motion.params:MotionParams",
+    "transfers": "stages.transfer.params:Transfers",
+    "transfer": "stages.transfer.params:TransferParams",
     "style_mapping": "stages.style_mapping.params:StyleMappingParams",
     "donors": "stages.donors.params:DonorParams",
     "render": "stages.render.params:RenderParams",
@@ -86,6 +88,7 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
     from stages.generator.params import GeneratorParams, check_lambda
     from stages.speech.params import SpeechParams
     from stages.style_mapping.params import StyleMappingParams
+    from stages.transfer.params import Transfers
 
     content = params.read_params() if content is None else content
     for judge in JUDGES:  # evaluate needs them after all trainings
@@ -98,6 +101,8 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
     for name, place in SECTIONS.items():
         module, _, model = place.partition(":")
         found = _read_section(name, content, getattr(import_module(module), model))
+        if isinstance(found, Transfers):
+            found.check_subjects(params.parse_section("subjects", content, params.Subjects))
         if isinstance(found, StyleMappingParams) and found.weights.perceptual:
             load_perceptual(found.perceptual, found.taps)
         if isinstance(found, SpeechParams) and found.encoder:

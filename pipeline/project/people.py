@@ -20,7 +20,7 @@ from stages.base.config.params import (
     read_section,
     validate_section,
 )
-from stages.base.config.paths import DATA, REPORTS
+from stages.base.config.paths import DATA, MODELS, REPORTS
 from stages.base.config.subjects import ROLES
 
 RAW = DATA / "raw"
@@ -124,6 +124,7 @@ def add_sample() -> list[str]:
         for name, kind in subjects.items():
             sample_subjects(content)[name] = _flow_mapping(kind)
             _list_subject(content, name, "seen")
+            content.setdefault("transfers", {})[name] = _flow_mapping({"role": "seen"})
     return list(subjects)
 
 
@@ -168,6 +169,8 @@ def _results(name: str) -> list[Path]:
         REPORTS / "isp_scores" / f"{name}.parquet",
         REPORTS / "videos" / f"{name}.mp4",
         REPORTS / "videos" / name,
+        MODELS / f"motion_{name}.safetensors",
+        REPORTS / "training/transfer_style" / name,
     ]
     return [path for path in paths if path.exists()]
 
@@ -187,6 +190,7 @@ def _unlist_subject(content: Any, name: str) -> None:
     sample_subjects(content).pop(name, None)
     if name in content["subjects"]["seen"]:
         content["subjects"]["seen"].remove(name)
+    content.get("transfers", {}).pop(name, None)
 
 
 def _flow_mapping(mapping: dict[str, str]) -> Any:

@@ -91,10 +91,11 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply_preset(name: str) -> None:
-    """Write a preset's values into params.yaml; the subjects stay."""
+    """Write a preset's values into params.yaml; the subjects and the transfers stay."""
     values = _read_preset(name, lambda path: yaml_edit.round_trip().load(path.read_text()))
     with edit_params() as content:
         values["sample"]["subjects"] = sample_subjects(content)
+        values["transfers"] = content.get("transfers", {})
         for section, value in values.items():
             _update(content, section, value)
 

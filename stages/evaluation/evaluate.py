@@ -47,10 +47,12 @@ from stages.evaluation.params import JUDGES, EvaluationParams
 from stages.evaluation.reconstruction import Reconstruction
 from stages.evaluation.redetection import join_detections
 from stages.evaluation.subject_tracks import SubjectTracks
+from stages.evaluation.transferred_styles import score_transfers
 from stages.evaluation.unseen_people import score_unseen, unseen_subjects
 from stages.generator.artifacts import MODEL
 from stages.generator.drawing import Generator
 from stages.render.params import RenderParams
+from stages.transfer.params import Transfers
 
 SPLIT = "held-out spans of seen subjects"
 CROP = "face: box of the 68 landmarks, 20 % wider on each side"
@@ -87,9 +89,13 @@ def main() -> None:
     subjects = training_subjects(names, DATA / "clips/seen")
     people = [(subject, generator.drawn_size) for subject in subjects]
     faces = dict(zip(names, process_pool.run(identity.describe_person, people), strict=True))
-    styles = SeenStyles(subjects, params, read_section("training", Training).seed)
+    owners = read_section("transfers", Transfers).owners()
+    seed, tuned = read_section("training", Training).seed, [owner.name for owner in owners]
+    styles = SeenStyles(subjects, params, seed, tuned)
+    seconds = read_section("render", RenderParams).seconds
     results = {s.name: _evaluate(s, generator, faces, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
+    transferred = score_transfers(owners, styles, seconds)
     content = {
         "split": SPLIT,
         "crop": CROP,
@@ -101,12 +107,11 @@ def main() -> None:
         },
         "absent": ABSENT,
         "subjects": metrics,
-        "unseen": score_unseen(
-            unseen_subjects(), styles, read_section("render", RenderParams).seconds
-        ),
+        "unseen": score_unseen(unseen_subjects(), styles, seconds),
+        "transfers": transferred,
     }
     headline.write_scores(content)
-    write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, ABSENT))
+    write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, ABSENT, transferred))
     with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
         for result in results.values():
             add(result.frames)

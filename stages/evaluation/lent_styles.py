@@ -4,7 +4,7 @@ Each seen person's speech is generated in at most four other styles: those of th
 follow in `subjects.seen`, cyclically. The style that `render` draws is the first of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stages.base.config.paths import DATA
@@ -34,6 +34,7 @@ class SeenStyles:
         subjects: the seen people, in the order of `subjects.seen`.
         params: section `evaluation`.
         seed: of generated motion.
+        transferred: styles that `render` draws by a model of their own.
 
     Attributes:
         model: the motion model.
@@ -41,8 +42,14 @@ class SeenStyles:
         windows: of SLD, SLV and SMD.
     """
 
-    def __init__(self, subjects: Sequence[Subject], params: EvaluationParams, seed: int) -> None:
-        self.model, self.seed = MotionModel.load(), seed
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        params: EvaluationParams,
+        seed: int,
+        transferred: Collection[str] = (),
+    ) -> None:
+        self.model, self.seed, self.transferred = MotionModel.load(), seed, transferred
         self.people = read_seen_people(subjects)
         self.windows = style_windows(params, self.model.fps)
         self._compared = StyleComparison(self.people, self.windows)
@@ -50,7 +57,7 @@ class SeenStyles:
     def score(self, tracks: SubjectTracks) -> dict[str, Any]:
         """Score one seen person, as `StyleComparison.score_own_style`."""
         styles = styles_lent_to(tracks.name, list(self.people))
-        lent = lend_styles(self.model, tracks, styles, self.seed)
+        lent = lend_styles(self.model, tracks, styles, self.seed, self.transferred)
         return self._compared.score_own_style(tracks.name, tracks.generated, lent)
 
 
@@ -85,11 +92,16 @@ def read_seen_people(subjects: Sequence[Subject]) -> dict[str, StylePerson]:
 
 
 def lend_styles(
-    model: MotionModel, tracks: SubjectTracks, styles: Sequence[str], seed: int
+    model: MotionModel,
+    tracks: SubjectTracks,
+    styles: Sequence[str],
+    seed: int,
+    transferred: Collection[str] = (),
 ) -> Mapping[str, Track]:
     """Return the motion of a seen person's rendered speech in other styles, by style.
 
-    A style that `render` has drawn is read from its table, and is generated otherwise.
+    A style that `render` has drawn by this model is read from its table, and is generated
+    otherwise: `render` draws the styles of `transferred` by models of their own.
     """
     subject, fps = tracks.held.subject, tracks.held.fps
     spans = held_out_spans(subject, len(tracks) / fps)
@@ -98,7 +110,7 @@ def lend_styles(
         table = VIDEOS / subject.name / f"as_{style}.parquet"
         columns = (
             tables.read(table, MOTION, _COLUMNS)
-            if table.is_file()
+            if table.is_file() and style not in transferred
             else predict_speech(model, subject, spans, style, seed)
         )
         lent[style] = track_of_columns(columns, tracks.rests, tracks.truth.span, fps)

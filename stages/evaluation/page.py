@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tabulate import tabulate
 
-from stages.evaluation.style_tables import style_tables
+from stages.evaluation.style_tables import style_tables, transfer_rows
 
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -137,6 +138,13 @@ GROUPS = (
         ),
     ),
 )
+_TRANSFERRED = (
+    "Speech of the other seen people (at most four, means) against NAME's real motion: in each "
+    "voice's own style; in the lent style vector of NAME; by models/motion_NAME.safetensors, "
+    "fine-tuned to NAME's style; and NAME's real motion of another time. SLD, SLV and SMD; the "
+    "share of the way by SLD from the own style to real motion; and the correlation of the mouth's "
+    "opening with that of whoever speaks."
+)
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
 _MORE = ("psnr", "ssim", "cpbd", "csim", "correlation", "recall", "kept", "share", "closed")
 _LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
@@ -147,7 +155,11 @@ _PRECISE = ("lpips", "csim", "ssim", "cpbd", "eyebrow", "silent")
 
 
 def page(
-    split: str, crop: str, subjects: Mapping[str, Mapping[str, Any]], absent: Mapping[str, str]
+    split: str,
+    crop: str,
+    subjects: Mapping[str, Mapping[str, Any]],
+    absent: Mapping[str, str],
+    transfers: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> str:
     """Return the page in Markdown.
 
@@ -156,11 +168,15 @@ def page(
         crop: what the face crop is.
         subjects: part of scores.json of each subject.
         absent: why a measure of the field is not computed, by its name.
+        transfers: the scores of `score_transfers`.
     """
     lines = ["# Evaluation", "", f"Split: {split}. Crop: {crop}.", ""]
     lines += ["↑ more is better, ↓ less is better, → 1 is best; the row `truth` is the best value."]
     for name, scores in subjects.items():
         lines += ["", *_section(name, scores)]
+    if transfers:
+        rows = rows_table(transfer_rows(transfers))
+        lines += ["", "## Transferred styles", "", _TRANSFERRED, "", rows]
     lines += ["", "Absent: " + "; ".join(f"{k} ({why})" for k, why in absent.items()) + "."]
     return "\n".join(lines) + "\n"
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _DISTANCES = ("sld", "slv", "smd")
+TRANSFER_ROWS = ("own", "lent", "transferred", "truth")
+_TRANSFER = (*_DISTANCES, "gap_closed", "mouth_correlation")
 
 
 def style_tables(style: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
@@ -38,6 +40,19 @@ def style_tables(style: Mapping[str, Any]) -> dict[str, dict[str, dict[str, floa
         "style_identity": {**identified, "chance": chance},
         "style_gap": gaps if style["lent"] else {},
         "style_descriptors": dict(style["descriptors"]),
+    }
+
+
+def transfer_rows(transfers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return the rows of the table of transferred styles, four for each.
+
+    Args:
+        transfers: the scores of `score_transfers`.
+    """
+    return {
+        f"{name}: {row}": {measure: own[row].get(measure) for measure in _TRANSFER}
+        for name, own in transfers.items()
+        for row in TRANSFER_ROWS
     }
 
 

@@ -52,6 +52,20 @@ def score_unseen(subjects: Sequence[Subject], seen: SeenStyles, seconds: float) 
     return scores
 
 
+def read_unseen_person(subject: Subject, seconds: float) -> StylePerson:
+    """Read the real motion of an unseen person: first halves, and as much of the second ones.
+
+    Raises:
+        MissingInput: an artifact is missing, or no clip has both a face and its sound.
+    """
+    clips = [halve(clip) for clip in clips_of(subject)]
+    face = measure_person(subject.name, read_recordings(subject, 0.0, DATA, clips))
+    spans = held_out_spans(subject, seconds, clips)
+    rests = [read_rest(subject, span.clip, DATA) or face.rest for span in spans]
+    truth = read_track(subject, [(span.clip, span.first, span.end) for span in spans], rests)
+    return StylePerson(subject.name, read_real_motion(subject, clips), truth)
+
+
 def _score(subject: Subject, seen: SeenStyles, seconds: float) -> dict[str, Any]:
     name, clips = subject.name, [halve(clip) for clip in clips_of(subject)]
     face = measure_person(name, read_recordings(subject, 0.0, DATA, clips))

@@ -83,7 +83,7 @@ def style_windows(
     mouths, rests, templates = [], [], []
     for candidate in candidates:
         for recording in recordings:
-            rows = _rows(recording, candidate)
+            rows = window_rows(recording, candidate)
             if rows is not None:
                 moved = (recording.head[rows] - person.mean_face) / person.mouth_scale
                 mouths.append(moved.reshape(STEPS, -1) @ basis.T)
@@ -100,7 +100,7 @@ def style_windows(
     )
 
 
-def _rows(recording: Recording, candidate: Candidate) -> NDArray[np.int64] | None:
+def window_rows(recording: Recording, candidate: Candidate) -> NDArray[np.int64] | None:
     """Return a window's rows of a recording; None where it does not lie in it, or has no face."""
     if recording.clip != candidate.clip:
         return None

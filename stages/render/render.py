@@ -4,8 +4,9 @@
 
 Reads the subject's held-out spans, features and landmarks, the ISPs and the two models; writes
 reports/videos/NAME.mp4 and reports/videos/NAME: NAME.parquet (its motion), beside.mp4 (truth, from
-true landmarks, from the voice), as_OTHER.mp4 and .parquet in the next seen subject's style, and
-portrait.mp4: the neutral image in the subject's style.
+true landmarks, from the voice), as_OTHER.mp4 and .parquet in the next seen subject's style, by the
+motion model that is fine-tuned to it if there is one, and portrait.mp4: the neutral image in the
+subject's style.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,7 @@ from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.generator.source_images import Source, held_out_sources
 from stages.landmarks.params import LandmarksParams
+from stages.motion.model import MotionModel
 from stages.motion.recordings import read_rest
 from stages.portrait.params import PortraitParams
 from stages.portrait.picture import Portrait, detect
@@ -50,7 +52,7 @@ from stages.render.held_out_speech import (
 )
 from stages.render.params import RenderParams
 from stages.render.portrait_frames import portrait_frames
-from stages.render.trained_models import Models, load_models
+from stages.render.trained_models import Models, load_models, transferred_path
 from stages.style_mapping.retargeted_neutral import IMAGE, read_neutral_image
 
 _ROWS = 64  # in a row group: about a second
@@ -74,7 +76,9 @@ class Renderer:
 
     def write_speech(self, style: str, seed: int, video: Path, table: Path) -> None:
         """Write the video of the speech in a style, and its motion."""
-        columns = predict_speech(self.models.motion, self.subject, self.spans, style, seed)
+        tuned = None if style == self.subject.name else transferred_path(style)
+        motion = MotionModel.load(tuned) if tuned else self.models.motion
+        columns = predict_speech(motion, self.subject, self.spans, style, seed)
         tables.write(table, MOTION, columns, _ROWS)
         # Where a clip has no rest the motion is in the default source's camera.
         sources = [

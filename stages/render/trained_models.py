@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from stages.base.config.params import Subjects, read_section
 from stages.base.config.subjects import Subject
 from stages.generator.drawing import Generator
 from stages.motion.lending import lend_style
 from stages.motion.model import MotionModel, NotTrained
+from stages.transfer.artifacts import model_path
+from stages.transfer.params import transferred_names
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,23 @@ class Models:
     generator: Generator
 
 
+def transferred_path(style: str) -> Path | None:
+    """Return the motion model that is fine-tuned to a person's style; None without one.
+
+    A file of a person who is no longer in `transfers` of params.yaml does not count.
+    """
+    path = model_path(style)
+    return path if style in transferred_names() and path.is_file() else None
+
+
 def load_models(names: Iterable[str], drawn_size: int, style: str | None = None) -> Models:
     """Read both models and check that they were trained on the subjects.
 
     Args:
         names: the subjects.
         drawn_size: width and height of the frames to draw, px.
-        style: who lends the motion's style, where it is another: an unseen person may.
+        style: who lends the motion's style, where it is another: an unseen person may. By the
+            model that is fine-tuned to it, if there is one (`transferred_path`).
 
     Raises:
         MissingInput: a model file is missing, or a result of an unseen person.
@@ -32,7 +45,10 @@ def load_models(names: Iterable[str], drawn_size: int, style: str | None = None)
     """
     motion = MotionModel.load()
     _check_trained(names, motion.people, "motion")
-    if style is not None and style not in motion.people:
+    tuned = None if style is None or style in names else transferred_path(style)
+    if tuned:
+        motion = MotionModel.load(tuned)
+    elif style is not None and style not in motion.people:
         known = read_section("subjects", Subjects).all.get(style)
         if known is None or known.role != "unseen":
             _check_trained([style], motion.people, "motion")

@@ -34,6 +34,7 @@ ENTRIES = {
     "train_style_mapping": "stages.style_mapping.train_style_mapping",
     "isp": "stages.style_mapping.isp",
     "train_motion": "stages.motion.train_motion",
+    "transfer_style": "stages.transfer.transfer_style",
     "train_generator_base": "stages.generator.train_generator_base",
     "train_generator": "stages.generator.train_generator",
     "donors": "stages.donors.donors",

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.execution import dvc_project
 from pipeline.execution.dvc_project import Dag, Node, UnknownStage
+from stages.base.config.params import read_params
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, make
 
@@ -77,6 +78,37 @@ def test_an_unseen_person_has_references_and_isps_and_reruns_no_training(
     assert len(trainings) == 5
     for name in trainings:
         assert not [need for need in _upstream(nodes, name) if need.endswith("@guest")], name
+
+
+def test_changed_transfers_rerun_their_own_stage_render_and_evaluate_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = _house(tmp_path / "project")
+    params = project.root / "params.yaml"
+    text = params.read_text()
+    one = text.replace("  sample_lively: {role: seen}\n\nsample:", "\nsample:")
+    assert one != text
+    monkeypatch.chdir(project.root)
+    both = dvc_project.load_dag().nodes
+    params.write_text(one)
+    nodes = dvc_project.load_dag().nodes
+    assert set(both) - set(nodes) == {"transfer_style@sample_lively"}
+    params.write_text(text)
+    after = {name for name in both if "transfer_style@sample_lively" in _upstream(both, name)}
+    expected = {"render@sample_calm", "render@sample_lively", "evaluate"}
+    assert after == expected
+    stages = read_params(Path("dvc.yaml"))["stages"]
+    bodies = {name: stage.get("do", stage) for name, stage in stages.items()}
+    readers = {
+        name
+        for name, body in bodies.items()
+        for param in body.get("params", ())
+        if isinstance(param, str) and param.partition(".")[0] == "transfers"
+    }
+    assert readers == {"transfer_style", "render", "evaluate"}
+    motion = {"train_motion", "features@sample_calm", "references@sample_lively"}
+    assert motion <= _upstream(both, "transfer_style@sample_lively")
+    assert "train_generator" not in _upstream(both, "transfer_style@sample_lively")
 
 
 def _upstream(nodes: Mapping[str, Node], name: str) -> set[str]:

@@ -68,6 +68,7 @@ PARAMS = """
 subjects: {all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}
 training: {seed: 1, precision: fp32, threads: 1}
 speech: {features: apc, recogniser: words}
+transfers: {}
 render: {seconds: 0.6, crf: 30, panel: 64, batch: 4, drawn_size: 32, donors: off}
 portrait: {size: 96, network: off, max_head_angle: 35.0}
 landmarks: {backend: mediapipe, distance: 8.0, max_reprojection: 0.05, pose_window: 0.28, shoulder_interval: 1.0}

@@ -1,0 +1,1 @@
+"""Style transfer: the motion model fine-tuned to one style."""
