@@ -193,11 +193,13 @@ def render(
             raise UserError("render", "expected --restyle with --identity, found --portrait")
         render_portrait(portrait, style, audio, out)
     elif identity is not None:
-        from stages.render.any_audio import describe_style, render_audio
+        from stages.render.any_audio import render_audio
 
-        if style not in (None, identity):
-            typer.echo(describe_style(style))
         render_audio(identity, style or identity, audio, out, restyle=restyle)
+    if style is not None and style != identity:
+        from stages.render.trained_models import describe_style
+
+        typer.echo(describe_style(style))
     typer.echo(out)
 
 

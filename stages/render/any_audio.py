@@ -33,7 +33,7 @@ from stages.motion.predict import Motion, MotionStream, retarget
 from stages.render.neutral_motion import NeutralMotion
 from stages.render.params import RenderParams
 from stages.render.render import enlarge
-from stages.render.trained_models import Models, load_models, transferred_path
+from stages.render.trained_models import Models, load_models
 from stages.speech import mel
 from stages.speech.apc import gain
 from stages.speech.artifacts import AUDIO_MODEL
@@ -151,15 +151,6 @@ def encode_talk(models: Models, style: str, voice: Voice, out: Path, draw: Draw)
     sound = np.memmap(voice.played, np.int16, "r", offset=WAV_HEADER)
     encode_video(out, images, fps, (sound, _SOUND_RATE), crf)
     return frames
-
-
-def describe_style(style: str) -> str:
-    """Return which motion model a style is drawn by, where it is another's than the face."""
-    if path := transferred_path(style):
-        return f"style {style}: {path}, fine-tuned to it"
-    return (
-        f"style {style}: lent, not fine-tuned: not in `transfers` of params.yaml, or not made yet"
-    )
 
 
 def _count_samples(wav: Path) -> int:

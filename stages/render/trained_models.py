@@ -30,6 +30,15 @@ def transferred_path(style: str) -> Path | None:
     return path if style in transferred_names() and path.is_file() else None
 
 
+def describe_style(style: str) -> str:
+    """Return which motion model a style is drawn by, where it is another's than the face."""
+    if path := transferred_path(style):
+        return f"style {style}: {path}, fine-tuned to it"
+    return (
+        f"style {style}: lent, not fine-tuned: not in `transfers` of params.yaml, or not made yet"
+    )
+
+
 def load_models(names: Iterable[str], drawn_size: int, style: str | None = None) -> Models:
     """Read both models and check that they were trained on the subjects.
 

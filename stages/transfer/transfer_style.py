@@ -104,12 +104,12 @@ def fine_tune(
         files: what all was read from.
     """
     ahead = frames_in(model.params.mouth.look_ahead_s, model.fps)
+    length = frames_in(model.params.window_s, model.fps)
     voices: list[Voice] = [
-        read_voice(model, person, owner, recording, ahead)
+        read_voice(model, person, owner, recording, length, ahead)
         for person, own in recordings.items()
         for recording in own
     ]
-    length = frames_in(model.params.window_s, model.fps)
     torch.manual_seed(training.seed)
     place = list(model.people).index(owner)
     task = TransferTask(params, model, Voices(place, voices, length, ahead), shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,9 +36,18 @@ class Voice:
 
 
 def read_voice(
-    model: MotionModel, name: str, style: str, recording: Recording, ahead: int
+    model: MotionModel, name: str, style: str, recording: Recording, length: int, ahead: int
 ) -> Voice:
-    """Prepare a recording of a person of the model."""
+    """Prepare a recording of a person of the model.
+
+    Args:
+        model: the motion model.
+        name: the person.
+        style: the style's owner.
+        recording: of the person; one shorter than a window is padded on the left and masked there.
+        length: of a window, frames.
+        ahead: the mouth network's look-ahead, frames.
+    """
     person, frames = model.person(name), len(recording.valid)
     features = model.normalise(torch.from_numpy(recording.features)).numpy()
     own, lent = (
@@ -48,15 +58,19 @@ def read_voice(
         (recording.head - person.mean_face) / person.mouth_scale,
         0.0,
     )
-    missing = max(0, frames + ahead - len(features))
+    missing, left = max(0, frames + ahead - len(features)), max(0, length - frames)
     return Voice(
         person=list(model.people).index(name),
-        features=np.pad(features, ((0, missing), (0, 0)), mode="edge")[: frames + ahead],
-        true=true.astype(np.float32),
-        own=own.astype(np.float32),
-        lent=lent.astype(np.float32),
-        mask=recording.valid.astype(np.float32),
+        features=np.pad(features[: frames + ahead], ((left, missing), (0, 0)), mode="edge"),
+        true=_padded(true, left),
+        own=_padded(own, left),
+        lent=_padded(lent, left),
+        mask=_padded(recording.valid, left),
     )
+
+
+def _padded(values: NDArray[Any], left: int) -> NDArray[np.float32]:
+    return np.pad(values, ((left, 0), *[(0, 0)] * (values.ndim - 1))).astype(np.float32)
 
 
 class Voices:
@@ -73,8 +87,7 @@ class Voices:
         self.length, self.ahead, self.owner = length, ahead, owner
         self.by_person: dict[int, list[Voice]] = {}
         for voice in voices:
-            if len(voice.mask) >= length:
-                self.by_person.setdefault(voice.person, []).append(voice)
+            self.by_person.setdefault(voice.person, []).append(voice)
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
         """Draw a batch of `count` windows, those of the owner first.
@@ -84,7 +97,7 @@ class Voices:
             `own`, `lent` and `mask`.
         """
         people = list(self.by_person)
-        persons = [self.owner] * (count // 2) * (self.owner in self.by_person)
+        persons = [self.owner] * (count // 2)
         persons += [people[i] for i in rng.integers(0, len(people), count - len(persons))]
         rows: list[Mapping[str, NDArray[np.float32]]] = []
         for person in persons:

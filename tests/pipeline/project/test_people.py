@@ -23,7 +23,7 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     added = people.add([clip], "speaker")
     params = read_params()
     assert params["subjects"] == {"all": {"speaker": {"role": "seen"}}, "seen": ["speaker"]}
-    assert params["sample"]["subjects"] == {}
+    assert params["sample"]["subjects"] == params["transfers"] == {}
     assert added.left == ["sample_calm", "sample_lively"]
     assert not made.exists()
     assert (empty / "data/raw/speaker.dvc").is_file()

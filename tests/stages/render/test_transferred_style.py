@@ -9,11 +9,10 @@ import pytest
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.motion.model import MotionModel
-from stages.render.any_audio import describe_style
 from stages.render.artifacts import MOTION, VIDEOS
 from stages.render.params import RenderParams
 from stages.render.render import run
-from stages.render.trained_models import load_models
+from stages.render.trained_models import describe_style, load_models
 from stages.transfer.artifacts import model_path
 from tests.stages.render.project import write_project
 

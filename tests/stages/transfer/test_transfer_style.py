@@ -22,6 +22,7 @@ from stages.transfer import transfer_style
 from stages.transfer.artifacts import model_path
 from stages.transfer.params import TransferParams, Transfers
 from stages.transfer.transfer_style import reference_motion, run
+from stages.transfer.voices import Voices, read_voice
 from tests.stages.motion.people import generate, random_model, write_subject
 from tests.stages.motion.settings import tiny
 
@@ -59,6 +60,7 @@ def errors(model: MotionModel, name: str) -> float:
     )
 
 
+@pytest.mark.slow
 def test_a_transfer_fine_tunes_the_mouth_and_one_style_and_nothing_else(project: Path):
     before = MotionModel.load()
     after = run(BOB, [ANN, BOB], params(steps=40), TRAINING)
@@ -77,6 +79,7 @@ def test_a_transfer_fine_tunes_the_mouth_and_one_style_and_nothing_else(project:
     assert sorted(path.stem for path in curves.glob("*.tsv")) == ["L_mg", "L_r", "L_sc"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_a_stopped_transfer_goes_on_from_its_checkpoint(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -111,6 +114,18 @@ def test_an_unseen_person_gets_a_model_too(project: Path):
     assert list(tuned.people) == ["ann", "bob", "carol"]
     assert MotionModel.load(model_path("carol")).person("carol").name == "carol"
     assert "carol" not in MotionModel.load(MODEL).people
+
+
+def test_a_voice_shorter_than_a_window_is_padded_on_the_left_and_masked_there(project: Path):
+    (recording,) = read_recordings(BOB, 0.3, Path("data"))
+    model, frames = MotionModel.load(), len(recording.valid)
+    voice = read_voice(model, "bob", "ann", recording, frames + 5, 8)
+    assert len(voice.features) == frames + 5 + 8
+    assert voice.mask[:5].sum() == 0
+    assert voice.mask[5:].all()
+    (window,) = Voices(1, [voice], frames + 5, 8).draw(1, np.random.default_rng(0))["true"]
+    moved = (recording.head - model.person("bob").mean_face) / model.person("bob").mouth_scale
+    np.testing.assert_allclose(window[5:], moved, atol=1e-5)
 
 
 def test_the_references_motion_is_that_around_the_candidates_without_lids(project: Path):
