@@ -98,10 +98,11 @@ def _reproduce(
         if code > _SIGNALLED:
             signal.raise_signal(code - _SIGNALLED)  # the stages have ended: now Prefect may cancel
         tasks.wait()
+        if path := page.close(ended):
+            artifacts.page(path)
     finally:
         tasks.stopping.set()
-    if path := page.close(ended):
-        artifacts.page(path)
+        page.end()
     artifacts.stages(ended, tasks.names)
     artifacts.metrics()
     artifacts.results([stage.name for stage in ended if stage.state in {State.RAN, State.RESTORED}])

@@ -61,7 +61,9 @@ class Shot:
         valid = self.columns["valid"]
         if valid.all():
             return np.ones(len(valid))
-        return np.minimum(1, distance_transform_edt(valid) / (_FADE * float(self.row.fps)))
+        return np.asarray(
+            np.minimum(1, distance_transform_edt(valid) / (_FADE * float(self.row.fps)))
+        )
 
     def own(self) -> Driving:
         """Return the landmarks as detected, px of the stored frames; NaN without a face."""

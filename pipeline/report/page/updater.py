@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
+from typing import Self
 
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.stage_run import StageRun
@@ -20,6 +21,19 @@ class PageUpdater:
         self._runs: Sequence[StageRun] = ()
         self._changed, self._ended = Event(), False
         self._thread = Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self.end()
+
+    def end(self) -> None:
+        """Show no active run on the page if an error has ended the run before `close`."""
+        if not self._ended:
+            self.close(self._runs)
 
     def on_plan(self, dag: Dag, _: Sequence[str]) -> None:
         """Write the first page."""

@@ -14,6 +14,7 @@ from pipeline.report.page.build import write_page
 from pipeline.report.page.lineage import why
 from pipeline.report.page.project_state import read_state
 from pipeline.report.page.updater import PageUpdater
+from pipeline.runtime.user_errors import UserError
 from stages.base.io import tables
 from stages.clips.artifacts import LEDGER
 from stages.evaluation.page import arrowed
@@ -127,6 +128,14 @@ def test_a_run_writes_the_page_at_its_start_and_after_each_stage(project: Path) 
     _wait(lambda: "the disk is full" in page.read_text())
     assert updater.close([run]) == page
     assert "<body>" in page.read_text()
+
+
+def test_an_error_that_ends_a_run_leaves_no_active_run_on_the_page(project: Path) -> None:
+    with pytest.raises(UserError), PageUpdater() as updater:
+        updater.on_plan(DAG, list(DAG.nodes))
+        _wait(Path("reports/index.html").is_file)
+        raise UserError("params.yaml", "portrait: section missing")
+    assert "<body>" in Path("reports/index.html").read_text()
 
 
 def _wait(condition: Callable[[], bool]) -> None:
