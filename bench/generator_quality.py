@@ -125,7 +125,8 @@ def _train(
         print(f"{params.steps} steps in {seconds:.0f} s, {seconds / params.steps:.3f} s a step")
         names = [f.subject.name for f in footage]
         path = Path("model.safetensors")
-        model.save(path, weights, dict(zip(names, sources, strict=True)), params)
+        amplitudes = {f.subject.name: f.amplitudes for f in footage}
+        model.save(path, weights, dict(zip(names, sources, strict=True)), amplitudes, params)
         generator = Generator.load(params.size, path)
         os.chdir(home)
     return generator

@@ -51,7 +51,7 @@ def main() -> None:
 def _measured(person: Footage, data: Path, every: int) -> list[tuple[float, ...]]:
     """Per frame: four distances, grown pixels and all of the mouth, and two distances in those."""
     ways = {
-        kind: MatchedReferences(person.subject, person.size, kind, data)
+        kind: MatchedReferences(person.subject, person.size, kind, data=data)
         for kind in ("none", "similarity", "mesh")
     }
     found = []

@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import testbed
@@ -68,7 +69,7 @@ def valid_frames(subject: Subject, clip: Clip) -> NDArray[np.intp]:
     return valid[valid > 0]
 
 
-def draw_rows(drawer: Drawer, portrait: Portrait, driving: Driving, donors: Mapping) -> Rows:
+def draw_rows(drawer: Drawer, portrait: Portrait, driving: Driving, donors: Any) -> Rows:
     generator, source, count = drawer.generator, drawer.source, len(driving)
     network = list(generator.frames(source, driving, drawer.isps))
     rows: dict[str, Iterator[Image] | list[Image]] = {

@@ -56,8 +56,8 @@ def main() -> None:
             plain = model or lend(
                 fit(known, candidates, motion, training), owner, train, candidates
             )
-            for row, scores in compare(plain, owner, train, test, candidates, training).items():
-                rows.setdefault((owner, row), []).append(scores)
+            for row, found in compare(plain, owner, train, test, candidates, training).items():
+                rows.setdefault((owner, row), []).append(found)
     print("| style | row |", " | ".join(COLUMNS), "|\n|---|---" + "|---" * len(COLUMNS) + "|")
     for (owner, row), scores in rows.items():
         print_row(owner, row, scores)

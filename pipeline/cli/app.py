@@ -261,20 +261,6 @@ def repro(
             typer.echo(f"{run.name}: {', '.join(run.changes) or 'if the results it needs change'}")
         reproduce.print_summary(runs, typer.echo)
         raise typer.Exit(0)
-<<<<<<< HEAD
-    page = PageUpdater()
-    code, runs = reproduce.reproduce(
-        stages or (),
-        jobs,
-        callbacks=console.console,
-        on_plan=page.on_plan,
-        on_stage_end=page.on_stage_end,
-    )
-    reproduce.print_summary(runs, typer.echo)
-    estimates.record(runs)
-    if path := page.close(runs):
-        typer.echo(f"page: {path}")
-=======
     with PageUpdater() as page:
         code, runs = reproduce.reproduce(
             stages or (),
@@ -284,9 +270,9 @@ def repro(
             on_stage_end=page.on_stage_end,
         )
         reproduce.print_summary(runs, typer.echo)
+        estimates.record(runs)
         if path := page.close(runs):
             typer.echo(f"page: {path}")
->>>>>>> 3e92dea (Show no active run on the page when an error has ended the run)
     raise typer.Exit(code)
 
 

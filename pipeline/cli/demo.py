@@ -37,21 +37,13 @@ def run() -> int:
     if not offline_plots.SCRIPT.is_file():
         with suppress(UserError):  # optional; without it, plots need a network
             offline_plots.write_script()
-<<<<<<< HEAD
-    code, stages = reproduce(
-        callbacks=console.console, on_plan=page.on_plan, on_stage_end=page.on_stage_end
-    )
-    print_summary(stages, typer.echo)
-    estimates.record(stages)
-    path = page.close(stages)
-=======
     with PageUpdater() as page:
         code, stages = reproduce(
             callbacks=console.console, on_plan=page.on_plan, on_stage_end=page.on_stage_end
         )
         print_summary(stages, typer.echo)
+        estimates.record(stages)
         path = page.close(stages)
->>>>>>> 3e92dea (Show no active run on the page when an error has ended the run)
     if code:
         _print_page(path)
         return code
