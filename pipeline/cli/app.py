@@ -17,7 +17,7 @@ import typer
 from pipeline.runtime.machine_settings import prepare
 from pipeline.runtime.user_errors import UserError, report_user_errors
 
-_ANYWHERE = ("doctor",)  # commands that report what is missing themselves
+_ANYWHERE = ("doctor", "verify")  # write nothing, and report what is missing themselves
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,7 +12,7 @@ from tests.conftest import REPO
 
 MAIN = "from pipeline.cli.app import main; main()"
 COMMANDS = (
-    *("champion", "promote", "compare champion", "rollback", "repro", "demo", "verify", "sample"),
+    *("champion", "promote", "compare champion", "rollback", "repro", "demo", "sample"),
     *("experiments", "metrics", "ablate", "preset tiny", "remove ann", "neutral --sample"),
     *("render --identity a --audio b.wav --out c.mp4", "add a.mp4 --subject ann"),
     *("retrain --inbox . --subject ann", "serve --inbox . --subject ann"),

@@ -24,6 +24,7 @@ from stages.references.artifacts import TEMPLATES
 from stages.speech.apc import APC
 from stages.speech.artifacts import SYNC
 from stages.style_mapping.artifacts import ISPS
+from tests.conftest import REPO
 from tests.stages.motion.people import (
     FOCAL,
     REPRESENTATION,
@@ -78,6 +79,9 @@ landmarks: {backend: mediapipe, distance: 8.0, max_reprojection: 0.05, pose_wind
 def write_project() -> None:
     """Write clips, landmarks, features, ISPs, models and params.yaml into the working folder."""
     Path("params.yaml").write_text(PARAMS)
+    Path(".dvc").mkdir()
+    for name in ("dvc.yaml", "versions.yaml"):  # what makes a folder a project
+        shutil.copy(REPO / name, name)
     rng = np.random.default_rng(0)
     for name in ("ann", "bob"):
         write_subject(Path("data"), f"seen/{name}", frames=FRAMES_IN_CLIP)
