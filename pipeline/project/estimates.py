@@ -15,11 +15,12 @@ from pipeline.runtime.cpu_count import cpu_count
 from stages.base.config.params import read_params
 
 OWN = "params of your own"
+_PEOPLE = ("subjects", "transfers")  # sections that a preset leaves as they are
 _BUSY = 0.5  # share of the cores that other programs use, from which it is worth a word
 
 
 def preset_name() -> str:
-    """Return `preset NAME` of the preset that params.yaml has, subjects aside; else `OWN`."""
+    """Return `preset NAME` of the preset that params.yaml has, people aside; else `OWN`."""
     present = _without_people(read_params())
     for name in ("laptop", *presets()):
         if _without_people(read_preset(name)) == present:
@@ -35,7 +36,7 @@ def record(stages: Sequence[StageRun]) -> None:
 
 
 def _without_people(params: dict[str, object]) -> dict[str, object]:
-    sections = {name: value for name, value in params.items() if name != "subjects"}
+    sections = {name: params[name] for name in params if name not in _PEOPLE}
     if isinstance(sample := sections.get("sample"), dict):
         sections["sample"] = {key: value for key, value in sample.items() if key != "subjects"}
     return sections

@@ -79,7 +79,7 @@ landmarks: {backend: mediapipe, distance: 8.0, max_reprojection: 0.05, pose_wind
 def write_project() -> None:
     """Write clips, landmarks, features, ISPs, models and params.yaml into the working folder."""
     Path("params.yaml").write_text(PARAMS)
-    Path(".dvc").mkdir()
+    Path(".dvc").mkdir(exist_ok=True)
     for name in ("dvc.yaml", "versions.yaml"):  # what makes a folder a project
         shutil.copy(REPO / name, name)
     rng = np.random.default_rng(0)

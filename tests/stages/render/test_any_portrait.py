@@ -74,7 +74,7 @@ def test_a_style_of_nobody_is_named_with_those_that_were_trained(portrait_projec
     ],
 )
 def test_options_that_do_not_fit_are_refused(portrait_project, options, message):
-    Path(".dvc").mkdir()
+    Path(".dvc").mkdir(exist_ok=True)
     for name in ("dvc.yaml", "versions.yaml"):
         Path(name).touch()
     options = ["render", "--audio", "voice.wav", "--out", "talk.mp4", *options]
