@@ -214,7 +214,8 @@ def test_the_pandas_view_agrees_with_the_tables(made: Project) -> None:
 
 def test_running_again_runs_no_stage(made: Project) -> None:
     assert made.repro() == []
-    assert made.run("idiolect", "repro") == "nothing to do: no stage has changed\n"
+    printed = made.run("idiolect", "repro")
+    assert printed == "nothing to do: no stage has changed\npage: reports/index.html\n"
 
 
 def test_every_byte_matches_its_record_and_a_flipped_byte_is_reported(made: Project) -> None:
@@ -376,9 +377,13 @@ def test_a_subject_of_bad_videos_alone_fails_with_its_reasons(
     made: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.mp4").write_text("this is no video")
+    refused = made.run("idiolect", "add", str(tmp_path), "--subject", "nobody", code=1)
+    assert "no video: notes.mp4" in refused
+    _without_face(tmp_path / "wall.mp4")
     made.run("idiolect", "add", str(tmp_path), "--subject", "nobody", "--keep-sample")
     output = made.run("dvc", "repro", "clips@nobody", code=255)
     assert "notes.mp4" in output
+    assert "wall.mp4" in output
     assert "Traceback" not in output
     made.run("idiolect", "remove", "nobody")
 
