@@ -43,9 +43,9 @@ def run() -> int:
         )
         print_summary(stages, typer.echo)
         estimates.record(stages)
-        path = page.close(stages)
+        index = page.close(stages)
     if code:
-        _print_page(path)
+        _print_page(index)
         return code
     seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}
     if seconds:
@@ -59,7 +59,7 @@ def run() -> int:
     typer.echo(f"{'curves':>18}  `dvc plots show`")
     if line := commit_line():
         typer.echo(f"\nto let `dvc metrics diff` compare later runs with this one:\n  {line}")
-    _print_page(path)
+    _print_page(index)
     return 0
 
 

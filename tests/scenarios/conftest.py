@@ -110,7 +110,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Run the whole DAG once, from nothing, in the tiny preset."""
     project = clone(tmp_path_factory.mktemp("project"))
     project.run("idiolect", "preset", "tiny")
-    project.run("idiolect", "demo")
+    printed = project.run("idiolect", "demo")
+    assert printed.endswith("all of it on one page: reports/index.html\n"), printed[-500:]
     return project
 
 
