@@ -4,11 +4,12 @@ The code does not change. All that the rollback overwrites or deletes must be in
 cache first, and the present champion keeps its tag.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.execution.params_check import move_keys, renames_in, with_new_names
+from pipeline.experiments.listing import flatten
 from pipeline.project import git, neutral_image, people
 from pipeline.project.presets import edit_params, missing_keys
 from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_uncached
@@ -37,6 +38,7 @@ def rollback(number: int | None = None) -> list[str]:
     """
     target, present = _choose(number)
     here, there = Revision(WORKSPACE), Revision(str(target), target.commit)
+    params = here.yaml(str(PARAMS))
     _check_target(there)
     _check_saved(target, here, there)
     later = here.subjects() - there.subjects()
@@ -52,7 +54,7 @@ def rollback(number: int | None = None) -> list[str]:
             people.delete_results(name)
         if unset:
             neutral_image.use_sample()
-        notes = _rename_params()
+        notes = _update_params(params)
         if stages := changed_code(there, Revision(WORKSPACE)):
             code = f"code has changed since, and `dvc repro` would run again: {', '.join(stages)}"
             notes.append(code)
@@ -133,10 +135,10 @@ def _restore(commit: str) -> None:
         repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
 
 
-def _rename_params() -> list[str]:
+def _update_params(present: Mapping[str, Any]) -> list[str]:
     """Give the restored params.yaml its present keys; return a line for each change.
 
-    A key that did not exist yet gets the value of the preset laptop.
+    A key that the present params.yaml has, and that did not exist yet, gets laptop's value.
     """
     renames = renames_in(read_params())
     if renames:
@@ -144,11 +146,16 @@ def _rename_params() -> list[str]:
     notes = [f"renamed: {rename} in {PARAMS}" for rename in renames]
     content = read_params()
     move_keys(content)
-    if content == read_params() and not missing_keys(content):
+    keys = flatten(present)
+    added = {
+        key: value
+        for key, value in missing_keys(content).items()
+        if any(f"{known}.".startswith(f"{key}.") for known in keys)
+    }
+    if content == read_params() and not added:
         return notes
     with edit_params() as params:
         move_keys(params)
-        added = missing_keys(params)
         for key, value in added.items():
             *sections, last = key.split(".")
             section = params

@@ -90,7 +90,7 @@ def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project
     for path, text in zip((dvc_yaml, make), present, strict=True):
         path.write_text(text)
     git("commit", "-qam", "the present version")
-    params.write_text(params.read_text().replace(OLD, NEW))
+    params.write_text(params.read_text().replace(OLD, NEW) + "isp: {size: 128}\n")
     guard = "  - {metric: reconstruction.generator.lpips_face, margin: 0.1}\n"
     rules = Path("promotion.yaml")
     rules.write_text(rules.read_text().replace("missing:", f"{guard}missing:"))
@@ -111,7 +111,9 @@ def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project
     assert restored["motion"]["pose"]["learning_rate"] == wanted["motion"]["pose"]["learning_rate"]
     assert restored["generator"]["learning_rate"] == wanted["generator"]["learning_rate"]
     assert "# the rate of the pose network" in params.read_text()
-    assert "added: isp: {'size': 256} in params.yaml" in printed
+    assert re.findall(r"added: (.*), of preset laptop", printed) == [
+        "isp: {'size': 256} in params.yaml"
+    ]
     assert restored["isp"] == {"size": 256}
     assert restored["quality"] == 1.0
     assert Path("models/generator.safetensors").read_bytes() == model

@@ -1,5 +1,6 @@
 """False headers cost nothing, and params.yaml bounds the resources of a video."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +96,13 @@ def test_a_header_promises_no_more_than_the_files_bytes_can_hold(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"time_floor": 0.01, "time_factor": 0.0}, "s of processor time (limit: 0.01 s + 0 s"),
-        ({"max_memory": 0.05}, "GB of memory (limit 0.05 GB)"),
-        ({"max_megapixels": 0.01}, "megapixels: 128×128 (limit 0.01)"),
+        # On a busy machine the process stands still for 0.01 s first.
+        (
+            {"time_floor": 0.01, "time_factor": 0.0},
+            r"s of processor time \(limit: 0\.01 s \+ 0 s|made no progress for .* \(limit 0\.01 s\)",
+        ),
+        ({"max_memory": 0.05}, r"GB of memory \(limit 0\.05 GB\)"),
+        ({"max_megapixels": 0.01}, r"megapixels: 128×128 \(limit 0\.01\)"),
     ],
 )
 def test_a_video_beyond_a_limit_fails_with_the_limit_and_the_value(
@@ -109,6 +114,6 @@ def test_a_video_beyond_a_limit_fails_with_the_limit_and_the_value(
     params = PARAMS.model_copy(update={"min_face": 20.0})
     (row,) = run(Subject("seen", "s"), params.model_copy(update=changed))
     assert row.status == "failed"
-    assert reason in row.reason
+    assert re.search(reason, row.reason)
     (row,) = run(Subject("seen", "s"), params)
     assert row.status == "ok"
