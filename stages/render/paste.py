@@ -24,17 +24,27 @@ def face_mask(before: AnyFloats, after: AnyFloats, side: int) -> Floats32:
         after: landmarks of the drawing, (68, 2), px of the square.
         side: width and height of the square, px.
     """
-    outline = []
-    for points in (before, after):
-        middle = points[_NOSE].mean(0)
-        outline += [middle + _BEYOND * (points[_JAW] - middle), points[_NOSE]]
+    feather = _FEATHER * _width(before)
+    outline = [part for points in (before, after) for part in _outline(points, feather)]
     hull = cv2.convexHull(np.concatenate(outline).astype(np.float32)).round().astype(np.int32)
     inside = np.zeros((side + 2, side + 2), np.uint8)  # its border is outside
     cv2.fillConvexPoly(inside, hull + 1, 1)
     inside[[0, -1]], inside[:, [0, -1]] = 0, 0
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    share = np.clip((depth - 1) / max(_FEATHER * _width(before), 1.0), 0, 1)
+    share = np.clip((depth - 1) / max(feather, 1.0), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def _outline(points: AnyFloats, feather: float) -> tuple[AnyFloats, AnyFloats]:
+    """Return what a face's mask encloses: the jaw, and the feather's width below the chin.
+
+    Both chins lie inside the feather, so that the one of the picture does not show through.
+    """
+    middle = points[_NOSE].mean(0)
+    out = points[_JAW] - middle
+    down = np.maximum(out[:, 1:] / np.linalg.norm(out, axis=1, keepdims=True), 0)
+    below = np.concatenate([np.zeros_like(down), down * feather], axis=1)
+    return middle + _BEYOND * out + below, points[_NOSE]
 
 
 def paste(

@@ -111,6 +111,18 @@ def test_the_rim_of_the_mask_shows_no_seam_although_the_drawing_is_darker(projec
     assert paste(picture, drawn, WINDOW, points, points, 0.0) is picture
 
 
+def test_the_mask_covers_the_chin_of_the_picture_and_of_the_drawing(project):
+    _, (shot,) = find_shots(VIDEO)
+    closed = shot.own().points[0].astype(float) * 4
+    opened = closed.copy()
+    opened[6:11, 1] += 12.0
+    for before, after in ((opened, closed), (closed, opened)):
+        mask = face_mask(before, after, 4 * SIZE)
+        for chin in (before[8], after[8]):
+            x, y = chin.round().astype(int)
+            assert mask[y, x] > 0.95
+
+
 def test_a_square_beyond_the_picture_is_pasted_as_far_as_it_is_inside(project):
     _, (shot,) = find_shots(VIDEO)
     points = shot.own().points[0] / SIZE
