@@ -4,6 +4,7 @@
 again. Deleting it costs only that time.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from stages.base.config.subjects import Subject
 FOLDER = Path(".idiolect/inbox")
 RECORDS = Path(".idiolect/inbox.json")
 RAW = Path("data/raw")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Fetched:
 
     Attributes:
         new: copies of videos that the subject does not have yet, in `FOLDER`.
-        rejected: the reasons of files that were rejected before.
+        rejected: the reasons of files that were rejected before, and of entries that are no
+            complete regular file.
     """
 
     new: tuple[Path, ...]
@@ -69,12 +72,15 @@ def fetch(inbox: str, subject: str) -> Fetched:
     new: list[Path] = []
     rejected: list[str] = []
     try:
-        for source, remote, state in _list_files(inbox):
+        for source, remote in _list_files(inbox):
+            state, problem = _state(source, remote)
             sha256 = records[state].sha256 if state in records else ""
-            if not sha256 or (sha256 not in present and not reasons[sha256]):
-                copy = FOLDER / Path(remote).name
-                with atomic_file(copy) as part:
-                    source.get_file(remote, str(part))
+            if not problem and (not sha256 or (sha256 not in present and not reasons[sha256])):
+                problem = _copy(source, remote, state)
+            if problem:
+                rejected.append(f"skipped: {Path(remote).name}: {problem}")
+                continue
+            if (copy := FOLDER / Path(remote).name).exists():
                 sha256 = file_hash(copy)
                 records[state] = Record(sha256, reasons.setdefault(sha256, ""))
                 if sha256 in present or reasons[sha256]:
@@ -99,8 +105,8 @@ def check(inbox: str) -> None:
     next(_list_files(inbox), None)
 
 
-def _list_files(inbox: str) -> Iterator[tuple[Any, str, str]]:
-    """Yield the file system of an inbox, the path of each file, and a key of its path and state."""
+def _list_files(inbox: str) -> Iterator[tuple[Any, str]]:
+    """Yield the file system of an inbox and the path of each entry that is no folder."""
     import fsspec
 
     try:
@@ -109,9 +115,39 @@ def _list_files(inbox: str) -> Iterator[tuple[Any, str, str]]:
             raise MissingInput(inbox, "no such folder", "name one that holds videos")
         for path in sorted(source.find(root, maxdepth=1)):
             if not Path(path).name.startswith("."):
-                yield source, path, f"{path} {source.ukey(path)}"
+                yield source, path
     except (ImportError, ValueError, OSError) as error:
         raise UserError(inbox, f"cannot be read: {' '.join(str(error).split())}") from None
+
+
+def _state(source: Any, remote: str) -> tuple[str, str]:
+    """Return a key of a file's path and state, and why it cannot be read; one of them is empty."""
+    try:
+        if source.info(remote)["type"] != "file":
+            return "", "is no regular file"
+        return f"{remote} {source.ukey(remote)}", ""
+    except OSError as error:
+        return "", f"cannot be read: {error.strerror or error}"
+
+
+def _copy(source: Any, remote: str, state: str) -> str:
+    """Copy a file to `FOLDER`; return why it is not taken, empty if it is.
+
+    Raises:
+        OSError: this disk is full.
+    """
+    copy = FOLDER / Path(remote).name
+    try:
+        with atomic_file(copy) as part:
+            source.get_file(remote, str(part))
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        return f"cannot be read: {error.strerror or error}"
+    if _state(source, remote)[0] == state:
+        return ""
+    copy.unlink()
+    return "is still being written; the next run takes it"
 
 
 def _rename_if_taken(copy: Path, subject: str, sha256: str) -> Path:

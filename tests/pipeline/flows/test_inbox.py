@@ -1,6 +1,8 @@
 """Which videos of an inbox are new, by their bytes."""
 
+import os
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -60,3 +62,44 @@ def test_an_inbox_that_cannot_be_read_is_named_in_one_line(workdir: Path) -> Non
         inbox.fetch("nowhere", "ann")
     with pytest.raises(UserError, match="no-such-kind"):
         inbox.fetch("no-such-kind://x", "ann")
+
+
+def test_an_entry_that_is_no_complete_file_is_a_line_and_the_others_are_taken(
+    workdir: Path,
+) -> None:
+    Path("in/folder.mp4").mkdir(parents=True)
+    Path("in/b.mp4").write_bytes(b"good")
+    os.mkfifo("in/a.mp4")
+    Path("in/c.mp4").symlink_to("nowhere.mp4")
+    Path("in/d.mp4").symlink_to("b.mp4")
+    Path("in/e.mp4").write_bytes(b"other")
+    fetched = inbox.fetch("in", "ann")
+    assert sorted(path.name for path in fetched.new) == ["b.mp4", "e.mp4"]  # d is b once more
+    assert fetched.rejected == (
+        "skipped: a.mp4: is no regular file",
+        "skipped: c.mp4: cannot be read: No such file or directory",
+    )
+
+
+def test_a_file_that_grows_while_it_is_copied_waits_for_the_next_run(workdir: Path) -> None:
+    Path("in").mkdir()
+    video = Path("in/a.mp4")
+    video.write_bytes(b"x" * 50_000_000)
+    stop = Event()
+
+    def grow() -> None:
+        while not stop.wait(0.001):
+            with video.open("ab") as file:
+                file.write(b"more")
+
+    writer = Thread(target=grow)
+    writer.start()
+    try:
+        fetched = inbox.fetch("in", "ann")
+    finally:
+        stop.set()
+        writer.join()
+    assert fetched.new == ()
+    assert fetched.rejected == ("skipped: a.mp4: is still being written; the next run takes it",)
+    assert list(inbox.FOLDER.iterdir()) == []
+    assert [path.name for path in inbox.fetch("in", "ann").new] == ["a.mp4"]
