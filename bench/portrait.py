@@ -16,7 +16,6 @@ import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import testbed
@@ -32,6 +31,7 @@ from stages.base.io.image_io import Image, encode_png, resize
 from stages.base.training.face_identity import similarity
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip
+from stages.donors.library import Donors
 from stages.donors.painter import DonorPainter
 from stages.evaluation import metrics
 from stages.evaluation.face_lpips import face_lpips
@@ -69,7 +69,9 @@ def valid_frames(subject: Subject, clip: Clip) -> NDArray[np.intp]:
     return valid[valid > 0]
 
 
-def draw_rows(drawer: Drawer, portrait: Portrait, driving: Driving, donors: Any) -> Rows:
+def draw_rows(
+    drawer: Drawer, portrait: Portrait, driving: Driving, donors: Mapping[str, Donors]
+) -> Rows:
     generator, source, count = drawer.generator, drawer.source, len(driving)
     network = list(generator.frames(source, driving, drawer.isps))
     rows: dict[str, Iterator[Image] | list[Image]] = {

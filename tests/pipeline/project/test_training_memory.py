@@ -34,6 +34,21 @@ def test_a_small_network_is_counted_by_hand() -> None:
     assert found.total > found.weights + found.saved
 
 
+class TwoLosses(Chain):
+    """A step whose first graph is freed before a smaller second one is built."""
+
+    def step(self, batch: dict[str, Tensor], _step: int, update: object) -> None:
+        super().step(batch, _step, update)
+        super().step({"x": batch["x"][:1].clone()}, _step, update)
+
+
+def test_the_peak_is_that_of_the_largest_graph_alive() -> None:
+    params = {"training": {"precision": "fp32"}}
+    batch = {"x": torch.zeros(5, 3)}
+    found = training_memory.step_memory(TwoLosses(), batch, 0, params, [])
+    assert found.saved == 4 * (5 * 3 + 5 * 4 + 5 * 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PROMISED)
 def test_each_preset_fits_the_card_that_it_is_for(preset: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.cli.app import render
+from pipeline.cli.runs import render
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section
 from stages.base.io.encoding import encode_video

@@ -1,0 +1,56 @@
+"""The root of the command line: its name, version and the options that commands share."""
+
+import sys
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+
+_ANYWHERE = ("doctor", "verify")  # write nothing, and report what is missing themselves
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learn how one person talks from video, and apply that style to a portrait and a voice.",
+)
+
+Inbox = Annotated[str, typer.Option(help="Folder of videos, or an fsspec URL (s3://…).")]
+InboxSubject = Annotated[
+    str, typer.Option(help="Name of the person in the videos; a new person is added as seen.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", min=1, help="Maximum number of parallel stages. Default: all cores."
+    ),
+]
+Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done without doing it.")]
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"idiolect {installed('idiolect')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    *,
+    version: Version = False,  # noqa: ARG001 - its callback prints it
+) -> None:
+    from pipeline.execution.project_lock import require_whole_project
+    from pipeline.runtime.machine_settings import use_writable_home
+
+    if "--help" in sys.argv[1:]:
+        return
+    if context.invoked_subcommand not in _ANYWHERE:
+        require_whole_project()
+    use_writable_home()
