@@ -97,4 +97,5 @@ def main(subject: str) -> None:
     print("\n".join(lines), file=sys.stdout if usable else sys.stderr)
     if not usable:
         counts = lines[0].partition(": ")[2]
-        raise NothingUsable(person.name, f"no usable clip in {counts}", "see the reasons above")
+        todo = f"add others, or `idiolect remove {person.name}` so that the other people train"
+        raise NothingUsable(person.name, f"no usable clip in {counts}", todo)

@@ -384,6 +384,7 @@ def test_a_subject_of_bad_videos_alone_fails_with_its_reasons(
     output = made.run("dvc", "repro", "clips@nobody", code=255)
     assert "notes.mp4" in output
     assert "wall.mp4" in output
+    assert "`idiolect remove nobody` so that the other people train" in output
     assert "Traceback" not in output
     made.run("idiolect", "remove", "nobody")
 
