@@ -1,6 +1,7 @@
 # make demo    the whole DAG on the sample subjects
 # make quick   before each commit: lint, types, and the tests that take about a minute
 # make test    every test but the soak tests; make soak: those
+# make next    the quick tests with the newest dvc, prefect, torch, pyarrow, mediapipe, … in .venv-next
 # make gpu-check   the tests that need a GPU, and the speed of each training's loop on it
 # make lock    after an edit of stages/: record each stage's code hash in versions.yaml
 # make docs    after a change of a table, metric, param or command: write docs/formats.md, docs/reference/
@@ -9,15 +10,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/installed
-PYTEST := pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One worker more than cores, since many tests wait for servers.
+WORKERS := -n $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# uv takes a minute where pip takes three; it reads none of pip's settings, so they go along.
+INDEX = $(firstword $(PIP_INDEX_URL) $(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null))
+UV = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+	$(addprefix --find-links=,$(PIP_FIND_LINKS)) $(addprefix --index-url=,$(INDEX))
 
-.PHONY: install demo quick test soak gpu-check bench lock docs lint
+.PHONY: install demo quick test soak next gpu-check bench lock docs lint
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) -c constraints.txt uv
+	$(UV) -c constraints.txt -e '.[dev]' || $(PIP) -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pipeline.report.offline_plots
 	touch $@
 
@@ -36,13 +44,16 @@ lint: install
 	python -m pipeline.report.cli_page --check docs/reference/cli.md
 
 quick: lint
-	$(PYTEST) -m 'not slow and not soak' tests
+	pytest $(WORKERS) -m 'not slow and not soak' tests
 
 test: lint
-	$(PYTEST) -m 'not soak' tests
+	pytest $(WORKERS) -m 'not soak' tests
 
 soak: install
 	pytest -m soak tests
+
+next: install
+	python .ci/next.py
 
 gpu-check: install
 	pytest -m cuda tests

@@ -15,6 +15,7 @@ from blocks of a second, people with at least LONG seconds averaged.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -59,7 +60,9 @@ class Person:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", default=read_section("speech", SpeechParams).encoder)
-    encoder = parser.parse_args().encoder
+    parser.add_argument("--save", type=Path, help="write r of APC, phones of every fold here")
+    args = parser.parse_args()
+    encoder = args.encoder
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         (Path("data")).mkdir()
@@ -83,6 +86,8 @@ def main() -> None:
         for title, (people, manifold) in variants.items()
     }
     print_table(predicted, heard, "APC, phones")
+    if args.save:
+        save_folds(args.save, predicted["APC, phones"], apc)
 
 
 def represent(encoder: str) -> dict[str, Person]:
@@ -239,6 +244,16 @@ def interval(
     low, high = np.percentile(samples, [2.5, 97.5])
     whole = differences(lambda person: np.arange(len(person.opening)))
     return f"{whole:+.3f} [{low:.3f}, {high:.3f}]"
+
+
+def save_folds(path: Path, found: Mapping[str, Floats], people: Mapping[str, Person]) -> None:
+    """Write r of every person and fold, for `style.py --against`."""
+    rows = []
+    for name, person in people.items():
+        for fold, held in enumerate(np.array_split(np.arange(len(person.opening)), FOLDS)):
+            r = correlation(person.opening[held], found[name][held])
+            rows.append({"person": name, "fold": fold, "opening_own": r})
+    path.write_text(json.dumps(rows))
 
 
 def correlation(a: Floats, b: Floats) -> float:

@@ -30,7 +30,7 @@ from stages.base.face import face_measures, head_pose, landmark_groups
 from stages.base.io import tables
 from stages.clips.artifacts import FRAMES, LEDGER
 from stages.clips.ledger import Clip
-from stages.landmarks import backend, mesh, pose
+from stages.landmarks import backend, pose
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
 from stages.landmarks.landmarks import LandmarksStage
 from stages.landmarks.params import LandmarksParams
@@ -121,15 +121,15 @@ def _again(clip: Clip) -> dict[float, Floats]:
         Points, (N, 68, 2), px, by the length of the pose's filter in s.
     """
     params = read_section("landmarks", LandmarksParams)
-    ours = mesh._TO_68.copy()
+    ours = backend._TO_68.copy()
     if params.backend == "mediapipe":
-        mesh._TO_68[:] = np.eye(478)[list(IBUG_68)]
+        backend._TO_68[:] = np.eye(478)[list(IBUG_68)]
     with tempfile.TemporaryDirectory() as folder:
         piece = Path(folder) / "piece.npz"
         stage = LandmarksStage(params, backend.weights_id(params.backend))
         stage.compute(clip, (0, clip.frames), piece)
         seen = dict(np.load(piece))
-    mesh._TO_68[:] = ours
+    backend._TO_68[:] = ours
     points, depth = seen["points"], seen["depth"]
     train = np.zeros(len(points), bool)
     train[slice(*clip.train)] = True

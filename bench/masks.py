@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.user_errors import MissingInput, report_user_errors
-from stages.base.arrays import Labels
 from stages.base.config.params import read_section
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_png, encode_jpeg, encode_png
@@ -43,6 +42,7 @@ from stages.parsing.mesh import draw
 from stages.parsing.regions import region_of_label
 from stages.style_mapping.contact_sheet import grid
 
+Labels = NDArray[np.uint8]  # (H, W) codes of face parsing
 SIZES = (128, 256, 512)
 COLOURS = {"mouth": (255, 60, 60), "eyes": (60, 160, 255), "skin": (80, 230, 80)}
 

@@ -42,10 +42,10 @@ from stages.landmarks.artifacts import LANDMARKS
 from stages.landmarks.params import LandmarksParams
 from stages.motion.predict import Motion, join, retarget
 from stages.portrait.drawing import Drawer
-from stages.portrait.identity import person_of
+from stages.portrait.identity import as_motion_person
 from stages.portrait.picture import Portrait, detect
 from stages.render.any_audio import predict_motion
-from stages.render.portrait_frames import mouths_of, open_drawer
+from stages.render.portrait_frames import open_drawer, read_donors_for_style
 from stages.render.trained_models import Models, load_models
 
 SIZE = 256
@@ -124,7 +124,10 @@ def score(truth: Image, rows: Rows, points: NDArray[np.floating]) -> None:
 def score_voice(
     models: Models, drawer: Drawer, portrait: Portrait, motion: Motion, style: str, true: Driving
 ) -> None:
-    face, mover = person_of(portrait, models.motion.person(style)), models.motion.person(style)
+    face, mover = (
+        as_motion_person(portrait, models.motion.person(style)),
+        models.motion.person(style),
+    )
     driving = Driving.from_columns(retarget(motion, mover, face))
     driving = Driving(
         driving.points[: len(true)], driving.irises[: len(true)], driving.shoulders[: len(true)]
@@ -146,7 +149,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     style, landmarks = arguments.style, read_section("landmarks", LandmarksParams)
-    models, donors, home = load_models((), SIZE, style), mouths_of(style), Path.cwd()
+    models, donors, home = load_models((), SIZE, style), read_donors_for_style(style), Path.cwd()
     seed = read_section("training", Training).seed
     for name in arguments.people:
         subject = Subject("unseen", name)

@@ -30,7 +30,7 @@ from stages.base.config.subjects import Subject
 from stages.references import person, retrieval, templates
 from stages.references.artifacts import TEMPLATES
 from stages.references.params import ReferenceParams
-from stages.references.person import NAMES, Person, column_weights
+from stages.references.person import NAMES, PersonCurves, column_weights
 
 Retrieved = list[Floats]  # of each template its candidates' raw descriptors, (k, 12)
 M, R, ROUND = (TEMPLATES.index(name) for name in ("M", "R", "O"))
@@ -52,8 +52,8 @@ def main() -> None:
         _report(people, templates.load(args.templates), section)
 
 
-def _people(folders: list[Path], only: list[str], mean_s: float) -> dict[str, Person]:
-    people: dict[str, Person] = {}
+def _people(folders: list[Path], only: list[str], mean_s: float) -> dict[str, PersonCurves]:
+    people: dict[str, PersonCurves] = {}
     for data in folders:
         for folder in sorted((data / "landmarks" / "seen").glob("*")):
             name = folder.name
@@ -68,7 +68,7 @@ def _people(folders: list[Path], only: list[str], mean_s: float) -> dict[str, Pe
     return people
 
 
-def _report(people: dict[str, Person], curves: Floats, section: ReferenceParams) -> None:
+def _report(people: dict[str, PersonCurves], curves: Floats, section: ReferenceParams) -> None:
     own, relative, absolute, strict = [], [], [], []
     pool = _pool(list(people.values()))
     scale = pool.std(0)
@@ -107,7 +107,7 @@ def _table(own: Floats, *ways: list[Retrieved]) -> None:
             print(f"{what:8s} {text:11s} {own[:, column].std(ddof=1):10.2f} {cells}")
 
 
-def _pool(people: list[Person], each: int = 1000) -> Floats:
+def _pool(people: list[PersonCurves], each: int = 1000) -> Floats:
     """Take from every person as many values of a descriptor, evenly over its range of ranks."""
     at = (np.arange(each) + 0.5) / each
     known = [one.amplitude[np.isfinite(one.amplitude).all(1)] for one in people]
@@ -120,12 +120,12 @@ def _quantiles_of(pool: Floats, curves: Floats) -> Floats:
     return np.stack(columns, axis=-1)
 
 
-def _retrieved(one: Person, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
+def _retrieved(one: PersonCurves, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
     picked = retrieval.retrieve(one, curves, section, name)
     return [one.amplitude[[c.row for c in candidates]] for candidates in picked]
 
 
-def _strict(one: Person, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
+def _strict(one: PersonCurves, curves: Floats, section: ReferenceParams, name: str) -> Retrieved:
     weights = column_weights(**section.weights.model_dump())
     own = retrieval.curves_of(one, section.window_s, curves.shape[1])
     kept = []
@@ -144,7 +144,7 @@ def _all(candidates: Floats) -> Floats:
     return candidates
 
 
-def _own(one: Person) -> Floats:
+def _own(one: PersonCurves) -> Floats:
     known = one.amplitude[np.isfinite(one.amplitude).all(1)]
     low, high = np.quantile(known, [0.1, 0.9], axis=0)
     mouth = 100 * (high - low)[[OPENING, WIDTH]]

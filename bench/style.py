@@ -1,6 +1,9 @@
 """Cross-validate the mouth from the voice and what a style does to it.
 
     python bench/style.py [--folds 5] [--only 0 1]     # in a project whose features are computed
+    python bench/style.py --alone --against apc.json   # each person without the others
+
+`--against` prints the difference of r to what `hearing.py --save` wrote, `--save` writes its own.
 
 Five contiguous folds of every seen person's frames; the motion model is trained on the others, with
 1.3 s between. People of less than 15 s are learnt from whole, and not tested. Correlations r are of
@@ -13,6 +16,7 @@ descriptors of docs/method.md; chance is 1/N.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,20 +27,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from head_motion import Heads, measure_heads, print_heads
+from style_owners import lent_track, real_track, reidentified
 
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
 from stages.base.face import face_measures
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import clips_of
-from stages.evaluation.style_descriptors import describe_style
-from stages.evaluation.style_identity import StylePopulation
-from stages.evaluation.track import Track
 from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams, frames_in
-from stages.motion.person import LIDS, Person
+from stages.motion.person import LIDS, MotionPerson
 from stages.motion.recordings import Recording, read_recordings
-from stages.motion.style_references import Candidate, style_windows
+from stages.motion.style_references import ReferenceFrame, style_windows
 from stages.motion.train_motion import fit_model
 from stages.references import person, retrieval, templates
 from stages.references.params import ReferenceParams
@@ -51,8 +54,9 @@ COLUMNS = (
     *("opening_own", "opening_references", "opening_mean", "opening_others", "amplitude"),
     *("press_own", "press_mean", "press_others"),
 )
+OWN = "opening_own"
 READ = "(read from the references)"
-Candidates = dict[str, list[Candidate]]
+Candidates = dict[str, list[ReferenceFrame]]
 People = dict[str, list[Recording]]
 
 
@@ -60,19 +64,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of folds; all by default")
+    parser.add_argument("--alone", action="store_true", help="train on each person alone")
+    parser.add_argument("--against", type=Path, help="of `hearing.py --save`")
+    parser.add_argument("--save", type=Path, help="write r of every person and fold")
     args = parser.parse_args()
-    params, training = read_section("motion", MotionParams), read_section("training", Training)
-    people, candidates = read_people(params.mouth.look_ahead_s)
+    people, candidates = read_people(read_section("motion", MotionParams).mouth.look_ahead_s)
     rows: list[dict[str, Any]] = []
+    heads: dict[str, list[Heads]] = {}
     for fold in args.only or range(args.folds):
         train, test = split(people, fold, args.folds)
-        began = time.process_time()
-        with tempfile.TemporaryDirectory() as folder, home(folder):
-            model, report = fit_model(train, candidates, params, training)
-        spent = time.process_time() - began
-        print(f"fold {fold}: {spent:.0f} CPU-s, network {report['network']}", flush=True)
-        rows += score(model, train, candidates, test, fold)
+        tested = [name for name in test if test[name]]
+        for group in [[name] for name in tested] if args.alone else [list(train)]:
+            known = {name: train[name] for name in group}
+            model = fit(known, candidates, f"fold {fold}")
+            rows += score(model, known, candidates, {n: test[n] for n in group}, fold)
+            if not args.alone:
+                for name in tested:
+                    heads.setdefault(name, []).append(measure_heads(model, name, test[name]))
     print_table(rows)
+    if heads:
+        print_heads(heads)
+    if args.save:
+        args.save.write_text(json.dumps([{k: r[k] for k in ("person", "fold", OWN)} for r in rows]))
+    if args.against:
+        other = {(r["person"], r["fold"]): r[OWN] for r in json.loads(args.against.read_text())}
+        rows = [{**row, "other": other[row["person"], row["fold"]]} for row in rows]
+        print(f"opening: own - {args.against.stem} {interval(rows, OWN, 'other')}")
+
+
+def fit(train: People, candidates: Candidates, title: str) -> MotionModel:
+    """Train on people, and print what that cost."""
+    params, training = read_section("motion", MotionParams), read_section("training", Training)
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder, home(folder):
+        model, report = fit_model(train, candidates, params, training)
+    spent = time.process_time() - began
+    print(f"{title}: {spent:.0f} CPU-s, network {report['network']}", flush=True)
+    return model
 
 
 def home(folder: str) -> Any:
@@ -97,7 +125,7 @@ def read_people(extra: float) -> tuple[People, Candidates]:
         frames = person.load(subject, params.mean_s, clips=whole)
         picked = retrieval.retrieve(frames, curves, deeper, subject)
         candidates[name] = [
-            Candidate(template, frames.clips[frames.clip[c.row]].id, int(frames.frame[c.row]))
+            ReferenceFrame(template, frames.clips[frames.clip[c.row]].id, int(frames.frame[c.row]))
             for template, found in enumerate(picked)
             for c in found
         ]
@@ -200,57 +228,14 @@ def score(
 
 
 def lent(
-    model: MotionModel, face: Person, known: Sequence[Recording], candidates: Sequence[Candidate]
+    model: MotionModel,
+    face: MotionPerson,
+    known: Sequence[Recording],
+    candidates: Sequence[ReferenceFrame],
 ) -> MotionModel:
     """Return the model with a person whose style its references alone give."""
     windows = style_windows(face, known, candidates, model.encoder.basis.numpy())
     return model.lent(face, windows)
-
-
-def lent_track(
-    model: MotionModel, recordings: Sequence[Recording], moved: np.ndarray, style: str
-) -> Track:
-    """Return the mouth of a style on its owner's face; head and eyes are unknown."""
-    owner = model.person(style)
-    head = owner.mean_face + owner.mouth_scale * moved
-    return replace(real_track(recordings), head=head, valid=np.ones(len(head), bool))
-
-
-def real_track(recordings: Sequence[Recording]) -> Track:
-    """Return the real mouth; head and eyes are left out, to compare mouths alone."""
-    lengths = [len(r.valid) for r in recordings]
-    valid = np.concatenate([r.valid for r in recordings])
-    head = np.concatenate([r.head for r in recordings])
-    unknown = np.full(len(valid), np.nan)
-    return Track(
-        fps=recordings[0].fps,
-        span=np.repeat(np.arange(len(lengths)), lengths),
-        valid=valid,
-        head=np.where(valid[:, None, None], head, np.nan),
-        pose=np.repeat(unknown[:, None], 6, axis=1),
-        eyes=unknown,
-        gaze=np.repeat(unknown[:, None], 2, axis=1),
-    )
-
-
-def reidentified(rows: Sequence[Mapping[str, Any]]) -> tuple[float, int]:
-    """Return the share of lent motions, one for each fold, voice and style, named rightly."""
-    pieces: dict[str, list[np.ndarray]] = {}
-    faces: dict[str, Person] = rows[0]["people"]
-    for row in rows:
-        own = describe_style(row["truth"], faces[row["person"]].closed_face)
-        pieces.setdefault(row["person"], []).append(own)
-    population = StylePopulation({n: np.concatenate(p) for n, p in pieces.items()})
-    hits = []
-    for row in rows:
-        for style, track in row["lent"].items():
-            if style not in pieces:
-                continue
-            described = describe_style(track, row["people"][style].closed_face)
-            if len(described):
-                mean = np.nanmean(described, axis=0, keepdims=True)
-                hits.append(population.identified_as(mean, style).share)
-    return float(np.mean(hits)), len(hits)
 
 
 def interval(rows: Sequence[Mapping[str, Any]], column: str, less: str | None = None) -> str:
@@ -276,6 +261,9 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         mine = [row for row in rows if row["person"] == name]
         cells = [f"{np.mean([row[k] for row in mine]):.3f}" for k in COLUMNS]
         print(f"| {name} | {sum(r['frames'] for r in mine)} | {' | '.join(cells)} |")
+    if len({row["person"] for row in rows if row["lent"]}) < 2:
+        print(f"opening: own {interval(rows, OWN)}")
+        return
     for measure in MEASURES:
         own, mean, others = (f"{measure}_{kind}" for kind in ("own", "mean", "others"))
         print(f"{measure}: own {interval(rows, own)}", end="; ")

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import style as bench
 import torch
+from style_owners import lent_track, real_track
 
 from stages.base.config.params import Training, read_section
 from stages.base.face.face_measures import mouth_opening
 from stages.evaluation.lent_styles import style_windows
 from stages.evaluation.params import EvaluationParams
-from stages.evaluation.style_scores import Windows, style_distances
+from stages.evaluation.style_scores import StyleWindowing, style_distances
 from stages.evaluation.track import Track
 from stages.motion.model import MotionModel
 from stages.motion.params import MotionParams
@@ -111,8 +112,8 @@ def compare(
             track = speak(model, test[voice], style)
             scores = distances(plain, owner, test, track, style, windows)
             found.setdefault(row, []).append(scores | follows(track, test[voice], owner, test))
-        real = bench.real_track(train[owner])
-        most = len(windows.starts(bench.real_track(test[voice])))
+        real = real_track(train[owner])
+        most = len(windows.starts(real_track(test[voice])))
         scores = distances(plain, owner, test, real, owner, windows, most)
         scores |= {"r": float("nan"), "amplitude": amplitude(real, owner, test)}
         found.setdefault("true", []).append(scores)
@@ -125,7 +126,7 @@ def compare(
 @torch.no_grad()
 def speak(model: MotionModel, recordings: Sequence[Any], style: str) -> Track:
     moved = np.concatenate([bench.displacements(model, r, style) for r in recordings])
-    return bench.lent_track(model, recordings, moved, style)
+    return lent_track(model, recordings, moved, style)
 
 
 def distances(
@@ -134,10 +135,10 @@ def distances(
     test: bench.People,
     track: Track,
     mover: str,
-    windows: Windows,
+    windows: StyleWindowing,
     most: int | None = None,
 ) -> dict[str, float]:
-    real, faces = bench.real_track(test[owner]), model.people
+    real, faces = real_track(test[owner]), model.people
     neutrals = faces[owner].closed_face, faces[mover].closed_face
     return asdict(style_distances(real, neutrals[0], track, neutrals[1], windows, most))
 
@@ -145,14 +146,14 @@ def distances(
 def follows(
     track: Track, recordings: Sequence[Any], owner: str, test: bench.People
 ) -> dict[str, float]:
-    true = bench.real_track(recordings)
+    true = real_track(recordings)
     openings = mouth_opening(track.head)[true.valid], mouth_opening(true.head[true.valid])
     spread = amplitude(replace(track, valid=true.valid), owner, test)
     return {"r": float(np.corrcoef(*openings)[0, 1]), "amplitude": spread}
 
 
 def amplitude(track: Track, owner: str, test: bench.People) -> float:
-    real = bench.real_track(test[owner])
+    real = real_track(test[owner])
     spreads = [float(mouth_opening(t.head[t.valid]).std()) for t in (track, real)]
     return spreads[0] / spreads[1]
 

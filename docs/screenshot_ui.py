@@ -1,15 +1,20 @@
-"""Take a screenshot of a run in Prefect's UI: `python docs/screenshot_ui.py` in a project.
+"""Take the screenshots of the docs, in a project, with temporary servers on loopback.
 
-Runs the flow `reproduce` of the project, with a temporary server on loopback, and writes
-docs/prefect.png. Needs the extra `flows` and Chromium (Debian: `apt-get install chromium`).
+    python -m docs.screenshot_ui                   # a run in Prefect's UI: docs/prefect.png
+    python -m docs.screenshot_ui FACE VOICE        # a portrait in the studio: docs/studio.png
+
+The first runs the flow `reproduce`, the second renders. Needs the extra `flows` or
+`studio`, and Chromium (Debian: `apt-get install chromium`).
 """
 
+import base64
 import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -17,13 +22,43 @@ from PIL import Image
 
 from pipeline.runtime.user_errors import UserError, report_user_errors
 
-OUT = Path("docs/prefect.png")
+PREFECT, STUDIO = Path("docs/prefect.png"), Path("docs/studio.png")
 SIZE = (1500, 1100)  # px
+STUDIO_SIZE = (1200, 780)  # px
+SHOWN_SECOND = 2.2  # of the result
 SETTLE_MS = 30_000  # of the page's own clock
-COLOURS = 64
 
 
 def main() -> None:
+    if len(sys.argv) == 3:
+        image, out, colours = studio(Path(sys.argv[1]), Path(sys.argv[2])), STUDIO, 128
+    else:
+        image, out, colours = prefect(), PREFECT, 64
+    image.convert("RGB").quantize(colours).save(out, optimize=True)
+    print(out)
+
+
+def studio(face: Path, voice: Path) -> Image.Image:
+    """Render a portrait in the studio and return the page."""
+    from tests.pipeline.report.browser import open_browser
+    from tests.pipeline.studio.running import choose, click, running
+
+    with running() as server, open_browser() as browser:
+        choose(browser, server, face, voice)
+        width, height = STUDIO_SIZE
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        browser.call("Emulation.setDeviceMetricsOverride", **size)
+        click(browser, "render")
+        browser.wait("!!document.querySelector('#result, .failed')", 600)
+        browser.value(f"document.querySelector('#result').currentTime = {SHOWN_SECOND}")
+        browser.value("scrollTo(0, 0)")
+        time.sleep(SETTLE_MS / 10_000)  # the player shows that it seeks for a while
+        shot = browser.call("Page.captureScreenshot", format="png")
+    return Image.open(io.BytesIO(base64.b64decode(shot["data"])))
+
+
+def prefect() -> Image.Image:
+    """Run the flow and return its page."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise UserError("chromium", "is not installed", "apt-get install chromium")
@@ -35,9 +70,7 @@ def main() -> None:
         with server.running() as api:
             subprocess.run([sys.executable, "-m", "pipeline.flows.reproduce"], check=False)
             page = f"{api.removesuffix('/api')}/runs/flow-run/{only_run()}"
-            image = screenshot(chromium, page, Path(home))
-    image.convert("RGB").quantize(COLOURS).save(OUT, optimize=True)
-    print(OUT)
+            return screenshot(chromium, page, Path(home))
 
 
 def only_run() -> UUID:

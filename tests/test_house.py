@@ -16,7 +16,7 @@ REPO = Path(__file__).resolve().parent.parent
 MEDIA = {".png", ".jpg", ".jpeg", ".mp4", ".mov", ".wav", ".mp3", ".npy", ".npz", ".parquet",
          ".safetensors", ".onnx", ".pt", ".pth", ".dat"}  # fmt: skip
 # The face that a project without a portrait is trained with, and two pictures of the docs.
-ALLOWED = {"stages/neutral/default.png", "docs/prefect.png", "docs/film.gif"}
+ALLOWED = {"stages/neutral/default.png", "docs/prefect.png", "docs/studio.png", "docs/film.gif"}
 LARGEST = 400_000  # bytes
 LONGEST = 300  # lines of a module; a longer one says "Long because …" in its docstring
 
@@ -115,7 +115,14 @@ def test_constraints_name_no_address() -> None:
         "README.md",
         *(
             f"docs/{n}.md"
-            for n in ("method", "accuracy", "how-to", "tutorial", "reference/operations")
+            for n in (
+                "method",
+                "accuracy",
+                "how-to",
+                "tutorial",
+                "reference/operations",
+                "reference/weights",
+            )
         ),
     ],
 )
@@ -147,3 +154,15 @@ def test_links_of_the_docs_lead_to_files_and_headings(page: Path) -> None:
             heads = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
             assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("target", ["quick", "test", "soak"])
+def test_make_runs_pytest_and_hears_its_failure(target: str) -> None:
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "-n", target],
+        cwd=REPO,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert printed.splitlines()[-1].startswith("pytest ")

@@ -4,7 +4,7 @@ idiolect --help
 """
 
 # `--help` lists commands in the order of these imports.
-from pipeline.cli import people, runs
+from pipeline.cli import people, render, runs
 
 # isort: split
 from pipeline.cli import champions, machine
@@ -12,7 +12,7 @@ from pipeline.cli.root import app
 from pipeline.runtime.machine_settings import prepare
 from pipeline.runtime.user_errors import report_user_errors
 
-__all__ = ["app", "champions", "machine", "main", "people", "runs"]
+__all__ = ["app", "champions", "machine", "main", "people", "render", "runs"]
 
 
 def main() -> None:

@@ -7,18 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.root import Dry, app
+from pipeline.cli.root import Dry, app, flag
 
 
 @app.command()
 def metrics(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="workspace, champion, experiments, revisions. Default: all."),
+        typer.Argument(
+            help="Runs: workspace, champion, champion/N, an experiment's name or a git revision. "
+            "Default: all."
+        ),
     ] = None,
-    csv: Annotated[
-        bool, typer.Option("--csv", help="Print every metric as CSV, one row each.")
-    ] = False,
+    csv: Annotated[bool, flag("--csv", help="Print every metric as CSV, one row each.")] = False,
 ) -> None:
     """Show the metrics of runs, one row per run and person; with --csv all of them."""
     from pipeline.report.metrics_table import headline_table, metrics_csv
@@ -77,7 +78,7 @@ def compare(
     from pipeline.promotion import champions
     from pipeline.promotion.compare import compare as compare_revisions
     from pipeline.promotion.rules import read_rules
-    from pipeline.report.page.comparison import comparison_page
+    from pipeline.report.page.build import comparison_page
 
     sides = (champions.resolve(first), champions.resolve(second))
     typer.echo(compare_revisions(*sides, read_rules(), comparison_page).text())

@@ -21,7 +21,9 @@ _STATE = ("dvc.lock", "params.yaml", "versions.yaml")
 _RESULTS = (
     ("videos", "reports/videos/*.mp4"),
     ("side by side", "reports/videos/*/beside.mp4"),
+    ("another's style", "reports/videos/*/as_*.mp4"),
     ("portrait", "reports/videos/*/portrait.mp4"),
+    ("own video", "reports/videos/*/onto.mp4"),
     ("data sheets", "reports/sheets/*.png"),
     ("style references", "reports/references/*.png"),
     ("style patterns", "reports/isp/*.png"),
@@ -50,7 +52,7 @@ def run() -> int:
     seconds = {run.name: round(run.seconds, 1) for run in stages if run.state is State.RAN}
     if seconds:
         write_atomic(_SECONDS, json.dumps(seconds, indent=1))
-    took = console.minutes(time.monotonic() - began).removeprefix("about ")
+    took = console.format_duration(time.monotonic() - began).removeprefix("about ")
     typer.echo(f"\ndone in {took}: {len(seconds)} stages ran\n")
     for title, pattern in _RESULTS:
         for path in sorted(Path().glob(pattern)):

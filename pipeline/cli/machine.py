@@ -1,4 +1,4 @@
-"""Commands that retrain on a schedule, and that check this machine and project.
+"""Commands that retrain on a schedule, share, check machine and project, and open the studio.
 
 Heavy imports stay inside the commands, which keeps `--help` fast.
 """
@@ -15,7 +15,7 @@ from pipeline.runtime.user_errors import UserError
 @app.command()
 def retrain(inbox: Inbox, subject: InboxSubject, jobs: Jobs = None) -> None:
     """Add new videos from an inbox, run the stale stages, and decide on promotion."""
-    _require_prefect()
+    _require("prefect", "flows")
     from pipeline.flows.retrain import run
 
     completed, outcome = run(inbox, subject, jobs)
@@ -33,20 +33,35 @@ def serve(
     jobs: Jobs = None,
 ) -> None:
     """Run `retrain` on a schedule, one run at a time, until Ctrl-C."""
-    _require_prefect()
+    _require("prefect", "flows")
     from pipeline.flows.serve import serve as serve_retrain
 
     serve_retrain(inbox, subject, cron, jobs)
 
 
-def _require_prefect() -> None:
-    """Raise UserError if the extra `flows` is not installed."""
+def _require(package: str, extra: str) -> None:
+    """Raise UserError if the package of an extra is not installed."""
     from importlib.util import find_spec
 
-    if find_spec("prefect") is None:
-        raise UserError(
-            "prefect", "is not installed", "pip install -c constraints.txt -e '.[flows]'"
-        )
+    if find_spec(package) is None:
+        todo = f"pip install -c constraints.txt -e '.[{extra}]'"
+        raise UserError(package, "is not installed", todo)
+
+
+@app.command()
+def push() -> None:
+    """Send all files, those of champions and DVC's run cache to the default remote."""
+    from pipeline.project import remote
+
+    typer.echo(remote.push())
+
+
+@app.command()
+def pull() -> None:
+    """Fetch all files, those of champions and DVC's run cache from the default remote."""
+    from pipeline.project import remote
+
+    typer.echo(remote.pull())
 
 
 @app.command()
@@ -74,3 +89,16 @@ def verify(
     if against and write_lock:
         raise UserError("verify", "expected --against or --write-lock, found both")
     raise typer.Exit(compare_locks.compare(against) if against else verifying.run(write_lock))
+
+
+@app.command()
+def studio(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free port.")
+    ] = 7860,
+) -> None:
+    """Open a page on this machine that renders a face, a style and a voice, until Ctrl-C."""
+    _require("gradio", "studio")
+    from pipeline.studio.server import serve
+
+    serve(port, lambda address: typer.echo(f"studio: {address} (Ctrl-C ends it)"))

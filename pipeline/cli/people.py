@@ -8,33 +8,36 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.root import app
-from pipeline.runtime.user_errors import UserError
+from pipeline.cli.root import app, flag
+from pipeline.runtime.user_errors import UserError, one_line
 
 
 @app.command()
 def add(
     videos: Annotated[list[Path], typer.Argument(help="Videos or folders of videos.")],
     subject: Annotated[str, typer.Option(help="Name of the person: a-z, 0-9 and _.")],
-    unseen: Annotated[
-        bool, typer.Option("--unseen", help="Exclude the person from all training.")
+    unseen: Annotated[bool, flag("--unseen", help="Exclude the person from all training.")] = False,
+    population: Annotated[
+        bool,
+        flag("--population", help="Train speech and motion on the person; make no pictures."),
     ] = False,
-    keep_sample: Annotated[
-        bool, typer.Option("--keep-sample", help="Keep the sample subjects.")
-    ] = False,
+    keep_sample: Annotated[bool, flag("--keep-sample", help="Keep the sample subjects.")] = False,
 ) -> None:
     """Copy videos of one person into the project; the originals do not change."""
     from pipeline.project import estimates, people
 
-    role = "unseen" if unseen else "seen"
+    if unseen and population:
+        raise UserError(subject, "expected one of --unseen and --population, found both")
+    role = "unseen" if unseen else "population" if population else "seen"
     added = people.add(videos, subject, role=role, keep_sample=keep_sample)
     for warning in added.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(f"warning: {one_line(warning)}", err=True)
     present = f"{len(added.present)} already present"
     typer.echo(f"{subject} ({role}): {len(added.copied)} copied, {present}")
     if added.left:
-        typer.echo(f"removed: {', '.join(added.left)} (add again with `idiolect sample`)")
-    typer.echo(f"next: `dvc repro`, {estimates.expectation()}")
+        back = "`idiolect sample`, then `idiolect repro`, restores what DVC's cache has"
+        typer.echo(f"removed: {', '.join(added.left)} and their results ({back})")
+    typer.echo(f"next: `idiolect repro`, {estimates.expectation()}")
     typer.echo(f"undo: `idiolect remove {subject}` (the copies stay in data/raw/{subject})")
 
 
@@ -46,9 +49,11 @@ def remove(subject: Annotated[str, typer.Argument(help="Name of the person.")]) 
     deleted = people.remove(subject)
     typer.echo(f"{subject}: removed from params.yaml, {len(deleted)} results deleted")
     if not people.has_seen_subjects():
-        typer.echo("no seen subject is left: add one, or `idiolect sample`, before `dvc repro`")
+        typer.echo(
+            "no seen subject is left: add one, or `idiolect sample`, before `idiolect repro`"
+        )
         return
-    typer.echo(f"kept: data/raw/{subject}; next: `dvc repro`")
+    typer.echo(f"kept: data/raw/{subject}; next: `idiolect repro`")
 
 
 @app.command()
@@ -56,7 +61,7 @@ def sample() -> None:
     """Add the sample subjects again."""
     from pipeline.project import people
 
-    typer.echo(f"added: {', '.join(people.add_sample())}; next: `dvc repro`")
+    typer.echo(f"added: {', '.join(people.add_sample())}; next: `idiolect repro`")
 
 
 @app.command()
@@ -64,9 +69,7 @@ def neutral(
     image: Annotated[
         Path | None, typer.Argument(help="Image of one face with closed lips.")
     ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="Use the sample's face instead.")
-    ] = False,
+    sample: Annotated[bool, flag("--sample", help="Use the sample's face instead.")] = False,
 ) -> None:
     """Set the neutral image: the face that all style patterns show."""
     from pipeline.project import neutral_image
@@ -76,12 +79,12 @@ def neutral(
     if image is None:
         changed = neutral_image.use_sample()
         state = "reset to the sample's face" if changed else "is already the sample's face"
-        typer.echo(f"neutral image: {state}; next: `dvc repro`")
+        typer.echo(f"neutral image: {state}; next: `idiolect repro`")
         return
     cut = neutral_image.set_portrait(image)
     typer.echo(f"neutral image: {image}, a face of {cut.face:.0f} px, cut to {cut.side} px")
     typer.echo(
-        f"copy: {neutral_image.PORTRAIT}; next: `dvc repro`; undo: `idiolect neutral --sample`"
+        f"copy: {neutral_image.PORTRAIT}; next: `idiolect repro`; undo: `idiolect neutral --sample`"
     )
 
 
@@ -94,4 +97,4 @@ def preset(
     from pipeline.project.presets import apply_preset
 
     apply_preset(name)
-    typer.echo(f"params.yaml: preset {name}; next: `dvc repro`, {estimates.expectation()}")
+    typer.echo(f"params.yaml: preset {name}; next: `idiolect repro`, {estimates.expectation()}")

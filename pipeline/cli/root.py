@@ -1,6 +1,7 @@
 """The root of the command line: its name, version and the options that commands share."""
 
 import sys
+from functools import partial
 from importlib.metadata import version as installed
 from typing import Annotated
 
@@ -15,6 +16,9 @@ app = typer.Typer(
     help="Learn how one person talks from video, and apply that style to a portrait and a voice.",
 )
 
+# `typer.Option` of a switch, which takes no value: `--help` must show no type.
+flag = partial(typer.Option, metavar="")
+
 Inbox = Annotated[str, typer.Option(help="Folder of videos, or an fsspec URL (s3://…).")]
 InboxSubject = Annotated[
     str, typer.Option(help="Name of the person in the videos; a new person is added as seen.")
@@ -25,7 +29,7 @@ Jobs = Annotated[
         "-j", "--jobs", min=1, help="Maximum number of parallel stages. Default: all cores."
     ),
 ]
-Dry = Annotated[bool, typer.Option("--dry", help="Show what would be done without doing it.")]
+Dry = Annotated[bool, flag("--dry", help="Show what would be done without doing it.")]
 
 
 def _print_version(requested: bool) -> None:
@@ -36,7 +40,7 @@ def _print_version(requested: bool) -> None:
 
 Version = Annotated[
     bool,
-    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    flag("--version", callback=_print_version, is_eager=True, help="Print the version."),
 ]
 
 
@@ -46,6 +50,7 @@ def _options(
     *,
     version: Version = False,  # noqa: ARG001 - its callback prints it
 ) -> None:
+    from pipeline.execution import project_files
     from pipeline.execution.project_lock import require_whole_project
     from pipeline.runtime.machine_settings import use_writable_home
 
@@ -53,4 +58,5 @@ def _options(
         return
     if context.invoked_subcommand not in _ANYWHERE:
         require_whole_project()
+    project_files.check()
     use_writable_home()

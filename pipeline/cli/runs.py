@@ -1,66 +1,18 @@
-"""Commands that run stages, render and evaluate.
+"""Commands that run stages and evaluate.
 
 Heavy imports stay inside the commands, which keeps `--help` fast.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.root import Dry, Jobs, app
-from pipeline.runtime.user_errors import UserError
+from pipeline.cli.root import Dry, Jobs, app, flag
+from pipeline.runtime.user_errors import UserError, one_line
 
-
-@app.command()
-def render(
-    audio: Annotated[Path, typer.Option(help="Voice: any audio or video file.")],
-    out: Annotated[Path, typer.Option(help="Video to write (.mp4).")],
-    identity: Annotated[str | None, typer.Option(help="Face: a trained subject.")] = None,
-    portrait: Annotated[
-        Path | None, typer.Option(help="Face: a picture of any one person; needs --style.")
-    ] = None,
-    onto: Annotated[
-        Path | None,
-        typer.Option(help="Face: a person's own video; the voice moves its mouth and jaw only."),
-    ] = None,
-    style: Annotated[
-        str | None,
-        typer.Option(help="Style: any subject, even unseen. Default: the identity."),
-    ] = None,
-    restyle: Annotated[
-        bool,
-        typer.Option(
-            "--restyle", help="Draw neutral motion; the style's ISPs restore its amplitude."
-        ),
-    ] = False,
-) -> None:
-    """Render a talking video from a face, a style and a voice, each chosen independently."""
-    if sum(face is not None for face in (identity, portrait, onto)) != 1:
-        raise UserError("render", "expected either --identity or --portrait or --onto")
-    if onto is not None:
-        from stages.render.onto_video import render_onto
-
-        if restyle:
-            raise UserError("render", "expected --restyle with --identity, found --onto")
-        render_onto(onto, audio, out, style)
-    elif portrait is not None:
-        from stages.render.any_portrait import render_portrait
-
-        if style is None:
-            raise UserError("render", "expected --style with --portrait", "name a subject")
-        if restyle:
-            raise UserError("render", "expected --restyle with --identity, found --portrait")
-        render_portrait(portrait, style, audio, out)
-    elif identity is not None:
-        from stages.render.any_audio import render_audio
-
-        render_audio(identity, style or identity, audio, out, restyle=restyle)
-    if style is not None and style != identity:
-        from stages.render.trained_models import describe_style
-
-        typer.echo(describe_style(style))
-    typer.echo(out)
+if TYPE_CHECKING:
+    from pipeline.execution.stage_run import StageRun
 
 
 @app.command()
@@ -78,10 +30,12 @@ def evaluate(
     ),
     seeds: Annotated[
         int | None,
-        typer.Option(min=2, help="Train this project with so many seeds, and show the spread."),
+        typer.Option(
+            min=2, help="Number of seeds to train with; prints the spread of each metric."
+        ),
     ] = None,
 ) -> None:
-    """Score the videos of any tool against real ones, or the spread over seeds of the trainings."""
+    """Score generated videos against real ones; with --seeds, measure the spread over seeds."""
     if seeds and not (real or generated or pairs):
         from pipeline.experiments.seeds import run
 
@@ -93,7 +47,7 @@ def evaluate(
 
     report = evaluate_videos(real, generated, pairs, out)
     for name, reason in report.rejected.items():
-        typer.echo(f"rejected: {name}: {reason}", err=True)
+        typer.echo(f"rejected: {one_line(f'{name}: {reason}')}", err=True)
     if report.scores:
         typer.echo(
             f"{report.table()}\n\npairs: {len(report.scores)}; {out}/scores.csv, scores.json"
@@ -109,30 +63,49 @@ def repro(
     ] = None,
     jobs: Jobs = None,
     dry: Dry = False,
+    keep_going: Annotated[
+        bool,
+        flag(
+            "--keep-going",
+            help="Train on the others if a person has no usable clip: that person becomes unseen.",
+        ),
+    ] = False,
 ) -> None:
     """Run the stale stages, as `dvc repro` does, with independent stages in parallel."""
     from pipeline.execution import console, reproduce
     from pipeline.project import estimates
+    from pipeline.project.leave_out import failed_people, run_without_failed
     from pipeline.report.page.updater import PageUpdater
 
     if dry:
         _, runs = reproduce.reproduce(stages or (), jobs, callbacks=console.console, dry=True)
-        for run in runs:
-            typer.echo(f"{run.name}: {', '.join(run.changes) or 'if the results it needs change'}")
+        for stage in runs:
+            typer.echo(
+                f"{stage.name}: {', '.join(stage.changes) or 'if the results it needs change'}"
+            )
         reproduce.print_summary(runs, typer.echo)
         raise typer.Exit(0)
-    with PageUpdater() as page:
-        code, runs = reproduce.reproduce(
-            stages or (),
-            jobs,
-            callbacks=console.console,
-            on_plan=page.on_plan,
-            on_stage_end=page.on_stage_end,
-        )
-        reproduce.print_summary(runs, typer.echo)
-        estimates.record(runs)
-        if path := page.close(runs):
-            typer.echo(f"page: {path}")
+
+    def run() -> tuple[int, "list[StageRun]"]:
+        with PageUpdater() as page:
+            code, runs = reproduce.reproduce(
+                stages or (),
+                jobs,
+                callbacks=console.console,
+                on_plan=page.on_plan,
+                on_stage_end=page.on_stage_end,
+            )
+            reproduce.print_summary(runs, typer.echo)
+            estimates.record(runs)
+            if path := page.close(runs):
+                typer.echo(f"page: {path}")
+        return code, runs
+
+    if keep_going:
+        raise typer.Exit(run_without_failed(run, typer.echo))
+    code, ended = run()
+    if code == 1 and (names := ", ".join(failed_people(ended))):
+        typer.echo(f"to train on the others, without {names}: `idiolect repro --keep-going`")
     raise typer.Exit(code)
 
 

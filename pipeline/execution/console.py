@@ -42,7 +42,7 @@ class LogLines(RunCallbacks):
         line = f"[{begun}/{len(self.stages)}] {stage.name}: "
         if stage.state is State.RUNNING:
             changes = f" ({', '.join(stage.changes)})" if stage.changes else ""
-            line += f"starts{changes}; {minutes(self.remaining.seconds())} left"
+            line += f"starts{changes}; {format_duration(self.remaining.seconds())} left"
         elif stage.state in DONE:
             line += f"{stage.state}, {stage.seconds:.1f} s"
         else:
@@ -94,7 +94,7 @@ class LiveTable(RunCallbacks):
         from rich.table import Table
 
         ended = sum(s.state not in {State.WAITING, State.RUNNING} for s in self.stages)
-        left = minutes(self.remaining.seconds())
+        left = format_duration(self.remaining.seconds())
         caption = f"{ended} of {len(self.stages)} stages, {left} left"
         table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         for title in ("stage", "state", "seconds", "changes or progress"):
@@ -144,6 +144,6 @@ class RemainingTime:
         return slowness * (total - done)
 
 
-def minutes(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration: `about 40 s`, `about 3 min`."""
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

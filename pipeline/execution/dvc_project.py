@@ -1,6 +1,6 @@
-"""The interface to DVC: the graph and its state, the run of a stage, dvc.lock's schema.
+"""The interface to DVC: the graph and its state, the run of a stage.
 
-No other module of `execution` imports DVC.
+Beside it, `dvc_files` alone imports DVC in `execution`.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from pipeline.execution.dvc_lock import held_by
+from pipeline.execution.dvc_files import held_by
 from pipeline.runtime.user_errors import UserError
 
 _CODE, _PARAMS = "versions.yaml", "params.yaml"
@@ -41,8 +41,8 @@ class Node:
         name: its name in DVC: `clips@anna`, `train_audio`, `data/raw/anna.dvc`.
         needs: the stages whose outs it reads.
         trains: whether its params include the section `training`, which sets its threads.
-        may_fail: those of `needs` without whose outs it can run: stages of unseen people, where it
-            reads a folder of all people.
+        may_fail: the subset of `needs` whose failure does not block this stage: stages of unseen
+            people, if it reads the folder of all people.
     """
 
     name: str
@@ -168,6 +168,8 @@ def _may_fail(stage: Any, other: Any) -> bool:
     `evaluate` reads data/clips, of which data/clips/unseen/guest is a part; a training reads
     data/clips/seen, whose people it cannot do without.
     """
+    if not any(_UNSEEN in out.fs_path for out in other.outs):  # quick: there are many pairs
+        return False
     deps, outs = ([Path(item.fs_path) for item in items] for items in (stage.deps, other.outs))
     read = [
         (out, dep)
@@ -242,18 +244,3 @@ def error_text(error: BaseException | None) -> str:
         texts.append(" ".join(str(error).split()))
         error = error.__cause__
     return ": ".join(dict.fromkeys(filter(None, texts)))
-
-
-def is_lock(path: Path) -> bool:
-    """Return whether a file is a whole dvc.lock with at least one stage."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from voluptuous import Invalid
-
-    try:
-        text = path.read_text()
-        content = YAML(typ="safe").load(text)
-        return text.endswith("\n") and bool(content) and bool(COMPILED_LOCKFILE_SCHEMA(content))
-    except (YAMLError, UnicodeDecodeError, Invalid):
-        return False

@@ -83,11 +83,8 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         BadWeights: the weights of a pre-trained network are missing.
     """
     from stages.base.training import pretrained
-    from stages.base.training.perceptual import load_perceptual
     from stages.evaluation.params import JUDGES
-    from stages.generator.params import GeneratorParams, check_lambda
-    from stages.speech.params import SpeechParams
-    from stages.style_mapping.params import StyleMappingParams
+    from stages.generator.params import check_lambda
     from stages.transfer.params import Transfers
 
     content = params.read_params() if content is None else content
@@ -103,12 +100,30 @@ def check_params(content: Mapping[str, Any] | None = None) -> None:
         found = _read_section(name, content, getattr(import_module(module), model))
         if isinstance(found, Transfers):
             found.check_subjects(params.parse_section("subjects", content, params.Subjects))
-        if isinstance(found, StyleMappingParams) and found.weights.perceptual:
-            load_perceptual(found.perceptual, found.taps)
-        if isinstance(found, SpeechParams) and found.encoder:
-            pretrained.path(found.encoder)
-        if isinstance(found, GeneratorParams) and found.needs_perceptual_network:
-            load_perceptual(found.perceptual.network, found.perceptual.taps)
+        _load_networks(found)
+
+
+def _load_networks(found: Section) -> None:
+    """Load the pre-trained networks that a section names; raise BadWeights if one is missing."""
+    from stages.base.training import pretrained
+    from stages.base.training.arcface import load_descriptor
+    from stages.base.training.inception import load_inception
+    from stages.base.training.perceptual import load_perceptual
+    from stages.evaluation.params import EvaluationParams
+    from stages.generator.params import GeneratorParams
+    from stages.speech.params import SpeechParams
+    from stages.style_mapping.params import StyleMappingParams
+
+    if isinstance(found, StyleMappingParams) and found.weights.perceptual:
+        load_perceptual(found.perceptual, found.taps)
+    if isinstance(found, SpeechParams) and found.encoder:
+        pretrained.path(found.encoder)
+    if isinstance(found, GeneratorParams) and found.needs_perceptual_network:
+        load_perceptual(found.perceptual.network, found.perceptual.taps)
+    if isinstance(found, EvaluationParams) and found.arcface:
+        load_descriptor(found.arcface)
+    if isinstance(found, EvaluationParams) and found.inception:
+        load_inception(found.inception)
 
 
 def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -> Section:
@@ -119,6 +134,20 @@ def _read_section(name: str, content: Mapping[str, Any], model: type[Section]) -
         if renames := renames_in({name: content.get(name)}):
             raise BadParams("renamed", f"{', '.join(renames)} in {PARAMS}") from None
         raise
+
+
+def check_lists() -> None:
+    """Check the keys by which dvc.yaml lists its stages, of which DVC's own error says less.
+
+    Raises:
+        BadParams: params.yaml cannot be read, or lacks one of them.
+    """
+    content = params.read_params()
+    for stage in params.read_params(Path("dvc.yaml")).get("stages", {}).values():
+        key = str(stage.get("foreach", "")).removeprefix("${").removesuffix("}")
+        if key and _parent(content, key) is None:
+            todo = "`idiolect preset laptop` adds it and keeps the subjects"
+            raise BadParams(f"{PARAMS}: {key}", "missing, and dvc.yaml lists stages by it", todo)
 
 
 def check_if_changed() -> None:

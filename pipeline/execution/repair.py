@@ -5,22 +5,22 @@ dvc.lock is made before a run and after each successful stage, while DVC's lock 
 """
 
 import filecmp
-import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from pipeline.execution.dvc_project import is_lock
-from pipeline.runtime.atomic_files import atomic_file, write_atomic
+from pipeline.execution import dvc_files
+from pipeline.execution.dvc_files import LOCK, is_lock
+from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
+from stages.base.config.code_version import VERSIONS
 
-LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 SAVED, TORN = Path(".idiolect/dvc.lock.saved"), Path(".idiolect/dvc.lock.torn")
 _OUTPUTS = ("data", "models", "reports", ".idiolect")
 _PARTIAL_NAME = re.compile(r"\..+\.(\d+)\.part(\..+)?")
+_PARTIAL_CHECKOUT = re.compile(r"\.[\w-]{22}\.tmp")  # a file that DVC takes from its cache
 
 
 def copy_lock() -> None:
@@ -28,6 +28,14 @@ def copy_lock() -> None:
     if LOCK.is_file():
         with atomic_file(SAVED) as part:
             shutil.copyfile(LOCK, part)
+
+
+def remove_unreadable_versions(path: Path = VERSIONS) -> None:
+    """Delete a versions.yaml that is no text: every run writes it again from the code."""
+    try:
+        path.read_text()
+    except UnicodeDecodeError:
+        path.unlink()
 
 
 def repair_lock() -> str:
@@ -50,34 +58,19 @@ def repair_lock() -> str:
     return f"dvc.lock was torn, as after a full disk: restored from its copy {SAVED}"
 
 
-def repair_rwlock(path: Path = RWLOCK) -> None:
+def repair_rwlock() -> None:
     """Delete a torn rwlock, and its entries of processes that have ended.
 
     DVC itself recognises a killed process by its id alone, which another program may have by
     now.
     """
-    try:
-        table = json.loads(path.read_text())
-    except FileNotFoundError:
-        return
-    except ValueError:
-        path.unlink()
-        return
-    write = {name: entry for name, entry in table.get("write", {}).items() if _is_running(entry)}
-    read = {
-        name: [entry for entry in entries if _is_running(entry)]
-        for name, entries in table.get("read", {}).items()
-    }
-    read = {name: entries for name, entries in read.items() if entries}
-    repaired = {"write": write, "read": read}
-    if repaired != table:
-        write_atomic(path, json.dumps(repaired))
+    dvc_files.remove_lock_entries(_uses_dvc)
 
 
-def _is_running(entry: dict[str, Any]) -> bool:
-    """Return whether an entry's process exists and is one that uses DVC."""
+def _uses_dvc(pid: int) -> bool:
+    """Return whether a process exists and is one that uses DVC."""
     try:
-        command = psutil.Process(entry["pid"]).cmdline()
+        command = psutil.Process(pid).cmdline()
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
@@ -90,11 +83,14 @@ def _is_running(entry: dict[str, Any]) -> bool:
 def remove_partial_files(root: Path = Path()) -> None:
     """Delete partial files of `pipeline.runtime.atomic_files` whose processes have ended.
 
-    No stage reads such files, and .dvcignore hides them from DVC; they only fill the disk.
+    No stage reads such files, and .dvcignore hides them from DVC; they only fill the disk. The
+    caller holds DVC's lock, so that DVC's own partial files are those of killed processes too.
     """
-    for path in [path for folder in _OUTPUTS for path in (root / folder).rglob(".*.part*")]:
+    for path in [path for folder in _OUTPUTS for path in (root / folder).rglob(".*")]:
         name = _PARTIAL_NAME.fullmatch(path.name)
-        if name is None or psutil.pid_exists(int(name[1])):
+        if name is None and not _PARTIAL_CHECKOUT.fullmatch(path.name):
+            continue
+        if name is not None and psutil.pid_exists(int(name[1])):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline.execution import dvc_project, project_lock, repair
-from pipeline.execution.dvc_lock import check_dvc_is_idle
+from pipeline.execution import dvc_project, project_files, project_lock, repair
+from pipeline.execution.dvc_files import check_dvc_is_idle
 from pipeline.execution.dvc_project import Dag
-from pipeline.execution.params_check import check_if_changed
+from pipeline.execution.params_check import check_if_changed, check_lists
 from pipeline.execution.scheduler import Scheduler
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from stages.base.config import code_version
@@ -56,12 +56,15 @@ def reproduce(
         UserError: another run or `dvc repro` holds the project, or params.yaml or the project
             cannot be read.
     """
+    project_files.check()
     with project_lock.hold():
         repair.repair_rwlock()
         check_dvc_is_idle()
         if message := repair.repair_lock():
             print(message, file=sys.stderr)
         if check_project:
+            check_lists()
+            repair.remove_unreadable_versions()
             code_version.write()
         dag = dvc_project.load_dag()
         names = dag.resolve(targets)

@@ -147,7 +147,8 @@ class Scheduler:
             used = {gpu for other in running for gpu in other.gpus}
             unused = [gpu for gpu in self.gpus if gpu not in used]
             count = min(int(os.environ.get("IDIOLECT_DEVICES", "1")), len(self.gpus))
-            stage.cores, stage.gpus = 1, unused[:count]
+            share = (self.cores - 1) // len(self.gpus)  # for its loader; one is left to others
+            stage.cores, stage.gpus = max(1, min(free, share * count)), unused[:count]
             return len(unused) >= count
         if stage.trains:
             stage.cores = min(self.threads, self.cores)

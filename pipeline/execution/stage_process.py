@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, cast
 
@@ -110,6 +110,22 @@ class StageProcess:
     def kill(self) -> None:
         """Kill every process of its session, in any process group."""
         kill_session(self._process.pid)
+
+
+def start_session(
+    command: Sequence[str], env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    """Start a program in a session of its own, with a pipe for all its output as text."""
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 def kill_session(leader: int) -> None:

@@ -27,8 +27,8 @@ def instances(dvc: dict[str, Any], params: dict[str, Any]) -> list[str]:
             continue
         value: Any = params
         for part in entry["foreach"].removeprefix("${").removesuffix("}").split("."):
-            value = value[part]
-        names += [f"{stage}@{key}" for key in value]
+            value = value.get(part) if isinstance(value, Mapping) else None
+        names += [f"{stage}@{key}" for key in value or ()]
     return names
 
 

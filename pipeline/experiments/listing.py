@@ -70,7 +70,7 @@ def table(shown: Sequence[str]) -> str:
         UserError: an unknown metric.
     """
     if unknown := [name for name in shown if name not in HEADLINES]:
-        raise UserError(unknown[0], "no such metric", f"choose of {', '.join(HEADLINES)}")
+        raise UserError(unknown[0], "no such metric", f"choose from {', '.join(HEADLINES)}")
     rows = list(_rows(Revision(WORKSPACE), WORKSPACE, "", "", shown))
     for one in experiments():
         revision = Revision(one.name, one.commit)

@@ -18,7 +18,10 @@ from stages.evaluation.artifacts import SCORES
 
 PAGE = "docs/reference/metrics.md"
 _PREFIX = "subjects.S."
-_PICTURES = ("reconstruction.", "gain_", "isps_", "drawn_again.", "identity.", "render.")
+_OF_FRAMES = (
+    *("reconstruction.", "gain_", "isps_", "drawn_again.", "restyled.", "identity.", "csim."),
+    "fid.",
+)
 _DRAWN = "reconstruction.generator."
 _ANY = re.compile(r"[A-Z]+")
 
@@ -135,7 +138,12 @@ def find_score(name: str) -> Measure:
 
 def reads_pictures(name: str) -> bool:
     """Return whether a score depends on the size of pictures."""
-    return name.startswith(_PICTURES) or ".redetected." in name
+    return name.startswith((*_OF_FRAMES, "render.")) or ".redetected." in name
+
+
+def table_of(name: str) -> Literal["frames", "voice"]:
+    """Return the table whose frames a score is of: drawn from true landmarks, or from the voice."""
+    return "frames" if name.startswith(_OF_FRAMES) else "voice"
 
 
 def framewise(name: str) -> Framewise | None:

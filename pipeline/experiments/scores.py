@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.project.revision import Revision
 from pipeline.runtime.user_errors import BadFormat, MissingInput
+from stages.base.io import tables
 from stages.base.io.formats import Format
 from stages.evaluation.artifacts import METRICS, SCORES, SCORES_JSON, VOICE_SCORES
 from stages.evaluation.headline import value_at
@@ -19,8 +20,15 @@ from stages.evaluation.headline import value_at
 PLACES = (str(SCORES_JSON), str(METRICS))
 FRAMES, VOICE = "reports/evaluation/frames.parquet", "reports/evaluation/voice.parquet"
 LOCK = "dvc.lock"
-# Earlier code recorded a hash of the measures: those with the numbers of a version.
-_HASHED_VERSIONS = {"c6729f0b0abeaa00": 1}
+# Earlier code recorded a hash of the measures. These gave the numbers of version 1.
+_VERSION_1 = frozenset(
+    (
+        *("0006f88dcaa4bfc0", "0a8c2f4ffb92a331", "0eac1929b5152f69", "1c85c770057be4e8"),
+        *("4d43744dbef7a2e3", "6148b6f6142e5bc1", "6dfd4c4bad414620", "9f6061ee14fbfdbe"),
+        *("c6729f0b0abeaa00", "cf984ca984de658f", "d6affdadc2c33f33", "e555893b97dd8ab9"),
+        *("e9215117128e4504", "f7b30e3f212c4eef"),
+    )
+)
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -78,7 +86,7 @@ class Scores:
         return {
             "the pictures' size": self.metrics.get("size"),
             "the face crop": self.metrics.get("crop"),
-            "the version of the measures": _HASHED_VERSIONS.get(str(measures), measures),
+            "the version of the measures": 1 if measures in _VERSION_1 else measures,
         }
 
 
@@ -118,12 +126,14 @@ def read_metrics(revision: Revision) -> Mapping[str, Any]:
     """
     place = next(filter(revision.has, PLACES), None)
     if place is None:
-        raise MissingInput(f"{PLACES[0]} of {revision}", "was never made", "run `dvc repro` there")
+        raise MissingInput(
+            f"{PLACES[0]} of {revision}", "was never made", "run `idiolect repro` there"
+        )
     with revision.local(place) as copy:
         try:
             return dict(json.loads(copy.read_text(errors="replace")))
         except ValueError:
-            item, todo = f"{place} of {revision}", "run `dvc repro evaluate`"
+            item, todo = f"{place} of {revision}", "run `idiolect repro evaluate`"
             raise BadFormat(item, "is not JSON", todo) from None
 
 
@@ -147,9 +157,10 @@ def _read_table(revision: Revision, path: str, fmt: Format) -> Table:
         return {}
     with revision.local(path) as copy:
         try:
-            there = pq.read_schema(copy).names
-            names = [name for name in fmt.names if name in there]
-            table = pq.read_table(copy, columns=names)
+            with pq.ParquetFile(copy) as file:
+                tables.check_size(copy, file)
+                names = [name for name in fmt.names if name in file.schema_arrow.names]
+                table = file.read(columns=names)
         except (pa.ArrowException, OSError):
             return {}
     if not {"subject", "clip", "frame"} <= set(names):

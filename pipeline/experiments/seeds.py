@@ -1,10 +1,10 @@
-"""`idiolect evaluate --seeds 3`: how far another seed of the trainings moves each headline metric.
+"""`idiolect evaluate --seeds 3`: how much each headline metric varies with the training seed.
 
-Each seed is a DVC experiment with its `training.seed`, as of a sweep: it trains everything anew,
-stages that do not train come from DVC's cache, a finished experiment is not run again, and one that
-was stopped goes on with the stage that it was in. Results: table.md and table.csv in reports/seeds.
-The standard deviation over seeds stands beside the 95 % interval over held-out seconds of the
-project's own seed: a difference between two models that is smaller than either shows nothing.
+Each seed runs as a DVC experiment with its `training.seed`, like a sweep: it trains all models
+anew, stages that do not train come from DVC's cache, a finished experiment is not run again, and an
+interrupted one resumes at its current stage. Results: table.md and table.csv in reports/seeds, with
+the standard deviation over seeds, and the 95 % interval over held-out seconds of the project's own
+seed. A difference between two models that is smaller than either shows nothing.
 """
 
 import csv

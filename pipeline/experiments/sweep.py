@@ -9,6 +9,7 @@ not run again. Results: table.md, table.csv and plot.png in reports/sweep or rep
 experiments stay in `dvc exp show`.
 """
 
+import difflib
 import itertools
 import os
 import shutil
@@ -22,9 +23,10 @@ import numpy as np
 from pipeline.execution.params_check import check_params
 from pipeline.execution.scheduler import environment
 from pipeline.experiments import comparison
+from pipeline.experiments.listing import flatten
 from pipeline.project import git
 from pipeline.project.revision import Revision
-from pipeline.runtime.progress import each
+from pipeline.runtime.progress import with_progress
 from pipeline.runtime.user_errors import BadParams, UserError
 from stages.base.config.params import PARAMS, read_params
 from stages.base.config.paths import REPORTS
@@ -106,9 +108,12 @@ def _value(text: str) -> float | str:
 def check_key(key: str) -> None:
     """Raise BadParams unless params.yaml has a value under a dotted key."""
     value: Any = read_params()
+    known = flatten(value)
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            raise BadParams(f"{PARAMS}: {key}", "no such param", "choose a key of params.yaml")
+            near = difflib.get_close_matches(key, known, 3, 0.5)
+            todo = f"did you mean {' or '.join(near)}?" if near else "choose a key of params.yaml"
+            raise BadParams(f"{PARAMS}: {key}", "no such param", todo)
         value = value[part]
 
 
@@ -164,9 +169,9 @@ def run_experiments(variants: Sequence[Variant], title: str) -> list[str]:
         check(variant)
     if not Path("dvc.lock").is_file():
         found = "not found: experiments start from finished results"
-        raise UserError("dvc.lock", found, "run `dvc repro`")
+        raise UserError("dvc.lock", found, "run `idiolect repro`")
     git.git("add", "--refresh", "--", ".")  # fails now if git's index is locked
-    return [_run_experiment(variant) for variant in each(variants, title, len(variants))]
+    return [_run_experiment(variant) for variant in with_progress(variants, title, len(variants))]
 
 
 def select_answer(frames: Mapping[str, Any], answer: str) -> dict[str, Any]:
@@ -183,7 +188,8 @@ def _run_experiment(variant: Variant) -> str:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    os.environ.update(environment())
+    before = dict(os.environ)
+    os.environ.update(environment() | git.identity())  # DVC stashes and commits in this process
     try:
         with Repo() as repo:
             if added := [str(path) for path in sorted(Path("data").glob("*/*.dvc"))]:
@@ -192,6 +198,9 @@ def _run_experiment(variant: Variant) -> str:
             done = repo.experiments.run(params=variant.overrides(), tmp_dir=True)
     except DvcException as error:
         raise UserError(variant.name, f"the experiment failed: {error}") from None
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
     if not done:
         raise UserError(variant.name, "the experiment failed; see its output above")
     return str(next(iter(done)))

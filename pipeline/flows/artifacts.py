@@ -1,6 +1,7 @@
 """Artifacts of a run in Prefect's UI: tables, images, and links to videos."""
 
 import base64
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from prefect.artifacts import (
 
 from pipeline.execution.dvc_project import Dag, error_text
 from pipeline.execution.stage_run import StageRun
+from pipeline.flows.page_server import ADDRESS
 from stages.base.io.image_io import decode_png, encode_jpeg, resize
 
 _MAX_BYTES = 1_000_000  # of an image that is stored unchanged
@@ -33,11 +35,13 @@ def plan(dag: Dag, names: Sequence[str]) -> None:
 
 def page(path: Path) -> None:
     """Link to the project's page."""
+    address = os.environ.get(ADDRESS)
+    where = "served by `idiolect serve`" if address else "a file on the machine of the run"
     create_link_artifact(
-        link=path.absolute().as_uri(),
+        link=address or path.absolute().as_uri(),
         link_text=str(path),
         key="page",
-        description="All results on one page, on the machine of the run",
+        description=f"All results on one page: {where}",
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.flows import helper
+from pipeline.flows import flow_process
 from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import MissingInput, UserError
@@ -109,15 +109,20 @@ def _list_files(inbox: str) -> Iterator[tuple[Any, str]]:
     """Yield the file system of an inbox and the path of each entry that is no folder."""
     import fsspec
 
+    if not inbox:  # fsspec takes it for the working folder
+        raise MissingInput("--inbox", "expected a folder, found an empty name")
     try:
         source, root = fsspec.core.url_to_fs(inbox)
-        if not source.isdir(root):
-            raise MissingInput(inbox, "no such folder", "name one that holds videos")
-        for path in sorted(source.find(root, maxdepth=1)):
-            if not Path(path).name.startswith("."):
-                yield source, path
-    except (ImportError, ValueError, OSError) as error:
+        found = "is no folder" if source.exists(root) else "no such folder"
+        found = "" if source.isdir(root) else found
+        files = [] if found else sorted(source.find(root, maxdepth=1))
+    except Exception as error:  # noqa: BLE001 - each protocol's package has errors of its own
         raise UserError(inbox, f"cannot be read: {' '.join(str(error).split())}") from None
+    if found:
+        raise MissingInput(inbox, found, "name one that holds videos")
+    for path in files:
+        if not Path(path).name.startswith("."):
+            yield source, path
 
 
 def _state(source: Any, remote: str) -> tuple[str, str]:
@@ -169,8 +174,8 @@ def _write_records(records: dict[str, Record]) -> None:
     write_atomic(RECORDS, _RECORDS.dump_json(records, indent=1))
 
 
-def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
-    """Judge videos of `FOLDER` as the stage `clips` does, in a helper process.
+def check_new_videos(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
+    """Judge videos of `FOLDER` as the stage `clips` does, in a process of the flow.
 
     Returns:
         For each video why it is rejected; empty if a shot of it is good.
@@ -180,7 +185,7 @@ def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
 
     The measurements stay in .idiolect/items for the stage; the verdicts stay in `RECORDS`.
     """
-    code, lines = helper.run(["judge", str(subject)])
+    code, lines = flow_process.run(["check-inbox", str(subject)])
     if code or not lines:
         raise UserError(FOLDER, lines[-1].removeprefix("error: ") if lines else "judging failed")
     reasons: dict[str, str] = json.loads(lines[-1])
@@ -193,7 +198,7 @@ def judge(videos: Sequence[Path], subject: Subject) -> dict[Path, str]:
     return verdicts
 
 
-def judge_folder(subject: Subject) -> dict[str, str]:
+def check_folder(subject: Subject) -> dict[str, str]:
     """Judge all videos of `FOLDER` here; return the reasons by file name, empty for good ones."""
     from stages.clips.clips import run
     from stages.clips.params import ClipsParams

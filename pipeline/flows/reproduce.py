@@ -33,12 +33,12 @@ from pipeline.execution.reproduce import counts
 from pipeline.execution.reproduce import reproduce as run_stages
 from pipeline.execution.stage_process import PULL
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
-from pipeline.flows import artifacts, helper, server
+from pipeline.flows import artifacts, flow_process, server
 from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError, report_user_errors
 
 TASK: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-_ERROR = "ERROR: "  # prefix of DVC's error lines
+_ERROR = "error: "  # prefix of a process's error line
 _SIGNALLED = 128  # an exit code above it: the run was stopped by this signal
 
 
@@ -176,7 +176,7 @@ class _Tasks(RunCallbacks):
     def _push(self, name: str, future: PrefectFuture[Any]) -> "PrefectState[Any]":
         if future.state.name != "Completed":
             return Completed(name="Cached", message="the stage did not run")
-        with self._pushing, suppress(helper.Stopped):
+        with self._pushing, suppress(flow_process.FlowProcessStopped):
             return _call_remote("push", name, stop=self.stopping)
         return _stopped()
 
@@ -228,7 +228,7 @@ def _default_remote() -> str:
 def _call_remote(*command: str, stop: Event | None = None) -> "PrefectState[Any]":
     """Fetch from or push to DVC's remote; a failure is logged and does not fail the run."""
     logger = get_run_logger()
-    code, lines = helper.run(command, stop)
+    code, lines = flow_process.run(command, stop)
     for line in lines:
         (logger.warning if code else logger.info)(line)
     if code:

@@ -21,6 +21,7 @@ from pipeline.flows import inbox, server
 from pipeline.flows.reproduce import TASK, reproduce, run_name
 from pipeline.project import git, people
 from pipeline.promotion import champions
+from pipeline.report.page.updater import update_page
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
@@ -65,7 +66,7 @@ def retrain(
     with project_lock.hold():
         if check_project:
             code_version.write()
-    state = take_in(inbox_path, check_name(subject), return_state=True)
+    state = add_from_inbox(inbox_path, check_name(subject), return_state=True)
     if not state.is_completed():
         return State(type=state.type, name=state.name, message=state.message)
     added, rejected = state.result()
@@ -82,7 +83,10 @@ def retrain(
     state = reproduce(jobs=jobs, check_project=check_project, return_state=True)
     if not state.is_completed():
         return Failed(message=f"the champion stays: {state.message}")
-    return _state_of(decide(return_state=True))
+    decided = decide(return_state=True)
+    if check_project:  # the page names the champion; a project of other stages has no page
+        update_page()
+    return _state_of(decided)
 
 
 def _state_of(state: "State[Any]") -> "State[Any]":
@@ -92,13 +96,13 @@ def _state_of(state: "State[Any]") -> "State[Any]":
 
 @task(name="take in", **TASK)
 @_fail_in_one_line
-def take_in(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
+def add_from_inbox(inbox_path: str, subject: str) -> tuple[list[str], list[str]]:
     """Add the good new videos of an inbox; return their names and the reasons of the others."""
     logger = get_run_logger()
     fetched = inbox.fetch(inbox_path, subject)
     known = read_section("subjects", Subjects).all.get(subject)
     role = known.role if known else "seen"
-    verdicts = inbox.judge(fetched.new, Subject(role, subject)) if fetched.new else {}
+    verdicts = inbox.check_new_videos(fetched.new, Subject(role, subject)) if fetched.new else {}
     good = [path for path, reason in verdicts.items() if not reason]
     rejected = [*fetched.rejected, *filter(None, verdicts.values())]
     for reason in rejected:

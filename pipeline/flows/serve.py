@@ -21,8 +21,10 @@ from prefect.states import Cancelled, Crashed
 from tzlocal import get_localzone_name
 
 from pipeline.execution import project_lock
-from pipeline.flows import inbox, server
+from pipeline.flows import inbox, page_server, server
 from pipeline.flows.retrain import SERVED_BY, retrain
+from pipeline.report.page.project_state import PAGE
+from pipeline.report.page.updater import update_page
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import check_name
 
@@ -65,8 +67,11 @@ def serve(
         "jobs": jobs,
         "check_project": check_project,
     }
-    with project_lock.hold(SERVED), server.running() as api:
+    with project_lock.hold(SERVED), server.running() as api, page_server.serving(PAGE) as page:
         print(f"server: {api}; its UI: {api.removesuffix('/api')}", flush=True)
+        if check_project:  # a project of other stages has no page
+            print(f"page: {page}", flush=True)
+            update_page()
         _continue_interrupted(subject, parameters)
         os.environ[SERVED_BY] = str(os.getpid())
         retrain.serve(

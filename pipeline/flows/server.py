@@ -27,7 +27,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from pipeline.flows import helper
+from pipeline.flows import flow_process
 from pipeline.runtime.machine_settings import reach_this_machine_directly
 from pipeline.runtime.user_errors import UserError
 
@@ -52,7 +52,7 @@ def running() -> Iterator[str]:
     reach_this_machine_directly()
     with ExitStack() as stack:
         process = None
-        if not (api := named()):
+        if not (api := configured_address()):
             api, process = stack.enter_context(_started())
         stack.enter_context(_watched(api, process))
         try:
@@ -61,7 +61,7 @@ def running() -> Iterator[str]:
             _exit(f"no longer answers: {error}")
 
 
-def named() -> str:
+def configured_address() -> str:
     """Return the address that PREFECT_API_URL or a profile names; empty for none.
 
     Raises:
@@ -106,7 +106,7 @@ def _started() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
 def start(port: int, log: IO[str]) -> "subprocess.Popen[str]":
     """Start a server on loopback that ends with this process."""
     return subprocess.Popen(
-        [sys.executable, "-m", helper.MODULE, "server", str(port), str(os.getpid())],
+        [sys.executable, "-m", flow_process.MODULE, "server", str(port), str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

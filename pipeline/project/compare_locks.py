@@ -9,11 +9,11 @@ from typing import Any
 
 from tabulate import tabulate
 
+from pipeline.execution import dvc_files
+from pipeline.execution.dvc_files import LOCK
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.params import read_params
 
-LOCK = Path("dvc.lock")
 _CPU = "# CPU: "
 
 
@@ -29,8 +29,10 @@ def compare(other: Path, lock: Path = LOCK) -> int:
     here, there = _stages(lock), _stages(other)
     rows: list[tuple[str, str, str]] = []
     for stage in dict.fromkeys([*here, *there]):
-        ours, theirs = (_outs(stages.get(stage, {})) for stages in (here, there))
-        same_inputs = _inputs(here.get(stage, {})) == _inputs(there.get(stage, {}))
+        ours, theirs = (dvc_files.outs(stages.get(stage, {})) for stages in (here, there))
+        same_inputs = dvc_files.inputs(here.get(stage, {})) == dvc_files.inputs(
+            there.get(stage, {})
+        )
         differs = f"differs, {'from the same inputs' if same_inputs else 'as do its inputs'}"
         for path in dict.fromkeys([*ours, *theirs]):
             verdict = "same" if ours.get(path) == theirs.get(path) else differs
@@ -64,25 +66,20 @@ def _stages(path: Path) -> dict[str, Any]:
     """Read the stages of a lock."""
     if not path.is_file():
         raise MissingInput(
-            path, "not found", "run `dvc repro`" if path == LOCK else "give the path of a dvc.lock"
+            path,
+            "not found",
+            "run `idiolect repro`" if path == LOCK else "give the path of a dvc.lock",
         )
     try:
-        stages: dict[str, Any] = read_params(path)["stages"]
+        stages: dict[str, Any] = dvc_files.stages(path)
         for entry in stages.values():
-            _outs(entry)
-            _inputs(entry)
+            dvc_files.outs(entry)
+            dvc_files.inputs(entry)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadFormat(path, "expected a dvc.lock, found no stages with outs") from None
+        stages = {}
+    if not stages:
+        raise BadFormat(path, "expected a dvc.lock, found no stages with outs")
     return stages
-
-
-def _outs(entry: dict[str, Any]) -> dict[str, str]:
-    return {str(out["path"]): str(out["md5"]) for out in entry.get("outs", [])}
-
-
-def _inputs(entry: dict[str, Any]) -> tuple[dict[str, str], Any]:
-    deps = {str(dep["path"]): str(dep["md5"]) for dep in entry.get("deps", [])}
-    return deps, entry.get("params")
 
 
 def _cpu_of(lock: Path) -> str:

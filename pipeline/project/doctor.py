@@ -21,7 +21,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 _PACKAGES = ("torch", "dvc", "mediapipe", "faiss-cpu", "faiss-gpu", "face-alignment", "piper-tts")
 _DISK_GB, _MEMORY_GB = 5.0, 6.0
 _CARDS = {"gpu": 11.0, "gpu-512": 22.0, "paper": 75.0}  # GB that each preset needs
-_REFERENCE_STEP = 0.081  # `_step_seconds` on the machine of `stage_seconds.SECONDS`
+_REFERENCE_STEP = 0.040  # `_step_seconds` on the machine of `stage_seconds.SECONDS`
 
 
 def report() -> int:

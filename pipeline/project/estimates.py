@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.execution import stage_seconds
-from pipeline.execution.console import minutes
+from pipeline.execution.console import format_duration
 from pipeline.execution.stage_run import StageRun, State
 from pipeline.project.presets import presets, read_preset
 from pipeline.runtime.cpu_count import cpu_count
@@ -57,18 +57,18 @@ def expectation(slower: float = 1.0, device: str = "") -> str:
     measured = stage_seconds.measured(name)
     own = [measured[stage] for stage in names if stage in measured]
     if len(own) == len(names):
-        text = f"{minutes(sum(own))} for {name}, as measured here"
+        text = f"{format_duration(sum(own))} for {name}, as measured here"
     elif name == stage_seconds.PRESET:
         total = sum(own) + slower * sum(
             stage_seconds.seconds(stage) for stage in names if stage not in measured
         )
         where = device or stage_seconds.MACHINE
         mixed = f"; {len(own)} of {len(names)} stages measured here" if own else ""
-        text = f"{minutes(total)} for {name} on {where}{mixed}; more for long videos"
+        text = f"{format_duration(total)} for {name} on {where}{mixed}; more for long videos"
     else:
         known = sum(map(stage_seconds.seconds, names))
         text = (
-            f"not measured: {name}; {stage_seconds.PRESET} takes {minutes(known)} on "
+            f"not measured: {name}; {stage_seconds.PRESET} takes {format_duration(known)} on "
             f"{stage_seconds.MACHINE}"
         )
     return text + _load()

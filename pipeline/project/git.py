@@ -19,6 +19,14 @@ _LOCKED = re.compile(r"Unable to create '(.+?\.lock)': File exists")
 _OWNED = re.compile(r"detected dubious ownership in repository at '(.+?)'")
 # Files of a project have the line ends that git has, whatever the user's settings for other files.
 _SETTINGS = {"core.safecrlf": "false"}
+_OPERATIONS = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+_IDENTITY = re.compile(r"(.+) <(.+)> \d+")  # what `git var` prints
 _FALLBACK = {"name": "idiolect", "email": "idiolect@localhost"}
 
 
@@ -122,6 +130,14 @@ def is_detached() -> bool:
     return bool(_run("symbolic-ref", "--quiet", "HEAD").returncode)
 
 
+def check_no_operation() -> None:
+    """Raise UserError while a merge, a rebase or the like waits to be continued."""
+    for file, name in _OPERATIONS.items():
+        if Path(git("rev-parse", "--git-path", file).removesuffix("\n")).exists():
+            todo = f"`git {name} --continue` or `git {name} --abort`, and run it again"
+            raise UserError("git", f"a {name} is in progress; nothing was changed", todo)
+
+
 def changed(paths: Sequence[str]) -> list[str]:
     """List the files at or below paths that differ from the last commit: changed, deleted, new."""
     there = [path for path in paths if Path(path).exists()]
@@ -136,6 +152,21 @@ def changed(paths: Sequence[str]) -> list[str]:
 def in_commit(commit: str, paths: Sequence[str]) -> list[str]:
     """List the files at or below paths that a commit has."""
     return _names("ls-tree", "-r", "--name-only", "-z", commit, "--", *paths)
+
+
+def added_here(path: str) -> bool:
+    """Return whether a file of HEAD was last committed in this clone, by its reflog."""
+    commit = git("log", "-1", "--format=%H", "HEAD", "--", path).strip()
+    entries = git("reflog", "show", "--format=%H %gs", "HEAD").splitlines()
+    return any(entry.startswith(f"{commit} commit") for entry in entries)
+
+
+def is_as_in(commit: str, path: str) -> bool:
+    """Return whether a file of the workspace has the bytes of a commit, or is in neither."""
+    blob = _run("rev-parse", "--verify", "--quiet", f"{commit}:./{path}").stdout.strip()
+    if not Path(path).is_file():
+        return not blob and not os.path.lexists(path)
+    return git("hash-object", "--", path).strip() == blob
 
 
 def files_of_commit(commit: str, folder: str) -> list[str]:
@@ -158,18 +189,18 @@ def commit(paths: Sequence[str], message: str) -> str:
     if present := [path for path in paths if os.path.lexists(path)]:
         git("add", "--force", "--", *present)
     options = ("--quiet", "--only", f"--message={message}")
-    git("commit", *options, "--", *paths, env=_identity())
+    git("commit", *options, "--", *paths, env=identity())
     return commit_of("HEAD")
 
 
 def tag(name: str, commit: str, message: str) -> None:
     """Put an annotated tag on a commit; raise UserError if the name is taken."""
-    git("tag", "--annotate", f"--message={message}", name, commit, env=_identity())
+    git("tag", "--annotate", f"--message={message}", name, commit, env=identity())
 
 
 @contextmanager
-def undone_on_error() -> Iterator[None]:
-    """Take back the commits of the block, and what it staged, if the block fails.
+def roll_back_on_error() -> Iterator[None]:
+    """Undo the commits of the block, and what it staged, if the block fails.
 
     Raises:
         UserError: the block's own, or git refuses to take them back.
@@ -195,13 +226,18 @@ def _take_back(before: str, index: Path, staged: bytes) -> None:
         index.unlink(missing_ok=True)
 
 
-def _identity() -> dict[str, str]:
-    """Return variables with a name and an e-mail for a user who has set none."""
+def identity() -> dict[str, str]:
+    """Return variables with the user's name and e-mail; ours for a user who has set none.
+
+    DVC's own commits need them where git makes them up from the names of user and machine.
+    """
     variables = {}
     for who in ("AUTHOR", "COMMITTER"):
-        if _run("var", f"GIT_{who}_IDENT").returncode:
-            for kind, fallback in _FALLBACK.items():
-                variable = f"GIT_{who}_{kind.upper()}"
-                own = _run("config", "--get", f"user.{kind}").stdout.strip()
-                variables[variable] = os.environ.get(variable) or own or fallback
+        known = _run("var", f"GIT_{who}_IDENT")
+        for kind, fallback in _FALLBACK.items():
+            variable = f"GIT_{who}_{kind.upper()}"
+            own = _run("config", "--get", f"user.{kind}").stdout.strip()
+            variables[variable] = os.environ.get(variable) or own or fallback
+        if not known.returncode and (parts := _IDENTITY.match(known.stdout)):
+            variables |= {f"GIT_{who}_NAME": parts[1], f"GIT_{who}_EMAIL": parts[2]}
     return variables

@@ -10,6 +10,7 @@ from stages.base.config.params import read_section
 from stages.base.config.paths import DATA
 
 PORTRAIT = DATA / "portrait/neutral.png"
+TRACKED = PORTRAIT.with_name(f"{PORTRAIT.name}.dvc")
 _MAX_SIZE = 512  # px; a smaller crop keeps its own size
 
 
@@ -45,6 +46,8 @@ def set_portrait(image: Path) -> Portrait:
     if not (PORTRAIT.is_file() and PORTRAIT.read_bytes() == content):
         check_portrait_is_saved()
         _track(content)
+    elif first_uncached([PORTRAIT]) or not TRACKED.is_file():  # a killed run left it untracked
+        _track(content)
     return Portrait(face.side, crop.side)
 
 
@@ -54,7 +57,7 @@ def _track(content: bytes) -> None:
     write_atomic(PORTRAIT, content)
     try:
         dvc_add(PORTRAIT)
-    except UserError:
+    except BaseException:
         PORTRAIT.unlink()
         if before is not None:
             PORTRAIT.write_bytes(before)
@@ -75,8 +78,7 @@ def use_sample() -> bool:
         UserError: DVC's cache does not have the portrait.
     """
     check_portrait_is_saved()
-    files = [PORTRAIT, PORTRAIT.with_name(f"{PORTRAIT.name}.dvc")]
-    present = [path for path in files if path.exists()]
+    present = [path for path in (PORTRAIT, TRACKED) if path.exists()]
     for path in present:
         path.unlink()
     return bool(present)

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.project.presets import edit_params, read_preset, sample_subjects
+from pipeline.project.copies import copy_videos, read_error
+from pipeline.project.presets import (
+    edit_params,
+    flow_mapping,
+    read_preset,
+    sample_subjects,
+    with_roles,
+)
 from pipeline.project.revision import dvc_add, first_uncached
-from pipeline.runtime.atomic_files import atomic_file
-from pipeline.runtime.item_store import file_hash
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
 from stages.base.config.params import (
     Subjects,
@@ -33,7 +38,8 @@ class Added:
     Attributes:
         copied: new files below data/raw.
         present: files that were there before.
-        warnings: files that cannot be read as videos, and entries of folders that were not added.
+        warnings: files that are no videos, cannot be read or still grow, and entries of folders
+            that were not added.
         left: sample subjects that were removed.
     """
 
@@ -49,14 +55,15 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
     Args:
         videos: files, or folders whose files are added.
         name: of the subject; new, or one that gets more videos.
-        role: seen (trained on) or unseen (held out as a whole).
+        role: seen (trained on), population (speech and motion are trained on it, no pictures are
+            made) or unseen (held out as a whole).
         keep_sample: keep the sample subjects in the project.
 
     Raises:
         MissingInput: a path does not exist.
-        BadParams: an invalid name, a sample's, or one with the other role.
-        UserError: no file is a video, or data/raw/NAME has another video of the same file name.
-
+        BadParams: an invalid name, a sample's, or one with another role.
+        UserError: no file is a video, all are still being written, or data/raw/NAME has another
+            video of the same file name.
     """
     check_name(name)
     params = read_params()
@@ -70,25 +77,28 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files, skipped = _list_files(videos)
     warnings = [f"{path}: is no file of this folder itself; not added" for path in skipped]
-    errors = list(map(_probe_error, files))
+    errors = [read_error(file) or _probe_error(file) for file in files]
     if all(errors):
         more = f" (and {len(errors) - 1} more files)" if len(errors) > 1 else ""
         raise UserError("no video", f"{errors[0]}{more}", "nothing was changed")
     warnings += filter(None, errors)
     _fix_held_out(name, params)
-    copied, present = _copy(files, RAW / name)
+    copied, present, growing = copy_videos([f for f in files if not read_error(f)], RAW / name)
+    warnings += growing
     try:
         dvc_add(RAW / name)
     except UserError:
         for path in copied:
             path.unlink()
         raise
-    left = samples if role == "seen" and not keep_sample else []
+    replaces = role == "seen" and not keep_sample
+    left = samples if replaces else []
     with edit_params() as content:
         _list_subject(content, name, role)
         for sample in left:
             _unlist_subject(content, sample)
-    for sample in left:
+    unlisted = set(_preset_samples()) - set(samples)  # a killed run may have left their results
+    for sample in [*left, *unlisted] if replaces else []:
         delete_results(sample)
     return Added(copied, present, warnings, left)
 
@@ -114,6 +124,16 @@ def remove(name: str) -> list[Path]:
     return delete_results(name)
 
 
+def exclude_from_training(name: str) -> None:
+    """Give a subject the role unseen in params.yaml; no model is fine-tuned to it either."""
+    with edit_params() as content:
+        kind = sample_subjects(content).get(name)
+        _unlist_subject(content, name)
+        _list_subject(content, name, "unseen")
+        if kind is not None:
+            sample_subjects(content)[name] = kind
+
+
 def add_sample() -> list[str]:
     """Add the sample subjects of the presets again; return their names."""
     subjects = _preset_samples()
@@ -122,9 +142,9 @@ def add_sample() -> list[str]:
             raise BadParams(name, "is a subject of yours", f"rename its folder and {name}.dvc")
     with edit_params() as content:
         for name, kind in subjects.items():
-            sample_subjects(content)[name] = _flow_mapping(kind)
+            sample_subjects(content)[name] = flow_mapping(kind)
             _list_subject(content, name, "seen")
-            content.setdefault("transfers", {})[name] = _flow_mapping({"role": "seen"})
+            content.setdefault("transfers", {})[name] = flow_mapping({"role": "seen"})
     return list(subjects)
 
 
@@ -152,7 +172,8 @@ def delete_results(name: str) -> list[Path]:
     check_results_are_saved(name)
     present = _results(name)
     for path in present:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        is_link = path.is_symlink()  # of a user, to another disk: what it shows stays
+        shutil.rmtree(path) if path.is_dir() and not is_link else path.unlink()
     return present
 
 
@@ -180,25 +201,23 @@ def _preset_samples() -> dict[str, Any]:
 
 
 def _list_subject(content: Any, name: str, role: str) -> None:
-    content["subjects"]["all"][name] = _flow_mapping({"role": role})
-    if role == "seen" and name not in content["subjects"]["seen"]:
-        content["subjects"]["seen"].append(name)
+    subjects = with_roles(content["subjects"])
+    subjects["all"][name] = flow_mapping({"role": role})
+    if role != "population":
+        subjects["pictured"][name] = flow_mapping({"role": role})
+    if role != "unseen" and name not in subjects[role]:
+        subjects[role].append(name)
 
 
 def _unlist_subject(content: Any, name: str) -> None:
-    content["subjects"]["all"].pop(name, None)
+    subjects = with_roles(content["subjects"])
+    for key in ("all", "pictured"):
+        subjects[key].pop(name, None)
+    for key in ("seen", "population"):
+        if name in subjects[key]:
+            subjects[key].remove(name)
     sample_subjects(content).pop(name, None)
-    if name in content["subjects"]["seen"]:
-        content["subjects"]["seen"].remove(name)
     content.get("transfers", {}).pop(name, None)
-
-
-def _flow_mapping(mapping: dict[str, str]) -> Any:
-    from ruamel.yaml.comments import CommentedMap
-
-    flow = CommentedMap(mapping)
-    flow.fa.set_flow_style()
-    return flow
 
 
 def _list_files(paths: list[Path]) -> tuple[list[Path], list[Path]]:
@@ -216,8 +235,8 @@ def _list_files(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     names = [file.name for file in files]
     for file in files:
         if file.name == HELD_OUT:
-            found = "is no video, and a subject's own file has this name"
-            raise UserError(file, found, "rename it")
+            found = f"expected a video; {HELD_OUT} is reserved for the list of held-out clips"
+            raise UserError(file, found, "remove or rename it")
         if names.count(file.name) > 1:
             raise UserError(file, "two videos have this file name", "rename one of them")
     if not files:
@@ -247,17 +266,3 @@ def _fix_held_out(name: str, params: dict[str, Any]) -> None:
     if (RAW / name).is_dir():
         clips = validate_section("clips", params["clips"], ClipsParams)
         save_held_out(RAW / name, DATA / "clips/seen" / name, clips)
-
-
-def _copy(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
-    """Copy files into a folder; return the new files, and those that were there before."""
-    new = [file for file in files if not (folder / file.name).exists()]
-    present = [folder / file.name for file in files if file not in new]
-    for file in files:
-        target = folder / file.name
-        if target in present and file_hash(target) != file_hash(file):
-            raise UserError(file, f"another video is at {target} already", "rename the new one")
-    for file in new:
-        with atomic_file(folder / file.name) as part:
-            shutil.copyfile(file, part)
-    return [folder / file.name for file in new], present

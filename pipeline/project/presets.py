@@ -19,7 +19,7 @@ def edit_params(path: Path = PARAMS) -> Iterator[Any]:
     """Yield params.yaml as a mapping; write the lines that changed when the block succeeds.
 
     Raises:
-        BadParams: the subjects of params.yaml are not valid.
+        BadParams: the subjects of params.yaml are not valid, or the edited text would be no YAML.
     """
     params = read_params(path)
     validate_section("subjects", params.get("subjects"), Subjects)
@@ -27,8 +27,13 @@ def edit_params(path: Path = PARAMS) -> Iterator[Any]:
     content = yaml_edit.round_trip().load(written)
     before = yaml_edit.dump(content)
     yield content
+    yaml_edit.close_empty(content)
     after = yaml_edit.dump(content)
     if after != before:
+        if yaml_edit.safe_load(after) is None:
+            raise BadParams(
+                path, "cannot be edited: its comments would break it", "edit it by hand"
+            )
         edited = yaml_edit.keep_lines(written, before, after)
         same = yaml_edit.safe_load(edited) == yaml_edit.safe_load(after)
         write_atomic(path, edited if same else after)
@@ -41,6 +46,23 @@ def sample_subjects(params: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(subjects, dict):
         raise BadParams("sample.subjects", "missing", "write `sample: {subjects: {}}`")
     return subjects
+
+
+def with_roles(subjects: Any) -> Any:
+    """Return the section with the keys that a params.yaml without a population lacks."""
+    everyone = {name: str(entry["role"]) for name, entry in subjects["all"].items()}
+    subjects.setdefault("pictured", {n: flow_mapping({"role": r}) for n, r in everyone.items()})
+    subjects.setdefault("population", [])
+    return subjects
+
+
+def flow_mapping(mapping: dict[str, str]) -> Any:
+    """Return a mapping that is written on one line."""
+    from ruamel.yaml.comments import CommentedMap
+
+    flow = CommentedMap(mapping)
+    flow.fa.set_flow_style()
+    return flow
 
 
 def presets() -> list[str]:
@@ -94,6 +116,7 @@ def apply_preset(name: str) -> None:
     """Write a preset's values into params.yaml; the subjects and the transfers stay."""
     values = _read_preset(name, lambda path: yaml_edit.round_trip().load(path.read_text()))
     with edit_params() as content:
+        with_roles(content["subjects"])
         values["sample"]["subjects"] = sample_subjects(content)
         values["transfers"] = content.get("transfers", {})
         for section, value in values.items():

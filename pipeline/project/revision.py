@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.dvc_files import object_path
 from pipeline.execution.project_lock import require_project
 from pipeline.project import git
 from pipeline.runtime.user_errors import MissingInput, UserError
@@ -71,7 +72,11 @@ class Revision:
         return set(named) if isinstance(named, Mapping) else set()
 
     def has(self, path: str) -> bool:
-        """Return whether git has a path, or DVC a hash of it (its cache may have lost it)."""
+        """Return whether this revision has a path.
+
+        In a commit: git has it, or DVC recorded its hash, even if the cache lost the bytes. In the
+        workspace: it exists on disk.
+        """
         with dvc_errors(self.name):
             try:
                 info = self.files.info(path)
@@ -109,12 +114,14 @@ class Revision:
     def copy(self, path: str, to: Path) -> None:
         """Copy a file out of this revision; raise MissingInput as `local`."""
         if not self.has(path):
-            raise MissingInput(f"{path} of {self.name}", "was never made", "run `dvc repro` there")
+            raise MissingInput(
+                f"{path} of {self.name}", "was never made", "run `idiolect repro` there"
+            )
         try:
             self.files.get_file(path, str(to))
         except FileNotFoundError:
             fetch = "`dvc fetch --all-commits` if a remote has it, then `dvc pull`"
-            todo = fetch if self.commit else "`dvc pull`, or `dvc repro`"
+            todo = fetch if self.commit else "`dvc pull`, or `idiolect repro`"
             raise MissingInput(f"{path} of {self.name}", "is not in DVC's cache", todo) from None
 
     def status(self) -> dict[str, list[Any]]:
@@ -159,9 +166,14 @@ def _md5(info: Mapping[str, Any]) -> str:
 def dvc_errors(item: str) -> Iterator[None]:
     """Raise a one-line UserError for an error of DVC's."""
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     try:
         yield
+    except DataIndexDirError:  # the listing of a folder
+        found = "a folder's files are neither in DVC's cache nor in the remote"
+        todo = "`idiolect push` where they are, then `idiolect pull` here"
+        raise MissingInput(f"dvc of {item}", found, todo) from None
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise UserError(f"dvc of {item}", f"failed: {reason}", "repair that file") from None
@@ -176,6 +188,7 @@ def dvc_add(path: Path) -> None:
     from dvc.repo import Repo
 
     with dvc_errors("add"), Repo() as repo:
+        repo.scm_context.quiet = True  # a promotion commits .dvc files: no hint to do so by hand
         repo.add([str(path)])
 
 
@@ -190,6 +203,6 @@ def first_uncached(paths: Iterable[Path]) -> Path | None:
             if file.is_file():
                 with file.open("rb") as content:
                     md5 = hashlib.file_digest(content, "md5").hexdigest()
-                if not (objects / md5[:2] / md5[2:]).is_file():
+                if not object_path(objects, md5).is_file():
                     return file
     return None

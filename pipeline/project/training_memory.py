@@ -84,32 +84,41 @@ class _Held:
             self.saved.bytes -= self.size
 
 
-def generator_memory(params: Mapping[str, Any]) -> StepMemory:
-    """Return the memory of a step of `train_generator`, the larger of its two phases."""
+class Example(NamedTuple):
+    """A training's task without data, an empty batch, a step with all losses, frozen networks."""
+
+    task: Any
+    batch: Batch
+    step: int
+    frozen: list[nn.Module]
+
+
+def generator_example(params: Mapping[str, Any]) -> Example:
+    """Return that of `train_generator`, the larger of the generator's two phases."""
     section = validate_section("generator", params["generator"], GeneratorParams)
     style = StyleTerm([], (1.0, 1.0, 1.0, 1.0), 1.0)
     task = GeneratorTask(section, [], [], [], section.steps, (1e-4, 1e-4), 0, style)
     size, count = section.size, _examples(params, section.batch)
     plane = (size, size)
     batch = {
-        "source": torch.zeros(count, 3, *plane),
+        "source": torch.zeros(count, 3, *plane, dtype=torch.uint8),
         "grid": torch.zeros(count, *plane, 2),
-        "map": torch.zeros(count, 7, *plane),
-        "true_map": torch.zeros(count, 7, *plane),
-        "isps": torch.zeros(count, 3 * _ISPS, *plane),
+        "map": torch.zeros(count, 7, *plane, dtype=torch.uint8),
+        "true_map": torch.zeros(count, 7, *plane, dtype=torch.uint8),
+        "isps": torch.zeros(count, 3 * _ISPS, *plane, dtype=torch.uint8),
         "flag": torch.zeros(count),
-        "frame": torch.zeros(count, 3, *plane),
+        "frame": torch.zeros(count, 3, *plane, dtype=torch.uint8),
         "focus": torch.ones(count, 1, *plane),
         "close_up": torch.zeros(count, size // 2, size // 2, 2),
-        "reference": torch.zeros(count, 3, *plane),
+        "reference": torch.zeros(count, 3, *plane, dtype=torch.uint8),
         "codes": torch.zeros(count, *plane, dtype=torch.uint8),
     }
-    networks = [task.perceptual] if task.perceptual else []
-    return step_memory(task, batch, section.steps, params, networks)
+    networks: list[nn.Module] = [task.perceptual] if task.perceptual else []
+    return Example(task, batch, section.steps, networks)
 
 
-def style_mapping_memory(params: Mapping[str, Any]) -> StepMemory:
-    """Return the memory of a step of `train_style_mapping`."""
+def style_mapping_example(params: Mapping[str, Any]) -> Example:
+    """Return that of `train_style_mapping`."""
     section = validate_section("style_mapping", params["style_mapping"], StyleMappingParams)
     unread = cast("Neutral", None)  # only batches that are drawn read the neutral face
     task = make_task([], unread, section, seed=0)
@@ -131,14 +140,20 @@ def style_mapping_memory(params: Mapping[str, Any]) -> StepMemory:
         "mesh_inside": torch.zeros(count, 3, *plane),
         "mesh_open": torch.zeros(count, 1, *plane),
     }
-    networks = [task.features] if task.features else []
-    return step_memory(task, batch, section.steps, params, networks)
+    networks: list[nn.Module] = [task.features] if task.features else []
+    return Example(task, batch, section.steps, networks)
 
 
-TRAININGS: dict[str, Callable[[Mapping[str, Any]], StepMemory]] = {
-    "train_style_mapping": style_mapping_memory,
-    "train_generator": generator_memory,
+EXAMPLES: dict[str, Callable[[Mapping[str, Any]], Example]] = {
+    "train_style_mapping": style_mapping_example,
+    "train_generator": generator_example,
 }
+
+
+def memory(stage: str, params: Mapping[str, Any]) -> StepMemory:
+    """Return the memory of a step of a training."""
+    task, batch, step, frozen = EXAMPLES[stage](params)
+    return step_memory(task, batch, step, params, frozen)
 
 
 def _examples(params: Mapping[str, Any], batch: int) -> int:
@@ -196,8 +211,8 @@ def main() -> None:
 
     rows = []
     for name in presets():
-        for stage, measure in TRAININGS.items():
-            found = measure(read_preset(name))
+        for stage in EXAMPLES:
+            found = memory(stage, read_preset(name))
             rows.append((name, stage, *(f"{size / 1e9:.1f}" for size in found)))
     print(tabulate(rows, ("preset", "training", "weights", "saved", "total, GB"), "simple"))
 

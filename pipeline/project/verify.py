@@ -7,15 +7,14 @@ cache never; here every byte is read. No file is changed: each line names the re
 """
 
 import hashlib
-import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution import dvc_files
 from pipeline.execution.project_lock import require_project
 from pipeline.project import compare_locks
 from pipeline.project.revision import dvc_errors
@@ -25,7 +24,6 @@ from pipeline.runtime.user_errors import BadFormat, UserError
 
 NOTHING = "nothing"
 RUN = "run"  # an entry of DVC's run cache, named by a hash of its content without sizes
-_OBJECT, _ENTRY = re.compile(r"[0-9a-f]{30}(\.dir)?"), re.compile(r"[0-9a-f]{64}")
 
 Hashes = Mapping[Path, str]
 
@@ -59,9 +57,8 @@ class Group:
         if not os.path.lexists(self.path):
             return [(self.path, self.name, NOTHING)]
         if self.expected is None:
-            rows = sorted((p.relative_to(self.path).as_posix(), hashes[p]) for p in self.present)
-            listing = json.dumps([{"md5": md5, "relpath": name} for name, md5 in rows])
-            pairs = [(self.path, self.name, _listing_hash(listing.encode()))]
+            found = {p.relative_to(self.path).as_posix(): hashes[p] for p in self.present}
+            pairs = [(self.path, self.name, dvc_files.folder_hash(found))]
         else:
             pairs = [(p, self.expected.get(p, NOTHING), hashes[p]) for p in self.files()]
         return [pair for pair in pairs if pair[1] != pair[2]]
@@ -115,33 +112,20 @@ def _out_group(out: Any, objects: Path) -> Group:
 
 
 def _objects(folder: Path) -> Iterator[Group]:
-    for path in sorted(folder.glob("??/*")):
-        if _OBJECT.fullmatch(path.name):
-            name = path.parent.name + path.name
-            expected = {path: name.removesuffix(".dir")}
-            yield Group(path, "md5", expected, frozenset(expected), name)
+    for path, name in dvc_files.objects(folder):
+        expected = {path: dvc_files.content_hash(name)}
+        yield Group(path, "md5", expected, frozenset(expected), name)
 
 
 def _run_entries(folder: Path) -> Iterator[Group]:
-    for path in sorted(folder.glob("??/*/*")):
-        if _ENTRY.fullmatch(path.name):
-            yield Group(path, RUN, {path: path.name}, frozenset({path}), path.name)
+    for path in dvc_files.run_entries(folder):
+        yield Group(path, RUN, {path: path.name}, frozenset({path}), path.name)
 
 
 def _read_listing(folder: Path, name: str, objects: Path) -> dict[Path, str] | None:
     """Return the hashes of a folder's files from DVC's cache; None if lost or damaged there."""
-    try:
-        content = (objects / name[:2] / name[2:]).read_bytes()
-    except OSError:
-        return None
-    if _listing_hash(content) != name:
-        return None
-    return {folder / row["relpath"]: row["md5"] for row in json.loads(content)}
-
-
-def _listing_hash(content: bytes) -> str:
-    """Return DVC's hash of a folder from its listing."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
+    listing = dvc_files.read_listing(objects, name)
+    return None if listing is None else {folder / path: md5 for path, md5 in listing.items()}
 
 
 def run(write_lock: Path | None = None) -> int:
@@ -169,15 +153,17 @@ def run(write_lock: Path | None = None) -> int:
         todo = f"no stage uses them; to free the disk, delete {item_store.STORE}"
         print(f"not recorded: items of an older version: {without}; {todo}")
     if unrecorded:
-        lock = compare_locks.LOCK
+        lock = dvc_files.LOCK
         names = ", ".join(unrecorded) if lock.is_file() else f"{lock} does not exist"
-        print(f"not recorded: {names}; run `dvc repro`")
+        print(f"not recorded: {names}; run `idiolect repro`")
     counts = f"{len(store)} items, {len(outs)} outs, {len(cache)} objects of DVC's cache"
     differ = f"{len(errors)} differ{'s' * (len(errors) == 1)}" if errors else "nothing differs"
     print(f"{counts}, {size / 2**20:.0f} MB: {differ}")
     if write_lock and not errors:
         if unrecorded:
-            raise UserError(write_lock, "not written: outs are not recorded", "run `dvc repro`")
+            raise UserError(
+                write_lock, "not written: outs are not recorded", "run `idiolect repro`"
+            )
         compare_locks.write(write_lock)
         print(f"written: {write_lock}")
     return 1 if errors else 0
@@ -205,24 +191,13 @@ def digest(path: Path, kind: str) -> str:
     try:
         with path.open("rb") as file:
             if kind == RUN:
-                return _run_entry_hash(file.read())
+                return dvc_files.run_entry_hash(file.read())
             return hashlib.file_digest(file, kind).hexdigest()
     except FileNotFoundError:
         return NOTHING
     except OSError as error:
         return f"unreadable: {error.strerror}"
-
-
-def _run_entry_hash(content: bytes) -> str:
-    """Hash an entry of DVC's run cache as DVC does."""
-    from dvc.utils import dict_sha256
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        entry = YAML(typ="safe").load(content.decode())
-        return str(dict_sha256(entry, exclude=["size", "nfiles"]))
-    except (YAMLError, ValueError, TypeError, AttributeError, RecursionError):
+    except ValueError:
         return "unreadable: not what DVC wrote"
 
 
@@ -250,7 +225,8 @@ def _differences(
 
 
 def _error(path: Path, expected: str, computed: str, todo: str) -> UserError:
-    short = (text if " " in text else text[:12] for text in (expected, computed))
+    shown = 12 if expected[:12] != computed[:12] else None
+    short = (text if " " in text else text[:shown] for text in (expected, computed))
     return UserError(path, "expected {}, found {}".format(*short), todo)
 
 
@@ -259,6 +235,8 @@ def _repair(group: Group, expected: str, computed: str, cached: set[str]) -> str
     delete = "" if computed == NOTHING else "delete it, then "
     if expected == NOTHING:
         return "delete it"
+    if group.stage.endswith(".dvc") and computed in cached and expected not in cached:
+        return f"keep it; restore {group.stage} from git, or `dvc commit {group.stage}`"
     if group.expected is None and computed != NOTHING:
         delete = f"which file is not known: its listing is not in DVC's cache; {delete}"
     elif expected in cached:

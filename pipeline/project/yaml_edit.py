@@ -26,6 +26,25 @@ def dump(content: Any) -> str:
     return text.getvalue()
 
 
+def close_empty(content: Any) -> None:
+    """Write each empty mapping and list as {} or [] beside its key, in place.
+
+    Where a comment follows the key, the writer would put them on a line of their own, which is no
+    YAML.
+    """
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if not isinstance(content, CommentedMap):
+        return
+    for key, value in content.items():
+        if isinstance(value, CommentedMap | CommentedSeq) and not value:
+            content[key] = type(value)()
+            content[key].fa.set_flow_style()
+            if key in content.ca.items:
+                content.ca.items[key][3] = None  # comments between the key and what was removed
+        close_empty(value)
+
+
 def safe_load(text: str) -> Any:
     """Return the plain values of a YAML text; None where it is no YAML."""
     from ruamel.yaml import YAML
@@ -84,7 +103,16 @@ def _indented(edit: Hunk, base: Sequence[str], own: Sequence[Hunk]) -> Hunk:
         row = next((row for row in near if base[row].strip() and _indent(base[row]) == depth), None)
         return line if row is None else users.get(row, depth) + line[len(depth) :]
 
-    return first, last, [indented(line) if line.strip() else line for line in new]
+    lines: list[str] = []
+    for line in new:
+        text = indented(line) if line.strip() else line
+        parents = [i for i in range(len(lines)) if len(_indent(new[i])) < len(_indent(line))]
+        if parents and not line.lstrip().startswith("- "):  # a list may stand below its key
+            above = _indent(lines[parents[-1]])
+            if len(_indent(text)) <= len(above):
+                text = above + _indent(line)[len(_indent(new[parents[-1]])) :] + line.lstrip()
+        lines.append(text)
+    return first, last, lines
 
 
 def _indent(line: str) -> str:

@@ -28,7 +28,7 @@ def _faults(revision: Revision) -> list[str]:
         return [f"DVC cannot determine whether it is finished: {error}"]
     faults = []
     if stale or not revision.has(LOCK):
-        faults.append(f"it is not finished: {_shorten(stale) or LOCK}; run `dvc repro`")
+        faults.append(f"it is not finished: {_shorten(stale) or LOCK}; run `idiolect repro`")
     if code := [p for p in git.changed(_CODE) if p.endswith((".py", "dvc.yaml"))]:
         faults.append(f"its code is in no commit: {_shorten(code)}; commit it")
     return faults

@@ -1,7 +1,7 @@
-"""Champions: read from git's tags, changed by commits that hold the decision.
+"""Champions are git tags. Promotion and rollback commit the decision, then set the tag.
 
 A commit takes dvc.lock, params.yaml, the .dvc files and other tracked files of data as they are in
-the workspace, and nothing else. The tag comes last: without it there is no new champion.
+the workspace, and nothing else. Without the tag there is no new champion.
 """
 
 import re
@@ -55,20 +55,26 @@ def champions() -> list[Champion]:
     """List this project's champions, the present one last.
 
     In a folder of a larger repository, another project's champions may have tags too: only those
-    whose commit adds a record to this folder count.
+    whose commit adds a record to this folder count. A tag of something else than a commit is no
+    champion's.
 
     Raises:
         UserError: this is no git repository, or a clone without the tags of its champions.
     """
     in_subfolder = bool(git.prefix())
-    fields = "%(refname:lstrip=2)%09%(objectname)%09%(*objectname)%09%(creatordate:iso-strict)"
-    options = (f"--format={fields}%09%(contents:subject)", "refs/tags/champion")
+    fields = "%(refname:lstrip=2)%09%(objecttype) %(objectname)%09%(*objecttype) %(*objectname)"
+    more = "%09%(creatordate:iso-strict)%09%(contents:subject)"
+    options = (f"--format={fields}{more}", "refs/tags/champion")
     known, tagged = [], set()
     for line in git.git("for-each-ref", *options).splitlines():
         name, own, peeled, since, why = line.split("\t", 4)
-        number, commit = _TAG.fullmatch(name), peeled or own
+        number, (kind, commit) = _TAG.fullmatch(name), (peeled.strip() or own).split()
         tagged |= {number[1]} if number else set()
-        if number and not (in_subfolder and number[1] not in _recorded_numbers(commit)):
+        if (
+            number
+            and kind == "commit"
+            and not (in_subfolder and number[1] not in _recorded_numbers(commit))
+        ):
             known.append(Champion(int(number[1]), commit, since, why))
     _check_history(known, tagged)
     return sorted(known, key=lambda champion: champion.number)
@@ -79,7 +85,12 @@ def _check_history(known: Sequence[Champion], tagged: set[str]) -> None:
     if not git.has_commits():
         return
     records = map(_RECORD.search, git.in_commit("HEAD", [str(RECORDS)]))
-    absent = sorted({int(record[1]) for record in records if record and record[1] not in tagged})
+    absent = sorted(
+        int(record[1])
+        for record in records
+        # Without its tag, a commit of this clone is a promotion that was killed.
+        if record and record[1] not in tagged and not git.added_here(record.string)
+    )
     shallow = git.is_shallow()
     if not absent or (known and not shallow and not git.skips_tags()):
         return  # of several champions, a user may delete the tag of one
@@ -175,8 +186,10 @@ def record(decision: Decision) -> str:
         One line about the commit.
 
     Raises:
-        UserError: git refuses the commit or the tag; then neither is left, and no record.
+        UserError: a merge or rebase is in progress, or git refuses the commit or the tag; then
+            neither is left, and no record.
     """
+    git.check_no_operation()
     if decision.promote:
         number = next_number()
         commit = _commit(f"champion-{number}", f"Promote champion {number}", decision, number)
@@ -237,7 +250,7 @@ def commit_record(
         UserError: git refuses the commit or the tag; neither is left then, and no record.
     """
     try:
-        with git.undone_on_error():
+        with git.roll_back_on_error():
             paths = [str(page), *filter(_is_state, git.changed(places))]
             commit = git.commit(list(dict.fromkeys(paths)), message)
             if number:

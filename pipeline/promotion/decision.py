@@ -14,7 +14,7 @@ from pipeline.experiments.measures import find_score, framewise, reads_pictures
 from pipeline.experiments.scores import Scores
 from pipeline.promotion.first_champion import check_first
 from pipeline.promotion.paired_scores import Gain, PairedScores, paired_gain
-from pipeline.promotion.rule_result import HEAD, RuleResult, check_interval, who
+from pipeline.promotion.rule_result import HEAD, RuleResult, check_interval, format_subjects
 from pipeline.promotion.rules import Rules
 from pipeline.runtime.user_errors import UserError
 
@@ -115,7 +115,7 @@ def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decisio
 
 def _apply(rules: Rules, pairs: PairedScores) -> Iterator[RuleResult]:
     for rule in rules.better:
-        result = RuleResult("better", rule.metric, who(pairs.subjects), rule.by)
+        result = RuleResult("better", rule.metric, format_subjects(pairs.subjects), rule.by)
         yield _compare(result, pairs, pairs.subjects, rules)
     for guard in rules.not_worse:
         for name in pairs.subjects:
@@ -182,7 +182,7 @@ def _of_means(result: RuleResult, pairs: PairedScores) -> RuleResult:
         return replace(result, note="nothing to measure in either", skipped=True)
     if before is None or after is None:
         return replace(result, note="missing")
-    if not pairs.same_frames(result.who):
+    if not pairs.same_frames(result.who, result.metric):
         return replace(result, note="a mean over other held-out frames")
     change = find_score(result.metric).gain(before, after)
     gain = Gain(before, after, Estimate(change, change, change), 0)

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.experiments.measures import framewise
 from pipeline.experiments.scores import Scores, Table, rows_of_answer
 from pipeline.promotion.paired_scores import pair_rows, paired_gain
-from pipeline.promotion.rule_result import RuleResult, check_interval, who
+from pipeline.promotion.rule_result import RuleResult, check_interval, format_subjects
 from pipeline.promotion.rules import Rules
 from stages.evaluation.artifacts import BASELINES
 
@@ -26,7 +26,7 @@ def _beats_trivial(challenger: Scores, rules: Rules) -> RuleResult:
     """Compare the first metric of `better` with the best trivial answer; ablations are none."""
     names, metric = challenger.subjects(), rules.better[0].metric
     title = f"{metric}, to the best trivial answer"
-    result = RuleResult("better", title, who(names) if names else "no one", 0.0)
+    result = RuleResult("better", title, format_subjects(names) if names else "no one", 0.0)
     measure = framewise(metric)
     own = challenger.table(measure.table) if measure else {}
     if measure is None or not names or not {*measure.columns} <= {*own}:

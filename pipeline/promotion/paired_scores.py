@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.experiments.comparison import Estimate, resample_blocks, seconds_of
 from pipeline.experiments.frame_statistics import Floats, columns_of, statistic, summands
-from pipeline.experiments.measures import Framewise
+from pipeline.experiments.measures import Framewise, table_of
 from pipeline.experiments.scores import Scores, Table, row_keys, select_rows
 
 
@@ -76,16 +76,13 @@ class PairedScores:
             names = ", ".join(changed)
             yield f"not compared, since their pictures, landmarks or label maps differ: {names}"
 
-    def same_frames(self, subject: str) -> bool:
-        """Return whether all held-out frames of a subject are the same, so that means compare."""
-        for name in ("frames", "voice"):
-            sides = (self.champion.table(name), self.challenger.table(name))
-            if not all(sides):
-                return False
-            first, second = ({k for k in row_keys(t) if k[0] == subject} for t in sides)
-            if first != second or not all(self._same_truth(key[:2]) for key in first):
-                return False
-        return True
+    def same_frames(self, subject: str, metric: str) -> bool:
+        """Return whether a metric of a subject is of the same held-out frames in both."""
+        sides = [side.table(table_of(metric)) for side in (self.champion, self.challenger)]
+        if not all(sides):
+            return False
+        first, second = ({k for k in row_keys(t) if k[0] == subject} for t in sides)
+        return first == second and all(self._same_truth(key[:2]) for key in first)
 
 
 def pair_rows(first: Table, second: Table) -> tuple[Table, Table]:

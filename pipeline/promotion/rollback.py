@@ -1,17 +1,19 @@
 """Return to an earlier champion: its state from git, its models from DVC's cache, as a new commit.
 
 The code does not change. All that the rollback overwrites or deletes must be in git and in DVC's
-cache first, and the present champion keeps its tag.
+cache first, and the present champion keeps its tag. A rollback that was killed continues when it is
+run again: what it has restored so far counts as saved, and what it has to change is that of HEAD.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution import repair
 from pipeline.execution.params_check import move_keys, renames_in, with_new_names
 from pipeline.experiments.listing import flatten
 from pipeline.project import git, neutral_image, people
-from pipeline.project.presets import edit_params, missing_keys
+from pipeline.project.presets import edit_params, missing_keys, with_roles
 from pipeline.project.revision import WORKSPACE, Revision, dvc_errors, first_uncached
 from pipeline.promotion import champions
 from pipeline.promotion.champions import STATE, Champion
@@ -33,34 +35,41 @@ def rollback(number: int | None = None) -> list[str]:
         Lines about the workspace, renamed params, changed code, and how to undo it.
 
     Raises:
-        UserError: no such champion; something unsaved would be overwritten or deleted; DVC's cache
-            no longer has all files of the champion. The workspace is then as it was.
+        UserError: no such champion; a merge or rebase is in progress; something unsaved would be
+            overwritten or deleted; DVC's cache no longer has all files of the champion. The
+            workspace is then as it was.
     """
     target, present = _choose(number)
+    git.check_no_operation()
     here, there = Revision(WORKSPACE), Revision(str(target), target.commit)
-    params = here.yaml(str(PARAMS))
     _check_target(there)
     _check_saved(target, here, there)
-    later = here.subjects() - there.subjects()
-    portrait = Path(f"{neutral_image.PORTRAIT}.dvc")
-    unset = portrait.exists() and not there.has(str(portrait))
+    head = Revision("HEAD", git.commit_of("HEAD"))
+    params = head.yaml(str(PARAMS))
+    later = head.subjects() - there.subjects()
+    portrait = str(neutral_image.TRACKED)
+    unset = head.has(portrait) and not there.has(portrait)
     for name in later:
         people.check_results_are_saved(name)
     if unset:
         neutral_image.check_portrait_is_saved()
     try:
-        _restore(target.commit)
+        _restore_state(target.commit)
+        notes = _update_params(params)  # before DVC reads dvc.yaml, which lists stages by params
+        _checkout()
         for name in later:
             people.delete_results(name)
         if unset:
             neutral_image.use_sample()
-        notes = _update_params(params)
         if stages := changed_code(there, Revision(WORKSPACE)):
-            code = f"code has changed since, and `dvc repro` would run again: {', '.join(stages)}"
+            code = (
+                f"code has changed since, and `idiolect repro` would run again: {', '.join(stages)}"
+            )
             notes.append(code)
         return _record(target, present, notes)
     except UserError:
-        _restore("HEAD")
+        _restore_state("HEAD")
+        _checkout()
         raise
 
 
@@ -98,13 +107,18 @@ def _check_target(there: Revision) -> None:
 
 def _check_saved(target: Champion, here: Revision, there: Revision) -> None:
     """Raise UserError if the rollback would overwrite a file that is in neither git nor DVC."""
-    if dirty := git.changed(STATE):
+    changed = git.changed(STATE)
+    dirty = [path for path in changed if not git.is_as_in(target.commit, path)]
+    was_killed = bool(changed) and not dirty  # a torn result of it can be made again
+    if dirty:
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         todo = "commit it, or `git restore` it, first"
         raise UserError(f"{dirty[0]}{more}", f"not committed; {target} would overwrite it", todo)
     for stage, path, state in _changed_outs(here.status()):
-        if state in _UNSAVED:
-            save = f"dvc add {path}" if stage.endswith(".dvc") else f"dvc repro {stage}"
+        if was_killed and not stage.endswith(".dvc"):
+            continue
+        if state in _UNSAVED and first_uncached([Path(path)]):
+            save = f"dvc add {path}" if stage.endswith(".dvc") else f"idiolect repro {stage}"
             found = f"is not in DVC's cache as it is here ({state})"
             raise UserError(path, found, f"`{save}`, or `dvc checkout {path}`, first")
     tracked = set(here.outs())
@@ -122,14 +136,19 @@ def _changed_outs(status: dict[str, list[Any]]) -> Iterator[tuple[str, str, str]
                     yield stage, path, str(state)
 
 
-def _restore(commit: str) -> None:
-    """Restore the state of a commit in index and workspace, with DVC's files."""
-    from dvc.repo import Repo
-
+def _restore_state(commit: str) -> None:
+    """Restore what git has of the state of a commit, in index and workspace."""
     places = [p for p in STATE if git.in_commit(commit, [p]) or git.in_commit("HEAD", [p])]
     options = (f"--source={commit}", "--staged", "--worktree")
     git.git("restore", *options, "--", *places, settings={"core.autocrlf": "false"})
-    with dvc_errors("checkout"), Repo() as repo:
+
+
+def _checkout() -> None:
+    """Check out DVC's files of the restored state."""
+    from dvc.repo import Repo, lock_repo
+
+    with dvc_errors("checkout"), Repo() as repo, lock_repo(repo):
+        repair.remove_partial_files()
         # With targets: without them DVC deletes what it once linked and no longer tracks, such as
         # a person's videos. What is overwritten is in the cache: see _check_saved.
         repo.checkout([str(out) for out in repo.index.outs if out.hash_info], force=True)
@@ -146,25 +165,38 @@ def _update_params(present: Mapping[str, Any]) -> list[str]:
     notes = [f"renamed: {rename} in {PARAMS}" for rename in renames]
     content = read_params()
     move_keys(content)
+    lists = sorted(_lists(present) - _lists(content))
     keys = flatten(present)
     added = {
         key: value
         for key, value in missing_keys(content).items()
-        if any(f"{known}.".startswith(f"{key}.") for known in keys)
+        if key not in lists and any(f"{known}.".startswith(f"{key}.") for known in keys)
     }
-    if content == read_params() and not added:
+    if content == read_params() and not added and not lists:
         return notes
     with edit_params() as params:
         move_keys(params)
+        if "subjects" in {name.partition(".")[0] for name in lists}:
+            with_roles(params["subjects"])
+        if "transfers" in lists:
+            params["transfers"] = {}
         for key, value in added.items():
             *sections, last = key.split(".")
             section = params
             for name in sections:
                 section = section[name]
             section[last] = value
+    notes += [f"added: {name} in {PARAMS}" for name in lists]
     return notes + [
         f"added: {key}: {value} in {PARAMS}, of preset laptop" for key, value in added.items()
     ]
+
+
+def _lists(params: Mapping[str, Any]) -> set[str]:
+    """Return which of the later lists, by which dvc.yaml lists its stages, params have."""
+    subjects = {f"subjects.{name}" for name in ("pictured", "population")}
+    known = {f"subjects.{name}" for name in params.get("subjects", {})}
+    return (subjects & known) | ({"transfers"} & set(params))
 
 
 def _record(target: Champion, present: Champion, notes: Sequence[str]) -> list[str]:

@@ -63,7 +63,7 @@ class RuleResult:
         return "yes" if self.met else "no"
 
 
-def who(names: Sequence[str]) -> str:
+def format_subjects(names: Sequence[str]) -> str:
     """Return the subjects of a rule as text."""
     return names[0] if len(names) == 1 else f"all {len(names)}"
 

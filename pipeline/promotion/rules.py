@@ -32,7 +32,10 @@ Metric = Annotated[str, AfterValidator(_check_score)]
 
 
 class Better(Section):
-    """A metric that may decide by its gain."""
+    """A metric whose gain can justify promotion.
+
+    The 95 % interval of the gain must lie above `by`, in the metric's unit.
+    """
 
     metric: Annotated[Metric, AfterValidator(_check_framewise)]
     by: float = Field(ge=0)

@@ -6,14 +6,10 @@ python -m pipeline.report.cli_page --check docs/reference/cli.md  # exit 1 if th
 
 import html
 import re
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from typer.testing import CliRunner
 
-from pipeline.report.generated_page import print_or_check
-from pipeline.runtime.user_errors import report_user_errors
+from pipeline.report.generated_page import print_page
 
 _NOTE = "Written by `make docs` from the commands' `--help`."
 
@@ -29,15 +25,5 @@ def page() -> str:
     return f"{title}\n\n{_NOTE}\n{rest}"
 
 
-def main(
-    check: Annotated[
-        Path | None, typer.Option(help="Compare the page with this file instead of printing it.")
-    ] = None,
-) -> None:
-    """Print docs/reference/cli.md, or check that a file is up to date."""
-    print_or_check(page(), check, "the commands' help")
-
-
 if __name__ == "__main__":
-    with report_user_errors():
-        typer.run(main)
+    print_page(page(), "the commands' help")

@@ -21,21 +21,20 @@ from typing import Any
 from tabulate import tabulate
 
 from pipeline.runtime.atomic_files import check_writable, write_atomic
-from pipeline.runtime.progress import each
+from pipeline.runtime.progress import with_progress
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
 from stages.base.config.params import read_section
 from stages.base.io.video_frames import VideoFacts
 from stages.base.training import pretrained
 from stages.evaluation.page import arrowed
-from stages.evaluation.params import EvaluationParams
+from stages.evaluation.params import JUDGES, EvaluationParams
 from stages.evaluation.video_faces import FoundFaces, find_faces
 from stages.evaluation.video_pairs import VideoPair, check_videos, find_pairs
 from stages.evaluation.video_scores import ROWS, VideoScores, average, score_pair
 
 _SLOWEST, _FASTEST = 5.0, 60.0  # frames per second of a track
 _MOST_COLUMNS = 4  # pairs that the printed table shows on their own
-_JUDGES = ("lpips_alex", "dlib_face", "silero_vad")  # networks of the weights table
 CROP = "box of the 68 landmarks of the real face, 20 % wider on each side"
 
 
@@ -72,7 +71,7 @@ class Report:
             "crop": CROP,
             "judges": {
                 "measures": code_version.compute("stages.evaluation.video_scores"),
-                **{name: pretrained.sha256(name) for name in _JUDGES},
+                **{name: pretrained.sha256(name) for name in JUDGES},
                 "landmarks": f"mediapipe {package_version('mediapipe')}",
             },
             "evaluation": read_section("evaluation", EvaluationParams).model_dump(),
@@ -120,7 +119,7 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
             raise UserError(out, "is a folder of inputs, which must not change", "name another")
     facts = check_videos(chosen)
     params = read_section("evaluation", EvaluationParams)
-    for judge in _JUDGES:
+    for judge in JUDGES:
         pretrained.path(judge)  # a missing one stops the run before any work
     check_writable(out / "scores.csv")
     scores: dict[str, VideoScores] = {}
@@ -129,7 +128,7 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
         own = [pair for pair in chosen if _rate(facts[pair.real]) == fps]
         with tempfile.TemporaryDirectory(prefix="idiolect-") as scratch:
             found = _find_faces(own, facts, fps, Path(scratch))
-        for pair in each(own, f"scores of pairs at {fps:g} fps", len(own)):
+        for pair in with_progress(own, f"scores of pairs at {fps:g} fps", len(own)):
             result = _score(pair, found, params)
             if isinstance(result, str):
                 rejected[pair.name] = result

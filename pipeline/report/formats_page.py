@@ -6,14 +6,12 @@ python -m pipeline.report.formats_page --check docs/formats.md  # exit 1 if the 
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from ruamel.yaml import YAML
 
 import stages
-from pipeline.report.generated_page import print_or_check
-from pipeline.runtime.user_errors import report_user_errors
+from pipeline.report.generated_page import print_page
 from stages.base.io import formats
 from stages.base.io.formats import Format
 from stages.parsing.artifacts import LABELS
@@ -21,8 +19,8 @@ from stages.parsing.artifacts import LABELS
 _INTRODUCTION = """# Formats
 
 Written by `make docs` from `stages/*/artifacts.py` and `pipeline/report/columns.yaml`.
-ROLE is `seen` or `unseen`, S a subject, CLIP a clip id. Tables are Parquet; a cell with
-a shape is a flat fixed-size list in C order.
+ROLE is `seen`, `unseen` or `population`, S a subject, CLIP a clip id. Tables are Parquet; a cell
+with a shape is a flat fixed-size list in C order.
 """
 
 
@@ -64,15 +62,5 @@ def page() -> str:
     return "\n".join([*lines, Path(__file__).with_name("other_files.md").read_text()])
 
 
-def main(
-    check: Annotated[
-        Path | None, typer.Option(help="Compare the page with this file instead of printing it.")
-    ] = None,
-) -> None:
-    """Print docs/formats.md, or check that a file is up to date."""
-    print_or_check(page(), check, "the stages' tables")
-
-
 if __name__ == "__main__":
-    with report_user_errors():
-        typer.run(main)
+    print_page(page(), "the stages' tables")

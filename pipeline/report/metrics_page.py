@@ -5,14 +5,10 @@ python -m pipeline.report.metrics_page --check FILE    # exit 1 if a file differ
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from pipeline.experiments.measures import Measure, find_score, framewise_names, groups, of_group
-from pipeline.report.generated_page import print_or_check
-from pipeline.runtime.user_errors import report_user_errors
+from pipeline.report.generated_page import print_page
 from stages.evaluation.headline import HEADLINES
 
 _INTRODUCTION = """# Metrics
@@ -73,15 +69,5 @@ def _intervals() -> Iterator[str]:
     yield ", ".join(f"`{name}`" for name in framewise_names()) + "."
 
 
-def main(
-    check: Annotated[
-        Path | None, typer.Option(help="Compare the page with this file instead of printing it.")
-    ] = None,
-) -> None:
-    """Print docs/reference/metrics.md, or check that a file is up to date."""
-    print_or_check(page(), check, "pipeline/experiments/measures.yaml")
-
-
 if __name__ == "__main__":
-    with report_user_errors():
-        typer.run(main)
+    print_page(page(), "pipeline/experiments/measures.yaml")

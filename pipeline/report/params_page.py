@@ -6,17 +6,14 @@ python -m pipeline.report.params_page --check docs/reference/params.md  # exit 1
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from pipeline.execution.params_check import SECTIONS
 from pipeline.project.presets import PRESETS, presets, read_preset
-from pipeline.report.generated_page import print_or_check
-from pipeline.runtime.user_errors import report_user_errors
+from pipeline.report.generated_page import print_page
 
 _HEAD = """# Params
 
@@ -116,15 +113,5 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def main(
-    check: Annotated[
-        Path | None, typer.Option(help="Compare the page with this file instead of printing it.")
-    ] = None,
-) -> None:
-    """Print docs/reference/params.md, or check that a file is up to date."""
-    print_or_check(page(), check, "the presets and the models of params.yaml")
-
-
 if __name__ == "__main__":
-    with report_user_errors():
-        typer.run(main)
+    print_page(page(), "the presets and the models of params.yaml")

@@ -1,5 +1,6 @@
 """Atomic writes: write a temporary file, flush it to disk, rename it."""
 
+import errno
 import os
 import shutil
 import zlib
@@ -16,15 +17,29 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Raises:
         UserError: `path` is a folder or a device such as /dev/null.
+        OSError: names `path`, not the temporary one, as does one of the block on a full disk.
     """
     part = _partial_file(path)
     try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with name_in_errors(path, part):
+            yield part
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def name_in_errors(path: Path, part: Path) -> Iterator[None]:
+    """Let an error that names `part`, or a full disk that names no file, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or error.filename in (str(part), f"file:{part}"):  # the second is FFmpeg's
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _partial_file(path: Path) -> Path:

@@ -4,6 +4,7 @@ Standard streams may be closed, the encoding other than UTF-8, warnings errors, 
 the user's home missing or read-only. Commands and stages call `prepare` before anything else.
 """
 
+import getpass
 import locale
 import os
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 
 HOME = Path(".idiolect/home")  # in the project, where the user's own cannot be written
 _OPEN_FILES = 4096
+MOST_PIXELS = 100_000_000  # of a picture, which OpenCV holds several times
 
 
 def prepare() -> None:
@@ -22,6 +24,7 @@ def prepare() -> None:
     """
     _open_standard_streams()
     _use_utf8()
+    limit_pictures()
     if sys.warnoptions:  # `error` stops libraries at warnings that do not concern the user
         warnings.resetwarnings()
         warnings.simplefilter("ignore")
@@ -31,6 +34,11 @@ def prepare() -> None:
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def limit_pictures() -> None:
+    """Let OpenCV refuse larger pictures by their headers; it reads this when it is imported."""
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 
 
 def _open_standard_streams() -> None:
@@ -66,7 +74,9 @@ def use_writable_home() -> None:
     A user id without an entry in passwd has no name and may have no home: containers that are
     started with a number as user.
     """
-    if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # KeyError before Python 3.13
         os.environ["USER"] = f"user{os.getuid()}"
     own = HOME.resolve()
     try:
@@ -99,7 +109,7 @@ def _is_usable(folder: Path) -> bool:
 
 
 def reach_this_machine_directly() -> None:
-    """Let no proxy of the environment stand between this process and servers on this machine."""
+    """Exclude servers on this machine from the proxies of the environment."""
     local = ["127.0.0.1", "localhost", "::1"]
     for variable in ("no_proxy", "NO_PROXY"):
         hosts = [host for host in os.environ.get(variable, "").split(",") if host]

@@ -51,6 +51,19 @@ def end_with_caller(end: Callable[[], None] | None = None) -> None:
     threading.Thread(target=_wait_for_caller, args=(end,), daemon=True).start()
 
 
+def helper_process() -> ProcessPoolExecutor:
+    """Return a pool of one process beside this one, for libraries that keep Python's lock.
+
+    Ctrl-C does not reach it: its caller ends it. Raises OSError without shared memory.
+    """
+    return ProcessPoolExecutor(1, get_context("forkserver"), initializer=_start_helper)
+
+
+def _start_helper() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_caller()
+
+
 def _wait_for_caller(end: Callable[[], None] | None) -> None:
     if (caller := parent_process()) is not None:
         wait([caller.sentinel])

@@ -1,13 +1,14 @@
 """Progress of long work: a bar in a terminal, otherwise a line every 15 s."""
 
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-_LINE_SECONDS = 15.0
+LINE_SECONDS = "IDIOLECT_PROGRESS_SECONDS"  # between two lines, for a program that reads them
 
 
 class Bar:
@@ -46,12 +47,13 @@ class _Terminal(Bar):
 class _Lines(Bar):
     def __init__(self, title: str, total: int, done: int) -> None:
         self.title, self.total, self.done, self.first = title, total, done, done
+        self.interval = float(os.environ.get(LINE_SECONDS, "15"))
         self.started = self.printed = time.monotonic()
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.printed < _LINE_SECONDS and self.done < self.total:
+        if now - self.printed < self.interval and self.done < self.total:
             return
         self.printed = now
         rate = (self.done - self.first) / max(now - self.started, 1e-9)
@@ -72,7 +74,7 @@ def bar(title: str, total: int, done: int = 0) -> Iterator[Bar]:
         yield terminal
 
 
-def each(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+def with_progress(items: Iterable[T], title: str, total: int) -> Generator[T, None, None]:
     """Yield items; advance a bar after each."""
     with bar(title, total) as progress:
         for item in items:

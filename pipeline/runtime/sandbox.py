@@ -45,7 +45,7 @@ class Limits:
     memory: float
 
 
-def each(
+def run_each(
     work: Callable[..., None], items: Sequence[tuple[Any, ...]], limits: Limits, at_once: int
 ) -> Generator[tuple[int, str]]:
     """Call `work` on each item in a separate process.
@@ -81,17 +81,17 @@ def each(
             process.kill()
 
 
-def alone(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> str:
-    """Call `work` on one item as `each` does; return the reason of its failure or "".
+def run_one(work: Callable[..., None], item: tuple[Any, ...], limits: Limits) -> str:
+    """Call `work` on one item as `run_each` does; return the reason of its failure or "".
 
     It can be called in a worker of a cluster. Dask's workers are daemons, which Python allows no
-    children to avoid orphans; a child of `each` ends with its parent.
+    children to avoid orphans; a child of `run_each` ends with its parent.
     """
     config = vars(current_process())["_config"]
     daemon = config.get("daemon")
     config["daemon"] = False
     try:
-        return next(each(work, [item], limits, 1))[1]
+        return next(run_each(work, [item], limits, 1))[1]
     finally:
         config["daemon"] = daemon
 

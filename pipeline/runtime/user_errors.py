@@ -29,8 +29,8 @@ class UserError(Exception):
     """
 
     def __init__(self, item: object, found: str, todo: str = "") -> None:
-        self.item, self.found, self.todo = str(item), found, todo
-        super().__init__(f"{item}: {found}" + (f"; {todo}" if todo else ""))
+        self.item, self.found, self.todo = str(item) or "''", found, todo
+        super().__init__(f"{self.item}: {found}" + (f"; {todo}" if todo else ""))
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str, str]]:
         """Keep the arguments when the error passes between processes."""
@@ -49,10 +49,19 @@ class MissingInput(UserError):
     """An input of a stage is missing."""
 
 
+class Interrupted(UserError):
+    """Ctrl-C ended the work, and what is done is kept."""
+
+
 def fail(error: UserError, code: int = 1) -> NoReturn:
     """Print a user error as one line on standard error and exit."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def one_line(text: str) -> str:
+    r"""Return text on one line: a file's name may have line breaks, which become \n."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def limit_error(error: OSError, place: object = "this machine") -> UserError | None:
@@ -76,6 +85,8 @@ def report_user_errors() -> Iterator[None]:
     """End the program with one line on a UserError, a file's OSError, or Ctrl-C in the block."""
     try:
         yield
+    except Interrupted as stop:
+        fail(stop, 130)
     except UserError as error:
         fail(error)
     except OSError as error:

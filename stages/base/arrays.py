@@ -13,4 +13,3 @@ Floats32 = NDArray[np.float32]  # any shape
 AnyFloats = NDArray[np.floating[Any]]  # any shape, 32 or 64 bits
 Points = NDArray[np.floating[Any]]  # (68, 2) landmarks, pixels
 Mask = NDArray[np.bool_]  # (H, W), or a flag for each row
-Labels = NDArray[np.uint8]  # (H, W) codes of face parsing

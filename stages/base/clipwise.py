@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -29,7 +30,6 @@ from pipeline.runtime import item_store, process_pool, progress
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.code_version import version
-from stages.base.io.chunking import chunk_spans
 
 TABLE = "table.parquet"
 Span = tuple[int, int]
@@ -138,7 +138,9 @@ def _compute_new(
         (stage, clip, span, pieces[clip.id][span]) for clip, _, _ in new for span in pieces[clip.id]
     ]
     chunks.sort(key=lambda chunk: chunk[2][0] - chunk[2][1])  # the longest first
-    done = progress.each(process_pool.run(_compute, chunks), f"{stage.name} {title}", len(chunks))
+    done = progress.with_progress(
+        process_pool.run(_compute, chunks), f"{stage.name} {title}", len(chunks)
+    )
     errors = {chunk[1].id: error for chunk, error in zip(chunks, done, strict=True) if error}
     whole = [
         (stage, clip, list(pieces[clip.id].values()), key, folder)
@@ -168,3 +170,21 @@ def _assemble(
     except UserError as error:
         return error
     return None
+
+
+def chunk_spans(frames: int, fps: float, seconds: float = 20.0) -> list[tuple[int, int]]:
+    """Split a clip into chunks of about `seconds`, at whole seconds.
+
+    Args:
+        frames: of the clip.
+        fps: frames per second.
+        seconds: of a chunk.
+
+    Returns:
+        First frame and end (exclusive) of each chunk. They depend on the clip alone, never on the
+        number of workers: results made in chunks depend on the edges.
+    """
+    second = max(1, round(fps))
+    count = max(1, round(frames / (seconds * second)))
+    edges = [round(frames / second * i / count) * second for i in range(count)]
+    return list(pairwise([*edges, frames]))

@@ -3,7 +3,7 @@
     python -m stages clips seen/NAME
 
 Reads data/raw/NAME; writes data/clips/ROLE/NAME (see docs/formats.md, "ledger" and "frames").
-Method: section 1 of docs/method.md.
+Method: section "Data" of docs/method.md.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.runtime.atomic_files import atomic_folder
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import read_section
-from stages.base.config.subjects import Subject
+from stages.base.config.subjects import Subject, remedy
 from stages.clips.artifacts import CLIPS_DIR, RAW_DIR
 from stages.clips.ledger import LEDGER_FILE, STATES, LedgerRow, write_rows
 from stages.clips.params import ClipsParams
@@ -97,5 +97,4 @@ def main(subject: str) -> None:
     print("\n".join(lines), file=sys.stdout if usable else sys.stderr)
     if not usable:
         counts = lines[0].partition(": ")[2]
-        todo = f"add others, or `idiolect remove {person.name}` so that the other people train"
-        raise NothingUsable(person.name, f"no usable clip in {counts}", todo)
+        raise NothingUsable(person.name, f"no usable clip in {counts}", remedy(person.name))

@@ -1,10 +1,11 @@
 """One video to its clips: shots, faces, crop, constant rate, sound, and a ledger row for each."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ SHOTS_FILE = "shots.parquet"
 MEASURES_FOLDER, FRAMES_FOLDER = "measures", "frames"
 _LARGE = 2_100_000  # pixels; 1080p has 2.07 million
 _LEAST_RATE = 10_000  # bytes a second of video; limits the seconds that a header may claim
+_MISSING = 1.0  # seconds without a picture that are reported; shorter ones are rounding
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -111,10 +113,11 @@ def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) 
     if not facts.audio:
         reason = "has no sound that can be decoded"
         return [replace(unmeasured, status="rejected", reason=reason)]
+    skipped: list[float] = []
     shots = find_shots(
         (
             (time, picture.thumbnail(THUMBNAIL_WIDTH), picture.image)
-            for time, picture in _pictures(video, facts, params)
+            for time, picture in _pictures(video, facts, params, skipped=skipped)
         ),
         FaceFinder(),
         1 / facts.fps if facts.fps > 0 else 1 / params.fps,
@@ -127,7 +130,8 @@ def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) 
     if not shots:
         raise NotAVideo(video.name, "no frame can be decoded")
     measure = partial(_measure_shot, video, params, folder, unmeasured)
-    return map_shots(measure, enumerate(shots, 1), facts)
+    measured = map_shots(measure, enumerate(shots, 1), facts)
+    return measured + left_out(unmeasured, facts, shots, skipped)
 
 
 def _pictures(
@@ -136,9 +140,10 @@ def _pictures(
     params: ClipsParams,
     start: float = 0.0,
     end: float = math.inf,
+    skipped: list[float] | None = None,
 ) -> Iterator[tuple[float, Picture]]:
-    size = (facts.height, facts.width)
-    return prefetch(read_pictures(video, start, end, size=size, max_pixels=params.max_pixels))
+    size, most = (facts.height, facts.width), params.max_pixels
+    return prefetch(read_pictures(video, start, end, size=size, max_pixels=most, skipped=skipped))
 
 
 def _measure_shot(
@@ -233,3 +238,36 @@ def _crop(
 
 def _columns(rows: list[tuple[int, float, bytes]]) -> dict[str, Any]:
     return dict(zip(FRAMES.names, zip(*rows, strict=True), strict=True))
+
+
+def left_out(
+    unmeasured: LedgerRow, facts: VideoFacts, shots: Sequence[Shot], skipped: Sequence[float]
+) -> list[LedgerRow]:
+    """Return a row for each kind of content that no shot has.
+
+    Args:
+        unmeasured: the row of the video, to be completed.
+        facts: of its header.
+        shots: all of them, in order.
+        skipped: the times after which pictures with earlier time stamps were left out.
+    """
+    reasons = _reasons(facts, shots, skipped)
+    return [replace(unmeasured, status="rejected", reason=reason) for reason in reasons]
+
+
+def _reasons(facts: VideoFacts, shots: Sequence[Shot], skipped: Sequence[float]) -> Iterator[str]:
+    if facts.unread:
+        yield f"more streams: {facts.unread}; players show one at a time, the default one"
+    if skipped:
+        yield (
+            f"time stamps go back after {skipped[0]:.1f} s, as in joined recordings: "
+            f"{len(skipped)} pictures are left out; split it there, or convert it"
+        )
+    if gaps := [(a.end, b.start) for a, b in pairwise(shots) if b.start - a.end > _MISSING]:
+        seconds = sum(end - start for start, end in gaps)
+        yield f"no picture for {seconds:.1f} s after {gaps[0][0]:.1f} s: damaged, or a still one"
+    if facts.duration - shots[-1].end > _MISSING:
+        yield (
+            f"no picture after {shots[-1].end:.1f} s, but its header says {facts.duration:.1f} s: "
+            "it is damaged, or its sound is longer"
+        )

@@ -46,7 +46,7 @@ class Frames:
 
     def __getitem__(self, index: int) -> Image:
         """Decode one frame, (size, size, 3) RGB."""
-        image = decode_jpeg(self.jpeg(index))
+        image = decode_jpeg(self.jpeg(index), f"{self.path}: frame {index}")
         return image if self.size is None else resize(image, self.size)
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> Image:
@@ -84,7 +84,7 @@ class Frames:
 def _group_ends(path: Path) -> NDArray[np.int64]:
     """Return the first row of every row group, and the number of rows at the end."""
     if not path.is_file():
-        raise MissingInput(path, "no frames table here", "run `dvc repro`")
+        raise MissingInput(path, "no frames table here", "run `idiolect repro`")
     try:
         metadata = pq.read_metadata(path)
     except pa.ArrowInvalid as error:

@@ -99,7 +99,7 @@ class Clip:
         return self.path / "audio.wav"
 
 
-def halve(clip: Clip) -> Clip:
+def split_in_halves(clip: Clip) -> Clip:
     """Return an unseen person's clip with its first half as training span, the second held out.
 
     Nothing is trained on the first half either: it tells how the person looks and moves.

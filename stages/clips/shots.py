@@ -46,6 +46,21 @@ class Shot:
     samples: list[Sample] = field(default_factory=list)
 
 
+@dataclass
+class _Stretch:
+    """Frames without a gap: times of the first and the last, and how many there are."""
+
+    start: float
+    last: float = 0.0
+    frames: int = 0
+
+    def end(self, step: float) -> float:
+        """Return the time at which the last frame leaves the screen, `step` after a single one."""
+        if self.frames == 1:
+            return self.last + min(step, _GAP_SECONDS)
+        return self.last + (self.last - self.start) / (self.frames - 1)
+
+
 def find_shots(
     frames: Iterable[tuple[float, Image, Callable[[], Image]]],
     find_faces: Callable[[Image], list[Box]],
@@ -61,31 +76,29 @@ def find_shots(
     Args:
         frames: (time in s, thumbnail, function that returns the whole RGB picture), in order.
         find_faces: the face detector.
-        step: duration of a single frame, in seconds. The last of several frames is shown for their
-            mean duration; the header's duration is ignored.
+        step: duration, s, of a frame without another within 0.5 s; the last of several frames lasts
+            their mean interval, and the header's duration is ignored.
         ratio: least ratio of a cut's change to that of its neighbours (PySceneDetect).
         change: least change of a cut, in grey levels.
-        quality: measures a face's quality, every 0.6 s, after 5 s of a shot every 1.2 s.
+        quality: measures a face's quality, every 0.6 s, after 4.8 s of a shot every 1.2 s.
         lip_opening: measures the opening of the lips where there are several faces.
         waiting: largest number of sampled pictures in memory.
+
+    Returns:
+        The shots in order of time, with their sampled frames.
     """
-    found: list[Shot] = []
+    stretches: list[_Stretch] = []
     times: list[float] = []
     samples: list[Future[Sample]] = []
-    due = last = float("-inf")
-    cuts = _Cuts(ratio, change)
-    count = sampled = 0
+    cuts, due, sampled = _Cuts(ratio, change), 0.0, 0
     # While the next frames are decoded, one thread detects faces and another measures them.
     with ThreadPoolExecutor(1) as detecting, ThreadPoolExecutor(1) as measuring:
         for time, thumbnail, read_picture in frames:
-            gap = bool(found) and time - last > _GAP_SECONDS
-            if not found or gap:
-                if found:
-                    found[-1].end = _end(found[-1].start, last, count, step)
-                    cuts = _Cuts(ratio, change)
-                found.append(Shot(time, time))
-                due, count, sampled = time, 0, 0
-            count += 1
+            if not stretches or time - stretches[-1].last > _GAP_SECONDS:
+                stretches.append(_Stretch(time))
+                cuts, due, sampled = _Cuts(ratio, change), time, 0
+            stretches[-1].last = time
+            stretches[-1].frames += 1
             if new := cuts(time, thumbnail):
                 times.extend(new)
                 sampled = 0
@@ -98,10 +111,8 @@ def find_shots(
                 detection = detecting.submit(_detect, read_picture, find_faces)
                 samples.append(measuring.submit(_sample, time, detection, measure, lip_opening))
                 due = time + SAMPLE_SECONDS
-            last = time
-    if found:
-        found[-1].end = _end(found[-1].start, last, count, step)
-    return list(_split(found, times, [sample.result() for sample in samples]))
+    measured = [sample.result() for sample in samples]
+    return [shot for one in stretches for shot in _split(one, one.end(step), times, measured)]
 
 
 def _detect(
@@ -125,17 +136,12 @@ def _sample(
     return Sample(time, boxes, quality, lips, black_margins(image))
 
 
-def _end(start: float, last: float, count: int, step: float) -> float:
-    """Return the time at which the last frame of a stretch leaves the screen."""
-    return last + ((last - start) / (count - 1) if count > 1 else min(step, _GAP_SECONDS))
-
-
-def _split(stretches: list[Shot], cuts: list[float], samples: list[Sample]) -> Iterator[Shot]:
-    for stretch in stretches:
-        inner = [cut for cut in cuts if stretch.start < cut < stretch.end]
-        edges = [stretch.start, *inner, stretch.end]
-        for start, end in pairwise(edges):
-            yield Shot(start, end, [s for s in samples if start <= s.time < end])
+def _split(
+    stretch: _Stretch, end: float, cuts: list[float], samples: list[Sample]
+) -> Iterator[Shot]:
+    edges = [stretch.start, *(cut for cut in cuts if stretch.start < cut < end), end]
+    for first, last in pairwise(edges):
+        yield Shot(first, last, [s for s in samples if first <= s.time < last])
 
 
 class _Cuts:

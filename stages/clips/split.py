@@ -21,7 +21,7 @@ from stages.clips.params import ClipsParams
 
 HELD_OUT = "held_out.txt"
 _HEADER = "# Held out of training, also after videos are added: a video or a clip; whole or tail\n"
-Span = tuple[int, int]
+FrameRange = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Piece:
 class Split:
     """Training and held-out span of a clip, first frame and end (exclusive); (0, 0) if empty."""
 
-    train: Span
-    test: Span
+    train: FrameRange
+    test: FrameRange
 
 
 def split_clips(
@@ -60,11 +60,13 @@ def split_clips(
     Args:
         pieces: all usable clips of the subject.
         params: long_seconds, held_out, gap_seconds and fps.
-        role: an unseen subject is held out whole.
+        role: an unseen subject is held out whole, one of the population not at all.
         held_out: choices of `read_held_out`.
     """
     if role == "unseen":
         return [_whole(piece) for piece in pieces]
+    if role == "population":
+        return [Split((0, piece.frames), (0, 0)) for piece in pieces]
     chosen = [_choose(piece, params, held_out) for piece in pieces]
     short = [i for i, piece in enumerate(pieces) if _is_short(piece, params)]
     if len(short) > 1 and not any(chosen[i] == "whole" for i in short):

@@ -33,11 +33,12 @@ _SURROGATES = range(0xDC80, 0xDD00)  # Python's code points for bytes of a name 
 
 def list_videos(folder: Path) -> list[Path]:
     """List the files of a subject's folder by name, except hidden ones and held_out.txt."""
+    todo = f"run `idiolect add VIDEO… --subject {folder.name}`"
     if not folder.is_dir():
-        raise MissingInput(folder, "no folder of videos here", "run `idiolect add VIDEO…`")
+        raise MissingInput(folder, "no folder of videos here", todo)
     found = [p for p in folder.iterdir() if not p.name.startswith(".") and p.name != HELD_OUT]
     if not found:
-        raise MissingInput(folder, "no video here", "run `idiolect add VIDEO…`")
+        raise MissingInput(folder, "no video here", todo)
     return sorted(found, key=lambda path: path.name)
 
 
@@ -172,36 +173,40 @@ def process(tasks: list[VideoTask], params: ClipsParams, title: str) -> list[lis
             done[number] = rows
             bar.advance(note=printable(tasks[number].video.name))
 
-        waiting: list[int] = []
-        arguments: list[tuple[Any, ...]] = []
+        waiting: dict[int, tuple[Any, ...]] = {}
         for number, task in enumerate(tasks):
             if task.unusable is not None:
                 finish(number, [task.identified(task.unusable)])
                 continue
-            measured = item_store.fetch(task.key, task.measures)
-            shots = task.rows() if measured else []
-            good = {row.clip for row in shots if row.status == "ok"}
-            stored = {s for s in good if item_store.fetch(task.frames_key(s), task.folder / s)}
-            if measured and stored == good:
+            measures, stored, whole = _fetch(task)
+            if whole:
                 finish(number, _finish_clips(task))
-                continue
-            waiting.append(number)
-            measures = task.measures if measured else None
-            arguments.append((task.video, params, task.scratch, measures, stored))
+            else:
+                waiting[number] = (task.video, params, task.scratch, measures, stored)
+        numbers = list(waiting)
         limits = sandbox.Limits(params.time_floor, params.time_factor, params.max_memory)
-        with closing(_decode(arguments, limits)) as outcomes:
+        with closing(_decode(list(waiting.values()), limits)) as outcomes:
             for index, failure in outcomes:
-                number = waiting[index]
-                task = tasks[number]
+                task = tasks[numbers[index]]
                 if failure:
-                    finish(number, [task.identified(LedgerRow("failed", failure))])
+                    rows = [task.identified(LedgerRow("failed", failure))]
                 else:
                     _store(task)
-                    finish(number, _finish_clips(task))
-    rows = [done[number] for number in range(len(tasks))]
-    if not all(video and all(row.status in STATES for row in video) for video in rows):
+                    rows = _finish_clips(task)
+                finish(numbers[index], rows)
+    found = [done[number] for number in range(len(tasks))]
+    if not all(video and all(row.status in STATES for row in video) for video in found):
         raise RuntimeError("a video has no row that is ok, rejected or failed")
-    return rows
+    return found
+
+
+def _fetch(task: VideoTask) -> tuple[Path | None, set[str], bool]:
+    """Fetch a video's measures and good shots from the item store; whether these are all it has."""
+    if not item_store.fetch(task.key, task.measures):
+        return None, set(), False
+    good = {row.clip for row in task.rows() if row.status == "ok"}
+    stored = {s for s in good if item_store.fetch(task.frames_key(s), task.folder / s)}
+    return task.measures, stored, stored == good
 
 
 def _decode(
@@ -210,9 +215,9 @@ def _decode(
     """Decode videos in a process each, here or on a cluster; yield index and failure or ""."""
     if process_pool.on_cluster():
         alone = [(extract, values, limits) for values in arguments]
-        yield from enumerate(process_pool.run(sandbox.alone, alone))
+        yield from enumerate(process_pool.run(sandbox.run_one, alone))
     else:
-        yield from sandbox.each(extract, arguments, limits, cpu_count())
+        yield from sandbox.run_each(extract, arguments, limits, cpu_count())
 
 
 def _store(task: VideoTask) -> None:

@@ -19,9 +19,9 @@ class Donors:
     """Donors of one part, M of them.
 
     Attributes:
-        crops: the part of each frame, at its stored size.
+        crops: M crops of the part, RGB, unscaled.
         points: landmarks of each frame, (M, 68, 2), px of the stored frame.
-        colours: mean colour of the face around the part, (M, 3), grey levels.
+        colours: mean colour of the face around the part, (M, 3), RGB, 0–255.
     """
 
     crops: tuple[Crop, ...]
@@ -37,7 +37,7 @@ def read_donors(name: str, folder: Path = DONORS_DIR) -> dict[str, Donors]:
     """
     path = folder / name / "donors.parquet"
     if not path.is_file():
-        raise MissingInput(path, f"no donors of {name}", "run `dvc repro`")
+        raise MissingInput(path, f"no donors of {name}", "run `idiolect repro`")
     table = tables.read(path, DONORS)
     corners = np.stack([table["left"], table["top"]], axis=1)
     library = {}

@@ -1,6 +1,7 @@
 """Paint the inside of mouths and closed lids of drawn frames from real frames of the person."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,25 @@ from stages.donors.path import choose_path, fade
 from stages.donors.warp import blend
 from stages.generator.driving import Driving
 from stages.generator.source_images import Source
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """Which donors a part of N frames shows.
+
+    Attributes:
+        strengths: how far they show, (N, P), for each patch of the part.
+        weights: of each frame's donors, by their index.
+    """
+
+    strengths: Floats
+    weights: list[dict[int, float]]
+
+    def batches(self, size: int) -> Iterator["PartPlan"]:
+        """Yield the plans of so many frames at a time, in order."""
+        for first in range(0, len(self.weights), size):
+            part = slice(first, first + size)
+            yield PartPlan(self.strengths[part], self.weights[part])
 
 
 class DonorPainter:
@@ -40,26 +60,31 @@ class DonorPainter:
         Yields:
             The same frames with parts from donors.
         """
-        if not len(driving):
-            return
-        plans = [self._plan(part, donors, driving.points) for part, donors in self.parts]
+        if len(driving):
+            yield from self.paint_planned(frames, driving, self.plan(driving))
+
+    def plan(self, driving: Driving) -> list[PartPlan]:
+        """Choose the donors of a piece, one plan a part; pieces follow each other in time."""
+        return [self._plan(part, donors, driving.points) for part, donors in self.parts]
+
+    def paint_planned(
+        self, frames: Iterable[Image], driving: Driving, plans: Sequence[PartPlan]
+    ) -> Iterator[Image]:
+        """Paint frames by their plans, in any thread; other arguments as of `paint`."""
         for row, frame in enumerate(frames):
             image = frame.copy()
             points = driving.points[row] * np.float32(len(image) / self.stored)
-            for (part, donors), (strengths, weights) in zip(self.parts, plans, strict=True):
-                crops = [(donors.crops[i], weight) for i, weight in weights[row].items()]
-                for patch, strength in enumerate(strengths[row]):
+            for (part, donors), plan in zip(self.parts, plans, strict=True):
+                crops = [(donors.crops[i], weight) for i, weight in plan.weights[row].items()]
+                for patch, strength in enumerate(plan.strengths[row]):
                     blend(image, part, patch, points, crops, float(strength))
             yield image
 
-    def _plan(
-        self, part: Part, donors: Donors, points: Floats32
-    ) -> tuple[Floats, list[dict[int, float]]]:
-        """Return how far donors show, (N, P), and the weights of each frame's donors."""
+    def _plan(self, part: Part, donors: Donors, points: Floats32) -> PartPlan:
         strengths = part.strengths(points, self.own)
         queries = part.descriptors(points, part.colour(self.image, self.own))
         known = part.descriptors(donors.points, donors.colours)
         before = self.before.get(part.name)
         path = choose_path(queries, known, strengths.max(1), before)
         self.before[part.name] = int(path[-1])
-        return strengths, fade(path, before)
+        return PartPlan(strengths, fade(path, before))

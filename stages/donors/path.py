@@ -1,4 +1,4 @@
-"""Choose a donor for every frame: near in shape, and seldom another one.
+"""Choose a donor for every frame: close in shape, with few changes of donor.
 
 Ours. The path minimises the squared distances of shapes plus a cost of every change of donor, by
 Viterbi's algorithm over the nearest donors of each frame.

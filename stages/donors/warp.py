@@ -63,7 +63,7 @@ def move_crop(crop: Crop, patch: Patch, points: Points, size: tuple[int, int]) -
         (H, W, 3); the border of the crop is repeated.
     """
     driven, own = points[patch.controls], crop.points[patch.controls]
-    places = warping.source_places(driven.astype(np.float32), own.astype(np.float32), size)
+    places = warping.source_coordinates(driven.astype(np.float32), own.astype(np.float32), size)
     return np.asarray(
         cv2.remap(
             crop.image,

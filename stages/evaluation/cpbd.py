@@ -24,7 +24,6 @@ _BETA = 3.6
 _JNB_LOW, _JNB_HIGH, _LOW_CONTRAST = 5.0, 3.0, 50  # just noticeable widths, px, by contrast
 _UNNOTICED = 63  # %: the probability of detection at the just noticeable width
 _LONGEST = 100  # px on each side of an edge
-Grey = NDArray[np.float64]
 Widths = NDArray[np.int16]
 
 

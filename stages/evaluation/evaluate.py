@@ -4,10 +4,10 @@
 
 Reads renders, clips, landmarks, parsing, references, match, ISPs and the generator; writes
 reports/metrics.json and reports/evaluation: scores.json, tables and figures. No metric reads the
-region weights. Method: section 8 of method.md; definitions: docs/method.md, "Evaluation".
+region weights. Method: section "Evaluation" of docs/method.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from stages.base.io import tables
 from stages.base.training import pretrained
 from stages.donors.library import read_donors
 from stages.evaluation import (
+    fid,
     frame_scores,
     headline,
     identity,
@@ -58,11 +59,13 @@ SPLIT = "held-out spans of seen subjects"
 CROP = "face: box of the 68 landmarks, 20 % wider on each side"
 # Common measures of the field that are not computed, and why.
 ABSENT = {
-    "FID": "its Inception weights are in no registry package",
-    "CSIM": "ArcFace weights are in no registry package; CSIM-dlib is another measure",
+    "FID": "its weights are in no registry package; name yours in evaluation.inception",
+    "CSIM": "weights of ArcFace are in no registry package; name yours in evaluation.arcface; "
+    "CSIM-dlib is another measure",
     "LSE-C, LSE-D": "SyncNet weights are in no registry package",
     "THEval's other four measures and its final score": "their networks are in no registry package",
 }
+_BROUGHT = {"FID": "inception", "CSIM": "arcface"}  # by which weights of the user
 _PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
 
 
@@ -87,15 +90,18 @@ def main() -> None:
     params, names = read_section("evaluation", EvaluationParams), seen_subjects()
     generator = Generator.load(read_section("render", RenderParams).drawn_size)
     subjects = training_subjects(names, DATA / "clips/seen")
-    people = [(subject, generator.drawn_size) for subject in subjects]
-    faces = dict(zip(names, process_pool.run(identity.describe_person, people), strict=True))
+    faces = _describe_people(subjects, generator.drawn_size, "")
+    known = (
+        _describe_people(subjects, generator.drawn_size, params.arcface) if params.arcface else {}
+    )
     owners = read_section("transfers", Transfers).owners()
     seed, tuned = read_section("training", Training).seed, [owner.name for owner in owners]
     styles = SeenStyles(subjects, params, seed, tuned)
     seconds = read_section("render", RenderParams).seconds
-    results = {s.name: _evaluate(s, generator, faces, params, styles) for s in subjects}
+    results = {s.name: _evaluate(s, generator, faces, known, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
     transferred = score_transfers(owners, styles, seconds)
+    absent = absent_measures(params)
     content = {
         "split": SPLIT,
         "crop": CROP,
@@ -104,14 +110,15 @@ def main() -> None:
             "generator": file_hash(MODEL),
             "measures": MEASURES_VERSION,
             **{name: pretrained.sha256(name) for name in JUDGES},
+            **params.judges(),
         },
-        "absent": ABSENT,
+        "absent": absent,
         "subjects": metrics,
         "unseen": score_unseen(unseen_subjects(), styles, seconds),
         "transfers": transferred,
     }
     headline.write_scores(content)
-    write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, ABSENT, transferred))
+    write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, absent, transferred))
     with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
         for result in results.values():
             add(result.frames)
@@ -120,10 +127,23 @@ def main() -> None:
             add(result.voice)
 
 
+def absent_measures(params: EvaluationParams) -> dict[str, str]:
+    """Return why measures of the field are not computed, by name."""
+    return {name: why for name, why in ABSENT.items() if _BROUGHT.get(name) not in params.judges()}
+
+
+def _describe_people(subjects: Sequence[Subject], size: int, arcface: str) -> dict[str, Faces]:
+    """Describe the faces of people by name, by ArcFace or, without its weights, by dlib."""
+    people = [(subject, size, arcface) for subject in subjects]
+    described = process_pool.run(identity.describe_person, people)
+    return {s.name: faces for s, faces in zip(subjects, described, strict=True)}
+
+
 def _evaluate(
     subject: Subject,
     generator: Generator,
     faces: Mapping[str, Faces],
+    known: Mapping[str, Faces],
     params: EvaluationParams,
     styles: SeenStyles,
 ) -> SubjectResult:
@@ -144,9 +164,10 @@ def _evaluate(
         "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": means,
         "identity": identity.score_identity(drawn, faces, subject.name),
-        "gain_psnr_face": frame_scores.gain(means, "psnr_face"),
+        **_score_by_brought(drawn, known, subject.name, params),
+        "gain_psnr_face": frame_scores.gain_over_baseline(means, "psnr_face"),
         "gain_psnr_face_network": frame_scores.network_gain(means, "psnr_face"),
-        "gain_psnr": frame_scores.gain(means, "psnr"),
+        "gain_psnr": frame_scores.gain_over_baseline(means, "psnr"),
         "isps_zeroed_move": frame_scores.change(drawn, "isps_zeroed"),
         **swapped,
         "drawn_again": {name: asdict(scores) for name, scores in redetected.items()},
@@ -163,6 +184,19 @@ def _evaluate(
         frame_scores.score_columns(subject.name, drawn, scores),
         motion_scores.voice_columns(held, generated, seen.points),
     )
+
+
+def _score_by_brought(
+    drawn: Reconstruction, known: Mapping[str, Faces], name: str, params: EvaluationParams
+) -> dict[str, Any]:
+    """Return CSIM and FID, each where the user brings its weights."""
+    scores: dict[str, Any] = {}
+    if params.arcface:
+        scores["csim"] = identity.score_identity(drawn, known, name, params.arcface)
+    if params.inception:
+        some = {method: drawn.methods[method] for method in frame_scores.VGG_METHODS}
+        scores["fid"] = fid.score_fid(drawn.truth, some, params.inception)
+    return scores
 
 
 def _score_motion(tracks: SubjectTracks) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def face_lpips(
 
 @contextmanager
 def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
-    """Give a pool whose threads each run torch on one core.
+    """Yield a pool whose threads each run torch on one core.
 
     Two cores that share every layer wait for each other; torch releases the GIL inside layers.
     """

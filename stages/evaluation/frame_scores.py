@@ -15,7 +15,7 @@ from stages.evaluation import metrics
 from stages.evaluation.artifacts import BASELINES
 from stages.evaluation.cpbd import cpbd
 from stages.evaluation.face_lpips import face_lpips
-from stages.evaluation.held_out_frames import spread
+from stages.evaluation.held_out_frames import evenly_spaced
 from stages.evaluation.reconstruction import Reconstruction
 from stages.parsing.artifacts import REGIONS
 
@@ -60,7 +60,7 @@ def score_frames(drawn: Reconstruction) -> dict[str, list[FrameScores]]:
     size = drawn.truth.shape[1]
     boxes = [metrics.face_box(points, size) for points in drawn.points]
     frames = range(len(drawn.frames))
-    sampled = spread(len(frames), SAMPLED)
+    sampled = evenly_spaced(len(frames), SAMPLED)
     alex = face_lpips(drawn.truth, drawn.methods, boxes, "alex")
     vgg = _vgg_lpips(drawn, boxes, sampled)
 
@@ -146,7 +146,7 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return averages
 
 
-def gain(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
+def gain_over_baseline(means: Mapping[str, Mapping[str, float]], measure: str) -> float:
     """Return the generator's gain over the best baseline, in the measure's unit."""
     best = max(means[name][measure] for name in BASELINES)
     return round(means["generator"][measure] - best, 4)

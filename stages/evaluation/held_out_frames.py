@@ -28,12 +28,12 @@ class FrameRef:
     frame: int
 
 
-def thin(frames: list[FrameRef], most: int) -> list[FrameRef]:
+def subsample(frames: list[FrameRef], most: int) -> list[FrameRef]:
     """Return at most `most` frames, evenly spread."""
-    return [frames[i] for i in spread(len(frames), most)]
+    return [frames[i] for i in evenly_spaced(len(frames), most)]
 
 
-def spread(count: int, most: int) -> list[int]:
+def evenly_spaced(count: int, most: int) -> list[int]:
     """Return at most `most` indices into `count` frames, evenly spread from first to last."""
     if count <= most:
         return list(range(count))
@@ -63,7 +63,7 @@ class SubjectFrames:
         return self.clips[0].fps
 
     def valid_frames(self, split: str) -> list[FrameRef]:
-        """List the frames with a valid face of the spans `train` or `test`."""
+        """List the frames of the spans `train` or `test` that have a valid face."""
         return [
             FrameRef(clip, frame)
             for clip in self.clips
@@ -107,11 +107,14 @@ class SubjectFrames:
     def labels(self, frames: list[FrameRef], size: int) -> Image:
         """Decode the label maps of frames, (N, size, size), nearest label."""
         folder = DATA / "parsing" / str(self.subject)
+        paths = {f.clip.id: folder / f"{f.clip.id}.parquet" for f in frames}
         maps = {
-            clip.id: tables.read(folder / f"{clip.id}.parquet", PARSING, ["labels"])["labels"]
-            for clip in {f.clip for f in frames}
+            clip: tables.read(path, PARSING, ["labels"])["labels"] for clip, path in paths.items()
         }
-        labels = [decode_png(maps[f.clip.id][f.frame]) for f in frames]
+        labels = [
+            decode_png(maps[f.clip.id][f.frame], f"{paths[f.clip.id]}: frame {f.frame}")
+            for f in frames
+        ]
         shape, nearest = (size, size), cv2.INTER_NEAREST_EXACT
         return np.stack([cv2.resize(label, shape, interpolation=nearest) for label in labels])
 

@@ -1,6 +1,6 @@
 """Scores of single pictures against the true ones, on the frame and on the face crop."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,10 +8,12 @@ import numpy as np
 
 from pipeline.runtime.cpu_count import cpu_count
 from stages.base.io.image_io import Image
+from stages.base.training.lpips import Backbone
 from stages.evaluation import metrics
 from stages.evaluation.cpbd import cpbd
 from stages.evaluation.face_lpips import face_lpips
 
+_NAN = float("nan")
 _LEAST_SHARPNESS = 1e-9  # of a truth without any edge
 
 
@@ -27,9 +29,10 @@ class ImagePair:
 class ImageScores:
     """One picture against the true one.
 
-    PSNR (dB, infinite for equal pictures) and SSIM of the frame and of the face crop, LPIPS
-    (AlexNet) of the face crop at 256 px, variance of the face crop's Laplacian over the truth's,
-    and CPBD of the frame, which knows no truth.
+    PSNR (dB, infinite for equal pictures) and SSIM of the frame and of the face crop; LPIPS of the
+    face crop, by AlexNet at 256 px and by VGG-16 at 128 px; variance of the face crop's Laplacian
+    over the truth's; and CPBD of the frame, which knows no truth. LPIPS by VGG-16 and CPBD, which
+    are slow, are NaN where they are not scored.
     """
 
     psnr: float
@@ -37,19 +40,47 @@ class ImageScores:
     ssim: float
     ssim_face: float
     lpips_face: float
+    lpips_vgg_face: float
     sharpness_face: float
     cpbd: float
 
 
-def score_images(pairs: Sequence[ImagePair], boxes: Sequence[metrics.Box]) -> list[ImageScores]:
-    """Score pictures whose face crops are boxes of the true pictures."""
-    truth, images = (np.stack([getattr(p, side) for p in pairs]) for side in ("truth", "image"))
-    lpips = face_lpips(truth, {"image": images}, boxes, "alex")["image"]
+def score_images(
+    pairs: Sequence[ImagePair], boxes: Sequence[metrics.Box], sampled: Collection[int]
+) -> list[ImageScores]:
+    """Score pictures whose face crops are boxes of the true pictures.
+
+    Args:
+        pairs: the pictures.
+        boxes: the face crop of each pair.
+        sampled: indices of the pairs that also have the slow measures.
+    """
+    alex = _lpips(pairs, boxes, range(len(pairs)), "alex")
+    vgg = _lpips(pairs, boxes, sorted(sampled), "vgg")
+    rows = range(len(pairs))
     with ThreadPoolExecutor(cpu_count()) as pool:  # most of the work releases the GIL
-        return list(pool.map(_score, pairs, boxes, lpips.tolist()))
+        blurs = pool.map(lambda i: cpbd(pairs[i].image) if i in sampled else _NAN, rows)
+        return list(pool.map(_score, pairs, boxes, alex, vgg, blurs))
 
 
-def _score(frame: ImagePair, box: metrics.Box, lpips: float) -> ImageScores:
+def _lpips(
+    pairs: Sequence[ImagePair],
+    boxes: Sequence[metrics.Box],
+    rows: Sequence[int],
+    backbone: Backbone,
+) -> list[float]:
+    """Return the LPIPS of some pairs; NaN for the others."""
+    scores = np.full(len(pairs), _NAN)
+    if rows:
+        truth, images = (np.stack([getattr(pairs[i], s) for i in rows]) for s in ("truth", "image"))
+        own = [boxes[i] for i in rows]
+        scores[list(rows)] = face_lpips(truth, {"image": images}, own, backbone)["image"]
+    return [float(score) for score in scores]
+
+
+def _score(
+    frame: ImagePair, box: metrics.Box, lpips: float, lpips_vgg: float, blur: float
+) -> ImageScores:
     face = ImagePair(metrics.crop(frame.truth, box), metrics.crop(frame.image, box))
     true_sharpness = max(metrics.sharpness(face.truth), _LEAST_SHARPNESS)
     return ImageScores(
@@ -58,6 +89,7 @@ def _score(frame: ImagePair, box: metrics.Box, lpips: float) -> ImageScores:
         ssim=metrics.ssim(frame.truth, frame.image),
         ssim_face=metrics.ssim(face.truth, face.image),
         lpips_face=lpips,
+        lpips_vgg_face=lpips_vgg,
         sharpness_face=metrics.sharpness(face.image) / true_sharpness,
-        cpbd=cpbd(frame.image),
+        cpbd=blur,
     )

@@ -14,7 +14,7 @@ from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.params import EvaluationParams
-from stages.evaluation.style_scores import Windows
+from stages.evaluation.style_scores import StyleWindowing
 from stages.evaluation.styles import StyleComparison, StylePerson
 from stages.evaluation.subject_tracks import SubjectTracks
 from stages.evaluation.track import Track, read_track, track_of_columns
@@ -61,9 +61,9 @@ class SeenStyles:
         return self._compared.score_own_style(tracks.name, tracks.generated, lent)
 
 
-def style_windows(params: EvaluationParams, fps: float) -> Windows:
+def style_windows(params: EvaluationParams, fps: float) -> StyleWindowing:
     """Return the windows of SLD, SLV and SMD; velocities need two frames."""
-    return Windows(to_frames(params.window_s, fps, 2), to_frames(params.stride_s, fps, 1))
+    return StyleWindowing(to_frames(params.window_s, fps, 2), to_frames(params.stride_s, fps, 1))
 
 
 def styles_lent_to(name: str, seen: Sequence[str]) -> list[str]:

@@ -51,6 +51,8 @@ GROUPS = (
                 "training frames, of frames drawn, of true ones, and of other people's.",
                 "csim_dlib",
             ),
+            Table("csim", "CSIM: the same by ArcFace's descriptors, weights of the user.", "csim"),
+            Table("fid", "FID of whole frames to the true ones, weights of the user.", "fid"),
         ),
     ),
     Group(
@@ -147,7 +149,7 @@ _TRANSFERRED = (
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
 _MORE = ("psnr", "ssim", "cpbd", "csim", "correlation", "recall", "kept", "share", "closed")
-_LESS = ("lpips", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
+_LESS = ("lpips", "fid", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude", "sharpness")
 _AS_TRUTH = ("level",)  # best at the truth's value, which is not the largest
 _FIRST = "truth"

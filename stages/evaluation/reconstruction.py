@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby, islice
 from typing import Any
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.runtime.progress import each
+from pipeline.runtime.progress import with_progress
 from pipeline.runtime.user_errors import UserError
 from stages.base.arrays import Mask
 from stages.base.config.paths import DATA
@@ -19,7 +18,7 @@ from stages.base.io.image_io import Image, decode_jpeg, opencv_transform, resize
 from stages.donors.library import Donors
 from stages.donors.painter import DonorPainter
 from stages.evaluation.baselines import TrainingFrames, align, warp
-from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, thin
+from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, subsample
 from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
@@ -56,6 +55,44 @@ class Reconstruction:
     covered: Mask
 
 
+@dataclass(frozen=True)
+class _Drawer:
+    """Draws held-out frames from their true landmarks, those of a clip from its source image.
+
+    Attributes:
+        held: the subject.
+        frames: which frames, clip by clip.
+        sources: the source of each.
+    """
+
+    held: SubjectFrames
+    frames: list[FrameRef]
+    sources: list[Source]
+
+    def draw(self, draw_clip: DrawClip, title: str) -> Image:
+        """Draw the frames, (N, H, W, 3)."""
+        images = (image for clip in self._clips() for image in draw_clip(*clip))
+        return np.stack(
+            list(with_progress(images, f"{self.held.subject.name} {title}", len(self.frames)))
+        )
+
+    def paint(self, images: Image, donors: Mapping[str, Donors]) -> Image:
+        """Paint the drawn frames from donors."""
+        drawn, painted = iter(images), list[Image]()
+        for source, driving in self._clips():
+            painted += DonorPainter(donors, source).paint(islice(drawn, len(driving)), driving)
+        return np.stack(painted)
+
+    def _clips(self) -> Iterator[tuple[Source, Driving]]:
+        """Yield the source of each clip and the landmarks of its frames."""
+        pairs = zip(self.sources, self.frames, strict=True)
+        for _, clip in groupby(pairs, lambda pair: pair[1].clip.id):
+            sources, frames = map(list, zip(*clip, strict=True))
+            names = ("points", "irises", "shoulders")
+            columns = {name: self.held.column(frames, name) for name in names}
+            yield sources[0], Driving.from_columns(columns)
+
+
 def reconstruct(
     held: SubjectFrames,
     generator: Generator,
@@ -83,27 +120,29 @@ def reconstruct(
     if not frames:
         found = "no held-out frame with a face is left to score"
         raise UserError(held.subject, found, "add a longer video")
-    frames = thin(frames, most)
+    frames = subsample(frames, most)
     sources = [by_clip[frame.clip.id] for frame in frames]
     points = held.scaled_points(frames, size)
     isps = read_isps(name).chosen_images()
-    draw = partial(_draw, held, frames, sources)
+    drawer = _Drawer(held, frames, sources)
 
     def generate(isps: Image, title: str) -> Image:
-        return draw(partial(_generate, generator, isps), title)
+        def frames_of(source: Source, driving: Driving) -> Iterator[Image]:
+            return generator.frames(source, driving, isps)
 
-    paint = partial(_paint, held, frames, sources, donors)
+        return drawer.draw(frames_of, title)
+
     network = generate(isps, "drawn from true landmarks")
     methods = {
-        "generator": paint(network),
+        "generator": drawer.paint(network, donors),
         **({"donors_off": network} if donors else {}),
-        "isps_zeroed": paint(generate(np.zeros_like(isps), "with ISPs zeroed")),
-        "source_warped": draw(generator.warped_source, "with the source warped"),
+        "isps_zeroed": drawer.paint(generate(np.zeros_like(isps), "with ISPs zeroed"), donors),
+        "source_warped": drawer.draw(generator.warped_source, "with the source warped"),
         **_baselines(held, sources, points, size),
     }
     if others:
         swapped = read_isps(others[0]).chosen_images()
-        methods["isps_swapped"] = paint(generate(swapped, "with others' ISPs"))
+        methods["isps_swapped"] = drawer.paint(generate(swapped, "with others' ISPs"), donors)
     matched, covered = _matched_references(held, frames, size)
     return Reconstruction(
         frames,
@@ -120,7 +159,7 @@ def reconstruct(
 def _baselines(
     held: SubjectFrames, sources: Sequence[Source], points: NDArray[Any], size: int
 ) -> dict[str, Image]:
-    chosen, decode = thin(held.valid_frames("train"), _TRAINING_FRAMES), held.reader(size)
+    chosen, decode = subsample(held.valid_frames("train"), _TRAINING_FRAMES), held.reader(size)
     training = TrainingFrames(held.scaled_points(chosen, size), lambda i: decode(chosen[i]))
     nearest = [training.nearest(p) for p in points]
     copies = np.stack([training.image(i) for i in nearest])
@@ -134,57 +173,6 @@ def _baselines(
         "source": stills,
         "source_aligned": np.stack(list(map(align, stills, marks, points))),
     }
-
-
-def _generate(
-    generator: Generator, isps: Image, source: Source, driving: Driving
-) -> Iterator[Image]:
-    return generator.frames(source, driving, isps)
-
-
-def _draw(
-    held: SubjectFrames,
-    frames: list[FrameRef],
-    sources: list[Source],
-    draw_clip: DrawClip,
-    title: str,
-) -> Image:
-    """Draw the frames of each clip from its source image and true landmarks."""
-
-    def images() -> Iterator[Image]:
-        for source, rows in _by_clip(frames, sources):
-            yield from draw_clip(source, _driving(held, rows))
-
-    return np.stack(list(each(images(), f"{held.subject.name} {title}", len(frames))))
-
-
-def _paint(
-    held: SubjectFrames,
-    frames: list[FrameRef],
-    sources: list[Source],
-    donors: Mapping[str, Donors],
-    images: Image,
-) -> Image:
-    """Paint the drawn frames of each clip from donors."""
-    drawn, painted = iter(images), list[Image]()
-    for source, rows in _by_clip(frames, sources):
-        clip = islice(drawn, len(rows))
-        painted += DonorPainter(donors, source).paint(clip, _driving(held, rows))
-    return np.stack(painted)
-
-
-def _by_clip(
-    frames: list[FrameRef], sources: list[Source]
-) -> Iterator[tuple[Source, list[FrameRef]]]:
-    pairs = zip(frames, sources, strict=True)
-    for _, clip in groupby(pairs, lambda pair: pair[0].clip.id):
-        part = list(clip)
-        yield part[0][1], [frame for frame, _ in part]
-
-
-def _driving(held: SubjectFrames, frames: list[FrameRef]) -> Driving:
-    names = ("points", "irises", "shoulders")
-    return Driving.from_columns({name: held.column(frames, name) for name in names})
 
 
 def _matched_references(

@@ -1,10 +1,11 @@
 """Held-out frames drawn from neutral motion, whose style must come from the ISPs (flag 1).
 
-Neutral motion is the subject's true one, scaled to the population's amplitude. Rows: the truth, the
-generator on true landmarks, and restyled frames with the subject's own ISPs, another's, and none.
+Neutral motion is the subject's true one, scaled to the population's amplitude. Rows: the truth; the
+generator on true landmarks, and on neutral ones without the flag; and restyled frames with the
+subject's own ISPs, another's, and none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,7 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import eye_opening, mouth_opening
 from stages.base.io.image_io import Image
 from stages.evaluation import metrics
-from stages.evaluation.held_out_frames import FrameRef, spread
+from stages.evaluation.held_out_frames import FrameRef, evenly_spaced
 from stages.evaluation.reconstruction import Reconstruction
 from stages.evaluation.redetection import detect_faces, join_detections
 from stages.generator.drawing import Generator
@@ -40,8 +41,11 @@ class RestyledScores:
         change_high: its upper end.
         mouth_amplitude: standard deviation of the detected opening, over that of the truth.
         eyes_amplitude: the same of the eyes.
+        moved: the mouth's amplitude over that of `neutral`, −1; 0 where the ISPs add nothing.
         style_reached: change of the mouth's amplitude from that with the own ISPs, over the change
             that the amplitudes of both people ask for; 1 is all of it.
+        reached_low: lower end of the 95 % interval of `style_reached`, frames resampled.
+        reached_high: its upper end.
         frames: frames with a detected face.
     """
 
@@ -51,7 +55,10 @@ class RestyledScores:
     change_high: float
     mouth_amplitude: float
     eyes_amplitude: float
+    moved: float
     style_reached: float
+    reached_low: float
+    reached_high: float
     frames: int
 
 
@@ -71,7 +78,7 @@ def score(
     """
     if not generator.restyles:
         return {}
-    chosen = spread(len(drawn.frames), FRAMES)
+    chosen = evenly_spaced(len(drawn.frames), FRAMES)
     frames = [drawn.frames[i] for i in chosen]
     network = drawn.methods.get("donors_off", drawn.methods["generator"])
     rows = {"truth": drawn.truth[chosen], "generator": network[chosen]}
@@ -98,11 +105,12 @@ def _draw_restyled(
         neutral = join([footage.neutral(_row(footage, frame), gains) for frame in of_clip])
         motion.append((sources[clip], neutral.scaled(sources[clip].stored / size)))
 
-    def images(isps: Image) -> Iterator[Image]:
-        for source, driving in motion:
-            yield from generator.frames(source, driving, isps, restyle=True)
+    def images(isps: Image, *, restyle: bool) -> Image:
+        drawn = (generator.frames(s, driving, isps, restyle=restyle) for s, driving in motion)
+        return np.stack([image for clip in drawn for image in clip])
 
-    return {f"restyled_{title}": np.stack(list(images(isps))) for title, isps in lent.items()}
+    restyled = {f"restyled_{who}": images(isps, restyle=True) for who, isps in lent.items()}
+    return {"neutral": images(own, restyle=False)} | restyled
 
 
 def _row(footage: Footage, frame: FrameRef) -> int:
@@ -114,7 +122,7 @@ def _row(footage: Footage, frame: FrameRef) -> int:
 def compare_rows(
     rows: Mapping[str, Image], points: AnyFloats, clips: Sequence[str], asked: float
 ) -> dict[str, RestyledScores]:
-    """Compare rows of pictures with the rows `truth` and `generator`.
+    """Compare rows of pictures with the rows `truth`, `generator` and `neutral`.
 
     Args:
         rows: pictures by name, (N, H, W, 3) each, clip by clip.
@@ -130,7 +138,9 @@ def compare_rows(
     scores = {}
     for name, images in rows.items():
         mouth, eyes = (_ratio(*p) for p in zip(amplitudes[name], amplitudes["truth"], strict=True))
-        moved = _ratio(amplitudes[name][0], amplitudes["restyled_own"][0]) - 1
+        reached = (_NAN, _NAN, _NAN)
+        if name == "restyled_other":
+            reached = _reached(openings[name][0], openings["restyled_own"][0], asked)
         psnr = _psnr(rows["truth"], images, boxes)
         change = (_NAN, _NAN, _NAN) if name == "truth" else _mean_interval(psnr - generator)
         scores[name] = RestyledScores(
@@ -138,7 +148,8 @@ def compare_rows(
             *change,
             mouth,
             eyes,
-            _ratio(moved, asked) if name == "restyled_other" else _NAN,
+            _ratio(amplitudes[name][0], amplitudes["neutral"][0]) - 1,
+            *reached,
             int(np.isfinite(openings[name]).all(axis=0).sum()),
         )
     return scores
@@ -158,6 +169,20 @@ def _amplitudes(openings: Floats) -> tuple[float, float]:
     known = openings[:, np.isfinite(openings).all(axis=0)]
     mouth, eyes = known.std(axis=1) if known.size else (_NAN, _NAN)
     return float(mouth), float(eyes)
+
+
+def _reached(other: Floats, own: Floats, asked: float) -> tuple[float, float, float]:
+    """Return the share of `asked` that openings, (N,), reach from `own`, and its 95 % interval."""
+    known = np.isfinite(other) & np.isfinite(own)
+    if not known.any() or not asked:
+        return (_NAN, _NAN, _NAN)
+    pairs = np.stack([other[known], own[known]])
+    rng = np.random.default_rng(0)
+    sampled = pairs[:, rng.integers(pairs.shape[1], size=(_RESAMPLES, pairs.shape[1]))]
+    shares = [(a / b - 1) / asked if b > 1e-6 else _NAN for a, b in sampled.std(axis=2).T]
+    low, high = np.nanquantile(shares, (0.025, 0.975))
+    wide, narrow = pairs.std(axis=1)
+    return _ratio(wide / narrow - 1, asked) if narrow else _NAN, float(low), float(high)
 
 
 def _psnr(truth: Image, images: Image, boxes: Sequence[metrics.Box]) -> Floats:

@@ -5,8 +5,8 @@ with stride v, the mean over the reference's windows of the least distance to an
 Their released script resets nothing between windows and measures a distance where it says area.
 
 Motion is measured from its owner's neutral face, so that the shape of the face has no effect. Ours:
-the mean face with its mouth closed, from which `stages.motion.predict.retarget` lends a style; from
-the mean face itself, the habit of an open mouth would count against whoever is lent it.
+the mean face with its mouth closed and its brows at rest, from which retargeting lends a style;
+from the mean face itself, the habit of an open mouth would count against whoever is lent it.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class StyleDistances:
 
 
 @dataclass(frozen=True)
-class Windows:
+class StyleWindowing:
     """Windows of `frames` (F), one every `stride` (v) frames."""
 
     frames: int
@@ -64,7 +64,7 @@ class Windows:
 
 
 def neutral_face(track: Track) -> Floats:
-    """Return the mean face with its mouth closed, (68, 3), of a person's own real motion."""
+    """Return the mean face at rest, `closed_face`, (68, 3), of a person's own real motion."""
     head = track.head[track.valid]
     return closed_face(head.mean(axis=0), head)
 
@@ -74,7 +74,7 @@ def style_distances(
     real_neutral: Floats,
     generated: Track,
     neutral: Floats,
-    windows: Windows,
+    windows: StyleWindowing,
     most: int | None = None,
 ) -> StyleDistances:
     """Compute SLD, SLV and SMD of a motion from real motion.

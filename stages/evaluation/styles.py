@@ -15,7 +15,12 @@ import numpy as np
 from stages.base.arrays import Floats
 from stages.evaluation.style_descriptors import describe_style, mean_descriptors
 from stages.evaluation.style_identity import StylePopulation
-from stages.evaluation.style_scores import StyleDistances, Windows, neutral_face, style_distances
+from stages.evaluation.style_scores import (
+    StyleDistances,
+    StyleWindowing,
+    neutral_face,
+    style_distances,
+)
 from stages.evaluation.track import Track
 
 
@@ -48,7 +53,7 @@ class StylePerson:
         return describe_style(track, self.neutral)
 
     def distances(
-        self, track: Track, mover: "StylePerson", windows: Windows, most: int | None = None
+        self, track: Track, mover: "StylePerson", windows: StyleWindowing, most: int | None = None
     ) -> StyleDistances:
         """Return how far motion of the mover's face is from this person's true motion."""
         return style_distances(self.truth, self.neutral, track, mover.neutral, windows, most)
@@ -62,7 +67,7 @@ class StyleComparison:
         windows: of SLD, SLV and SMD.
     """
 
-    def __init__(self, people: Mapping[str, StylePerson], windows: Windows) -> None:
+    def __init__(self, people: Mapping[str, StylePerson], windows: StyleWindowing) -> None:
         self.people, self.windows = people, windows
         self.population = StylePopulation({name: own.pieces for name, own in people.items()})
 

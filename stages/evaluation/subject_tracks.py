@@ -23,7 +23,7 @@ from stages.evaluation.track import (
     read_track,
     track_of_columns,
 )
-from stages.landmarks.artifacts import CAMERAS
+from stages.landmarks.artifacts import read_focals
 from stages.landmarks.params import LandmarksParams
 from stages.landmarks.pose import Camera
 from stages.motion.features import sync_offsets
@@ -34,7 +34,7 @@ _MOTION = ("head", "rotation", "translation", "points", "irises")
 
 
 @dataclass(frozen=True)
-class Span:
+class TrackSpan:
     """Held-out frames of one clip: first, and end (exclusive)."""
 
     clip: Clip
@@ -98,19 +98,19 @@ class SubjectTracks:
         )
 
 
-def rendered_spans(held: SubjectFrames, count: int) -> list[Span]:
+def rendered_spans(held: SubjectFrames, count: int) -> list[TrackSpan]:
     """List the held-out spans of a subject's render, cut to its number of frames."""
     spans = []
     for clip in held.rendered:
         first, end = clip.test
         taken = min(end - first, count)
         if taken > 0:
-            spans.append(Span(clip, first, first + taken))
+            spans.append(TrackSpan(clip, first, first + taken))
             count -= taken
     return spans
 
 
-def _rest(held: SubjectFrames, span: Span) -> Rest:
+def _rest(held: SubjectFrames, span: TrackSpan) -> Rest:
     """Return a clip's rest pose; that of the span itself where training has too few frames."""
     if rest := read_rest(held.subject, span.clip, DATA):
         return rest
@@ -121,7 +121,7 @@ def _rest(held: SubjectFrames, span: Span) -> Rest:
     )
 
 
-def _camera(held: SubjectFrames, span: Span) -> Camera:
+def _camera(held: SubjectFrames, span: TrackSpan) -> Camera:
     """Return the camera and face of a clip for frames of the redetection's size."""
     clip = span.clip
     rows = _valid_rows(held, clip, *clip.train)
@@ -137,6 +137,4 @@ def _valid_rows(held: SubjectFrames, clip: Clip, first: int, end: int) -> NDArra
 
 
 def _focal(held: SubjectFrames, clip: Clip) -> float:
-    path = DATA / "landmarks" / str(held.subject) / "cameras.parquet"
-    cameras = tables.read(path, CAMERAS, ["clip", "focal"])
-    return float(cameras["focal"][cameras["clip"] == clip.id][0])
+    return read_focals(DATA / "landmarks" / str(held.subject))[clip.id]

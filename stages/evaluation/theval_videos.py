@@ -14,7 +14,7 @@ from stages.base.io.timebase import AUDIO_RATE
 from stages.base.io.video_frames import read_frames
 from stages.base.io.wav_files import read_wav
 from stages.clips.frames import Frames
-from stages.evaluation.subject_tracks import Span, SubjectTracks
+from stages.evaluation.subject_tracks import SubjectTracks, TrackSpan
 from stages.evaluation.theval import MESH, SIZE, FaceVideo, measure_theval, score_theval
 from stages.evaluation.voice_activity import speaking_frames
 from stages.motion.features import sync_offsets
@@ -95,12 +95,12 @@ def volume(voice: AnyFloats, count: int, fps: float) -> Floats:
     return np.asarray(np.interp(np.arange(count) / fps, np.arange(windows) * _VOLUME_S, rms))
 
 
-def _true_images(span: Span) -> Iterator[Image]:
+def _true_images(span: TrackSpan) -> Iterator[Image]:
     frames = Frames(span.clip.video, SIZE)
     return (frames[index] for index in range(span.first, span.end))
 
 
-def read_voice(span: Span, late: int) -> Floats:
+def read_voice(span: TrackSpan, late: int) -> Floats:
     """Read the sound of a span, in sync with its lips; silent where the clip has none.
 
     Args:

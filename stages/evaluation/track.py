@@ -21,7 +21,7 @@ from stages.clips.ledger import Clip
 from stages.landmarks.artifacts import LANDMARKS
 from stages.motion.eyes import gaze_from_irises
 from stages.motion.features import silent_frames, sound_levels
-from stages.motion.pose import about_rest, mean_rotation
+from stages.motion.pose import mean_rotation, relative_to_rest
 from stages.motion.recordings import Rest
 from stages.speech.artifacts import PHONES
 
@@ -102,7 +102,7 @@ def track_of_columns(
     gaze, eyes = np.full((len(head), 2), np.nan), np.full(len(head), np.nan)
     for number, rest in enumerate(rests):
         rows = valid & (span == number)
-        pose[rows] = about_rest(R[rows], t[rows], rest.rotation, rest.translation)
+        pose[rows] = relative_to_rest(R[rows], t[rows], rest.rotation, rest.translation)
     gaze[valid] = gaze_from_irises(points[valid], irises[valid]).mean(axis=1)
     eyes[valid] = eye_opening(points[valid]).mean(axis=-1)
     head = np.where(valid[:, None, None], head, np.nan)

@@ -1,9 +1,9 @@
 """Transferred styles: speech of the seen people in a style before and after its fine-tuning.
 
-The rows of a style X, each a mean over voices: `own`, each voice in its own style; `lent`, in the
-style vector of X; `transferred`, by models/motion_X.safetensors; `truth`, real motion of X of
-another time. All are compared with X's real motion. The voices are those of at most four seen
-people who follow X in `subjects.seen`; X's own voice is none of them.
+The rows of a style X, each a mean over voices: `own`, each voice in its own style; `lent`, the base
+model with X's style vector; `transferred`, models/motion_X.safetensors; `truth`, real motion of X
+of another time. All are compared with X's real motion. The voices are those of at most four other
+seen people: those after X, cyclically, in `subjects.seen`, or the first four if X is unseen.
 """
 
 from collections.abc import Mapping, Sequence

@@ -22,11 +22,11 @@ from stages.clips import clips
 from stages.clips.ledger import Clip, LedgerRow, clips_of
 from stages.clips.params import SHORTEST, ClipsParams
 from stages.clips.window import Window
-from stages.evaluation.subject_tracks import Span
+from stages.evaluation.subject_tracks import TrackSpan
 from stages.evaluation.theval_videos import read_voice
 from stages.evaluation.track import Track, TrackSpeech, measure_rest, read_speech, read_track
 from stages.landmarks import landmarks
-from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS, read_focals
 from stages.landmarks.params import LandmarksParams
 from stages.motion.features import sync_offsets
 from stages.speech import speech
@@ -125,7 +125,7 @@ def find_faces(
     for path, row in found.items():
         clip = own[row.clip]
         lag = late.get(clip.id, 0)
-        voice = read_voice(Span(clip, 0, clip.frames), lag)
+        voice = read_voice(TrackSpan(clip, 0, clip.frames), lag)
         faces[path] = _read_face(path, row, subject, clip, voice, scratch)
         sounds[path] = read_speech(subject, [(clip, 0, clip.frames)], [lag], scratch)
     return FoundFaces(faces, sounds, rejected)
@@ -133,10 +133,11 @@ def find_faces(
 
 def _reason(rows: Sequence[LedgerRow]) -> str:
     """Return why a video has no single good clip; "" if it has."""
-    if bad := [row.reason for row in rows if row.status != "ok"]:
+    shots = [row for row in rows if row.clip] or rows  # of the rest, a pair needs nothing
+    if bad := [row.reason for row in shots if row.status != "ok"]:
         return bad[0]
-    if len(rows) > 1:
-        gaps = ", ".join(f"{row.start:.1f} s" for row in rows[1:])
+    if len(shots) > 1:
+        gaps = ", ".join(f"{row.start:.1f} s" for row in shots[1:])
         return f"expected an unbroken video, found gaps before {gaps}"
     return ""
 
@@ -148,8 +149,7 @@ def _read_face(
     columns = tables.read(
         folder / f"{clip.id}.parquet", LANDMARKS, ["valid", "points", "rotation", "translation"]
     )
-    cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
-    focal = float(cameras["focal"][cameras["clip"] == clip.id][0])
+    focal = read_focals(folder)[clip.id]
     valid = columns["valid"].astype(bool)
     rest = measure_rest(columns["rotation"][valid], columns["translation"][valid], focal, clip.size)
     track = read_track(subject, [(clip, 0, clip.frames)], [rest], scratch)

@@ -114,5 +114,6 @@ def check_videos(pairs: Sequence[VideoPair]) -> dict[Path, VideoFacts]:
                 found = f"lasts {facts[path].duration:.1f} s (at least {SHORTEST_S:g} s)"
                 raise UserError(path, found)
         if not facts[pair.real].audio:
-            raise UserError(pair.real, "has no sound, which mouths are compared with")
+            todo = "remove the pair, or add the sound (mouth motion is scored against it)"
+            raise UserError(pair.real, "expected a real video with sound, found none", todo)
     return facts

@@ -15,13 +15,14 @@ from stages.base.arrays import Floats
 from stages.base.io.image_io import Image
 from stages.base.io.timebase import to_frames
 from stages.base.training.face_identity import descriptor
-from stages.evaluation.held_out_frames import spread
-from stages.evaluation.identity import FRAMES, csim_dlib
+from stages.evaluation.frame_scores import SAMPLED
+from stages.evaluation.held_out_frames import evenly_spaced
+from stages.evaluation.identity import FRAMES, mean_cosine
 from stages.evaluation.image_scores import ImagePair, score_images
 from stages.evaluation.metrics import face_box
 from stages.evaluation.motion_rows import mean_scores, score_rows
 from stages.evaluation.params import EvaluationParams
-from stages.evaluation.style_scores import Windows, neutral_face, style_distances
+from stages.evaluation.style_scores import StyleWindowing, neutral_face, style_distances
 from stages.evaluation.theval import SIZE, measure_theval, score_theval
 from stages.evaluation.theval_videos import face_video
 from stages.evaluation.track import Track, TrackSpeech
@@ -132,9 +133,9 @@ class VideoCrops:
 
 
 def _score_pictures(videos: VideoCrops, chosen: NDArray[np.int64]) -> dict[str, Rows]:
-    """Score the pictures of chosen frames batch by batch, and identity in some of them."""
+    """Score the pictures of chosen frames batch by batch; identity and slow measures in some."""
     points = videos.points(chosen)
-    described = set(spread(len(chosen), FRAMES))
+    described, sampled = (set(evenly_spaced(len(chosen), most)) for most in (FRAMES, SAMPLED))
     wanted = set(chosen.tolist())
     both = zip(*videos.crops(int(chosen[-1]) + 1), strict=True)
     crops = (pair for frame, pair in enumerate(both) if frame in wanted)
@@ -145,9 +146,10 @@ def _score_pictures(videos: VideoCrops, chosen: NDArray[np.int64]) -> dict[str, 
         rows = range(first, first + len(batch))
         first += len(batch)
         boxes = [face_box(points[0][row], videos.size) for row in rows]
+        slow = {row - rows.start for row in rows if row in sampled}
         for index, name in enumerate(ROWS):
             pairs = [ImagePair(pair[0], pair[index]) for pair in batch]
-            scores[name] += [asdict(score) for score in score_images(pairs, boxes)]
+            scores[name] += [asdict(score) for score in score_images(pairs, boxes, slow)]
             faces[name] += [
                 descriptor(pair[index], points[index][row])
                 for row, pair in zip(rows, batch, strict=True)
@@ -156,7 +158,7 @@ def _score_pictures(videos: VideoCrops, chosen: NDArray[np.int64]) -> dict[str, 
     mean = np.mean(faces["truth"], axis=0)
     return {
         "picture": {row: mean_scores(of_row) for row, of_row in scores.items()},
-        "identity": {r: {"csim_dlib": csim_dlib(np.array(f), mean)} for r, f in faces.items()},
+        "identity": {r: {"csim_dlib": mean_cosine(np.array(f), mean)} for r, f in faces.items()},
     }
 
 
@@ -175,7 +177,7 @@ def _style(truth: Track, track: Track, params: EvaluationParams) -> dict[str, fl
     """Return the style distances to the real motion, each from its own neutral face."""
     window, stride = (to_frames(s, truth.fps, 1) for s in (params.window_s, params.stride_s))
     faces = neutral_face(truth), neutral_face(track)
-    return asdict(style_distances(truth, faces[0], track, faces[1], Windows(window, stride)))
+    return asdict(style_distances(truth, faces[0], track, faces[1], StyleWindowing(window, stride)))
 
 
 def average(scores: Sequence[VideoScores]) -> dict[str, dict[str, float]]:

@@ -5,6 +5,7 @@ sampled at the size that is drawn: sample(source, enlarged(grid + flow)) + enlar
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,21 @@ from stages.generator.driving import Amplitudes, Driving, mean_amplitudes
 from stages.generator.model import Sources, read
 from stages.generator.network import UNet, places, sample
 from stages.generator.source_images import Source
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all frames of one source in one style share.
+
+    Attributes:
+        source: the identity's source image.
+        large: the same with the detail that is drawn, (1, 3, H, W).
+        style: the four ISPs, (1, 12, size, size).
+    """
+
+    source: Source
+    large: Tensor
+    style: Tensor
 
 
 class Generator:
@@ -64,12 +80,12 @@ class Generator:
         tensors, config, sources = read(path)
         try:
             shape = config["generator"]
-            size = int(shape["size"])
-            unet = UNet(size, tuple(shape["channels"]))
-            unet.load_state_dict(model_files.module_tensors(tensors, "unet"))
+            size, channels = int(shape["size"]), tuple(shape["channels"])
+            weights = model_files.module_tensors(tensors, "unet")
+            unet = model_files.load_weights(path, lambda: UNet(size, channels), weights)
             restyles = bool(tensors["unet.restyling.out.weight"].any())
             amplitudes = {name: Amplitudes(**own) for name, own in config["amplitudes"].items()}
-        except (KeyError, RuntimeError, TypeError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(unet.eval(), sources, size, drawn_size, amplitudes, restyles=restyles)
@@ -108,14 +124,15 @@ class Generator:
         Yields:
             Frames, (drawn_size, drawn_size, 3), RGB.
         """
-        rows = driving.scaled(self.size / source.stored)
+        scene = self.scene(source, isps)
+        for rows in batches(driving, batch):
+            yield from self.draw(scene, rows, restyle=restyle)
+
+    def scene(self, source: Source, isps: Image) -> Scene:
+        """Prepare a source and ISPs for `draw`; arguments as of `frames`."""
         style = stack_isps(np.stack([resize(isp, self.size) for isp in isps]))
-        style_tensor = images_to_tensor([style]).to(self.device)
-        large = images_to_tensor([detailed_source(source, self.drawn_size)]).to(self.device)
-        for first in range(0, len(rows), batch):
-            indices = range(first, min(first + batch, len(rows)))
-            flag = torch.ones(len(indices), device=self.device) if restyle else None
-            yield from self._draw_batch(source, large, rows, indices, style_tensor, flag)
+        large = images_to_tensor([detailed_source(source, self.drawn_size)])
+        return Scene(source, large.to(self.device), images_to_tensor([style]).to(self.device))
 
     @torch.inference_mode()
     def warped_source(self, source: Source, driving: Driving) -> Iterator[Image]:
@@ -135,15 +152,17 @@ class Generator:
             yield tensor_to_images(sample(large, enlarge_grid(grid, self.drawn_size)))[0]
 
     @torch.inference_mode()
-    def _draw_batch(
-        self,
-        source: Source,
-        large: Tensor,
-        rows: Driving,
-        indices: range,
-        style: Tensor,
-        flag: Tensor | None,
-    ) -> Image:
+    def draw(self, scene: Scene, driving: Driving, *, restyle: bool = False) -> Image:
+        """Draw all rows at once, (N, drawn_size, drawn_size, 3), RGB, in any thread.
+
+        Args:
+            scene: of `scene`.
+            driving: N rows, px of the identity's stored frame.
+            restyle: as of `frames`.
+        """
+        source = scene.source
+        rows, indices = driving.scaled(self.size / source.stored), range(len(driving))
+        flag = torch.ones(len(rows), device=self.device) if restyle else None
         grids = [source.warp_grid(rows.points[i], rows.shoulders[i]) for i in indices]
         maps = [
             facial_map(rows.points[i], rows.irises[i], rows.shoulders[i], self.size)
@@ -153,11 +172,18 @@ class Generator:
         still = images_to_tensor([source.small]).to(self.device)
         shape = (len(grid), -1, -1, -1)
         map_tensor = maps_to_tensor(maps).to(self.device)
-        images = (still.expand(shape), grid, map_tensor, style.expand(shape))
+        images = (still.expand(shape), grid, map_tensor, scene.style.expand(shape))
         flow, change = self.unet.predict(*images, flag)
         where = enlarge_grid(grid + flow, self.drawn_size)
-        frames = sample(large.expand(shape), where) + enlarge(change, self.drawn_size)
+        frames = sample(scene.large.expand(shape), where) + enlarge(change, self.drawn_size)
         return tensor_to_images(frames)
+
+
+def batches(driving: Driving, size: int) -> Iterator[Driving]:
+    """Yield so many rows of landmarks at a time, in order."""
+    for first in range(0, len(driving), size):
+        part = slice(first, first + size)
+        yield Driving(driving.points[part], driving.irises[part], driving.shoulders[part])
 
 
 def detailed_source(source: Source, drawn_size: int) -> Image:
@@ -178,8 +204,8 @@ def enlarge(planes: Tensor, size: int) -> Tensor:
 def enlarge_grid(grid: Tensor, size: int) -> Tensor:
     """Scale a sampling grid (B, h, w, 2) to (B, size, size, 2), bilinear.
 
-    The displacements are scaled and the places are not: interpolation repeats the border's values,
-    and repeated places would compress the image there.
+    Interpolates displacements, not coordinates: bilinear scaling replicates border values, which
+    would compress the image at the border.
     """
     if grid.shape[1] == size:
         return grid

@@ -1,8 +1,8 @@
 """Driving landmarks: as detected, or of neutral motion (ours).
 
 Neutral motion for a style is the true one, divided by the style's amplitudes of mouth, eyes and
-pose and multiplied by the population's. Timing and shape stay; what takes it back to the target is
-the style's amplitude alone, which only its ISPs show, whosever face it is.
+pose and multiplied by the population's: it keeps timing and shape but has the population's mean
+amplitude. The generator must restore the style's amplitude, and only the ISPs show it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Driving:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, NDArray[Any]]) -> "Driving":
-        """Take the columns points, irises and shoulders."""
+        """Make driving rows from the columns points, irises and shoulders of a table."""
         return cls(*(np.asarray(columns[field.name], np.float32) for field in fields(cls)))
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg
+from stages.clips.decoded_frames import DecodedFrames
 from stages.clips.frames import Frames
 from stages.clips.ledger import Clip, clips_of
 from stages.generator.driving import (
@@ -30,7 +31,7 @@ from stages.generator.driving import (
     neutralise,
     rest_pose,
 )
-from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS, read_focals
 
 _COLUMNS = [
     *("frame", "valid", "points", "irises", "shoulders", "shoulders_valid"),
@@ -114,7 +115,8 @@ class Footage:
 
     def stored_image(self, row: int) -> Image:
         """Decode a row's frame as it is stored, (stored, stored, 3) RGB."""
-        return decode_jpeg(self.readers[int(self.clip[row])].jpeg(int(self.frame[row])))
+        reader, frame = self.readers[int(self.clip[row])], int(self.frame[row])
+        return decode_jpeg(reader.jpeg(frame), f"{reader.path}: frame {frame}")
 
     def sharp_neutral_row(self, rows: NDArray[np.intp]) -> int:
         """Choose the sharpest of rows with a closed mouth, open eyes and a near-median pose.
@@ -148,7 +150,12 @@ class _ClipRows:
 
 
 def read_footage(
-    subjects: Sequence[Subject], size: int, *, held_out: bool = False, data: Path = DATA
+    subjects: Sequence[Subject],
+    size: int,
+    *,
+    held_out: bool = False,
+    cached: bool = False,
+    data: Path = DATA,
 ) -> list[Footage]:
     """Read the frames of several people, who together are the population.
 
@@ -156,6 +163,7 @@ def read_footage(
         subjects: the people.
         size: width and height to decode frames to.
         held_out: read the held-out spans instead of the training spans.
+        cached: keep decoded frames on the disk, for a training.
         data: folder of the artifacts.
 
     Raises:
@@ -165,6 +173,7 @@ def read_footage(
     amplitudes = [measure_amplitudes([rows.motion for rows in person]) for person in people]
     population = mean_amplitudes(amplitudes)
     cache = _CACHE_BYTES // sum(map(len, people))
+    reader = DecodedFrames if cached else Frames
     footage = []
     for subject, person, own in zip(subjects, people, amplitudes, strict=True):
         motions = [rows.motion for rows in person]
@@ -175,7 +184,7 @@ def read_footage(
             Footage(
                 subject=subject,
                 clips=[rows.clip for rows in person],
-                readers=[Frames(rows.clip.video, size, cache) for rows in person],
+                readers=[reader(rows.clip.video, size, cache) for rows in person],
                 clip=np.repeat(np.arange(len(person), dtype=np.int32), counts),
                 frame=columns["frame"],
                 driving=join([m.driving.scaled(k) for m, k in zip(motions, scales, strict=True)]),
@@ -194,18 +203,17 @@ def read_footage(
 def _read_clips(subject: Subject, *, held_out: bool, data: Path) -> list[_ClipRows]:
     """Read the clips of a person that have a valid frame in the span."""
     folder = data / "landmarks" / str(subject)
-    cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
-    focal = dict(zip(cameras["clip"], cameras["focal"], strict=True))
+    focals = read_focals(folder)
     person = []
     for clip in clips_of(subject, data / "clips"):
         first, end = clip.test if held_out else clip.train
-        if end <= first or clip.id not in focal:
+        if end <= first or clip.id not in focals:
             continue
         columns = tables.read(folder / f"{clip.id}.parquet", LANDMARKS, _COLUMNS, first, end)
         valid = columns["valid"].astype(bool)
         if valid.any():
             columns = {name: values[valid] for name, values in columns.items()}
-            motion = _motion(columns, float(focal[clip.id]), clip.size)
+            motion = _motion(columns, focals[clip.id], clip.size)
             person.append(_ClipRows(clip, columns, motion))
     if not person:
         span = "held-out" if held_out else "training"

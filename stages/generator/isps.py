@@ -71,14 +71,16 @@ def read_isps(name: str, size: int | None = None, root: Path = DATA / "isp") -> 
     paths = [root / role / name / "isps.parquet" for role in ROLES]
     path = next((path for path in paths if path.is_file()), paths[0])
     if not path.is_file():
-        raise MissingInput(path, f"no ISPs of {name}", "run `dvc repro`")
+        raise MissingInput(path, f"no ISPs of {name}", "run `idiolect repro`")
     columns = tables.read(path, ISPS)
     template = np.array([TEMPLATES.index(key) for key in columns["template"]])
     chosen = columns["chosen"].astype(bool)
     for index, key in enumerate(TEMPLATES):
         if not (chosen & (template == index)).any():
             raise BadFormat(path, f"no chosen ISP of template {key}")
-    images = [decode_png(data)[..., :3] for data in columns["image"]]
+    images = [
+        decode_png(data, f"{path}: row {row}")[..., :3] for row, data in enumerate(columns["image"])
+    ]
     if size is not None:
         images = [resize(image, size) for image in images]
     return Isps(

@@ -6,7 +6,7 @@ expression moves; `mesh` moves it triangle by triangle, so every landmark coinci
 own, which also removes the reference's mouth shape. Restyled frames have an alignment of their own.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -17,9 +17,11 @@ from stages.base.arrays import Points
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.face import landmark_groups, similarity
-from stages.base.io import tables
+from stages.base.io import image_io, tables
 from stages.base.io.image_io import Image, decode_jpeg, decode_png, opencv_transform, resize
-from stages.clips.ledger import clips_of
+from stages.base.io.row_cache import RowCache
+from stages.clips.ledger import Clip, clips_of
+from stages.generator import losses
 from stages.generator.losses import EMPTY, region_codes, union
 from stages.landmarks.artifacts import LANDMARKS
 from stages.parsing.artifacts import PARSING
@@ -37,6 +39,7 @@ class MatchedReferences:
         size: width and height of training frames.
         alignment: none, similarity, rigid or mesh.
         restyle_alignment: the same, of restyled frames; `alignment` by default.
+        cached: keep decoded region codes on the disk, for a training.
         data: folder of the artifacts.
 
     Attributes:
@@ -53,12 +56,16 @@ class MatchedReferences:
         size: int,
         alignment: str,
         restyle_alignment: str | None = None,
+        *,
+        cached: bool = False,
         data: Path = DATA,
     ) -> None:
         self.size, self.alignment = size, alignment
         self.restyle_alignment = restyle_alignment or alignment
         self.labels = data / "parsing" / str(subject)
-        self.clip_sizes = {clip.id: clip.size for clip in clips_of(subject, data / "clips")}
+        clips = clips_of(subject, data / "clips")
+        self.clip_sizes = {clip.id: clip.size for clip in clips}
+        self._decoded = {clip.id: self._cache(clip) for clip in clips} if cached else {}
         path = data / "references" / str(subject) / "references.parquet"
         rows = tables.read(path, REFERENCES)
         self.images: list[Image] = []
@@ -70,7 +77,7 @@ class MatchedReferences:
                 raise BadFormat(path, f"expected one chosen {template}, found {len(chosen)}")
             row = int(chosen[0])
             clip, frame = str(rows["clip"][row]), int(rows["frame"][row])
-            self.images.append(resize(decode_jpeg(rows["image"][row]), size))
+            self.images.append(resize(decode_jpeg(rows["image"][row], f"{path}: row {row}"), size))
             self.codes.append(self.frame_codes(clip, frame))
             landmarks = data / "landmarks" / str(subject) / f"{clip}.parquet"
             face = tables.read(landmarks, LANDMARKS, ["points"], frame, frame + 1)["points"][0]
@@ -121,8 +128,19 @@ class MatchedReferences:
 
     def frame_codes(self, clip: str, frame: int) -> Image:
         """Return the region codes of a frame, (size, size)."""
-        group = _label_maps(self.labels / f"{clip}.parquet", frame // _GROUP)
-        labels = decode_png(group[frame % _GROUP])
+        if clip not in self._decoded:
+            return self._decode_codes(clip, frame)
+        return self._decoded[clip].get(frame, partial(self._decode_codes, clip))
+
+    def _cache(self, clip: Clip) -> RowCache:
+        path, shape = self.labels / f"{clip.id}.parquet", (self.size, self.size)
+        code = [Path(name) for name in (image_io.__file__, losses.__file__, __file__)]
+        return RowCache(path, f"codes {self.size}", shape, clip.frames, code)
+
+    def _decode_codes(self, clip: str, frame: int) -> Image:
+        path = self.labels / f"{clip}.parquet"
+        group = _label_maps(path, frame // _GROUP)
+        labels = decode_png(group[frame % _GROUP], f"{path}: frame {frame}")
         small = cv2.resize(labels, (self.size, self.size), interpolation=cv2.INTER_NEAREST)
         return region_codes(np.asarray(small, np.uint8))
 

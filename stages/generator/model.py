@@ -20,6 +20,7 @@ from stages.generator.params import GeneratorParams
 from stages.generator.source_images import Source
 from stages.generator.warp_correction import WarpCorrection
 
+_TODO = "run `idiolect repro`"
 Sources = Mapping[str, Sequence[Source]]
 _ARRAYS = ("points", "shoulders", "colours")
 _CORRECTION_KEYS = [field.name for field in fields(WarpCorrection)]
@@ -68,8 +69,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple
             )
             for name, scenes in config["subjects"].items()
         }
-    except (KeyError, TypeError) as error:
-        raise BadFormat(path, f"is no generator: {error} is missing") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadFormat(path, f"is no generator: its sources: {error}", _TODO) from None
+    except BadFormat as error:
+        found = f"a source image cannot be decoded: {error.found}"
+        raise BadFormat(path, found, _TODO) from None
     return tensors, config, sources
 
 

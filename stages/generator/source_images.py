@@ -60,7 +60,7 @@ class Source:
 
     @property
     def stored(self) -> int:
-        """Width and height of the identity's stored frames, px."""
+        """Side of the square source image, px."""
         return len(self.image)
 
     @cached_property
@@ -82,7 +82,7 @@ class Source:
         pairs = warping.controls(points, shoulders, self.points, self.shoulders, size)
         coarse = self.correction.predict(points / size, shoulders / size)
         fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(warping.flow(*pairs, size) + fine)
+        return np.asarray(warping.flow(*pairs, size, max(2, size // 128)) + fine)
 
 
 def colour_histogram(images: Sequence[Image] | Image) -> Floats32:
@@ -146,6 +146,20 @@ def row_as_source(footage: Footage, row: int) -> Source:
         correction=warp_correction.no_correction(),
         colours=colour_histogram([resize(image, footage.size)]),
         clip=clip.id,
+        frame=int(footage.frame[row]),
+    )
+
+
+def training_source(footage: Footage, row: int) -> Source:
+    """Make a source of a row as `row_as_source`, of the training size and without a histogram."""
+    return Source(
+        image=footage.image(row),
+        size=footage.size,
+        points=footage.driving.points[row],
+        shoulders=footage.driving.shoulders[row],
+        correction=warp_correction.no_correction(),
+        colours=np.zeros(0, np.float32),
+        clip=footage.clips[footage.clip[row]].id,
         frame=int(footage.frame[row]),
     )
 

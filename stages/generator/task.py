@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stages.base.io.image_io import Image
+from stages.base.training.devices import local_batch
 from stages.base.training.perceptual import Features, load_perceptual
 from stages.base.training.state import Batch, Update
 from stages.generator import losses
@@ -17,8 +18,6 @@ from stages.generator.conditioning import (
     close_up_grid,
     facial_map,
     focus_map,
-    images_to_tensor,
-    maps_to_tensor,
     stack_isps,
 )
 from stages.generator.driving import Driving
@@ -27,7 +26,7 @@ from stages.generator.isps import Isps
 from stages.generator.matched_references import MatchedReferences
 from stages.generator.network import Discriminator, UNet, sample
 from stages.generator.params import GeneratorParams
-from stages.generator.source_images import Source, match_scenes, row_as_source
+from stages.generator.source_images import Source, match_scenes, training_source
 
 _IMAGES = {"source", "isps", "frame", "reference"}
 RESTYLING_RATE = 3.0  # of the part for neutral motion, times that of the U-Net
@@ -36,7 +35,13 @@ _MAPS = {"map", "true_map"}
 
 @dataclass(frozen=True)
 class StyleTerm:
-    """λ L_sp: the matched references of each person, W by region code, and λ."""
+    """The style-preserving loss λ L_sp (paper, equation 3).
+
+    Attributes:
+        references: matched references, one per person.
+        weights: W by region code.
+        factor: λ.
+    """
 
     references: Sequence[MatchedReferences]
     weights: losses.Weights
@@ -91,7 +96,7 @@ class GeneratorTask:
 
     def batch(self, step: int, rng: np.random.Generator) -> Batch:
         """Draw frames, people in turn, each with a driving map and ISPs of its own."""
-        size = self.params.batch
+        size = local_batch(self.params.batch)
         examples = [self._example(step * size + i, rng) for i in range(size)]
         batch = {name: _stack(name, [e[name] for e in examples]) for name in examples[0]}
         if not batch["flag"].any():  # known here, where no GPU has to be waited for
@@ -144,7 +149,8 @@ class GeneratorTask:
         scene, several = self.scenes[person][clip], len(self.sources[person]) > 1
         if scene is None or (several and rng.random() < self.params.one_shot):
             others = np.flatnonzero((footage.clip == clip) & (np.arange(len(footage)) != row))
-            return row_as_source(footage, int(rng.choice(others)) if len(others) else row)
+            chosen = int(rng.choice(others)) if len(others) else row
+            return training_source(footage, chosen)
         known: Source = self.sources[person][scene]
         return known
 
@@ -152,6 +158,7 @@ class GeneratorTask:
         """Update the U-Net by L_G (+ λ L_sp), then the discriminator."""
         weights = self.params.losses
         unet, discriminator = self.modules["unet"], self.modules["discriminator"]
+        batch = scale_pixels(batch)
         inputs = (batch[name] for name in ("source", "grid", "map", "isps"))
         generated, maps = unet(*inputs, batch.get("flag")), batch["true_map"]
         values = {"l1": losses.weighted_l1(generated, batch["frame"], batch["focus"])}
@@ -218,6 +225,14 @@ def _facial_map(driving: Driving, size: int) -> Image:
 
 
 def _stack(name: str, arrays: list[NDArray[Any]]) -> Tensor:
-    if name in _IMAGES:
-        return images_to_tensor(arrays)
-    return maps_to_tensor(arrays) if name in _MAPS else torch.from_numpy(np.stack(arrays))
+    tensor = torch.from_numpy(np.stack(arrays))
+    return tensor.permute(0, 3, 1, 2) if name in _IMAGES | _MAPS else tensor
+
+
+def scale_pixels(batch: Batch) -> Batch:
+    """Scale a batch's images from bytes to −1 to 1, and its facial maps to 0 to 1, on its device.
+
+    Memory stays channels last, the fast layout of convolutions.
+    """
+    images = {name: batch[name].float().div_(127.5).sub_(1) for name in _IMAGES & batch.keys()}
+    return batch | images | {name: batch[name].float().div_(255) for name in _MAPS & batch.keys()}

@@ -38,11 +38,19 @@ def read_inputs() -> Inputs:
     training = read_section("training", Training)
     subjects = training_subjects(seen_subjects(), DATA / "clips/seen")
     isps = [read_isps(subject.name, params.size) for subject in subjects]
-    return Inputs(params, training, subjects, read_footage(subjects, params.size), isps)
+    footage = read_footage(subjects, params.size, cached=True)
+    return Inputs(params, training, subjects, footage, isps)
 
 
 def train_phase(
-    stage: str, task: Task, inputs: Inputs, steps: int, *kinds: str, name: str = "", **more: Any
+    stage: str,
+    task: Task,
+    inputs: Inputs,
+    steps: int,
+    *kinds: str,
+    name: str = "",
+    last: bool = True,
+    **more: Any,
 ) -> Weights:
     """Train a phase, resumed from its last checkpoint of the same inputs; return the weights.
 
@@ -52,6 +60,7 @@ def train_phase(
         inputs: what the phase read.
         steps: optimizer steps.
         name: of its checkpoints and curves; the stage's by default.
+        last: no other training of the stage follows.
         kinds: other folders of data that it read, in addition to clips, landmarks and ISPs.
         more: params of this phase alone.
     """
@@ -73,4 +82,5 @@ def train_phase(
         ema=params.ema,
         clip=params.clip,
         schedule=cosine(steps, min(params.warmup, steps // 4), floor=0.01),
+        last=last,
     )

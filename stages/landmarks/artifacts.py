@@ -1,6 +1,9 @@
 """Paths and tables of `landmarks`; pipeline/report/columns.yaml describes the columns."""
 
+from pathlib import Path
+
 from stages.base.config.paths import DATA
+from stages.base.io import tables
 from stages.base.io.formats import CLIP, FRAME, Column, Format, columns
 
 LANDMARKS_DIR = DATA / "landmarks"
@@ -46,3 +49,13 @@ CAMERAS = Format(
         *columns("int32", "size", "valid", "frames"),
     ),
 )
+
+
+def read_focals(folder: Path) -> dict[str, float]:
+    """Read the focal length of each clip's camera, px of the stored frames.
+
+    Args:
+        folder: of a person's landmarks.
+    """
+    cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
+    return dict(zip(cameras["clip"], map(float, cameras["focal"]), strict=True))

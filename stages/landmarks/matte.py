@@ -18,9 +18,9 @@ class Matte:
 
     def __call__(self, image: Image) -> NDArray[np.bool_]:
         """Return the mask of the person, (H, W), in an RGB frame, (H, W, 3)."""
-        return self.soft(image) > PERSON
+        return self.probabilities(image) > PERSON
 
-    def soft(self, image: Image) -> NDArray[np.float32]:
+    def probabilities(self, image: Image) -> NDArray[np.float32]:
         """Return each pixel's probability of showing the person, (H, W); above PERSON it does."""
         return np.array(self.network.process(image).segmentation_mask, np.float32)
 

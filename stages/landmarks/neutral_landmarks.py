@@ -31,8 +31,8 @@ def run(params: LandmarksParams, image: Path = IMAGE, out: Path = NEUTRAL_TABLE)
         BadFormat: it is not square, or shows no face.
     """
     if not image.is_file():
-        raise MissingInput(image, "no neutral image here", "run `dvc repro neutral`")
-    picture = read_image(image, todo="run `dvc repro neutral`")
+        raise MissingInput(image, "no neutral image here", "run `idiolect repro neutral`")
+    picture = read_image(image, todo="run `idiolect repro neutral`")
     if picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
         raise BadFormat(image, f"expected a square RGB picture, found shape {picture.shape}")
     finder = backend.open_backend(params.backend)

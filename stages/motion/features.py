@@ -71,7 +71,7 @@ def sync_offsets(subject: Subject, data: Path) -> dict[str, int]:
     offsets = {}
     for clip in clips_of(subject, data / "clips"):
         if clip.id not in rows:
-            raise BadFormat(path, f"no sync of clip {clip.id}", "run `dvc repro`")
+            raise BadFormat(path, f"has no row for clip {clip.id}", "run `idiolect repro`")
         if table["status"][rows[clip.id]] != "rejected":
             offsets[clip.id] = round(float(table["late"][rows[clip.id]]) * 2 * clip.fps)
     return offsets
@@ -93,6 +93,14 @@ def sound_levels(path: Path, fps: float, first: int, end: int) -> Floats:
         sums = np.add.reduceat(squares, cuts[:-1] - cuts[0])
         parts.append(10 * np.log10(sums / np.diff(cuts) + 1e-12))
     return np.concatenate(parts)
+
+
+def loudness(level: Floats) -> Floats:
+    """Return a level, (N,) dB, relative to the sound's loud moments, 10 dB; -3.5 in silence."""
+    if not len(level):
+        return level
+    relative = level - np.percentile(level, _LOUD_PERCENTILE)
+    return np.asarray(np.maximum(relative, -_QUIET_BELOW) / 10)
 
 
 def silent_frames(level: Floats, fps: float) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Lend the style of an unseen person: nothing is trained."""
+"""Add an unseen person to a motion model, with the style of the references; nothing is trained."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from stages.references.person import style_clips
 
 
 def lend_style(model: MotionModel, subject: Subject, data: Path = DATA) -> MotionModel:
-    """Return the model with an unseen person, whose style the references alone give.
+    """Return a copy of the model with an unseen person added.
 
-    The first halves of the person's clips tell how the face looks and moves, and hold the
-    references.
+    The style vector is encoded from the references. Face and motion statistics are measured on, and
+    the references taken from, the first half of each clip.
 
     Raises:
         MissingInput: an artifact is missing, or no clip has both a face and its sound.

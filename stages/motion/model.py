@@ -11,11 +11,17 @@ from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, UserError
 from stages.base.config.paths import MODELS
-from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
+from stages.base.training.model_files import (
+    check_finite,
+    flatten_modules,
+    load_model,
+    module_tensors,
+    save_model,
+)
 from stages.motion.mouth import MouthLstm, MouthNetwork, MouthTcn
 from stages.motion.networks import PoseNet
 from stages.motion.params import MotionParams, frames_in
-from stages.motion.person import Person
+from stages.motion.person import MotionPerson
 from stages.motion.ridge_regression import RidgeRegression, context_offsets
 from stages.motion.style_encoder import StyleEncoder
 from stages.motion.style_references import StyleWindows
@@ -88,16 +94,15 @@ class MotionModel:
     styles: Tensor
     feature_mean: Tensor
     feature_scale: Tensor
-    people: Mapping[str, Person]
+    people: Mapping[str, MotionPerson]
     bases: Mapping[str, Tensor]
 
-    def person(self, name: str) -> Person:
+    def person(self, name: str) -> MotionPerson:
         """Return a person by name; raise NotTrained for an unknown name."""
         if name not in self.people:
             known = ", ".join(self.people)
-            raise NotTrained(
-                name, f"not among the trained subjects ({known})", "add it: `idiolect add`"
-            )
+            todo = f"`idiolect add VIDEO… --subject {name}` unless done, then `idiolect repro`"
+            raise NotTrained(name, f"is not trained; known: {known}", todo)
         return self.people[name]
 
     def style(self, name: str) -> Tensor:
@@ -105,7 +110,7 @@ class MotionModel:
         self.person(name)
         return self.styles[list(self.people).index(name)]
 
-    def lent(self, person: Person, windows: StyleWindows) -> "MotionModel":
+    def lent(self, person: MotionPerson, windows: StyleWindows) -> "MotionModel":
         """Return the model with one more person, whose style its references alone give.
 
         Nothing is trained. A person of the same name is replaced.
@@ -154,11 +159,15 @@ class MotionModel:
     def load(cls, path: Path = MODEL) -> "MotionModel":
         """Read a model; raise MissingInput, or BadFormat for a file of another version."""
         tensors, config = load_model(path)
+        for name, tensor in tensors.items():
+            if not name.endswith(".shoulders"):  # NaN where they are hidden
+                check_finite(path, name, tensor)
         try:
             return cls._restore(tensors, config)
-        except (KeyError, RuntimeError, ValidationError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError, ValidationError) as error:
             first = str(error).splitlines()[0]
-            raise BadFormat(path, f"is of another version: {first}", "run `dvc repro`") from None
+            found = f"was written by another version of the code (missing or invalid: {first})"
+            raise BadFormat(path, found, "run `idiolect repro`") from None
 
     @classmethod
     def _restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionModel":
@@ -167,7 +176,9 @@ class MotionModel:
         for name in ("mouth", "pose", "encoder"):
             getattr(networks, name).load_state_dict(module_tensors(tensors, name))
         people = {
-            entry["name"]: Person.restore(module_tensors(tensors, f"person.{entry['name']}"), entry)
+            entry["name"]: MotionPerson.restore(
+                module_tensors(tensors, f"person.{entry['name']}"), entry
+            )
             for entry in config["people"]
         }
         offsets = context_offsets(params.mouth.look_ahead_s, fps)

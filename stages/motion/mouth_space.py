@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stages.motion.networks import LANDMARKS
 from stages.motion.person import LIPS
-from stages.motion.synthetic_styles import Change
+from stages.motion.synthetic_styles import StyleChange
 
 _LEAST_USUAL = 0.1
 
@@ -33,7 +33,7 @@ class MouthSpace:
 
     @classmethod
     def of_people(cls, products: NDArray[np.float64], count: int) -> "MouthSpace":
-        """Find the components of `Windows.moments`, (people, 204, 204)."""
+        """Find the components of `WindowSampler.moments`, (people, 204, 204)."""
         _, vectors = np.linalg.eigh(products.mean(0))
         basis = vectors.T[::-1][:count].copy()
         moments = basis @ products @ basis.T
@@ -43,16 +43,26 @@ class MouthSpace:
         arrays = (basis, usual, moments, basis[:, columns] @ basis[:, columns].T)
         return cls(*(torch.from_numpy(array).float() for array in arrays))
 
-    def growth(self, change: Change, subject: Tensor) -> Tensor:
-        """Return by how much changes enlarge the mouth scale of their subjects, (B,)."""
+    def mouth_scale_factor(self, change: StyleChange, subject: Tensor) -> Tensor:
+        """Return the factor by which each change scales its subject's mouth scale.
+
+        Args:
+            change: of B samples.
+            subject: index of each sample's person, (B,).
+
+        Returns:
+            (B,), clamped to 0.1–10.
+        """
         device = change.mix.device
         before = self.moments.to(device)[subject]
         after = change.mix @ before @ change.mix.transpose(1, 2)
         sizes = [(self.lips.to(device) * each).sum((1, 2)) for each in (after, before)]
         return (sizes[0] / sizes[1].clamp(min=1e-9)).sqrt().clamp(0.1, 10.0)
 
-    def changed(self, displacement: Tensor, change: Change, grown: Tensor) -> Tensor:
+    def apply_style_change(
+        self, displacement: Tensor, change: StyleChange, grown: Tensor
+    ) -> Tensor:
         """Change displacements, (B, T, 68, 3), which are then in the changed mouth scale."""
         basis = self.basis.to(displacement.device)
-        moved = change.moved(displacement.flatten(2) @ basis.T) / grown[:, None, None]
+        moved = change.apply_to_motion(displacement.flatten(2) @ basis.T) / grown[:, None, None]
         return (moved @ basis).reshape(*displacement.shape[:2], LANDMARKS, 3)

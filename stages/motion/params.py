@@ -85,16 +85,15 @@ class MouthParams(Section):
 
 
 class StyleParams(Section):
-    """The style vectors: a timid one is ignored by the networks.
+    """The style vectors. Too small an initial spread makes the networks ignore them.
 
     Attributes:
         size: of a style vector.
         spread: standard deviation of the vectors before training.
-        rate: factor on the mouth's learning rate; style vectors do not decay.
-        own: share of the training windows that know their person's own vector beside the
-            references.
+        rate: factor on mouth.learning_rate for the style vectors, which have no weight decay.
+        own: share of the training windows that also receive the person's own learnt vector.
         synthetic: share of the training windows whose style is changed.
-        windows: share of the references' windows that the encoder sees in training.
+        windows: share of a person's reference windows passed to the encoder in each step.
     """
 
     size: int = Field(ge=1, le=1024)

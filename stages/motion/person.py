@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
-from stages.base.face.face_measures import most_closed
+from stages.base.face.face_measures import brow_height, most_closed
 from stages.base.face.landmark_groups import MIRROR
+from stages.motion.emphasis import Emphasis, measure_nods
 from stages.motion.eyes import Blinks, measure_blinks, relative_opening
 from stages.motion.pose import fit_factor, head_shift
 from stages.motion.recordings import Recording, Rest
 
 JAW, LIPS = tuple(range(4, 13)), tuple(range(48, 68))
 MOUTH = [*JAW, *LIPS]
+BROWS = list(range(17, 27))
 LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
 _OPEN = 0.85  # share of the usual opening above which an eye is not blinking
 _CLOSED_SHARE = 0.05  # of the frames, those with the smallest mouth opening
+_LOW_SHARE = 0.2  # of the frames, those with the lowest brows
 _POSE_RANGE = (1.0, 99.0)  # percentiles
 _SMALLEST_SCALE = 1e-4  # avoids division by zero for a still head
 
@@ -32,13 +35,13 @@ _ARRAYS = (
 
 
 @dataclass(frozen=True)
-class Person:
+class MotionPerson:
     """Measurements of one subject's training spans.
 
     Attributes:
         name: of the subject.
         mean_face: mean head with open eyes, (68, 3), face heights.
-        closed_face: the same with its mouth closed, (68, 3).
+        closed_face: the same with its mouth closed and its brows at rest, (68, 3).
         mouth_scale: root mean square of the lips' displacement from the mean face, face heights.
         rest: of the longest clip.
         pose_scale: standard deviation of the pose about each clip's rest, (6,).
@@ -48,6 +51,7 @@ class Person:
         gaze_spread: standard deviation of both eyes' mean gaze, (2,).
         torso: factor between the head's translation and the shoulders'.
         blinks: statistics of the blinks.
+        nods: how far nods follow the voice.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Person:
     gaze_spread: Floats
     torso: float
     blinks: Blinks
+    nods: Emphasis
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the arrays by name."""
@@ -78,10 +83,11 @@ class Person:
             "size": self.rest.size,
             "torso": self.torso,
             "blinks": asdict(self.blinks),
+            "nods": asdict(self.nods),
         }
 
     @classmethod
-    def restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "Person":
+    def restore(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> "MotionPerson":
         """Rebuild a person from the values of `tensors` and `config`."""
         arrays = {name: tensor.double().numpy() for name, tensor in tensors.items()}
         rest = {name: arrays[name] for name in _REST_ARRAYS}
@@ -91,11 +97,12 @@ class Person:
             rest=Rest(focal=config["focal"], size=config["size"], **rest),
             torso=config["torso"],
             blinks=Blinks(**config["blinks"]),
+            nods=Emphasis(**config["nods"]),
             **{name: arrays[name] for name in _ARRAYS},
         )
 
 
-def measure_person(name: str, recordings: Sequence[Recording]) -> Person:
+def measure_person(name: str, recordings: Sequence[Recording]) -> MotionPerson:
     """Measure a person on their training spans."""
     head = np.concatenate([r.head[r.valid] for r in recordings])
     open_eyes = np.concatenate([_open_eyes(r)[r.valid] for r in recordings])
@@ -108,9 +115,10 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> Person:
     gaze = np.concatenate([r.gaze[_open_eyes(r)] for r in recordings])
     if not len(gaze):
         gaze = np.zeros((1, 2, 2))
+    fps = recordings[0].fps
     lips = np.square((head - mean)[:, list(LIPS)])
     velocity_scale = velocity.std(0) if len(velocity) else np.zeros(pose.shape[1])
-    return Person(
+    return MotionPerson(
         name=name,
         mean_face=mean,
         closed_face=closed_face(mean, head),
@@ -122,7 +130,12 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> Person:
         gaze=gaze.mean(0),
         gaze_spread=_robust_std(gaze.mean(1)),
         torso=_shoulder_factor(recordings),
-        blinks=measure_blinks([r.eyes for r in recordings], recordings[0].fps),
+        blinks=measure_blinks([r.eyes for r in recordings], fps),
+        nods=measure_nods(
+            [r.loudness for r in recordings],
+            [r.pose[:, :3] for r in recordings],
+            fps,
+        ),
     )
 
 
@@ -132,15 +145,21 @@ def _open_eyes(recording: Recording) -> NDArray[np.bool_]:
 
 
 def closed_face(mean: Floats, head: Floats) -> Floats:
-    """Return the mean face with lips and jaw of the frames whose mouth is the least open.
+    """Return the mean face at rest: the mouth as where it opens least, the brows as where lowest.
 
     The change is made symmetric: the asymmetric part is the landmark finder's error, and a style
     retargeted to another face would carry the errors of both faces.
     """
-    change = most_closed(head, _CLOSED_SHARE) - mean
-    symmetric = (change + change[list(MIRROR)] * (-1, 1, 1)) / 2
+    low = brow_height(head)
+    rests = (
+        (MOUTH, most_closed(head, _CLOSED_SHARE)),
+        (BROWS, head[low <= np.quantile(low, _LOW_SHARE)].mean(0)),
+    )
     face = mean.copy()
-    face[MOUTH] += symmetric[MOUTH]
+    for points, rest in rests:
+        change = rest - mean
+        symmetric = (change + change[list(MIRROR)] * (-1, 1, 1)) / 2
+        face[points] += symmetric[points]
     return face
 
 

@@ -32,13 +32,17 @@ def mean_rotation(R: ArrayLike) -> Floats:
     return np.asarray(U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt)
 
 
-def about_rest(R: ArrayLike, t: ArrayLike, rest_R: Floats, rest_t: Floats) -> Floats:
-    """Express poses (…, 3, 3) and (…, 3) relative to a rest pose, (…, 6)."""
+def relative_to_rest(R: ArrayLike, t: ArrayLike, rest_R: Floats, rest_t: Floats) -> Floats:
+    """Express poses (…, 3, 3) and (…, 3) relative to a rest pose.
+
+    Returns:
+        (…, 6): rotation vector, radians, then translation, face heights.
+    """
     turned = rotation_vector(np.asarray(R, float) @ rest_R.T)
     return np.concatenate([turned, np.asarray(t, float) - rest_t], axis=-1)
 
 
-def from_rest(pose: ArrayLike, rest_R: Floats, rest_t: Floats) -> tuple[Floats, Floats]:
+def absolute_from_rest(pose: ArrayLike, rest_R: Floats, rest_t: Floats) -> tuple[Floats, Floats]:
     """Return R, (…, 3, 3), and t, (…, 3), of poses relative to a rest pose, (…, 6)."""
     six = np.asarray(pose, float)
     R: Floats = rotation_from_vector(six[..., :3]) @ rest_R
@@ -51,7 +55,13 @@ def velocities(pose: Floats) -> Floats:
 
 
 def head_shift(translation: ArrayLike, rest: ArrayLike, focal: float) -> Floats:
-    """Project the head's translation from its rest, (N, 3) face heights, to pixels, (N, 2)."""
+    """Project the head's translation from its rest to pixels, (N, 2), at the rest's depth.
+
+    Args:
+        translation: of the head, (N, 3), face heights.
+        rest: translation of the rest pose, (3,), face heights.
+        focal: focal length, px.
+    """
     t, rest_t = np.asarray(translation, float), np.asarray(rest, float)
     return np.asarray(focal * (t[:, :2] - rest_t[:2]) / rest_t[2])
 

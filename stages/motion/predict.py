@@ -23,10 +23,16 @@ from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_fro
 from stages.motion.features import PHONE, Features
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
-from stages.motion.person import MOUTH, Person
-from stages.motion.pose import from_rest, head_shift, place_shoulders
+from stages.motion.person import MOUTH, MotionPerson
+from stages.motion.pose import absolute_from_rest, head_shift, place_shoulders
 from stages.motion.recordings import Rest
-from stages.motion.streaming import MouthStream, PoseStream, SilenceStream
+from stages.motion.streaming import (
+    LoudnessStream,
+    MouthStream,
+    NodStream,
+    PoseStream,
+    SilenceStream,
+)
 
 
 @dataclass(frozen=True)
@@ -68,15 +74,31 @@ class MotionStream:
         self.project = _manifold_projection(model, style)
         self.mouth = MouthStream(model, style)
         self.pose = PoseStream(model, style, rngs[0])
+        self.nods = NodStream(model.fps)
         self.silence = SilenceStream(model.fps)
+        self.loudness = LoudnessStream(model.fps)
         self.blinks = BlinkSampler(self.person.blinks, model.fps, rngs[1])
         self.gaze = GazeSampler(self.person.gaze_spread, model.fps, rngs[2])
         self.started = False
-        # Displacements, poses and silences wait here for the slowest of the three.
-        self.waiting: list[Floats] = [np.zeros((0, 68, 3)), np.zeros((0, POSE)), np.zeros(0)]
+        # Displacements, poses beside nods, silences and loudness wait here for the slowest of them.
+        self.waiting: list[Floats] = [
+            *(np.zeros((0, 68, 3)), np.zeros((0, 2 * POSE))),
+            *(np.zeros(0), np.zeros(0)),
+        ]
 
-    def push(self, features: Features, silent: NDArray[np.bool_] | None = None) -> Motion:
-        """Append features, (2n, D), and a mask of silence, (n,); return the frames now ready."""
+    def push(
+        self,
+        features: Features,
+        silent: NDArray[np.bool_] | None = None,
+        loudness: Floats | None = None,
+    ) -> Motion:
+        """Append frames of sound; return the frames of motion now ready.
+
+        Args:
+            features: (2n, D).
+            silent: mask of silence, (n,); none by default.
+            loudness: see `features.loudness`, (n,); by default the person's usual one.
+        """
         count = len(features) // 2
         if not count:
             return self._ready()
@@ -85,23 +107,35 @@ class MotionStream:
         frames = torch.tensor(np.ascontiguousarray(projected).reshape(count, -1))
         normal = self.model.normalise(frames)
         mask = np.zeros(count, bool) if silent is None else silent
-        return self._ready(self.mouth.push(normal), self.pose.push(normal), self.silence.push(mask))
+        level = np.full(count, self.person.nods.usual) if loudness is None else loudness
+        return self._ready(
+            self.mouth.push(normal),
+            self.nods.push(self.pose.push(normal)),
+            self.silence.push(mask),
+            self.loudness.push(level),
+        )
 
     def finish(self) -> Motion:
         """Return the last frames; their look-ahead repeats the last features."""
         if not self.started:
             return self._ready()
-        return self._ready(self.mouth.finish(), self.pose.finish(), self.silence.finish())
+        return self._ready(
+            self.mouth.finish(),
+            self.nods.finish(self.pose.finish()),
+            self.silence.finish(),
+            self.loudness.finish(),
+        )
 
     def _ready(self, *new: Floats) -> Motion:
         if new:
             self.waiting = [np.concatenate(both) for both in zip(self.waiting, new, strict=True)]
         count = min(map(len, self.waiting))
-        displacement, pose, silence = (part[:count] for part in self.waiting)
+        displacement, pose, silence, loudness = (part[:count] for part in self.waiting)
         self.waiting = [part[count:] for part in self.waiting]
+        factor = self.person.nods.factor(loudness)[:, None]
         return Motion(
             displacement=self._close_mouth(displacement, silence),
-            pose=pose,
+            pose=pose[:, :POSE] + (factor - 1) * pose[:, POSE:],
             closed=self.blinks.sample(count),
             gaze=self.gaze.sample(count),
         )
@@ -133,8 +167,8 @@ def _manifold_projection(model: MotionModel, style: str) -> Callable[[Features],
 
 def retarget(
     motion: Motion,
-    style: Person,
-    identity: Person,
+    style: MotionPerson,
+    identity: MotionPerson,
     rest: Rest | None = None,
     first: int = 0,
 ) -> dict[str, NDArray[Any]]:
@@ -150,15 +184,16 @@ def retarget(
     Returns:
         Columns of the format MOTION.
 
-    Displacements are transferred in face heights from the closed mouth, because mean faces open
-    their mouths by different amounts: lips that close on one face close on the other. Where style
-    and identity agree, this equals a displacement from the mean face. Ours.
+    Displacements are transferred in face heights from the closed mouth and the resting brows: mean
+    faces open their mouths and raise their brows by different amounts, which is style, and lips
+    that close on one face close on the other. Where style and identity agree, this equals a
+    displacement from the mean face. Ours.
     """
     rest = rest or identity.rest
     moved = style.mean_face - style.closed_face + motion.displacement
     head = keep_lips_apart(identity.closed_face + moved)
     head = close_lids(head, motion.closed)
-    R, t = from_rest(motion.pose, rest.rotation, rest.translation)
+    R, t = absolute_from_rest(motion.pose, rest.rotation, rest.translation)
     points = project(head, R, t, rest.focal, rest.size)
     gaze = identity.gaze + motion.gaze[:, None]
     shifts = head_shift(t, rest.translation, rest.focal)

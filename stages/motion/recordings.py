@@ -16,10 +16,16 @@ from stages.base.face.projection import project
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
 from stages.clips.ledger import Clip, clips_of
-from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS, read_focals
 from stages.motion.eyes import gaze_from_irises
-from stages.motion.features import Features, read_features, sync_offsets
-from stages.motion.pose import about_rest, mean_rotation, velocities
+from stages.motion.features import (
+    Features,
+    loudness,
+    read_features,
+    sound_levels,
+    sync_offsets,
+)
+from stages.motion.pose import mean_rotation, relative_to_rest, velocities
 
 _COLUMNS = (
     *("valid", "head", "rotation", "translation", "irises"),
@@ -57,6 +63,7 @@ class Recording:
         fps: frames per second.
         features: audio features of each frame, synchronised with the lips, (T + extra, 2D); the
             extra frames are in the gap before the held-out span and serve the look-ahead.
+        loudness: relative to the span's loud moments, (T,), 10 dB.
         valid: a face was found, (T,).
         head: the landmarks without the pose, (T, 68, 3), face heights.
         pose: about the clip's rest, (T, 6); NaN without a face.
@@ -72,6 +79,7 @@ class Recording:
     first: int
     fps: float
     features: Features
+    loudness: Floats
     valid: NDArray[np.bool_]
     head: Floats
     pose: Floats
@@ -105,10 +113,17 @@ def read_recordings(
     if not recordings:
         lost = len(clips) - len(offsets)
         why = f" (the sound of {lost} is not its lips': sync.parquet)" if lost else ""
-        raise MissingInput(
-            subject, f"no clip has a training span with a face{why}", "add videos: `idiolect add`"
-        )
+        found = f"no clip has a training span with a face{why}"
+        todo = f"add videos: `idiolect add VIDEO… --subject {subject.name}`"
+        raise MissingInput(subject, found, todo)
     return recordings
+
+
+def synchronous_levels(clip: Clip, first: int, end: int, late: int) -> Floats:
+    """Measure the sound level of frames, (N,), dB, of sound that is late by some audio frames."""
+    heard = np.maximum(np.arange(first, end) + late // 2, 0)
+    levels = sound_levels(clip.audio, clip.fps, int(heard[0]), int(heard[-1]) + 1)
+    return np.asarray(levels[heard - heard[0]])
 
 
 def read_rest(subject: Subject, clip: Clip, data: Path = DATA) -> Rest | None:
@@ -138,7 +153,7 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
     features = read_features(subject, clip, first, last, offset, data)
     head, R, t, irises = (rows[n][valid] for n in ("head", "rotation", "translation", "irises"))
     pose = np.full((len(valid), 6), np.nan)
-    pose[valid] = about_rest(R, t, rest.rotation, rest.translation)
+    pose[valid] = relative_to_rest(R, t, rest.rotation, rest.translation)
     gaze = np.full((len(valid), 2, 2), np.nan)
     points = project(head, R, t, rest.focal, rest.size)
     gaze[valid] = gaze_from_irises(points, irises.astype(float))
@@ -148,6 +163,7 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
         first=first,
         fps=clip.fps,
         features=features.reshape(last - first, -1),
+        loudness=loudness(synchronous_levels(clip, first, end, offset)),
         valid=valid,
         head=np.where(valid[:, None, None], rows["head"], 0.0),
         pose=pose,
@@ -162,18 +178,17 @@ def _read(subject: Subject, clip: Clip, extra: float, offset: int, data: Path) -
 
 def _rest(subject: Subject, clip: Clip, rows: dict[str, NDArray[Any]], data: Path) -> Rest:
     """Measure the rest of a training span; raise BadFormat for a clip without a camera."""
-    path = data / "landmarks" / str(subject) / "cameras.parquet"
-    cameras = tables.read(path, CAMERAS, ["clip", "focal"])
-    focals = dict(zip(cameras["clip"], cameras["focal"], strict=True))
+    folder = data / "landmarks" / str(subject)
+    focals = read_focals(folder)
     if clip.id not in focals:
-        raise BadFormat(path, f"no camera of clip {clip.id}")
+        raise BadFormat(folder / "cameras.parquet", f"no camera of clip {clip.id}")
     valid, known = rows["valid"].astype(bool), _shoulders_valid(rows)
     mean = rows["shoulders"][known].mean(0) if known.any() else np.full((18, 2), np.nan)
     return Rest(
         rotation=mean_rotation(rows["rotation"][valid]),
         translation=rows["translation"][valid].mean(0).astype(float),
         shoulders=mean.astype(float),
-        focal=float(focals[clip.id]),
+        focal=focals[clip.id],
         size=clip.size,
     )
 

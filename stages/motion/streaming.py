@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
+from stages.motion.emphasis import NOD_S, SMOOTH_S
 from stages.motion.model import MotionModel
 from stages.motion.mouth import State
 from stages.motion.networks import POSE
@@ -113,6 +114,43 @@ class PoseStream:
         return np.concatenate([rest, self.smoother.finish()])
 
 
+class NodStream:
+    """Finds the nods in poses, what is left of slow motion; returns poses and nods, (n, 12)."""
+
+    def __init__(self, fps: float) -> None:
+        self.slow = Smoother(NOD_S * fps)
+        self.whole = np.zeros((0, POSE))
+
+    def push(self, poses: Floats) -> Floats:
+        """Append poses, (n, 6)."""
+        self.whole = np.concatenate([self.whole, poses])
+        return self._parted(self.slow.push(poses))
+
+    def finish(self, poses: Floats) -> Floats:
+        """Append the last poses and return all that is left."""
+        parted = self.push(poses)
+        return np.concatenate([parted, self._parted(self.slow.finish())])
+
+    def _parted(self, slow: Floats) -> Floats:
+        ready, self.whole = self.whole[: len(slow)], self.whole[len(slow) :]
+        return np.concatenate([ready, ready - slow.reshape(-1, POSE)], axis=1)
+
+
+class LoudnessStream:
+    """The loudness of a voice, smoothed as `Emphasis` wants it."""
+
+    def __init__(self, fps: float) -> None:
+        self.smoother = Smoother(SMOOTH_S * fps)
+
+    def push(self, loudness: Floats) -> Floats:
+        """Append the loudness of frames, (n,), 10 dB; return as many as are ready."""
+        return self.smoother.push(loudness[:, None]).reshape(-1)
+
+    def finish(self) -> Floats:
+        """Return the last rows."""
+        return self.smoother.finish().reshape(-1)
+
+
 class SilenceStream:
     """How far silence closes the mouth: 0 in speech to 1, with soft edges inside the silence."""
 
@@ -149,7 +187,7 @@ class Smoother:
         if not len(self.pending):
             self.pending = np.repeat(rows[:1], self.reach, axis=0)
         self.pending = np.concatenate([self.pending, rows])
-        count = max(0, len(self.pending) - 2 * self.reach)
+        count = max(0, len(self.pending) + 1 - len(self.kernel))
         shifted = [self.pending[i : i + count] * w for i, w in enumerate(self.kernel)]
         self.pending = self.pending[count:]
         return np.asarray(np.sum(shifted, axis=0))

@@ -1,4 +1,4 @@
-"""Measure what a style vector does: the mouth of judged speech in own, mean and others' style."""
+"""Measure what a style vector does: mouths of validation speech in own, mean and others' style."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,15 +10,15 @@ from torch import Tensor
 
 from stages.base.arrays import Floats
 from stages.base.face.face_measures import mouth_opening
-from stages.motion.person import Person
-from stages.motion.weighing import Judged, Mouth, Personal, blend
+from stages.motion.person import MotionPerson
+from stages.motion.weighing import Mouth, Personal, ValidationRecording, blend
 
-_FEWEST = 25  # judged frames for a correlation
+_FEWEST = 25  # validation frames for a correlation
 
 
 @dataclass(frozen=True)
 class StyleEffect:
-    """Correlation of the predicted with the true opening of one person's mouth, judged speech.
+    """Correlation of the predicted with the true opening of one person's mouth, validation speech.
 
     Attributes:
         own: in the person's own style.
@@ -42,13 +42,13 @@ def style_effects(
     mouth: Mouth,
     styles: Tensor,
     read: Tensor,
-    recordings: Sequence[Judged],
-    people: Mapping[str, Person],
+    recordings: Sequence[ValidationRecording],
+    people: Mapping[str, MotionPerson],
     population: float,
     personal: Sequence[Personal],
     ahead: int,
 ) -> dict[str, StyleEffect]:
-    """Measure the effect of style on every person with a second of judged frames.
+    """Measure the effect of style on every person with a second of validation frames.
 
     Args:
         mouth: the network.
@@ -62,18 +62,22 @@ def style_effects(
     """
     found = {}
     for subject, (name, person) in enumerate(people.items()):
-        own = [r for r in recordings if r.subject == subject and r.judged.any()]
-        if sum(int(r.judged.sum()) for r in own) < _FEWEST:
+        own = [r for r in recordings if r.subject == subject and r.validation.any()]
+        if sum(int(r.validation.sum()) for r in own) < _FEWEST:
             continue
         vectors = torch.cat([styles, read[subject : subject + 1], styles.mean(0, keepdim=True)])
-        tracks = [[_styled(mouth, r, vector, ahead)[r.judged] for r in own] for vector in vectors]
+        tracks = [
+            [_styled(mouth, r, vector, ahead)[r.validation] for r in own] for vector in vectors
+        ]
         moved = [np.concatenate([_blended(r, t, population) for r, t in zip(own, ts, strict=True)])
                  for ts in tracks]  # fmt: skip
         whole = list(moved)
         for other, regression in enumerate(personal):
-            parts = [regression.learnt.predict(r.features, np.flatnonzero(r.judged)) for r in own]
+            parts = [
+                regression.learnt.predict(r.features, np.flatnonzero(r.validation)) for r in own
+            ]
             whole[other] = whole[other] + regression.gain * np.concatenate(parts)
-        true = _opening(np.concatenate([r.true[r.judged] for r in own]), person)
+        true = _opening(np.concatenate([r.true[r.validation] for r in own]), person)
         scores = [_correlation(true, _opening(track, person)) for track in whole]
         others = [i for i in range(len(people)) if i != subject]
         change = [np.square(moved[i] - moved[subject]).mean() for i in others]
@@ -105,18 +109,18 @@ def report(network: float, effects: Mapping[str, StyleEffect]) -> dict[str, Any]
     }
 
 
-def _styled(mouth: Mouth, recording: Judged, vector: Tensor, ahead: int) -> Floats:
+def _styled(mouth: Mouth, recording: ValidationRecording, vector: Tensor, ahead: int) -> Floats:
     frames = len(recording.true)
     features = torch.from_numpy(recording.features)[None, : frames + ahead]
     return mouth(features, vector[None])[0, ahead:].double().numpy()
 
 
-def _blended(recording: Judged, network: Floats, population: float) -> Floats:
-    rows = recording.judged
+def _blended(recording: ValidationRecording, network: Floats, population: float) -> Floats:
+    rows = recording.validation
     return blend(network, recording.regression[rows], population)
 
 
-def _opening(displacement: Floats, person: Person) -> Floats:
+def _opening(displacement: Floats, person: MotionPerson) -> Floats:
     return mouth_opening(person.mean_face + displacement * person.mouth_scale)
 
 

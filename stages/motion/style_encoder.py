@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.motion.style_references import MOVED, STEPS, StyleWindows
-from stages.motion.synthetic_styles import Change
+from stages.motion.synthetic_styles import StyleChange
 from stages.references.artifacts import TEMPLATES
 
 _HIDDEN = 64
@@ -81,8 +81,10 @@ def stack(people: Sequence[StyleWindows]) -> dict[str, Tensor]:
     }
 
 
-def changed(windows: dict[str, Tensor], change: Change, growth: Tensor) -> dict[str, Tensor]:
-    """Return windows in a changed style, in the mouth scale of that style.
+def apply_style_change(
+    windows: dict[str, Tensor], change: StyleChange, growth: Tensor
+) -> dict[str, Tensor]:
+    """Apply a synthetic style change to stacked windows; renormalise them by the new mouth scale.
 
     Args:
         windows: of B samples, as of `stack`.
@@ -90,8 +92,8 @@ def changed(windows: dict[str, Tensor], change: Change, growth: Tensor) -> dict[
         growth: of the mouth scale by it, (B,).
     """
     return windows | {
-        "mouth": change.moved(windows["mouth"]) / growth[:, None, None, None],
-        "closed": change.placed(windows["closed"]) / growth[:, None],
+        "mouth": change.apply_to_motion(windows["mouth"]) / growth[:, None, None, None],
+        "closed": change.apply_to_pose(windows["closed"]) / growth[:, None],
         "scale": windows["scale"] + growth.log(),
     }
 

@@ -15,7 +15,7 @@ from stages.base.arrays import Floats
 from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import brow_height
 from stages.base.io import tables
-from stages.motion.person import Person
+from stages.motion.person import MotionPerson
 from stages.motion.recordings import Recording
 from stages.references.artifacts import REFERENCES, TEMPLATES
 
@@ -26,7 +26,7 @@ _UNITS = np.array([0.005, *[0.02] * 6])  # usual motion in half a second: face h
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ReferenceFrame:
     """A frame that shows a key motion: index of the template, clip and frame of the clip."""
 
     template: int
@@ -34,12 +34,12 @@ class Candidate:
     frame: int
 
 
-def read_candidates(subject: Subject, data: Path) -> tuple[Candidate, ...]:
+def read_candidates(subject: Subject, data: Path) -> tuple[ReferenceFrame, ...]:
     """Read all candidates of a subject's references; raise MissingInput."""
     path = data / "references" / str(subject) / "references.parquet"
     rows = tables.read(path, REFERENCES, ("template", "clip", "frame"))
     return tuple(
-        Candidate(TEMPLATES.index(template), str(clip), int(frame))
+        ReferenceFrame(TEMPLATES.index(template), str(clip), int(frame))
         for template, clip, frame in zip(rows["template"], rows["clip"], rows["frame"], strict=True)
     )
 
@@ -67,9 +67,9 @@ class StyleWindows:
 
 
 def style_windows(
-    person: Person,
+    person: MotionPerson,
     recordings: Sequence[Recording],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[ReferenceFrame],
     basis: NDArray[np.float32],
 ) -> StyleWindows:
     """Cut the windows around candidates; those with a lost face or outside recordings are left out.
@@ -100,7 +100,7 @@ def style_windows(
     )
 
 
-def window_rows(recording: Recording, candidate: Candidate) -> NDArray[np.int64] | None:
+def window_rows(recording: Recording, candidate: ReferenceFrame) -> NDArray[np.int64] | None:
     """Return a window's rows of a recording; None where it does not lie in it, or has no face."""
     if recording.clip != candidate.clip:
         return None

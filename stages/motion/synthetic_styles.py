@@ -23,7 +23,7 @@ _TEMPO = 0.6  # most sharpening or softening
 
 
 @dataclass(frozen=True)
-class Change:
+class StyleChange:
     """Changes of B samples.
 
     Attributes:
@@ -34,7 +34,7 @@ class Change:
     mix: Tensor
     tempo: Tensor
 
-    def moved(self, components: Tensor) -> Tensor:
+    def apply_to_motion(self, components: Tensor) -> Tensor:
         """Change components along time, (B, …, T, C)."""
         shape = (len(self.mix), *[1] * (components.ndim - 3))
         mixed = components @ self.mix.view(*shape, *self.mix.shape[1:]).transpose(-1, -2)
@@ -43,12 +43,12 @@ class Change:
         smooth = smooth.transpose(1, 2).reshape(mixed.shape)
         return mixed + self.tempo.view(*shape, 1, 1) * (mixed - smooth)
 
-    def placed(self, components: Tensor) -> Tensor:
+    def apply_to_pose(self, components: Tensor) -> Tensor:
         """Change components without time, (B, C)."""
         return (self.mix @ components[..., None])[..., 0]
 
 
-def draw_changes(count: int, share: float, basis: Floats, rng: np.random.Generator) -> Change:
+def draw_changes(count: int, share: float, basis: Floats, rng: np.random.Generator) -> StyleChange:
     """Draw changes for a batch; all but a share of the samples keep their style.
 
     Args:
@@ -62,7 +62,7 @@ def draw_changes(count: int, share: float, basis: Floats, rng: np.random.Generat
     for sample in np.flatnonzero(rng.random(count) < share):
         mixes[sample] = (basis * _factors(rng).ravel()) @ basis.T
         tempo[sample] = rng.uniform(-_TEMPO, _TEMPO)
-    return Change(torch.from_numpy(mixes).float(), torch.from_numpy(tempo).float())
+    return StyleChange(torch.from_numpy(mixes).float(), torch.from_numpy(tempo).float())
 
 
 def _factors(rng: np.random.Generator) -> Floats:

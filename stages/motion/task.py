@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stages.base.training.devices import local_batch
 from stages.base.training.state import Batch, Update
 from stages.motion.model import build
 from stages.motion.mouth import MouthTcn
@@ -13,10 +14,10 @@ from stages.motion.mouth_space import MouthSpace
 from stages.motion.networks import LANDMARKS, displacement_loss, gaussian_nll
 from stages.motion.params import MotionParams, MouthParams, frames_in
 from stages.motion.person import LIDS, LIPS, MOUTH
-from stages.motion.style_encoder import changed, stack
+from stages.motion.style_encoder import apply_style_change, stack
 from stages.motion.style_references import StyleWindows
-from stages.motion.synthetic_styles import Change, draw_changes
-from stages.motion.windows import Windows
+from stages.motion.synthetic_styles import StyleChange, draw_changes
+from stages.motion.windows import WindowSampler
 
 
 class MotionTask:
@@ -25,7 +26,7 @@ class MotionTask:
     def __init__(
         self,
         params: MotionParams,
-        windows: Windows,
+        windows: WindowSampler,
         references: Sequence[StyleWindows],
         space: MouthSpace,
         fps: float,
@@ -57,7 +58,7 @@ class MotionTask:
 
     def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw windows, the references that are seen with each, and its change of style."""
-        count, style = self.params.batch, self.params.style
+        count, style = local_batch(self.params.batch), self.params.style
         batch = self.windows.draw(count, rng)
         known = self.references["known"][batch["subject"]]
         batch["kept"] = known * torch.from_numpy(rng.random(known.shape) < style.windows)
@@ -70,22 +71,22 @@ class MotionTask:
 
     def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor | float]:
         """Take one step on the sum of both losses."""
-        change = Change(batch["mix"], batch["tempo"])
-        grown = self.space.growth(change, batch["subject"])
+        change = StyleChange(batch["mix"], batch["tempo"])
+        grown = self.space.mouth_scale_factor(change, batch["subject"])
         style = self._style(batch, change, grown)
         if self.params.mouth.network == "tcn":
-            batch["target"] = self.space.changed(batch["target"], change, grown)
+            batch["target"] = self.space.apply_style_change(batch["target"], change, grown)
         mouth, pose = self._mouth_loss(batch, style), self._pose_loss(batch, style)
         update("motion", mouth + pose)
         return {"mouth": mouth.detach(), "pose": pose.detach()}
 
-    def _style(self, batch: Batch, change: Change, grown: Tensor) -> Tensor:
+    def _style(self, batch: Batch, change: StyleChange, grown: Tensor) -> Tensor:
         """Encode the references of each sample, and add its person's own vector to some."""
         device = grown.device
         own = {
             name: values.to(device)[batch["subject"]] for name, values in self.references.items()
         }
-        read = self.modules["encoder"](changed(own, change, grown), batch["kept"])
+        read = self.modules["encoder"](apply_style_change(own, change, grown), batch["kept"])
         vector: Tensor = read + batch["own"] * self.modules["own"](batch["subject"])
         return vector
 

@@ -1,9 +1,9 @@
-"""Train the motion model: one for all seen subjects, each with a style vector.
+"""Train the motion model: one for all seen subjects and the population, each with a style vector.
 
     python -m stages train_motion     # laptop preset: two minutes on 2 cores
 
-Reads training spans of clips, features and landmarks of the seen subjects; writes
-models/motion.safetensors and curves to reports/training/train_motion. Method: section 3 of
+Reads training spans of clips, features and landmarks of these; writes
+models/motion.safetensors and curves to reports/training/train_motion. Method: section "Motion" of
 docs/method.md.
 """
 
@@ -20,7 +20,12 @@ from torch import Tensor
 
 from pipeline.runtime.atomic_files import write_atomic
 from pipeline.runtime.user_errors import BadFormat
-from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.params import (
+    Training,
+    population_subjects,
+    read_section,
+    seen_subjects,
+)
 from stages.base.config.paths import DATA, REPORTS
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.training.checkpoint import fingerprint
@@ -31,13 +36,13 @@ from stages.motion.model import MODEL, MotionModel, build
 from stages.motion.mouth import MouthNetwork, MouthTcn
 from stages.motion.mouth_space import MouthSpace
 from stages.motion.params import MotionParams, frames_in
-from stages.motion.person import Person, measure_person
+from stages.motion.person import MotionPerson, measure_person
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.ridge_regression import RidgeRegression, context_offsets
 from stages.motion.style_effect import report, style_effects
-from stages.motion.style_references import Candidate, read_candidates, style_windows
+from stages.motion.style_references import ReferenceFrame, read_candidates, style_windows
 from stages.motion.task import MotionTask, landmark_weights
-from stages.motion.windows import Windows
+from stages.motion.windows import WindowSampler
 
 NAME = "train_motion"
 STYLE_REPORT = "style.json"
@@ -68,7 +73,7 @@ def run(
 
 def fit_model(
     recordings: Mapping[str, Sequence[Recording]],
-    candidates: Mapping[str, Sequence[Candidate]],
+    candidates: Mapping[str, Sequence[ReferenceFrame]],
     params: MotionParams,
     training: Training,
     files: Sequence[Path] = (),
@@ -88,7 +93,7 @@ def fit_model(
     fps, ahead = _frame_rate(recordings), params.mouth.look_ahead_s
     offsets = context_offsets(ahead, fps)
     people = {name: measure_person(name, own) for name, own in recordings.items()}
-    windows = Windows(
+    windows = WindowSampler(
         list(people.values()),
         list(recordings.values()),
         frames_in(params.window_s, fps),
@@ -152,33 +157,33 @@ def _weigh(
     mouth: MouthNetwork,
     styles: Tensor,
     read: Tensor,
-    windows: Windows,
+    windows: WindowSampler,
     basis: NDArray[np.float32],
     params: MotionParams,
-    people: Mapping[str, Person],
+    people: Mapping[str, MotionPerson],
     fps: float,
 ) -> _Shares:
-    """Scale the mouth network and the regressions by what the judged frames say."""
+    """Scale the mouth network and the regressions by what the validation frames say."""
     ahead, sizes = frames_in(params.mouth.look_ahead_s, fps), params.mouth
-    judged = weighing.judge(mouth, styles, windows, ahead)
+    validation = weighing.predict_validation(mouth, styles, windows, ahead)
     if sizes.network == "lstm":
-        gain = weighing.output_gain(judged, landmark_weights(sizes), len(people), fps)
+        gain = weighing.output_gain(validation, landmark_weights(sizes), len(people), fps)
         mouth.scale_output(gain)
         return _Shares(windows.regression, {}, {"network": round(gain, 4)})
-    share = weighing.population_share(judged, len(people))
+    share = weighing.population_share(validation, len(people))
     offsets = windows.regression.offsets
-    own = [[r for r in judged if r.subject == subject] for subject in range(len(people))]
+    own = [[r for r in validation if r.subject == subject] for subject in range(len(people))]
     personal = [
         weighing.fit_personal(each, share, sizes.tcn.personal, offsets, fps) for each in own
     ]
-    effects = style_effects(mouth, styles, read, judged, people, share, personal, ahead)
+    effects = style_effects(mouth, styles, read, validation, people, share, personal, ahead)
     whole = [
         weighing.blend(r.network, r.regression, share)
         + personal[r.subject].gain
         * personal[r.subject].learnt.predict(r.features, np.arange(len(r.true)))
-        for r in judged
+        for r in validation
     ]
-    gains = weighing.amplitude_gains(judged, whole, basis, sizes.tcn.amplitude)
+    gains = weighing.amplitude_gains(validation, whole, basis, sizes.tcn.amplitude)
     mouth.scale_output(1 - share)
     cast("MouthTcn", mouth).amplify(torch.from_numpy(gains))
     named = zip(people, personal, strict=True)
@@ -224,4 +229,5 @@ def _tables(subjects: Sequence[Subject], data: Path) -> list[Path]:
 def main() -> None:
     """Train with the params of params.yaml."""
     subjects = training_subjects(seen_subjects(), DATA / "features/seen")
+    subjects += training_subjects(population_subjects(), DATA / "features/population")
     run(read_section("motion", MotionParams), read_section("training", Training), subjects)

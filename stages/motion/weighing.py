@@ -1,6 +1,6 @@
 """Weigh the mouth network, the regression of all people and those of each person.
 
-All is judged on the last share of each training span, which neither network nor regressions have
+All is weighed on the last share of each training span, which neither network nor regressions have
 learnt from. Ours: minutes of speech are memorised, and at full strength a network or a regression
 of one person then makes other speech worse.
 """
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
-from stages.base.io.timebase import to_frames
+from stages.motion.lower_bound import lower_gain, sum_pieces
 from stages.motion.person import MOUTH
 from stages.motion.ridge_regression import RidgeRegression, fit
-from stages.motion.windows import Windows
+from stages.motion.windows import WindowSampler
 
 # (features of a recording (1, T + ahead, 2D), style vectors (1, S)) to displacements (1, T, 68, 3)
 Mouth = Callable[[Tensor, Tensor], Tensor]
 
-_UNJUDGED = 0.5  # share of a regression where nothing can be judged: an average
+_UNWEIGHED = 0.5  # share of a regression where nothing can be weighed: an average
 _MOST_GAIN = 2.0  # on a component's amplitude
 _MOST_POPULATION = 0.5  # share of the regression of all people: the network has style
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidationRecording:
     """One recording of a person; its displacements are (T, 68, 3) in the person's `mouth_scale`."""
 
     subject: int
@@ -37,11 +37,13 @@ class Judged:
     network: Floats
     regression: Floats
     learnt: NDArray[np.bool_]
-    judged: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
 
 
 @torch.no_grad()
-def judge(mouth: Mouth, styles: Tensor, windows: Windows, ahead: int) -> list[Judged]:
+def predict_validation(
+    mouth: Mouth, styles: Tensor, windows: WindowSampler, ahead: int
+) -> list[ValidationRecording]:
     """Predict every recording with its own person's style."""
     found = []
     for batch in windows.whole():
@@ -49,36 +51,36 @@ def judge(mouth: Mouth, styles: Tensor, windows: Windows, ahead: int) -> list[Ju
         own = styles[batch["subject"]]
         predicted = mouth(batch["features"][:, : frames + ahead], own)[:, ahead:]
         found.append(
-            Judged(
+            ValidationRecording(
                 subject=int(batch["subject"]),
                 features=batch["features"][0].numpy(),
                 true=batch["displacement"][0].double().numpy(),
                 network=predicted[0].double().numpy(),
                 regression=batch["regression"][0].double().numpy(),
                 learnt=batch["mouth_mask"][0].numpy() > 0,
-                judged=batch["validation_mask"][0].numpy() > 0,
+                validation=batch["validation_mask"][0].numpy() > 0,
             )
         )
     return found
 
 
-def population_share(recordings: Sequence[Judged], people: int) -> float:
+def population_share(recordings: Sequence[ValidationRecording], people: int) -> float:
     """Return the share, 0 to 0.5, of the regression of all people beside the network.
 
     Minimises the squared error of lips and jaw, with equal weight for every person; 0.5 without
-    judged frames.
+    validation frames.
     """
     cross = power = 0.0
     for subject in range(people):
-        own = [r for r in recordings if r.subject == subject and r.judged.any()]
-        count = sum(int(r.judged.sum()) for r in own)
+        own = [r for r in recordings if r.subject == subject and r.validation.any()]
+        count = sum(int(r.validation.sum()) for r in own)
         for r in own:
-            change = (r.regression - r.network)[r.judged][:, MOUTH]
-            wanted = (r.true - r.network)[r.judged][:, MOUTH]
+            change = (r.regression - r.network)[r.validation][:, MOUTH]
+            wanted = (r.true - r.network)[r.validation][:, MOUTH]
             cross += float((change * wanted).sum()) / count
             power += float((change * change).sum()) / count
     if not power > 0:
-        return _UNJUDGED
+        return _UNWEIGHED
     return float(np.clip(cross / power, 0.0, _MOST_POPULATION))
 
 
@@ -94,8 +96,8 @@ class Personal:
     """A person's own regression of what network and population leave.
 
     Attributes:
-        whole: fitted to learnt and judged frames.
-        learnt: fitted to learnt frames alone; `whole` without judged ones.
+        whole: fitted to learnt and validation frames.
+        learnt: fitted to learnt frames alone; `whole` without validation ones.
         gain: factor on it, 0 to 1, see `lower_gain`.
     """
 
@@ -105,13 +107,13 @@ class Personal:
 
 
 def fit_personal(
-    recordings: Sequence[Judged],
+    recordings: Sequence[ValidationRecording],
     population: float,
     ridge: float,
     offsets: tuple[int, ...],
     fps: float,
 ) -> Personal:
-    """Fit a person's own regression to what network and population leave, and judge it.
+    """Fit a person's own regression to what network and population leave, and weigh it.
 
     Args:
         recordings: of one person.
@@ -122,19 +124,21 @@ def fit_personal(
     """
     left = [r.true - blend(r.network, r.regression, population) for r in recordings]
     pairs = list(zip(recordings, left, strict=True))
-    whole = fit([[(r.features, y, r.learnt | r.judged) for r, y in pairs]], ridge, offsets)
-    if not any(r.judged.any() for r in recordings):
-        return Personal(whole, whole, _UNJUDGED)
+    whole = fit([[(r.features, y, r.learnt | r.validation) for r, y in pairs]], ridge, offsets)
+    if not any(r.validation.any() for r in recordings):
+        return Personal(whole, whole, _UNWEIGHED)
     learnt = fit([[(r.features, y, r.learnt) for r, y in pairs]], ridge, offsets)
     rows = []
     for r, y in pairs:
-        frames = np.flatnonzero(r.judged)
+        frames = np.flatnonzero(r.validation)
         found, wanted = learnt.predict(r.features, frames)[:, MOUTH], y[frames][:, MOUTH]
         rows.append(np.stack([(found * wanted).sum((1, 2)), (found**2).sum((1, 2))], axis=1))
-    return Personal(whole, learnt, lower_gain(_seconds(rows, fps)))
+    return Personal(whole, learnt, lower_gain(sum_pieces(rows, fps)))
 
 
-def output_gain(recordings: Sequence[Judged], weights: Tensor, people: int, fps: float) -> float:
+def output_gain(
+    recordings: Sequence[ValidationRecording], weights: Tensor, people: int, fps: float
+) -> float:
     """Estimate the factor, 0 to 1, on a network that predicts what the regression leaves.
 
     Args:
@@ -144,7 +148,7 @@ def output_gain(recordings: Sequence[Judged], weights: Tensor, people: int, fps:
         fps: frames per second.
 
     Returns:
-        The lower bound of the least-squares gain; 1 without judged frames.
+        The lower bound of the least-squares gain; 1 without validation frames.
     """
     landmarks = weights.double().numpy()[:, None]
     pieces = []
@@ -152,28 +156,21 @@ def output_gain(recordings: Sequence[Judged], weights: Tensor, people: int, fps:
         rows = []
         for r in recordings:
             if r.subject == subject:
-                left, found = (r.true - r.regression)[r.judged], r.network[r.judged]
+                left, found = (r.true - r.regression)[r.validation], r.network[r.validation]
                 products = (left * found * landmarks, found * found * landmarks)
                 rows.append(np.stack([p.sum((1, 2)) for p in products], axis=1))
         if count := sum(map(len, rows)):
-            pieces.append(_seconds(rows, fps) / count)
+            pieces.append(sum_pieces(rows, fps) / count)
     return lower_gain(np.concatenate(pieces)) if pieces else 1.0
 
 
-def _seconds(rows: Sequence[NDArray[np.float64]], fps: float) -> NDArray[np.float64]:
-    """Sum the rows of consecutive frames, (N, D), over pieces of a second."""
-    second = to_frames(1.0, fps, 1)
-    sums = [np.add.reduceat(own, np.arange(0, len(own), second)) for own in rows if len(own)]
-    return np.concatenate(sums)
-
-
 def amplitude_gains(
-    recordings: Sequence[Judged],
+    recordings: Sequence[ValidationRecording],
     predicted: Sequence[Floats],
     basis: NDArray[np.float32],
     least: float,
 ) -> NDArray[np.float32]:
-    """Return the factors, 1 to 2, that give components a least amplitude on judged frames.
+    """Return the factors, 1 to 2, that give components a least amplitude on validation frames.
 
     What a voice leaves open is averaged away, so that a predicted mouth moves less than a true one.
     A component is raised as far as its correlation with the true one tells that it is known.
@@ -187,8 +184,8 @@ def amplitude_gains(
     """
     true, found, both = np.zeros((3, len(basis)))
     for r, moved in zip(recordings, predicted, strict=True):
-        if r.judged.any():
-            pair = [(each[r.judged].reshape(-1, 204) @ basis.T) for each in (r.true, moved)]
+        if r.validation.any():
+            pair = [(each[r.validation].reshape(-1, 204) @ basis.T) for each in (r.true, moved)]
             wanted, own = (components - components.mean(0) for components in pair)
             true += (wanted**2).mean(0)
             found += (own**2).mean(0)
@@ -204,20 +201,3 @@ def blend(network: Floats, regression: Floats, population: float) -> Floats:
     out = regression * population_factors(population)[:, None]
     out[:, MOUTH] += (1 - population) * network[:, MOUTH]
     return out
-
-
-def lower_gain(pieces: NDArray[np.float64]) -> float:
-    """Return the lower bound of a least-squares gain, 0 to 1, from independent pieces.
-
-    Args:
-        pieces: of each piece, the sums of truth · prediction and of prediction², (N, 2).
-
-    The bound is the estimate minus two standard errors of a ratio of sums; a few seconds estimate
-    a gain badly.
-    """
-    cross, power = pieces.T
-    if not power.sum() > 0:
-        return 0.0
-    gain = cross.sum() / power.sum()
-    variance = np.square(cross - gain * power).sum() * len(power) / max(len(power) - 1, 1)
-    return float(np.clip(gain - 2 * np.sqrt(variance) / power.sum(), 0.0, 1.0))

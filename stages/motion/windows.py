@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stages.base.arrays import Floats
 from stages.motion.features import PHONE, Features
-from stages.motion.person import MOUTH, Person
+from stages.motion.person import MOUTH, MotionPerson
 from stages.motion.recordings import Recording
 from stages.motion.ridge_regression import RidgeRegression, fit
 
@@ -17,7 +17,7 @@ _PHONE_SCALE = 0.5
 Batch = dict[str, Tensor]
 
 
-class Windows:
+class WindowSampler:
     """Samples windows: every subject equally often, and every frame of a subject equally often.
 
     Args:
@@ -38,7 +38,7 @@ class Windows:
 
     def __init__(
         self,
-        people: Sequence[Person],
+        people: Sequence[MotionPerson],
         recordings: Sequence[Sequence[Recording]],
         length: int,
         ahead: int,
@@ -125,7 +125,7 @@ class _Normal:
 
     def __init__(
         self,
-        person: Person,
+        person: MotionPerson,
         recording: Recording,
         features: Features,
         ahead: int,

@@ -68,7 +68,7 @@ class ParsingStage(ClipStage[Clip]):
         rows = tables.count(landmarks, LANDMARKS)
         if rows != len(frames):
             expected = f"expected {len(frames)} frames as in {clip.video}, found {rows}"
-            raise BadFormat(landmarks, expected, "run `dvc repro`")
+            raise BadFormat(landmarks, expected, "run `idiolect repro`")
         faces = tables.read(landmarks, LANDMARKS, ["valid", "points", "oval"], *span)
         first, end = span
         step, second = (to_frames(seconds, clip.fps, 1) for seconds in (_MATTE_SECONDS, 1.0))
@@ -145,10 +145,10 @@ def _mattes(frames: Frames, span: Span, matte: Matte, step: int) -> Iterator[NDA
     The first, each `step`th and the last frame are segmented, those between interpolated.
     """
     first, last = span[0], span[1] - 1
-    before = matte.soft(frames[first])
+    before = matte.probabilities(frames[first])
     yield before > PERSON
     for begin, end in pairwise([*range(first, last, step), last]):
-        now = matte.soft(frames[end])
+        now = matte.probabilities(frames[end])
         change = now - before
         for i in range(begin + 1, end):
             yield before + np.float32((i - begin) / (end - begin)) * change > PERSON

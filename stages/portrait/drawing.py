@@ -1,9 +1,10 @@
 """Draw frames of a portrait: the warped source, the inside of its mouth, closing lips and lids."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stages.base.io.image_io import Image
+from stages.donors.painter import PartPlan
 from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.generator.source_images import Source
@@ -34,6 +35,14 @@ class Drawer:
 
     def draw(self, driving: Driving) -> Iterator[Image]:
         """Yield frames, (drawn_size, drawn_size, 3), of landmarks in px of the portrait."""
+        return self.draw_planned(driving, self.plan(driving))
+
+    def plan(self, driving: Driving) -> list[PartPlan]:
+        """Choose the mouths of a piece; pieces follow each other in time."""
+        return [] if self.mouth is None else self.mouth.plan(driving)
+
+    def draw_planned(self, driving: Driving, plans: Sequence[PartPlan]) -> Iterator[Image]:
+        """Yield frames by their plan, in any thread."""
         apart = keep_lips_open(keep_lids_apart(driving, self.source), self.source)
         frames: Iterable[Image] = (
             self.generator.frames(self.source, apart, self.isps, self.batch)
@@ -42,5 +51,5 @@ class Drawer:
         )
         frames = LipPainter(self.source).paint(frames, driving)
         if self.mouth is not None:
-            frames = self.mouth.paint(frames, driving)
+            frames = self.mouth.paint_planned(frames, driving, plans)
         return LidPainter(self.source).paint(frames, driving)

@@ -13,7 +13,7 @@ from stages.base.face.face_measures import keep_lips_apart
 from stages.generator.source_images import Source, colour_histogram
 from stages.generator.warp_correction import no_correction
 from stages.motion.eyes import gaze_from_irises
-from stages.motion.person import Person
+from stages.motion.person import MotionPerson
 from stages.motion.recordings import Rest
 from stages.portrait.picture import Portrait
 
@@ -26,7 +26,7 @@ _UPPER = 0.15  # share of the gap that the upper lip closes; jaw and lower lip c
 _JAW = {8: 1.0, 7: 0.9, 9: 0.9, 6: 0.7, 10: 0.7, 5: 0.4, 11: 0.4, 4: 0.15, 12: 0.15}
 
 
-def person_of(portrait: Portrait, style: Person) -> Person:
+def as_motion_person(portrait: Portrait, style: MotionPerson) -> MotionPerson:
     """Return a portrait as a person of the motion model, moving as the style does."""
     (gaze,) = gaze_from_irises(portrait.points[None], portrait.irises[None])
     rest = Rest(
@@ -57,7 +57,7 @@ def close_lips(head: Floats) -> Floats:
     return np.asarray(face)
 
 
-def source_of(portrait: Portrait, size: int) -> Source:
+def as_source_image(portrait: Portrait, size: int) -> Source:
     """Return a portrait as a source image of a generator whose frames are `size` px."""
     scale = size / portrait.size
     return Source(

@@ -16,7 +16,7 @@ from stages.donors.parts import Eyes
 from stages.donors.warp import patch_box
 from stages.generator.driving import Driving
 from stages.generator.source_images import Source
-from stages.portrait.columns import Opening, blend_places, box_pixels, move_columns
+from stages.portrait.column_warp import Opening, blend_coordinates, box_pixels, move_columns
 
 _FROM, _FULL = 0.95, 0.8  # shares of the portrait's opening: painting begins, is full
 _OPEN, _SHUT = 0.8, 0.35  # shares of the portrait's opening: as driven from here, shut to here
@@ -74,11 +74,11 @@ class LidPainter:
             return
         local = (points - np.array([left, top])).astype(np.float32)
         mask, _ = self.shape.masks(side, local, (bottom - top, right - left))
-        places = lid_places(box_pixels(box), points, self.own, side, share)
-        blend_places(image, box, self.image, places, np.float32(strength) * mask)
+        places = lid_coordinates(box_pixels(box), points, self.own, side, share)
+        blend_coordinates(image, box, self.image, places, np.float32(strength) * mask)
 
 
-def lid_places(pixels: Floats, driven: Points, own: Points, side: int, share: float) -> Floats:
+def lid_coordinates(pixels: Floats, driven: Points, own: Points, side: int, share: float) -> Floats:
     """Return the place in the portrait of pixels around a driven eye.
 
     Args:

@@ -17,7 +17,7 @@ from stages.donors.parts import Mouth
 from stages.donors.warp import patch_box
 from stages.generator.driving import Driving
 from stages.generator.source_images import Source
-from stages.portrait.columns import Opening, blend_places, box_pixels, move_columns
+from stages.portrait.column_warp import Opening, blend_coordinates, box_pixels, move_columns
 from stages.portrait.lids import keep_apart
 
 _FROM, _FULL = 1.0, 0.85  # shares of the portrait's opening: painting begins, is full
@@ -69,11 +69,11 @@ class LipPainter:
             return
         local = (points - np.array([left, top])).astype(np.float32)
         mask = _mask(local, (bottom - top, right - left))
-        places = lip_places(box_pixels(box), points, self.own)
-        blend_places(image, box, self.image, places, np.float32(strength) * mask)
+        places = lip_coordinates(box_pixels(box), points, self.own)
+        blend_coordinates(image, box, self.image, places, np.float32(strength) * mask)
 
 
-def lip_places(pixels: Floats, driven: Points, own: Points) -> Floats:
+def lip_coordinates(pixels: Floats, driven: Points, own: Points) -> Floats:
     """Return the place in the portrait, (…, 2) px, of pixels around driven lips.
 
     Args:

@@ -4,7 +4,7 @@ Teeth and tongue keep their own colours and take only part of the skin's brightn
 people, skin differs more than teeth do. The mask ends at the portrait's own lips.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from stages.base.arrays import Floats, Floats32, Points
 from stages.base.face.face_measures import face_height, mouth_opening
 from stages.base.io.image_io import Image
 from stages.donors.library import Donors
-from stages.donors.painter import DonorPainter
+from stages.donors.painter import DonorPainter, PartPlan
 from stages.donors.parts import Mouth
 from stages.donors.warp import Crop, move_crop, patch_box
 from stages.generator.driving import Driving
@@ -51,19 +51,23 @@ class MouthPainter(DonorPainter):
         ratio = (_GREY @ skin) / np.maximum(mouths.colours @ _GREY, 1.0)
         self.gains = np.clip(ratio**_POWER, 1 / _LARGEST_GAIN, _LARGEST_GAIN)
 
-    def paint(self, frames: Iterable[Image], driving: Driving) -> Iterator[Image]:
-        """Paint frames; arguments as of `DonorPainter.paint`."""
-        if not len(driving):
-            return
-        strengths, weights = self._plan(PortraitMouth(), self.mouths, driving.points)
+    def plan(self, driving: Driving) -> list[PartPlan]:
+        """Choose the mouths of a piece, as `DonorPainter.plan` does."""
+        return [self._plan(PortraitMouth(), self.mouths, driving.points)]
+
+    def paint_planned(
+        self, frames: Iterable[Image], driving: Driving, plans: Sequence[PartPlan]
+    ) -> Iterator[Image]:
+        """Paint frames by their plan; arguments as of `DonorPainter.paint_planned`."""
+        (plan,) = plans
         for row, frame in enumerate(frames):
             image = frame.copy()
             points = driving.points[row] * np.float32(len(image) / self.stored)
             crops = [
                 (self.mouths.crops[i], weight * float(self.gains[i]))
-                for i, weight in weights[row].items()
+                for i, weight in plan.weights[row].items()
             ]
-            _blend(image, points, crops, float(strengths[row, 0]))
+            _blend(image, points, crops, float(plan.strengths[row, 0]))
             yield image
 
 

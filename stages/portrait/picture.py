@@ -14,7 +14,7 @@ from stages.base.face import head_pose
 from stages.base.io.image_io import Image
 from stages.clips.one_face import read_one_face
 from stages.clips.params import ClipsParams
-from stages.clips.window import crop_window
+from stages.clips.window import Window, crop_window
 from stages.landmarks import backend, pose, shoulders
 from stages.landmarks.matte import Matte
 from stages.landmarks.params import LandmarksParams
@@ -69,9 +69,7 @@ def read_portrait(
         UserError: it is no picture, or does not show exactly one face, large enough and from the
             front.
     """
-    picture, box = read_one_face(path, clips.min_face, "give a picture of one person")
-    height, width = picture.shape[:2]
-    window = crop_window([box], width, height, clips.room)
+    picture, window = read_crop(path, clips)
     portrait = detect(window.cut(picture, min(window.side // 2 * 2, params.size)), landmarks)
     if portrait is None:
         todo = "give a portrait from the front, with eyes and mouth visible"
@@ -82,6 +80,13 @@ def read_portrait(
             found = f"the head is {name} by {abs(angle):.0f}° (at most {params.max_head_angle:g}°)"
             raise UserError(path, found, "give a portrait from the front")
     return portrait
+
+
+def read_crop(path: Path, clips: ClipsParams) -> tuple[Image, Window]:
+    """Read a picture, (H, W, 3) RGB, and choose its crop; errors as those of `read_portrait`."""
+    picture, box = read_one_face(path, clips.min_face, "give a picture of one person")
+    height, width = picture.shape[:2]
+    return picture, crop_window([box], width, height, clips.room)
 
 
 def detect(image: Image, params: LandmarksParams) -> Portrait | None:

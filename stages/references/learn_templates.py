@@ -14,8 +14,6 @@ syllables with a neutral vowel (the schwa, the r-coloured vowel) are neither R n
 out. A template is the mean of its class, moved away from the mean of all classes as far as an
 expressive syllable: a plain mean of quantiles is close to 0.5, the quantile of a resting face, and
 would retrieve resting faces. Ours, throughout.
-
-Long because the whole measurement reads in one file, from syllables to provenance.
 """
 
 import json
@@ -38,7 +36,7 @@ from stages.base.io import tables
 from stages.references import confusion, person, sheet, templates
 from stages.references.artifacts import TEMPLATES
 from stages.references.params import ReferenceParams
-from stages.references.person import NAMES, Person, column_weights, curves_at
+from stages.references.person import NAMES, PersonCurves, column_weights, curves_at
 from stages.speech.artifacts import PHONES, SYNC
 from stages.speech.syllables import LABIALS, VOWELS
 from stages.speech.sync import LEAD
@@ -59,7 +57,7 @@ class Syllable:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedTemplates:
     """Templates and statistics of the syllables that they were learnt from.
 
     Attributes:
@@ -87,8 +85,8 @@ class Spoken(NamedTuple):
     lengths: Floats
 
 
-def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
-    """Learn the templates.
+def learn(curves: Floats, kinds: NDArray[np.str_]) -> LearnedTemplates:
+    """Learn the templates, (4, T, 12), with mean and quartiles of each class. Ours.
 
     Per class and descriptor, the deviation of the class's mean from the mean of all is shrunk
     by its noise (1 - squared standard error over squared deviation, at least 0); the template is
@@ -104,11 +102,11 @@ def learn(curves: Floats, kinds: NDArray[np.str_]) -> Learned:
     groups = [curves[kinds == name] for name in TEMPLATES]
     for name, group in zip(TEMPLATES, groups, strict=True):
         if len(group) < 2:
-            problem = f"expected syllables of every class, found {len(group)}"
+            problem = f"expected at least 2 syllables, found {len(group)}"
             raise MissingInput(name, problem, "add more speech")
     means, moved, gains = _move_out(groups)
     low, high = (np.stack([np.quantile(g, q, axis=0) for g in groups]) for q in (0.25, 0.75))
-    return Learned(moved, means, low, high, tuple(map(len, groups)), tuple(gains))
+    return LearnedTemplates(moved, means, low, high, tuple(map(len, groups)), tuple(gains))
 
 
 def learn_classes(curves: Floats, kinds: NDArray[np.str_], names: Sequence[str]) -> Floats:
@@ -145,10 +143,9 @@ def syllables(phones: dict[str, NDArray[Any]], clip: str) -> Iterator[Syllable]:
             continue
         if kind in ("R", "O") and names[vowel] in _NEUTRAL_VOWELS:
             continue
-        key = vowel
-        if kind in ("None", "M"):
-            coda = range(vowel + 1, len(names))
-            key = next((i for i in coda if kind == "None" or names[i] in LABIALS), vowel)
+        coda = range(vowel + 1, len(names))
+        closing = (i for i in coda if kind == "None" or (kind == "M" and names[i] in LABIALS))
+        key = next(closing, vowel)
         length = float(phones["end"][own[-1]] - phones["start"][own[0]])
         if _SECONDS[0] <= length <= _SECONDS[1]:
             middle = float(phones["start"][own[key]] + phones["end"][own[key]]) / 2
@@ -174,7 +171,7 @@ def read_person(subject: Subject, data: Path, mean_s: float) -> Spoken:
     return Spoken(joined[whole], np.array(kinds, "<U4")[whole], np.array(lengths)[whole])
 
 
-def _curves(motion: Person, index: int, spoken: list[Syllable], late: float) -> Floats:
+def _curves(motion: PersonCurves, index: int, spoken: list[Syllable], late: float) -> Floats:
     fps = motion.clips[index].fps
     # Lips lead their sound by LEAD even in a synchronised clip.
     centres = np.array([syllable.centre - late - LEAD for syllable in spoken]) * fps
@@ -193,33 +190,37 @@ def read_people(folders: list[Path], mean_s: float, only: Sequence[str] = ()) ->
     Raises:
         MissingInput: a folder without speech, an unknown name, or no syllables at all.
     """
-    subjects = []
-    for data in folders:
-        speech = data / "speech" / "seen"
-        if not speech.is_dir():
-            todo = "name a data folder whose speech stage has run"
-            raise MissingInput(data, "no speech of seen subjects here", todo)
-        names = sorted(path.name for path in speech.iterdir() if path.is_dir())
-        subjects += [(data, name) for name in names if not only or name in only]
-    unknown = set(only) - {name for _, name in subjects}
-    if unknown:
+    subjects = [(data, name) for data in folders for name in _seen(data)]
+    if unknown := set(only) - {name for _, name in subjects}:
         raise MissingInput(", ".join(sorted(unknown)), "no such seen subject in these folders")
-    people = []
-    for data, name in subjects:
-        if (data / "truth" / name).is_dir():
-            print(f"{name}: left out, an animated face")
-            continue
-        try:
-            spoken = read_person(Subject("seen", name), data, mean_s)
-        except MissingInput as problem:
-            print(f"{name}: left out, {problem.found}")
-            continue
-        print(f"{name}: {len(spoken.kinds)} syllables")
-        if len(spoken.kinds):
-            people.append(spoken)
+    chosen = [(data, name) for data, name in subjects if not only or name in only]
+    people = [spoken for data, name in chosen if (spoken := _try_to_read(data, name, mean_s))]
     if not people:
         raise MissingInput(folders[0], "no person with syllables", "add videos of people who speak")
     return people
+
+
+def _try_to_read(data: Path, name: str, mean_s: float) -> Spoken | None:
+    """Read a subject's syllables; print how many, or why the subject is left out."""
+    if (data / "truth" / name).is_dir():
+        print(f"{name}: left out, an animated face")
+        return None
+    try:
+        spoken = read_person(Subject("seen", name), data, mean_s)
+    except MissingInput as problem:
+        print(f"{name}: left out, {problem.found}")
+        return None
+    print(f"{name}: {len(spoken.kinds)} syllables")
+    return spoken if len(spoken.kinds) else None
+
+
+def _seen(data: Path) -> list[str]:
+    """List the seen subjects with speech in a data folder."""
+    speech = data / "speech" / "seen"
+    if not speech.is_dir():
+        todo = "name a data folder whose speech stage has run"
+        raise MissingInput(data, "no speech of seen subjects here", todo)
+    return sorted(path.name for path in speech.iterdir() if path.is_dir())
 
 
 def run(
@@ -230,11 +231,7 @@ def run(
     language: str = "English",
     only: Sequence[str] = (),
 ) -> None:
-    """Learn the templates from seen subjects of the folders; write curves, provenance and plot.
-
-    Raises:
-        MissingInput: no subject, or a class without syllables.
-    """
+    """Learn the templates of the folders' seen subjects; write curves, provenance and plot."""
     people = read_people(folders, params.mean_s, only)
     joined = Spoken(*(np.concatenate(parts) for parts in zip(*people, strict=True)))
     learned = learn(joined.curves, joined.kinds)
@@ -255,11 +252,10 @@ def run(
 
 
 def provenance(
-    learned: Learned, people: list[Spoken], mean_s: float, language: str
+    learned: LearnedTemplates, people: list[Spoken], mean_s: float, language: str
 ) -> dict[str, Any]:
     """Return the content of provenance.json, without names of people."""
-    kinds = np.concatenate([own.kinds for own in people])
-    lengths = np.concatenate([own.lengths for own in people])
+    _, kinds, lengths = (np.concatenate(parts) for parts in zip(*people, strict=True))
     classes = {
         name: {
             "syllables": learned.counts[k],
@@ -286,7 +282,7 @@ def _by_name(values: Floats) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(NAMES, values, strict=True)}
 
 
-def learn_command(
+def main(
     data: Annotated[list[Path], typer.Argument(help="Data folders.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = templates.FOLDER,
     language: Annotated[str, typer.Option(help="Recorded in provenance.json.")] = "English",
@@ -295,17 +291,9 @@ def learn_command(
     ] = None,
 ) -> None:
     """Learn the key motion templates from the seen subjects of data folders."""
-    params = read_section("references", ReferenceParams)
-    run(data, params, out, language=language, only=only or ())
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a user's error is one line and exit code 1."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(learn_command)
-    with report_user_errors():
-        app(arguments)
+    run(data, read_section("references", ReferenceParams), out, language=language, only=only or ())
 
 
 if __name__ == "__main__":
-    main()
+    with report_user_errors():
+        typer.run(main)

@@ -16,7 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
-from stages.clips.ledger import Clip, clips_of, halve
+from stages.clips.ledger import Clip, clips_of, split_in_halves
 from stages.landmarks.artifacts import LANDMARKS
 
 # Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
@@ -75,7 +75,7 @@ def running_mean(values: Floats, window: int) -> Floats:
         return np.asarray((sums[stop] - sums[start]) / np.where(number > 0, number, np.nan))
 
 
-def own_range(descriptors: Floats) -> Floats:
+def quantile_normalise(descriptors: Floats) -> Floats:
     """Replace each value by its quantile among the person's values (person-normalised).
 
     Invariant to every increasing function of a descriptor, such as a larger mouth or a livelier
@@ -104,7 +104,7 @@ def column_weights(mouth: float, eyes: float, head: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonCurves:
     """Every frame of a subject's training spans, clip after clip.
 
     Attributes:
@@ -142,12 +142,12 @@ def style_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
     Those of training; of an unseen person, who has none, the first halves.
     """
     clips = usable_clips(subject, data)
-    return [halve(clip) for clip in clips] if subject.role == "unseen" else clips
+    return [split_in_halves(clip) for clip in clips] if subject.role == "unseen" else clips
 
 
 def load(
     subject: Subject, mean_s: float, data: Path = DATA, clips: Sequence[Clip] | None = None
-) -> Person:
+) -> PersonCurves:
     """Read the spans that a subject's style is known by, and describe every frame.
 
     Args:
@@ -170,7 +170,9 @@ def load(
     if not known:
         raise MissingInput(subject, "no clip has a training span", "add longer or more videos")
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Person(clips=tuple(known), normal=own_range(joined["amplitude"]), **joined)
+    return PersonCurves(
+        clips=tuple(known), normal=quantile_normalise(joined["amplitude"]), **joined
+    )
 
 
 def _frames(path: Path, clip: Clip, index: int, mean_s: float) -> dict[str, NDArray[Any]]:
@@ -191,7 +193,9 @@ def _frames(path: Path, clip: Clip, index: int, mean_s: float) -> dict[str, NDAr
     }
 
 
-def curves_at(person: Person, clip: int, centres: Floats, spans: Floats, steps: int) -> Floats:
+def curves_at(
+    person: PersonCurves, clip: int, centres: Floats, spans: Floats, steps: int
+) -> Floats:
     """Sample person-normalised curves around moments of one clip.
 
     Args:

@@ -4,7 +4,7 @@
 
 Reads clips, landmarks and templates; writes data/references/ROLE/NAME/references.parquet (see
 docs/formats.md, "references") and the sheet reports/references/NAME.png.
-Method: section "Key motion templates → style reference images" of docs/method.md.
+Method: section "Style reference images" of docs/method.md.
 """
 
 from pathlib import Path
@@ -21,8 +21,8 @@ from stages.clips.frames import Frames
 from stages.references import person, retrieval, sheet, templates
 from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.references.params import ReferenceParams
-from stages.references.person import Person
-from stages.references.retrieval import Candidate
+from stages.references.person import PersonCurves
+from stages.references.retrieval import RetrievedFrame
 
 
 def run(subject: Subject, params: ReferenceParams, data: Path = DATA) -> None:
@@ -43,8 +43,13 @@ def run(subject: Subject, params: ReferenceParams, data: Path = DATA) -> None:
         print(f"{subject} {name}: {where}, distance {best.distance:.3f}, of {len(candidates)}")
 
 
-def rows(motion: Person, picked: list[list[Candidate]]) -> dict[str, Any]:
-    """Return the columns of the references table; the first candidate of a template is chosen."""
+def rows(motion: PersonCurves, picked: list[list[RetrievedFrame]]) -> dict[str, Any]:
+    """Return the columns of the references table; the first candidate of a template is chosen.
+
+    Args:
+        motion: the subject's curves.
+        picked: per template, its candidates, nearest first.
+    """
     flat = [(t, rank, c) for t, cs in enumerate(picked) for rank, c in enumerate(cs)]
     index = np.array([c.row for _, _, c in flat])
     clips = [motion.clips[i] for i in motion.clip[index]]

@@ -9,7 +9,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.arrays import Floats
 from stages.references.artifacts import TEMPLATES
 from stages.references.params import ReferenceParams
-from stages.references.person import Person, column_weights, curves_at
+from stages.references.person import PersonCurves, column_weights, curves_at
 
 
 class NoReference(UserError):
@@ -17,14 +17,14 @@ class NoReference(UserError):
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RetrievedFrame:
     """A frame retrieved for a template: row of the person's frames, distance to the template."""
 
     row: int
     distance: float
 
 
-def curves_of(person: Person, window_s: float, steps: int) -> Floats:
+def curves_of(person: PersonCurves, window_s: float, steps: int) -> Floats:
     """Sample the curve around every frame of a person, (N, steps, 12); NaN where incomplete."""
     parts = []
     for index, clip in enumerate(person.clips):
@@ -34,7 +34,7 @@ def curves_of(person: Person, window_s: float, steps: int) -> Floats:
     return np.concatenate(parts)
 
 
-def rejections(person: Person, curves: Floats, blur: float, blink: float) -> NDArray[np.str_]:
+def rejections(person: PersonCurves, curves: Floats, blur: float, blink: float) -> NDArray[np.str_]:
     """Return why each frame cannot be a reference, (N,): lost face, blink, blur, or '' if it can.
 
     Every pose is accepted: pose is part of the style.
@@ -87,8 +87,8 @@ def nearest(
 
 
 def retrieve(
-    person: Person, templates: Floats, params: ReferenceParams, item: object = ""
-) -> list[list[Candidate]]:
+    person: PersonCurves, templates: Floats, params: ReferenceParams, item: object = ""
+) -> list[list[RetrievedFrame]]:
     """Retrieve the candidates of each template, nearest first.
 
     No frame serves two templates, and candidates of one template are apart in time. In each round
@@ -114,7 +114,7 @@ def retrieve(
     weights = column_weights(**params.weights.model_dump())
     order, distances = nearest(curves[usable], templates, weights, depth)
     queues = [
-        [Candidate(int(usable[i]), float(d)) for i, d in zip(row, ds, strict=True)]
+        [RetrievedFrame(int(usable[i]), float(d)) for i, d in zip(row, ds, strict=True)]
         for row, ds in zip(order, distances, strict=True)
     ]
     picked = _take_turns(person, queues, params)
@@ -125,9 +125,9 @@ def retrieve(
 
 
 def _take_turns(
-    person: Person, queues: list[list[Candidate]], params: ReferenceParams
-) -> list[list[Candidate]]:
-    picked: list[list[Candidate]] = [[] for _ in queues]
+    person: PersonCurves, queues: list[list[RetrievedFrame]], params: ReferenceParams
+) -> list[list[RetrievedFrame]]:
+    picked: list[list[RetrievedFrame]] = [[] for _ in queues]
     taken: set[int] = set()
     for _ in range(params.candidates):
         heads: list[tuple[float, int]] = []
@@ -145,9 +145,9 @@ def _take_turns(
 
 
 def _skip(
-    person: Person,
-    queue: list[Candidate],
-    own: list[Candidate],
+    person: PersonCurves,
+    queue: list[RetrievedFrame],
+    own: list[RetrievedFrame],
     taken: set[int],
     apart_s: float,
 ) -> None:
@@ -158,7 +158,7 @@ def _skip(
         queue.pop(0)
 
 
-def _near(person: Person, a: int, b: int, apart_s: float) -> bool:
+def _near(person: PersonCurves, a: int, b: int, apart_s: float) -> bool:
     if person.clip[a] != person.clip[b]:
         return False
     between = abs(int(person.frame[a]) - int(person.frame[b]))

@@ -11,8 +11,8 @@ from stages.base.arrays import Floats
 from stages.base.io.image_io import decode_jpeg
 from stages.base.io.plot_text import escape_missing, save_figure
 from stages.references.artifacts import TEMPLATES
-from stages.references.person import NAMES, Person
-from stages.references.retrieval import Candidate
+from stages.references.person import NAMES, PersonCurves
+from stages.references.retrieval import RetrievedFrame
 
 _PLOTTED = (0, 1, 2, 3)  # the mouth descriptors
 _COLOURS = ("#c1121f", "#0077b6", "#588157", "#8338ec")
@@ -29,8 +29,8 @@ def draw_references(
     title: str,
     templates: Floats,
     own: Floats,
-    person: Person,
-    picked: list[list[Candidate]],
+    person: PersonCurves,
+    picked: list[list[RetrievedFrame]],
     images: list[bytes],
 ) -> Any:
     """Draw one row per template: its curve, the candidates' curves and their faces.
@@ -113,7 +113,9 @@ def _curves(axis: Any, name: str, template: Floats, candidates: Floats) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _face(axis: Any, person: Person, candidate: Candidate, image: bytes, *, chosen: bool) -> None:
+def _face(
+    axis: Any, person: PersonCurves, candidate: RetrievedFrame, image: bytes, *, chosen: bool
+) -> None:
     picture = decode_jpeg(image)
     x, y, width, height = person.box[candidate.row]
     half = 0.62 * max(width, height)

@@ -34,7 +34,7 @@ def load(folder: Path = FOLDER) -> Floats:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.reader(file) if row]
     except UnicodeDecodeError:
-        raise BadFormat(path, "is no text", "restore data/templates from git") from None
+        raise BadFormat(path, "is not UTF-8 text", "restore data/templates from git") from None
     if not rows or tuple(rows[0]) != ("template", "step", *NAMES):
         raise BadFormat(path, f"expected columns template, step, {', '.join(NAMES)}")
     steps = (len(rows) - 1) // len(TEMPLATES)

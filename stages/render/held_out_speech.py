@@ -15,16 +15,16 @@ from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.io.wav_files import read_wav
 from stages.clips.ledger import Clip, clips_of
 from stages.landmarks.artifacts import LANDMARKS
-from stages.motion.features import read_features, silent_frames, sound_levels, sync_offsets
+from stages.motion.features import loudness, read_features, silent_frames, sync_offsets
 from stages.motion.model import MotionModel
 from stages.motion.predict import Motion, MotionStream, join, retarget
-from stages.motion.recordings import read_rest
+from stages.motion.recordings import read_rest, synchronous_levels
 
 Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Span:
+class HeldOutSpan:
     """Held-out frames of one clip.
 
     Attributes:
@@ -46,7 +46,7 @@ class Span:
 
 def held_out_spans(
     subject: Subject, seconds: float, clips: Sequence[Clip] | None = None
-) -> list[Span]:
+) -> list[HeldOutSpan]:
     """List the held-out spans in ledger order, cut to a total length in seconds.
 
     Clips whose sound does not belong to their lips are left out.
@@ -59,7 +59,7 @@ def held_out_spans(
     Raises:
         MissingInput: the subject has no held-out span.
     """
-    spans: list[Span] = []
+    spans: list[HeldOutSpan] = []
     late = sync_offsets(subject, DATA)
     left = float("inf")
     for clip in clips_of(subject) if clips is None else clips:
@@ -70,15 +70,18 @@ def held_out_spans(
         first, end = clip.test
         count = int(min(end - first, left))
         if count > 0:
-            spans.append(Span(clip, first, first + count, late[clip.id]))
+            spans.append(HeldOutSpan(clip, first, first + count, late[clip.id]))
             left -= count
     if not spans:
         raise MissingInput(subject, "no clip has a held-out span", "add a longer video")
     return spans
 
 
-def read_speech(spans: Sequence[Span]) -> NDArray[np.float32]:
-    """Join the sound of spans, (S,), 16 kHz, in sync with the lips."""
+def read_speech(spans: Sequence[HeldOutSpan]) -> NDArray[np.float32]:
+    """Join the sound of spans, (S,), 16 kHz, in sync with the lips.
+
+    Each is shifted by its span's `late`; zeros stand before and after the clip's audio.
+    """
     sounds = []
     for span in spans:
         step = AUDIO_RATE / (2 * span.clip.fps)
@@ -90,7 +93,7 @@ def read_speech(spans: Sequence[Span]) -> NDArray[np.float32]:
 
 
 def predict_speech(
-    model: MotionModel, subject: Subject, spans: Sequence[Span], style: str, seed: int
+    model: MotionModel, subject: Subject, spans: Sequence[HeldOutSpan], style: str, seed: int
 ) -> dict[str, NDArray[Any]]:
     """Predict the motion of held-out speech in a style, on the subject's face.
 
@@ -115,7 +118,7 @@ def predict_speech(
 
 
 def predict_motions(
-    model: MotionModel, subject: Subject, spans: Sequence[Span], style: str, seed: int
+    model: MotionModel, subject: Subject, spans: Sequence[HeldOutSpan], style: str, seed: int
 ) -> Iterator[Motion]:
     """Yield the motion of each span of a subject's held-out speech; arguments as above."""
     for number, span in enumerate(spans):
@@ -123,21 +126,20 @@ def predict_motions(
 
 
 def _predict_span(
-    model: MotionModel, subject: Subject, span: Span, style: str, seed: int
+    model: MotionModel, subject: Subject, span: HeldOutSpan, style: str, seed: int
 ) -> Motion:
     """Predict a span, after a run-up of one training window that only warms up the networks."""
     clip = span.clip
     start = max(0, span.first - to_frames(model.params.window_s, model.fps))
     features = read_features(subject, clip, start, span.end, span.late, DATA)
-    sound = np.maximum(np.arange(start, span.end) + span.late // 2, 0)
-    level = sound_levels(clip.audio, clip.fps, int(sound[0]), int(sound[-1]) + 1)
-    quiet = silent_frames(level[sound - sound[0]], clip.fps)
+    level = synchronous_levels(clip, start, span.end, span.late)
+    quiet = silent_frames(level, clip.fps)
     stream = MotionStream(model, style, seed)
-    motion = join([stream.push(features, quiet), stream.finish()])
+    motion = join([stream.push(features, quiet, loudness(level)), stream.finish()])
     return motion.after(span.first - start)
 
 
-def read_true_landmarks(subject: Subject, spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
+def read_true_landmarks(subject: Subject, spans: Sequence[HeldOutSpan]) -> dict[str, NDArray[Any]]:
     """Read the true landmarks of spans; a frame without a face repeats the last one with one."""
     names = ["valid", "points", "irises", "shoulders", "shoulders_valid"]
     folder = DATA / "landmarks" / str(subject)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.runtime.progress import each
+from pipeline.runtime.prefetch import prefetch
+from pipeline.runtime.progress import with_progress
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.arrays import AnyFloats, Floats
-from stages.base.config.params import Training, read_section
-from stages.base.io.encoding import encode_video
+from stages.base.config.params import read_section
 from stages.base.io.image_io import Image
-from stages.base.io.timebase import frames_of_samples, to_frames
+from stages.base.io.timebase import AUDIO_RATE, frames_of_samples, to_frames
 from stages.base.io.video_frames import VideoFacts, read_facts, read_frames, resample_frames
+from stages.base.io.video_stream import WavSound, stream_video
 from stages.donors.library import read_donors
 from stages.donors.painter import DonorPainter
 from stages.generator.drawing import Generator
@@ -27,16 +28,25 @@ from stages.generator.driving import Driving
 from stages.generator.isps import read_isps
 from stages.generator.source_images import Source, colour_histogram, nearest_scene
 from stages.motion.predict import retarget
-from stages.render.any_audio import WAV_HEADER, decoded, predict_motion
+from stages.render.any_audio import count_samples, decode_voice, predict_motion
+from stages.render.controls import UNCHANGED, Controls, apply_controls
+from stages.render.parallel_drawing import one_thread_each
 from stages.render.params import RenderParams
 from stages.render.paste import paste
 from stages.render.trained_models import Models, load_models
-from stages.render.video_shots import Shot, find_shots
+from stages.render.video_shots import UsableClip, read_usable_clips
 
-_SOUND_RATE = 48000
+_CONTROLS = {"mouth", "seed", "start", "duration"}
 
 
-def render_onto(video: Path, audio: Path, out: Path, style: str | None = None) -> int:
+def render_onto(
+    video: Path,
+    audio: Path,
+    out: Path,
+    style: str | None = None,
+    *,
+    controls: Controls = UNCHANGED,
+) -> int:
     """Render a video of a trained person speaking another voice; return the number of frames.
 
     Args:
@@ -44,12 +54,17 @@ def render_onto(video: Path, audio: Path, out: Path, style: str | None = None) -
         audio: any audio or video file with sound.
         out: the video to write, as large and fast as the video, as long as the shorter of both.
         style: who lends the mouth's style; default: the person.
+        controls: mouth, seed, and the voice's start and duration.
 
     Raises:
-        UserError: the video is of nobody of the project, or another input is missing or wrong.
+        UserError: a control is not of the mouth or the voice, the video is of nobody of the
+            project, or another input is missing or wrong.
         NotTrained: the person is unseen, or the style is not of this project.
     """
-    with decoded(audio, out) as voice:
+    if others := sorted(set(controls.changed()) - _CONTROLS):
+        found = "does not fit a video of one's own, which keeps its head, eyes, size and rate"
+        raise UserError(others[0], found, f"leave it out: {', '.join(sorted(_CONTROLS))} fit")
+    with decode_voice(audio, out, controls) as voice:
         if not video.is_file():
             raise MissingInput(video, "no such file")
         if out.exists() and out.samefile(video):
@@ -57,21 +72,22 @@ def render_onto(video: Path, audio: Path, out: Path, style: str | None = None) -
         facts = read_facts(video)
         if facts.width % 2 or facts.height % 2:
             raise UserError(video, f"H.264 needs even sizes, found {facts.width}×{facts.height}")
-        identity, shots = find_shots(video)
+        identity, shots = read_usable_clips(video)
         params = read_section("render", RenderParams)
         models = load_models((identity,), params.drawn_size, style)
-        heads = speaking_heads(models, identity, style or identity, voice.speech)
-        sound = np.memmap(voice.played, np.int16, "r", offset=WAV_HEADER)
-        seconds = min(len(sound) / _SOUND_RATE, facts.duration)
+        seconds = min(count_samples(voice.speech) / AUDIO_RATE, facts.duration)
         count = to_frames(seconds, facts.fps, least=1)
         drawer = ShotDrawer(models, identity, style or identity, params)
-        images = revoice(video, facts, count, shots, heads, drawer)
-        heard = sound[: round(count / facts.fps * _SOUND_RATE)], _SOUND_RATE
-        encode_video(out, each(images, f"render {out.name}", count), facts.fps, heard, params.crf)
-    return count
+        with one_thread_each():
+            heads = speaking_heads(models, identity, style or identity, voice.speech, controls)
+            images = prefetch(revoice(video, facts, count, shots, heads, drawer))
+            counted = with_progress(images, f"render {out.name}", count)
+            return stream_video(out, counted, facts.fps, WavSound(voice.played), params.crf)
 
 
-def speaking_heads(models: Models, identity: str, style: str, speech: Path) -> Floats:
+def speaking_heads(
+    models: Models, identity: str, style: str, speech: Path, controls: Controls = UNCHANGED
+) -> Floats:
     """Return the identity's head while it speaks, (N, 68, 3), at the motion's frame rate.
 
     Args:
@@ -79,12 +95,13 @@ def speaking_heads(models: Models, identity: str, style: str, speech: Path) -> F
         identity: whose head it is.
         style: whose motion it is.
         speech: a 16 kHz WAV file.
+        controls: mouth and seed are used.
     """
     mover, face = models.motion.person(style), models.motion.person(identity)
-    seed = read_section("training", Training).seed
-    samples = (speech.stat().st_size - WAV_HEADER) // 2
-    frames = frames_of_samples(samples, models.motion.fps)
-    pieces = predict_motion(models, style, speech, frames, seed)
+    seed, fps = controls.own_seed(), models.motion.fps
+    frames = frames_of_samples(count_samples(speech), fps)
+    motions = predict_motion(models, style, speech, frames, seed)
+    pieces = apply_controls(motions, controls, mover, face, fps, seed)
     return np.concatenate([retarget(m, mover, face)["head"] for m in pieces if len(m)])
 
 
@@ -109,7 +126,7 @@ class ShotDrawer:
         """Frames per second of the motion."""
         return self.models.motion.fps
 
-    def source(self, first: Image, shot: Shot) -> Source:
+    def source(self, first: Image, shot: UsableClip) -> Source:
         """Choose the source image of the scene that a shot shows in its first picture."""
         generator: Generator = self.models.generator
         colours = colour_histogram([shot.window.cut(first, int(shot.row.size))])
@@ -118,7 +135,7 @@ class ShotDrawer:
         return sources[scene or 0]
 
     def painter(self, source: Source) -> DonorPainter:
-        """Return the painter of a shot's mouths."""
+        """Return a painter that fills the mouths of a shot from donor frames."""
         return DonorPainter(read_donors(self.identity) if self.params.donors else {}, source)
 
     def draw(self, source: Source, painter: DonorPainter, driving: Driving) -> Iterator[Image]:
@@ -132,20 +149,21 @@ def revoice(
     video: Path,
     facts: VideoFacts,
     count: int,
-    shots: Sequence[Shot],
-    heads: Floats,
+    shots: Sequence[UsableClip],
+    heads: AnyFloats,
     drawer: ShotDrawer,
+    start: float = 0.0,
 ) -> Iterator[Image]:
-    """Yield the video's pictures, (H, W, 3), with mouths that speak.
+    """Yield the video's pictures, (H, W, 3), with mouths that speak, from `start` on, in seconds.
 
     A picture outside of all shots, or without a face, is returned as it is.
     """
-    pictures = read_frames(video, size=(facts.height, facts.width))
-    resampled = (image for _, image in resample_frames(pictures, facts.fps, 0.0, count))
+    pictures = read_frames(video, start, size=(facts.height, facts.width))
+    resampled = (image for _, image in resample_frames(pictures, facts.fps, start, count))
     current: _Voiced | None = None
     waiting: list[tuple[Image, float]] = []
     for index, picture in enumerate(resampled):
-        time = index / facts.fps
+        time = start + index / facts.fps
         shot = next((s for s in shots if s.row.start <= time + 1e-6 < s.row.end), None)
         if current is not None and (shot is not current.shot or len(waiting) >= current.batch):
             yield from current.pictures(waiting)
@@ -155,7 +173,7 @@ def revoice(
             yield picture
             continue
         if current is None or current.shot is not shot:
-            current = _Voiced(shot, heads, drawer, picture)
+            current = _Voiced(shot, heads, drawer, picture, start)
         waiting.append((picture, time))
     if current is not None:
         yield from current.pictures(waiting)
@@ -164,11 +182,13 @@ def revoice(
 class _Voiced:
     """A shot whose pictures are drawn in batches."""
 
-    def __init__(self, shot: Shot, heads: Floats, drawer: ShotDrawer, first: Image) -> None:
+    def __init__(
+        self, shot: UsableClip, heads: AnyFloats, drawer: ShotDrawer, first: Image, start: float
+    ) -> None:
         self.shot, self.drawer, self.batch = shot, drawer, drawer.params.batch
         self.source = drawer.source(first, shot)
         self.painter = drawer.painter(self.source)
-        spoken = _at(heads, shot.times * drawer.fps)
+        spoken = _at(heads, (shot.times - start) * drawer.fps)
         self.before, self.after = shot.own(), shot.voiced(spoken)
         self.strength = shot.strength()
 

@@ -17,7 +17,9 @@ _COARSE = 4  # px of the picture in one of the correction
 
 
 def face_mask(before: AnyFloats, after: AnyFloats, side: int) -> Floats32:
-    """Return how far a drawn square shows, (side, side): 0 outside of mouth and jaw, 1 inside.
+    """Return the opacity of the drawn square, (side, side): 1 on mouth and jaw, 0 outside.
+
+    It falls across a feathered border.
 
     Args:
         before: landmarks of the picture, (68, 2), px of the square.
@@ -44,7 +46,7 @@ def _outline(points: AnyFloats, feather: float) -> tuple[AnyFloats, AnyFloats]:
     out = points[_JAW] - middle
     down = np.maximum(out[:, 1:] / np.linalg.norm(out, axis=1, keepdims=True), 0)
     below = np.concatenate([np.zeros_like(down), down * feather], axis=1)
-    return middle + _BEYOND * out + below, points[_NOSE]
+    return middle + (_BEYOND - (_BEYOND - 1) * down) * out + below, points[_NOSE]
 
 
 def paste(
@@ -67,6 +69,27 @@ def paste(
     """
     side = window.side
     mask = face_mask(before * side, after * side, side)
+    return blend(picture, drawn, window, mask, _REACH * _width(before * side), strength)
+
+
+def blend(
+    picture: Image,
+    drawn: Image,
+    window: Window,
+    mask: Floats32,
+    colours: float = 0.0,
+    strength: float = 1.0,
+) -> Image:
+    """Return a picture with a drawn square where a mask is above 0; other pixels keep their values.
+
+    Args:
+        picture: RGB (H, W, 3).
+        drawn: the window's content, (D, D, 3).
+        window: where the square lies in the picture; what exceeds the border is left out.
+        mask: how far the square shows, (side, side).
+        colours: how far the colours of the mask's rim reach, σ in px; 0 keeps the drawing's.
+        strength: factor on the mask; 0 returns the picture.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if strength <= 0 or not len(rows):
         return picture
@@ -78,8 +101,9 @@ def paste(
     share = mask[top:bottom, left:right]
     part = np.s_[window.y + top : window.y + bottom, window.x + left : window.x + right]
     real = picture[part].astype(np.float32)
-    ours = resize(drawn, side)[top:bottom, left:right].astype(np.float32)
-    ours += _colour_difference(real - ours, share, _REACH * _width(before * side))
+    ours = resize(drawn, window.side)[top:bottom, left:right].astype(np.float32)
+    if colours > 0:
+        ours += _colour_difference(real - ours, share, colours)
     out = picture.copy()
     mixed = real + (strength * share)[..., None] * (ours - real)
     out[part] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -50,10 +50,13 @@ def load_models(names: Iterable[str], drawn_size: int, style: str | None = None)
 
     Raises:
         MissingInput: a model file is missing, or a result of an unseen person.
-        NotTrained: a model was not trained on a subject.
+        NotTrained: a model was not trained on a subject, or one has no pictures.
     """
+    names = tuple(names)
+    _check_pictures([*names, *([style] if style else [])])
     motion = MotionModel.load()
     _check_trained(names, motion.people, "motion")
+    _check_present(names)
     tuned = None if style is None or style in names else transferred_path(style)
     if tuned:
         motion = MotionModel.load(tuned)
@@ -65,6 +68,26 @@ def load_models(names: Iterable[str], drawn_size: int, style: str | None = None)
     generator = Generator.load(drawn_size)
     _check_trained(names, generator.subjects, "generator")
     return Models(motion, generator)
+
+
+def _check_present(names: Iterable[str]) -> None:
+    """Raise NotTrained for a trained person who was removed, with all results, since then."""
+    subjects = read_section("subjects", Subjects).all
+    for name in names:
+        if name not in subjects:
+            found = f"was removed from the project, which has {', '.join(subjects) or 'nobody'}"
+            add = f"`idiolect add VIDEO… --subject {name}`"
+            todo = f"add it again: {add}, for sample people `idiolect sample`"
+            raise NotTrained(name, found, todo)
+
+
+def _check_pictures(names: Iterable[str]) -> None:
+    subjects = read_section("subjects", Subjects).all
+    for name in names:
+        if name in subjects and subjects[name].role == "population":
+            found = "is of the population, of whose pictures nothing is made"
+            todo = f"`idiolect remove {name}`, and add it again as seen or unseen"
+            raise NotTrained(name, found, todo)
 
 
 def _check_trained(names: Iterable[str], trained: Iterable[str], model: str) -> None:
@@ -79,4 +102,4 @@ def _check_trained(names: Iterable[str], trained: Iterable[str], model: str) -> 
             todo = f"name one of them, or train on it: `idiolect remove {name}`, and add it again"
             found = f"is unseen: it lends a style, but no model is trained on it; {known}"
             raise NotTrained(name, found, todo)
-        raise NotTrained(name, f"is not trained yet; {known}", "run `dvc repro`")
+        raise NotTrained(name, f"is not trained yet; {known}", "run `idiolect repro`")

@@ -19,7 +19,7 @@ from stages.clips.ledger import LEDGER_FILE, LedgerRow, read_rows
 from stages.clips.videos import hash_video
 from stages.clips.window import Window
 from stages.generator.driving import Driving
-from stages.landmarks.artifacts import CAMERAS, LANDMARKS, LANDMARKS_DIR
+from stages.landmarks.artifacts import LANDMARKS, LANDMARKS_DIR, read_focals
 
 _COLUMNS = [
     *("valid", "points", "irises", "shoulders", "rotation", "translation", "head"),
@@ -33,7 +33,7 @@ VOICED[48:68] = 1
 
 
 @dataclass(frozen=True)
-class Shot:
+class UsableClip:
     """One usable clip of a video.
 
     Attributes:
@@ -86,7 +86,7 @@ class Shot:
         return Driving((own.points + shift).astype(np.float32), own.irises, own.shoulders)
 
 
-def find_shots(video: Path) -> tuple[str, list[Shot]]:
+def read_usable_clips(video: Path) -> tuple[str, list[UsableClip]]:
     """Return whose video a file is, and its usable shots in order of time.
 
     The file is recognised by its sha256, wherever it lies.
@@ -107,12 +107,11 @@ def find_shots(video: Path) -> tuple[str, list[Shot]]:
         if own:
             raise UserError(video, f"no usable shot: {own[0].reason}")
     found = "is a video of none of the project's people"
-    raise UserError(video, found, "add it: `idiolect add`, then `idiolect repro`")
+    todo = "add it: `idiolect add VIDEO… --subject NAME`, then `idiolect repro`"
+    raise UserError(video, found, todo)
 
 
-def _read_shot(subject: Subject, row: LedgerRow) -> Shot:
+def _read_shot(subject: Subject, row: LedgerRow) -> UsableClip:
     folder = LANDMARKS_DIR / subject.role / subject.name
-    cameras = tables.read(folder / "cameras.parquet", CAMERAS)
-    focal = float(cameras["focal"][list(cameras["clip"]).index(row.clip)])
     columns = tables.read(folder / f"{row.clip}.parquet", LANDMARKS, _COLUMNS)
-    return Shot(row, focal, columns)
+    return UsableClip(row, read_focals(folder)[row.clip], columns)

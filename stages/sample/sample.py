@@ -15,7 +15,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from pipeline.runtime.cpu_count import cpu_count
-from pipeline.runtime.progress import each
+from pipeline.runtime.progress import with_progress
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import read_section
 from stages.base.io import tables
@@ -96,7 +96,7 @@ def make_sample(
                 poses.append(pose)
                 yield image
 
-    progress = each(images(), f"sample {identity} {style}", frames)
+    progress = with_progress(images(), f"sample {identity} {style}", frames)
     encode_video(out_video, progress, fps, (speech.sound, RATE), crf=15)
     scale = size / CANVAS
     _write_truth(out_truth, painter, motion, np.stack(meshes) * scale, poses, scale, fps, style)

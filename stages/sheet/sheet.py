@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.config.paths import DATA
+from stages.base.config.paths import DATA, REPORTS
 from stages.base.config.subjects import Subject
 from stages.clips.ledger import clips_of, read_rows
 from stages.sheet import page
-from stages.sheet.artifacts import SHEETS
 from stages.sheet.clip_summary import read_sync, summarise
+
+SHEETS = REPORTS / "sheets"
 
 
 def run(subject: Subject) -> Path:

@@ -5,12 +5,15 @@ docs/method.md).
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stages.base.training.model_files import load_weights
+from stages.speech.artifacts import AUDIO_MODEL
 from stages.speech.mel import BANDS, DECIBELS
 
 States = list[Tensor]
@@ -63,7 +66,7 @@ def apc_loss(predicted: Tensor, mel: Tensor, valid: Tensor, ahead: int) -> Tenso
     return (error * counts).sum() / counts.sum().clamp(min=1)
 
 
-def gain(energy: NDArray[np.floating], level: float) -> float:
+def loudness_gain_db(energy: NDArray[np.floating], level: float) -> float:
     """Return the gain in dB that brings a sound's loud passages (95th percentile) to a level.
 
     With it, a quiet recording has the features of a loud one. The gain of silence is 0. Ours.
@@ -78,8 +81,17 @@ def levelled(mel: NDArray[np.float32], gain_db: float) -> NDArray[np.float32]:
     return np.asarray(np.clip(moved, 0.0, 1.0), np.float32)
 
 
-def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> APC:
-    """Rebuild a trained network from its tensors and configuration, in eval mode."""
-    network = APC(config["hidden"], config["layers"], residual=config["residual"])
-    network.load_state_dict(dict(tensors))
+def build(
+    tensors: Mapping[str, Tensor], config: Mapping[str, Any], path: Path = AUDIO_MODEL
+) -> APC:
+    """Rebuild a trained network from the tensors and configuration of a file, in eval mode.
+
+    Raises:
+        BadFormat: the tensors are not those of the configuration.
+        ValueError: they are not of so many layers; building these could take all memory.
+    """
+    hidden, layers, residual = config["hidden"], config["layers"], config["residual"]
+    if 4 * layers + 2 != len(tensors):  # four of each layer, two of the prediction
+        raise ValueError(f"expected the tensors of {layers} layers, found {len(tensors)} tensors")
+    network = load_weights(path, lambda: APC(hidden, layers, residual=residual), tensors)
     return network.eval().requires_grad_(requires_grad=False)

@@ -17,7 +17,7 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.speech.activations import StoredActivations, activations_of
-from stages.speech.apc import gain
+from stages.speech.apc import loudness_gain_db
 from stages.speech.artifacts import (
     AUDIO_MODEL,
     FEATURES,
@@ -44,7 +44,7 @@ def run(
     phones = tables.read(source / "phones.parquet", PHONES, ["clip", "start", "end", "phone"])
     clips = sorted(p for p in source.glob("*.parquet") if p.stem not in _NOT_CLIPS)
     with atomic_folder(out / subject.role / subject.name) as target:
-        for path in progress.each(clips, f"features {subject}", len(clips)):
+        for path in progress.with_progress(clips, f"features {subject}", len(clips)):
             own = phones["clip"] == path.stem
             track = PhoneTrack(phones["phone"][own], phones["start"][own], phones["end"][own])
             _write(path, target / path.name, representation, track)
@@ -53,7 +53,7 @@ def run(
 
 def _write(source: Path, target: Path, representation: Representation, track: PhoneTrack) -> None:
     energy = tables.read(source, MEL, ["energy"])["energy"]
-    loudness = gain(energy, representation.level)
+    loudness = loudness_gain_db(energy, representation.level)
     blocks = (
         tables.read(source, MEL, ["mel"], first, min(first + _CHUNK, len(energy)))["mel"]
         for first in range(0, len(energy), _CHUNK)
@@ -75,7 +75,7 @@ def _stored_activations(source: Path, representation: Representation) -> StoredA
     found = StoredActivations(activations_of(source))
     if found.width != representation.inputs:
         expected = f"expected {representation.inputs} columns, found {found.width}"
-        raise BadFormat(found.path, expected, "run `dvc repro`")
+        raise BadFormat(found.path, expected, "run `idiolect repro`")
     return found
 
 

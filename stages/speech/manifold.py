@@ -48,13 +48,6 @@ class Manifold:
         return np.asarray(np.einsum("nk,nkd->nd", weights, near.astype(np.float64)), np.float32)
 
 
-def project(
-    queries: Floats32, base: Floats32, neighbours: int = NEIGHBOURS, ridge: float = RIDGE
-) -> Floats32:
-    """Project features, (N, D), onto a person's own, (M, D); see `Manifold` to do it often."""
-    return Manifold(base, neighbours, ridge).project(queries)
-
-
 def reconstruction_weights(queries: Floats32, near: Floats32, ridge: float) -> NDArray[np.float64]:
     """Solve for the weights, summing to 1, that best reconstruct each query from its neighbours.
 

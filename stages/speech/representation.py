@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipeline.runtime.user_errors import BadFormat
 from stages.base.arrays import Floats32
-from stages.base.training.model_files import load_model
+from stages.base.training.model_files import check_finite, load_model
 from stages.speech.activations import Activations, EncodedActivations, at_steps
 from stages.speech.apc import States, build, levelled
 from stages.speech.artifacts import AUDIO_MODEL
@@ -116,8 +116,10 @@ _KINDS = {"apc": ApcRepresentation, "whisper": WhisperRepresentation}
 def load_representation(model: Path = AUDIO_MODEL) -> Representation:
     """Load the model that `train_audio` wrote; raise MissingInput or BadFormat."""
     tensors, config = load_model(model)
+    for name, tensor in tensors.items():
+        check_finite(model, name, tensor)
     try:
         return _KINDS[config["representation"]](tensors, config)
-    except (KeyError, RuntimeError) as error:
-        todo = "run `dvc repro`"
-        raise BadFormat(model, f"is not an audio model of this version: {error}", todo) from None
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        found = f"is not an audio model of this version: {str(error).splitlines()[0]}"
+        raise BadFormat(model, found, "run `idiolect repro`") from None

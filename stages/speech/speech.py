@@ -6,10 +6,9 @@ Reads data/clips/ROLE/NAME and data/landmarks/ROLE/NAME; writes data/speech/ROLE
 docs/formats.md, "mel", "activations", "phones" and "sync"). Sync is measured on the training span,
 for an unseen subject on the whole clip; a clip whose sound does not belong to its lips is rejected
 with a reason.
-Method: sections 1 and 4 of docs/method.md.
+Method: sections "Data" and "Audio" of docs/method.md.
 """
 
-import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -20,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime import item_store
-from pipeline.runtime.user_errors import BadFormat, MissingInput
+from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
 from stages.base.clipwise import TABLE, ClipStage, Span, clip_items
 from stages.base.config.params import read_section
-from stages.base.config.subjects import Subject
+from stages.base.config.subjects import Subject, remedy
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.base.io.timebase import AUDIO_RATE, to_frames
-from stages.base.io.wav_files import read_wav
+from stages.base.io.wav_files import open_wav, read_wav
 from stages.base.training import pretrained
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.ledger import Clip, clips_of
@@ -44,6 +43,10 @@ if TYPE_CHECKING:
 
 _PHONES, _SYNC = "phones.parquet", "sync.parquet"
 _ACTIVATIONS, _ENCODED = "activations.parquet", ".encoded"
+
+
+class ForeignSound(UserError):
+    """No clip of a training subject has audio that matches its lips."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class SpeechStage(ClipStage[Clip]):
         inputs = (clip.audio, self._landmarks(clip))
         for path in inputs:
             if not path.is_file():
-                raise MissingInput(path, "not found", "run `dvc repro`")
+                raise MissingInput(path, "not found", "run `idiolect repro`")
         return {
             "params": self.params.model_dump(),
             "sha256": [item_store.file_hash(path) for path in inputs],
@@ -78,7 +81,7 @@ class SpeechStage(ClipStage[Clip]):
         return self.landmarks / f"{clip.id}.parquet"
 
     def _sync_span(self, clip: Clip) -> Span:
-        return clip.train if self.role == "seen" else (0, clip.frames)
+        return (0, clip.frames) if self.role == "unseen" else clip.train
 
     def spans(self, clip: Clip) -> Sequence[Span]:
         """Split a clip's sound at pauses: first sample and end (exclusive) of each piece."""
@@ -205,10 +208,11 @@ def _network(name: str) -> "Encoder":
 
 def _open_sound(path: Path) -> tuple[mel.Read, int]:
     """Return a reader of samples and their number; raise BadFormat unless 16 kHz."""
-    with wave.open(str(path), "rb") as file:
+    with open_wav(path) as file:
         rate, samples = file.getframerate(), file.getnframes()
     if rate != AUDIO_RATE:
-        raise BadFormat(path, f"expected {AUDIO_RATE} Hz, found {rate}")
+        todo = f"delete {path.parents[1]} and run `idiolect repro`"
+        raise BadFormat(path, f"expected {AUDIO_RATE} Hz, found {rate}", todo)
     return lambda first, last: read_wav(path, first, last)[0], samples
 
 
@@ -235,3 +239,6 @@ def main(subject: str) -> None:
     for clip, status in statuses.items():
         if status.reason:
             print(f"{status.status}: {clip}: {status.reason}")
+    if person.role != "unseen" and all(s.status == "rejected" for s in statuses.values()):
+        found = f"no clip whose sound belongs to its lips, of {len(statuses)}: sync.parquet"
+        raise ForeignSound(person.name, found, remedy(person.name))

@@ -1,4 +1,4 @@
-"""Learn a representation of speech from the seen subjects.
+"""Learn a representation of speech from the seen subjects and the population.
 
     python -m stages train_audio
 
@@ -18,19 +18,25 @@ import torch
 from torch import Tensor
 
 from pipeline.runtime.user_errors import BadFormat, MissingInput
-from stages.base.config.params import Training, read_section, seen_subjects
+from stages.base.config.params import (
+    Training,
+    population_subjects,
+    read_section,
+    seen_subjects,
+)
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io import tables
 from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.curves import Curves
+from stages.base.training.devices import local_batch
 from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
 from stages.base.training.state import Batch, Update
 from stages.clips.artifacts import CLIPS_DIR
 from stages.clips.ledger import clips_of
 from stages.speech.activations import STEP, StoredActivations, activations_of
-from stages.speech.apc import APC, apc_loss, gain, levelled
+from stages.speech.apc import APC, apc_loss, levelled, loudness_gain_db
 from stages.speech.artifacts import AUDIO_MODEL, MEL, SPEECH_DIR, SYNC
 from stages.speech.mel import BANDS
 from stages.speech.params import AudioParams, SpeechParams
@@ -41,7 +47,7 @@ _BLOCK = 5000  # rows read at once
 
 
 @dataclass(frozen=True)
-class Span:
+class AudioSpan:
     """Training frames of one clip: its mel table, first step and end, and the clip's gain in dB."""
 
     path: Path
@@ -53,7 +59,7 @@ class Span:
 class AudioTask:
     """Windows of mel frames, drawn from the spans by their length, and the APC loss on them."""
 
-    def __init__(self, spans: Sequence[Span], params: AudioParams, window: int) -> None:
+    def __init__(self, spans: Sequence[AudioSpan], params: AudioParams, window: int) -> None:
         self.params, self.spans, self.window = params, spans, window
         self.averaged: tuple[str, ...] = ("apc",)
         network = APC(params.hidden, params.layers, residual=params.residual)
@@ -62,18 +68,21 @@ class AudioTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {"apc": optimizer}
         lengths = np.array([span.last - span.first for span in spans], float)
         self.share = lengths / lengths.sum()
+        self.mel = [
+            levelled(tables.read(s.path, MEL, ["mel"], s.first, s.last)["mel"], s.gain)
+            for s in spans
+        ]
 
     def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw windows: mel (B, T, 80) and which frames are no padding, valid (B, T)."""
-        shape = (self.params.batch, self.window)
+        shape = (local_batch(self.params.batch), self.window)
         mel, valid = np.zeros((*shape, BANDS), np.float32), np.zeros(shape, bool)
         for row, chosen in enumerate(rng.choice(len(self.spans), shape[0], p=self.share)):
             span = self.spans[chosen]
             free = max(0, span.last - span.first - self.window)
-            first = span.first + int(rng.integers(free + 1))
-            last = min(first + self.window, span.last)
-            found = tables.read(span.path, MEL, ["mel"], first, last)["mel"]
-            mel[row, : len(found)] = levelled(found, span.gain)
+            first = int(rng.integers(free + 1))
+            found = self.mel[chosen][first : first + self.window]
+            mel[row, : len(found)] = found
             valid[row, : len(found)] = True
         return {"mel": torch.from_numpy(mel), "valid": torch.from_numpy(valid)}
 
@@ -88,7 +97,7 @@ class AudioTask:
 
 def spans_of(
     subjects: Sequence[Subject], params: AudioParams, clips: Path, speech: Path
-) -> tuple[list[Span], float]:
+) -> tuple[list[AudioSpan], float]:
     """List the training spans of the subjects' clips and the clips' one frame rate.
 
     Clips whose sound does not belong to their lips are left out.
@@ -112,11 +121,15 @@ def spans_of(
             first, last = (2 * frame for frame in clip.train)
             rates.add(clip.fps)
             if last - first > params.ahead:
-                spans.append(Span(path, first, last, gain(energy, params.level_db)))
+                spans.append(
+                    AudioSpan(path, first, last, loudness_gain_db(energy, params.level_db))
+                )
     if not spans:
         raise MissingInput(speech, "no training span in any clip", "add longer or more videos")
     if len(rates) > 1:
-        raise BadFormat(clips, f"expected one frame rate, found {sorted(rates)}", "run `dvc repro`")
+        raise BadFormat(
+            clips, f"expected one frame rate, found {sorted(rates)}", "run `idiolect repro`"
+        )
     return spans, rates.pop()
 
 
@@ -125,23 +138,26 @@ def run(
     params: AudioParams,
     training: Training,
     encoder: str,
+    population: Sequence[str] = (),
     clips: Path = CLIPS_DIR,
     speech: Path = SPEECH_DIR,
     model: Path = AUDIO_MODEL,
 ) -> None:
-    """Train on the seen subjects and write the model.
+    """Train on the seen subjects and the population, and write the model.
 
     Args:
         names: the seen subjects.
         params: section `train_audio`.
         training: section `training`.
         encoder: name of the pre-trained encoder whose activations are projected; empty: APC.
+        population: its subjects.
         clips: folder of the clips.
         speech: folder of mel and activations.
         model: the file to write.
     """
-    subjects = training_subjects(list(names), clips / "seen")
-    training_subjects(list(names), speech / "seen")
+    for folder in (clips, speech):
+        subjects = training_subjects(list(names), folder / "seen")
+        subjects += training_subjects(list(population), folder / "population")
     spans, fps = spans_of(subjects, params, clips, speech)
     if encoder:
         tensors = _fit_representation(spans, fps, params.components)
@@ -169,7 +185,7 @@ def run(
     save_model(model, module_tensors(flatten_modules(weights), "apc"), config)
 
 
-def _fit_representation(spans: Sequence[Span], fps: float, count: int) -> dict[str, Tensor]:
+def _fit_representation(spans: Sequence[AudioSpan], fps: float, count: int) -> dict[str, Tensor]:
     """Fit components and the bands' statistics; write the curve of the explained variance."""
     stored = [StoredActivations(activations_of(span.path)) for span in spans]
     rows_a_step = AUDIO_RATE / STEP / (2 * fps)
@@ -198,4 +214,5 @@ def _blocks(first: int, end: int) -> Iterator[tuple[int, int]]:
 def main() -> None:
     """Train with the params of params.yaml."""
     params, training = read_section(NAME, AudioParams), read_section("training", Training)
-    run(seen_subjects(), params, training, read_section("speech", SpeechParams).encoder)
+    encoder = read_section("speech", SpeechParams).encoder
+    run(seen_subjects(), params, training, encoder, population_subjects())

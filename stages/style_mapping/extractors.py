@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stages.base.training.state import full_precision
 from stages.style_mapping import keypoints as kp
 from stages.style_mapping.blocks import Layer, Residual
-from stages.style_mapping.params import Learned, Network
+from stages.style_mapping.params import LearnedKeypointParams, Network
 
 Maps = dict[str, Tensor]
 
@@ -23,7 +23,7 @@ class KeypointExtractor(nn.Module):
     The network is 2D; the channels of its last layer hold the depth of the heatmaps.
     """
 
-    def __init__(self, sizes: Network, learned: Learned) -> None:
+    def __init__(self, sizes: Network, learned: LearnedKeypointParams) -> None:
         super().__init__()
         self.learned, self.depth = learned, max(2, sizes.volume[1])
         downs = (learned.heat_input // 4).bit_length() - 1  # to a plane of 4
@@ -69,7 +69,7 @@ class PoseExpression(nn.Module):
     training of minutes then misses lips that part by two pixels.
     """
 
-    def __init__(self, sizes: Network, learned: Learned) -> None:
+    def __init__(self, sizes: Network, learned: LearnedKeypointParams) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels, extent = 3, sizes.size
@@ -112,7 +112,7 @@ class PoseExpression(nn.Module):
 class PatchReader(nn.Module):
     """Image and K places → three numbers a place from the patch around it, (B, K, 3)."""
 
-    def __init__(self, learned: Learned) -> None:
+    def __init__(self, learned: LearnedKeypointParams) -> None:
         super().__init__()
         width, grid = learned.near_channels, learned.near_grid
         self.features = nn.Sequential(

@@ -15,9 +15,10 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.image_io import Image
+from stages.clips.decoded_frames import DecodedFrames
 from stages.clips.frames import Frames
 from stages.clips.ledger import clips_of
-from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.landmarks.artifacts import LANDMARKS, read_focals
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.mesh import Camera, Mesh, MeshPair, build_mesh, pair, retarget
 from stages.style_mapping.mouth_inside import mouth_inside
@@ -78,8 +79,7 @@ def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:
     clips = []
     for subject in subjects:
         folder = DATA / "landmarks" / str(subject)
-        cameras = tables.read(folder / "cameras.parquet", CAMERAS, ["clip", "focal"])
-        focal = dict(zip(cameras["clip"], cameras["focal"], strict=True))
+        focals = read_focals(folder)
         for clip in clips_of(subject, DATA / "clips"):
             columns = ["valid", "points", "head", "rotation", "translation", "box"]
             rows = tables.read(folder / f"{clip.id}.parquet", LANDMARKS, columns)
@@ -87,7 +87,7 @@ def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:
                 ClipFrames(
                     subject=subject.name,
                     id=clip.id,
-                    frames=Frames(clip.video, size, _CACHE_BYTES),
+                    frames=DecodedFrames(clip.video, size, _CACHE_BYTES),
                     size=size,
                     train=_valid(rows["valid"], clip.train),
                     test=_valid(rows["valid"], clip.test),
@@ -95,7 +95,7 @@ def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:
                     head=rows["head"],
                     rotation=rows["rotation"],
                     translation=rows["translation"],
-                    focal=float(focal[clip.id]) * size / clip.size,
+                    focal=focals[clip.id] * size / clip.size,
                     angles=head_pose.angles_from_rotation(rows["rotation"]).astype(np.float32),
                     boxes=rows["box"] / clip.size,
                 )
@@ -149,7 +149,7 @@ class PairSampler:
         rows = [
             self._neutral_pair(clip, int(frames[1]))
             if own_face
-            else own_pair(clip, int(frames[0]), int(frames[1]), self.rest[clip.subject])
+            else self_pair(clip, int(frames[0]), int(frames[1]), self.rest[clip.subject])
             for (clip, frames), own_face in zip(chosen, lent, strict=True)
         ]
         return _stack(rows)
@@ -177,7 +177,7 @@ class PairSampler:
         return _pair_tensors(images, geometry, np.stack([neutral.angles, clip.angles[frame]]))
 
 
-def own_pair(clip: ClipFrames, first: int, second: int, rest: Floats) -> dict[str, Tensor]:
+def self_pair(clip: ClipFrames, first: int, second: int, rest: Floats) -> dict[str, Tensor]:
     """Return two frames of one video, a row of `PairSampler.draw`; `rest` of `closed_face`."""
     images = clip.frames[first], clip.frames[second], clip.frames[second]
     driven = clip.keypoints(second)
@@ -187,8 +187,8 @@ def own_pair(clip: ClipFrames, first: int, second: int, rest: Floats) -> dict[st
 
 
 def read_pairs(frames: Sequence[tuple[ClipFrames, int, int, Floats]]) -> dict[str, Tensor]:
-    """Read the arguments of `own_pair`, one tuple a pair: a batch as of `PairSampler.draw`."""
-    return _stack([own_pair(*pair) for pair in frames])
+    """Read the arguments of `self_pair`, one tuple a pair: a batch as of `PairSampler.draw`."""
+    return _stack([self_pair(*pair) for pair in frames])
 
 
 def _stack(rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -218,7 +218,7 @@ def _pair_tensors(
     }
 
 
-def guided(batch: dict[str, Tensor]) -> Tensor:
+def guide_landmarks(batch: dict[str, Tensor]) -> Tensor:
     """Return the landmarks that guide learned keypoints, (B, 2, G, 2), of neutral and target."""
     return batch["keypoints"][:, :, list(GUIDED), :2]
 

@@ -13,7 +13,7 @@ from stages.style_mapping.frame_pairs import (
     ClipFrames,
     build_batch_mesh,
     closed_face,
-    guided,
+    guide_landmarks,
     read_pairs,
 )
 from stages.style_mapping.keypoints import GUIDED
@@ -83,7 +83,7 @@ def evaluate(model: StyleMapping, pairs: Sequence[HeldOutPair]) -> dict[str, Any
         if "angles" in out:
             angles.append((out["angles"][:, 1] - batch["angles"][:, 1]).abs())
             posed = out["driving"] - out["expression"][:, 1]
-            places = out["driving"][..., :2], posed[..., :2], guided(batch)[:, 1]
+            places = out["driving"][..., :2], posed[..., :2], guide_landmarks(batch)[:, 1]
             gaps.append(torch.stack([_lip_gap(points) for points in places]))
         images = {"mapping": out["image"], "warped": out["warped"], "unmoved": batch["neutral"]}
         for index, pair in enumerate(group):

@@ -5,8 +5,8 @@
 Reads references, landmarks, the neutral face and the trained style mapping; writes
 data/isp/ROLE/NAME
 (format ISPS), the scores of every ISP, reports/isp_scores/NAME.parquet (format ISP_SCORES), their
-means, reports/isp/NAME.json, and the contact sheet reports/isp/NAME.png. Method: section 5,
-equations (1) and (2).
+means, reports/isp/NAME.json, and the contact sheet reports/isp/NAME.png. Method: equations (1)
+and (2), section "Style mapping" of docs/method.md.
 """
 
 import json
@@ -27,7 +27,7 @@ from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import Image, decode_jpeg, encode_png, resize, square
-from stages.base.training.model_files import load_model, module_tensors
+from stages.base.training.model_files import load_model, load_weights, module_tensors
 from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.style_mapping.artifacts import ISP_REPORTS, ISP_SCORES, ISPS, MODEL, SCORES
 from stages.style_mapping.contact_sheet import grid
@@ -35,7 +35,7 @@ from stages.style_mapping.frame_pairs import closed_face, read_clips, to_image, 
 from stages.style_mapping.isp_scores import Scores, caption, score_isps, summarise
 from stages.style_mapping.mesh import Camera, MeshPair, build_mesh, pair, retarget
 from stages.style_mapping.networks import StyleMapping, draw_large
-from stages.style_mapping.params import IspParams, Learned, Network
+from stages.style_mapping.params import IspParams, LearnedKeypointParams, Network
 from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 
 
@@ -85,7 +85,7 @@ def read_motions(subject: Subject, size: int, rows: tables.Columns) -> list[Refe
     motions = []
     for name, frame in zip(rows["clip"], rows["frame"], strict=True):
         if str(name) not in clips:
-            raise BadFormat(subject, f"no landmarks of clip {name}", "run `dvc repro`")
+            raise BadFormat(subject, f"no landmarks of clip {name}", "run `idiolect repro`")
         clip = clips[str(name)]
         displacement = clip.head[frame].astype(float) - rest
         points = clip.points[frame].astype(float)
@@ -99,14 +99,10 @@ def load_mapping(path: Path = MODEL) -> StyleMapping:
     if "network" not in config:
         raise BadFormat(path, "is no style mapping: its configuration has no network")
     learned = config.get("learned")
-    model = StyleMapping(
-        validate_section("network", config["network"], Network),
-        None if learned is None else validate_section("learned", learned, Learned),
-    )
-    try:
-        model.load_state_dict(module_tensors(tensors, "mapping"))
-    except RuntimeError as error:
-        raise BadFormat(path, f"tensors do not fit its configuration: {error}") from None
+    network = validate_section("network", config["network"], Network)
+    own = None if learned is None else validate_section("learned", learned, LearnedKeypointParams)
+    weights = module_tensors(tensors, "mapping")
+    model = load_weights(path, lambda: StyleMapping(network, own), weights)
     return model.eval()
 
 

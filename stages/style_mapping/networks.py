@@ -13,7 +13,7 @@ from stages.style_mapping.blocks import StyledBlock
 from stages.style_mapping.dense_motion import DenseMotion
 from stages.style_mapping.extractors import Appearance, KeypointExtractor, PoseExpression
 from stages.style_mapping.mesh import POINTS, Mesh, mesh_maps
-from stages.style_mapping.params import Learned, Network
+from stages.style_mapping.params import LearnedKeypointParams, Network
 
 Maps = dict[str, Tensor]
 _DARKEST = 1 / 510  # half a grey level, where logits would be infinite
@@ -28,7 +28,7 @@ class StyleMapping(nn.Module):
             landmarks.
     """
 
-    def __init__(self, sizes: Network, learned: Learned | None) -> None:
+    def __init__(self, sizes: Network, learned: LearnedKeypointParams | None) -> None:
         super().__init__()
         self.sizes, self.learned = sizes, learned
         count = learned.keypoints if learned else POINTS
@@ -131,12 +131,15 @@ class StyleMapping(nn.Module):
 
 
 def warp_image(neutral: Tensor, shift: Tensor, mesh: Mesh | None) -> Tensor:
-    """Warp images by a shift of the landmarks' flow, and fill the mouth from the reference.
+    """Warp images by the landmarks' flow plus a shift; inside the lips show the reference's mouth.
 
     Args:
-        neutral: (B, 3, S, S).
-        shift: in [-1, 1], (B, 2, S, S).
-        mesh: of the same size; None: the shift alone.
+        neutral: images, (B, 3, S, S).
+        shift: offset added to the sampling grid, (B, 2, S, S), normalised: an image is 2 wide.
+        mesh: the landmarks' flow and the reference's mouth, at S px; None: warp by the shift alone.
+
+    Returns:
+        (B, 3, S, S).
     """
     size = neutral.shape[-1]
     if mesh is None:

@@ -50,7 +50,7 @@ class Network(Section):
         return self.size >> self.halvings
 
 
-class Weights(Section):
+class ImageLossWeights(Section):
     """Weight of each loss of the image; 0 leaves it out (method, section 5).
 
     Attributes:
@@ -86,7 +86,7 @@ class GeometryWeights(Section):
     shape: Weight
 
 
-class Learned(Section):
+class LearnedKeypointParams(Section):
     """Networks that extract keypoints, pose and expression from the image, and their losses.
 
     Attributes:
@@ -102,7 +102,7 @@ class Learned(Section):
         weights: of the losses.
         keypoint_distance: D_t of the keypoint prior.
         keypoint_depth: z_t of the keypoint prior.
-        placing: first steps, which train keypoints and poses only; ours.
+        placing: number of initial steps that train keypoints and poses only; ours.
         placing_batch: pairs in each of them.
     """
 
@@ -122,7 +122,7 @@ class Learned(Section):
     placing_batch: int = Field(ge=1)
 
     @model_validator(mode="after")
-    def _planes(self) -> "Learned":
+    def _planes(self) -> "LearnedKeypointParams":
         if self.heat_plane > self.heat_input:
             raise ValueError("expected heat_plane ≤ heat_input")
         return self
@@ -134,7 +134,8 @@ class StyleMappingParams(Section):
     Attributes:
         keypoints: `mesh` takes c, R, τ and ε from the face mesh and the fitted pose (ours);
             `learned` extracts them from the image, as the paper does.
-        learned: networks and losses of learned keypoints; only with these.
+        learned: networks and losses of learned keypoints; required if keypoints: learned, else
+            absent.
         network: sizes of the networks.
         weights: weights of the losses of the image.
         perceptual: network of stages.base.training.perceptual.
@@ -146,7 +147,8 @@ class StyleMappingParams(Section):
         mirror: mirror half of the pairs.
         stretch: largest logarithm of a pair's random scale in x and y; ours.
         colour: largest logarithm of the random scale of its colours; ours.
-        lent: share of pairs that show the retargeted neutral image; ours.
+        lent: share of pairs whose first image is the neutral image warped to a training frame;
+            ours.
         batch: pairs per step.
         steps: optimizer steps after those of `learned.placing`.
         learning_rate: Adam's.
@@ -156,9 +158,9 @@ class StyleMappingParams(Section):
     """
 
     keypoints: Literal["mesh", "learned"]
-    learned: Learned | None = None
+    learned: LearnedKeypointParams | None = None
     network: Network
-    weights: Weights
+    weights: ImageLossWeights
     perceptual: str
     taps: tuple[Annotated[int, Field(ge=0)], ...]
     pyramid: tuple[Annotated[int, Field(ge=1)], ...]
@@ -189,7 +191,7 @@ class StyleMappingParams(Section):
 
     @property
     def placing(self) -> int:
-        """First steps, which train keypoints and poses only."""
+        """Number of initial steps that train keypoints and poses only; 0 without learned ones."""
         return self.learned.placing if self.learned else 0
 
 

@@ -67,8 +67,10 @@ class Neutral:
 def read_neutral_image() -> Image:
     """Read the neutral image, RGB; raise MissingInput or BadFormat."""
     if not IMAGE.is_file():
-        raise MissingInput(IMAGE, "no neutral image here", "run `dvc repro neutral`, or put one")
-    image = read_image(IMAGE, todo="run `dvc repro neutral`")
+        raise MissingInput(
+            IMAGE, "no neutral image here", "run `idiolect repro neutral`, or put one"
+        )
+    image = read_image(IMAGE, todo="run `idiolect repro neutral`")
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 

@@ -4,7 +4,7 @@
 
 Reads clips and landmarks of the seen subjects, training spans only, and the neutral face; writes
 models/style_mapping.safetensors and reports/training/train_style_mapping (curves, held_out.json,
-held_out.png). Method: section 5; Adam, averaged weights.
+held_out.png). Method: section "Style mapping" of docs/method.md; Adam, averaged weights.
 """
 
 import json
@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.runtime.atomic_files import write_atomic
-from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.paths import DATA, REPORTS
 from stages.base.config.subjects import Subject, training_subjects
 from stages.base.io.image_io import encode_png
 from stages.base.training.checkpoint import fingerprint
+from stages.base.training.devices import local_batch
 from stages.base.training.loop import cosine, train
 from stages.base.training.model_files import flatten_modules, save_model
 from stages.base.training.perceptual import Features, load_perceptual
-from stages.base.training.state import Batch, Update, device_count
+from stages.base.training.state import Batch, Update
 from stages.style_mapping import losses, retargeted_neutral
 from stages.style_mapping.artifacts import MODEL
 from stages.style_mapping.augmentation import Deformation, augment, draw_deformations
@@ -35,21 +35,21 @@ from stages.style_mapping.frame_pairs import (
     ClipFrames,
     PairSampler,
     build_batch_mesh,
-    guided,
+    guide_landmarks,
     read_clips,
     to_image,
 )
 from stages.style_mapping.held_out import HeldOutPair, evaluate, held_out_pairs, predict
 from stages.style_mapping.mesh import Mesh
 from stages.style_mapping.networks import MultiScaleDiscriminator, StyleMapping
-from stages.style_mapping.params import Learned, StyleMappingParams
+from stages.style_mapping.params import LearnedKeypointParams, StyleMappingParams
 from stages.style_mapping.retargeted_neutral import Neutral, read_neutral
 
 NAME = "train_style_mapping"
 REPORT = REPORTS / "training" / NAME
 
 
-class Reconstruction:
+class ReconstructionTask:
     """The task that `stages.base.training.loop.train` runs: images from keypoints of landmarks."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Reconstruction:
 
     def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw augmented pairs and the flow of their landmarks."""
-        batch = augment(self.sampler.draw(self.params.batch, rng), self.params, rng)
+        batch = augment(self.sampler.draw(local_batch(self.params.batch), rng), self.params, rng)
         mesh = build_batch_mesh(batch)
         return batch | {f"mesh_{field.name}": getattr(mesh, field.name) for field in fields(Mesh)}
 
@@ -98,7 +98,7 @@ class Reconstruction:
         p, w, target = self.params, self.params.weights, batch["target"]
         terms = {}
         if w.pixel:
-            mouth = losses.mouth_heatmap(guided(batch)[:, 1], target.shape[-1])
+            mouth = losses.mouth_heatmap(guide_landmarks(batch)[:, 1], target.shape[-1])
             terms["pixel"] = losses.pixel(image, target, 1 + p.mouth_focus * mouth)
         if self.features is not None:
             features = self.features.on(target.device)
@@ -124,7 +124,7 @@ class Reconstruction:
         }
 
 
-class LearnedReconstruction(Reconstruction):
+class LearnedReconstruction(ReconstructionTask):
     """The same with keypoints and poses that are learned from images; `placing` steps come first.
 
     Args:
@@ -137,7 +137,7 @@ class LearnedReconstruction(Reconstruction):
         neutral: Neutral,
         params: StyleMappingParams,
         seed: int,
-        learned: Learned,
+        learned: LearnedKeypointParams,
     ) -> None:
         super().__init__(clips, neutral, params, seed)
         self.learned = learned
@@ -145,7 +145,7 @@ class LearnedReconstruction(Reconstruction):
     def batch(self, step: int, rng: np.random.Generator) -> Batch:
         """Draw augmented pairs and, in steps with images, deformations for the equivariance."""
         placing = step < self.learned.placing
-        count = self.learned.placing_batch if placing else self.params.batch
+        count = local_batch(self.learned.placing_batch if placing else self.params.batch)
         batch = augment(self.sampler.draw(count, rng), self.params, rng)
         if self.learned.weights.equivariance and not placing:
             batch["affine"], batch["spline"] = draw_deformations(count, rng)
@@ -184,7 +184,7 @@ class LearnedReconstruction(Reconstruction):
         if w.expression:
             terms["expression"] = losses.expression(out["expression"])
         keypoints = both.flatten(0, 1)
-        points = guided(batch).flatten(0, 1)
+        points = guide_landmarks(batch).flatten(0, 1)
         if w.landmarks:
             terms["landmarks"] = losses.landmarks(keypoints, points)
         if w.shape:
@@ -194,24 +194,15 @@ class LearnedReconstruction(Reconstruction):
 
 def make_task(
     clips: Sequence[ClipFrames], neutral: Neutral, params: StyleMappingParams, seed: int
-) -> Reconstruction:
+) -> ReconstructionTask:
     """Return the task of the params' kind of keypoints."""
     if params.learned:
         return LearnedReconstruction(clips, neutral, params, seed, params.learned)
-    return Reconstruction(clips, neutral, params, seed)
+    return ReconstructionTask(clips, neutral, params, seed)
 
 
 def run(params: StyleMappingParams, training: Training, subjects: Sequence[Subject]) -> None:
-    """Train, write the model, and evaluate it on held-out pairs.
-
-    Raises:
-        BadParams: keypoint-only steps on several devices.
-    """
-    if params.placing and device_count() > 1:
-        many = (
-            f"{params.placing} with {device_count()} devices: these steps leave networks untouched"
-        )
-        raise BadParams("style_mapping.learned.placing", many, "set it to 0")
+    """Train, write the model, and evaluate it on held-out pairs."""
     clips = read_clips(subjects, params.network.size)
     steps = params.placing + params.steps
     weights = train(

@@ -39,6 +39,8 @@ class Transfers(Section):
                 raise BadParams(where, f"no such subject; known: {', '.join(subjects.all)}")
             if known != entry:
                 raise BadParams(where, f"expected role {known.role}, found {entry.role}")
+            if entry.role == "population":
+                raise BadParams(where, "expected role seen or unseen, found population")
 
 
 class TransferParams(Section):

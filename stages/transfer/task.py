@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stages.base.training.devices import local_batch
 from stages.base.training.state import Batch, Update
 from stages.motion.model import MotionModel
 from stages.motion.networks import LANDMARKS, displacement_loss
@@ -69,7 +70,8 @@ class TransferTask:
 
     def batch(self, _step: int, rng: np.random.Generator) -> Batch:
         """Draw windows of voices; frames of references, and γ and a place for each."""
-        batch, frames = self.voices.draw(self.params.batch, rng), self.params.frames
+        batch = self.voices.draw(local_batch(self.params.batch), rng)
+        frames = local_batch(self.params.frames)
         batch["shown"] = self.shown[torch.from_numpy(rng.integers(0, len(self.shown), frames))]
         batch["gamma"] = torch.from_numpy(rng.random(frames)).float()
         # Which generated frames f reads, as shares of their number, which is not yet known.

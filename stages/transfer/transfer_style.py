@@ -24,15 +24,15 @@ from stages.base.training.loop import cosine, train
 from stages.motion.lending import lend_style
 from stages.motion.model import MODEL, MotionModel
 from stages.motion.params import frames_in
-from stages.motion.person import LIDS, Person
+from stages.motion.person import LIDS, MotionPerson
 from stages.motion.recordings import Recording, read_recordings
-from stages.motion.style_references import Candidate, read_candidates, window_rows
+from stages.motion.style_references import ReferenceFrame, read_candidates, window_rows
 from stages.references.person import style_clips
 from stages.transfer.artifacts import model_path
 from stages.transfer.params import TransferParams, Transfers
 from stages.transfer.style_features import PERCENT
 from stages.transfer.task import TransferTask
-from stages.transfer.voices import Voice, Voices, read_voice
+from stages.transfer.voices import VoiceRecording, Voices, read_voice
 
 NAME = "transfer_style"
 _EMA = 0.99
@@ -105,7 +105,7 @@ def fine_tune(
     """
     ahead = frames_in(model.params.mouth.look_ahead_s, model.fps)
     length = frames_in(model.params.window_s, model.fps)
-    voices: list[Voice] = [
+    voices: list[VoiceRecording] = [
         read_voice(model, person, owner, recording, length, ahead)
         for person, own in recordings.items()
         for recording in own
@@ -132,7 +132,7 @@ def fine_tune(
 
 
 def reference_motion(
-    person: Person, recordings: Sequence[Recording], candidates: Sequence[Candidate]
+    person: MotionPerson, recordings: Sequence[Recording], candidates: Sequence[ReferenceFrame]
 ) -> Tensor:
     """Return φ_s: displacements around all reference candidates, (M, 68, 3), % of a face height.
 
@@ -148,7 +148,8 @@ def reference_motion(
         if rows:
             heads.append(recording.head[np.unique(np.concatenate(rows))])
     if not heads:
-        raise MissingInput(person.name, "no reference shows a face", "add videos: `idiolect add`")
+        todo = f"add videos: `idiolect add VIDEO… --subject {person.name}`"
+        raise MissingInput(person.name, "no reference shows a face", todo)
     moved = PERCENT * (np.concatenate(heads) - person.mean_face)
     moved[:, list(LIDS)] = 0.0
     return torch.from_numpy(moved).float()

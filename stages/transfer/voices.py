@@ -15,7 +15,7 @@ from stages.motion.recordings import Recording
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoiceRecording:
     """One recording in the networks' units.
 
     Attributes:
@@ -37,7 +37,7 @@ class Voice:
 
 def read_voice(
     model: MotionModel, name: str, style: str, recording: Recording, length: int, ahead: int
-) -> Voice:
+) -> VoiceRecording:
     """Prepare a recording of a person of the model.
 
     Args:
@@ -59,7 +59,7 @@ def read_voice(
         0.0,
     )
     missing, left = max(0, frames + ahead - len(features)), max(0, length - frames)
-    return Voice(
+    return VoiceRecording(
         person=list(model.people).index(name),
         features=np.pad(features[: frames + ahead], ((left, missing), (0, 0)), mode="edge"),
         true=_padded(true, left),
@@ -83,9 +83,11 @@ class Voices:
         ahead: frames of audio in a window beyond its last frame.
     """
 
-    def __init__(self, owner: int, voices: Sequence[Voice], length: int, ahead: int) -> None:
+    def __init__(
+        self, owner: int, voices: Sequence[VoiceRecording], length: int, ahead: int
+    ) -> None:
         self.length, self.ahead, self.owner = length, ahead, owner
-        self.by_person: dict[int, list[Voice]] = {}
+        self.by_person: dict[int, list[VoiceRecording]] = {}
         for voice in voices:
             self.by_person.setdefault(voice.person, []).append(voice)
 
@@ -109,7 +111,7 @@ class Voices:
         batch["person"] = torch.tensor(persons)
         return batch
 
-    def _window(self, voice: Voice, start: int) -> dict[str, NDArray[np.float32]]:
+    def _window(self, voice: VoiceRecording, start: int) -> dict[str, NDArray[np.float32]]:
         end = start + self.length
         window = {name: getattr(voice, name)[start:end] for name in ("true", "own", "lent", "mask")}
         return window | {"features": voice.features[start : end + self.ahead]}

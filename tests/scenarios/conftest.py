@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,30 @@ _RAN = re.compile(r"Running stage '([^']+)'")
 _ENDED = re.compile(r"^\[\d+/\d+\] (\S+): (ran|restored|unchanged)", re.MULTILINE)
 
 
+def start(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], **how: Any
+) -> "subprocess.Popen[str]":
+    """Start a command in a folder; idiolect is that of the folder or PYTHONPATH."""
+    if command[0] == "idiolect":
+        command = (sys.executable, "-m", "pipeline.cli.app", *command[1:])
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **how,
+    )
+
+
+def finish(process: "subprocess.Popen[str]", code: int, seconds: float) -> str:
+    """Wait for a process; return its output."""
+    output, _ = process.communicate(timeout=seconds)
+    assert process.returncode == code, f"{process.args} ended with {process.returncode}:\n{output}"
+    return output
+
+
 @dataclass
 class Project:
     """A clone; `dvc` and `idiolect` run in it as separate processes."""
@@ -28,27 +54,14 @@ class Project:
     root: Path
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
-        if command[0] == "idiolect":  # the clone's own code, not that of the installed script
-            command = (sys.executable, "-m", "pipeline.cli.app", *command[1:])
         folder = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
         for ours in ("PYTHONPATH", "OMP_NUM_THREADS"):
             env.pop(ours, None)
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=env,
-            text=True,
-            start_new_session=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        return start(command, self.root, env, start_new_session=True)
 
     def run(self, *command: str, code: int = 0) -> str:
-        process = self.start(*command)
-        output, _ = process.communicate(timeout=900)
-        assert process.returncode == code, f"{command} ended with {process.returncode}:\n{output}"
-        return output
+        return finish(self.start(*command), code, 900)
 
     def repro(self, *targets: str, code: int = 0) -> list[str]:
         """Run `dvc repro` and return the stages that ran, sorted."""
@@ -105,36 +118,35 @@ def clone(to: Path) -> Project:
     return Project(to)
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run the whole DAG once, from nothing, in the tiny preset."""
-    project = clone(tmp_path_factory.mktemp("project"))
-    project.run("idiolect", "preset", "tiny")
-    printed = project.run("idiolect", "demo")
-    assert printed.endswith("all of it on one page: reports/index.html\n"), printed[-500:]
-    return project
-
-
-@pytest.fixture(scope="session")
-def stage_by_stage(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run the whole DAG once by `dvc repro` alone, for all pytest workers; keep its lock.
-
-    One file may use the project, and restores it; others read `kept_lock`.
-    """
-    base = tmp_path_factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stage_by_stage"
+@contextmanager
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """Hold a folder that all pytest workers share; say whether another one has filled it."""
+    base = factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     root.mkdir(exist_ok=True)
     with (root / "claim").open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
-        if not (root / "dvc.lock").exists():
+        filled = (root / "filled").exists()
+        if not filled:
             shutil.rmtree(root / "project", ignore_errors=True)
+        yield root, filled
+        (root / "filled").touch()
+
+
+def whole_dag(factory: pytest.TempPathFactory) -> Path:
+    """Run the whole DAG once, from nothing, in the tiny preset, for all pytest workers."""
+    with made_once(factory, "made") as (root, filled):
+        if not filled:
             project = clone(root / "project")
             project.run("idiolect", "preset", "tiny")
-            project.repro()
-            shutil.copy(project.root / "dvc.lock", root)
-    return Project(root / "project")
+            printed = project.run("idiolect", "demo")
+            assert printed.endswith("all of it on one page: reports/index.html\n"), printed[-500:]
+    return root / "project"
 
 
-def kept_lock(project: Project) -> dict[str, Any]:
-    """Read the lock that `stage_by_stage` wrote, although the project may have changed since."""
-    return Project(project.root.parent).lock()
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give each pytest worker a copy of the project that has run the whole DAG."""
+    copy = tmp_path_factory.mktemp("made") / "project"
+    shutil.copytree(whole_dag(tmp_path_factory), copy, symlinks=True)
+    return Project(copy)

@@ -3,16 +3,22 @@
 import hashlib
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from pipeline.runtime import process_pool
+from stages.base.clipwise import chunk_spans
 from stages.base.config.params import read_params
 from stages.base.config.subjects import Subject
-from stages.base.io import chunking, tables
+from stages.base.io import tables
 from stages.base.io.encoding import encode_video
 from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import LEDGER
@@ -20,8 +26,8 @@ from stages.clips.clips import run as cut
 from stages.clips.frames import Frames
 from stages.clips.params import ClipsParams
 from stages.landmarks.artifacts import LANDMARKS
+from stages.landmarks.backend import MeshBackend
 from stages.landmarks.landmarks import run as find
-from stages.landmarks.mesh import MeshBackend
 from stages.parsing.params import ParsingParams
 from stages.parsing.parsing import run as parse
 from stages.speech.params import SpeechParams
@@ -110,6 +116,61 @@ def test_a_dask_cluster_of_two_processes_gives_the_same_bytes(
     assert made(project) == here
 
 
+def _start(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
+    """Start a command of Dask in a checkout of its own."""
+    folder.mkdir()
+    for package in ("pipeline", "stages"):
+        shutil.copytree(REPO / package, folder / package)
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli." + command[0], *command[1:]],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder)},
+            stdout=log,
+            stderr=log,
+        )
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_one_of_two_workers_in_the_middle_gives_the_same_bytes(
+    project: Path, here: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs dask: pip install -e '.[dask]'")
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{trial.getsockname()[1]}"
+    quiet = ("--no-dashboard", "--host", "127.0.0.1")
+    port = address.rpartition(":")[2]
+    started = [_start(tmp_path / "scheduler", "dask_scheduler", *quiet, "--port", port)]
+    try:
+        for name in ("one", "two"):
+            options = (*quiet, "--no-nanny", "--nthreads", "1", "--name", name)
+            started.append(_start(tmp_path / name, "dask_worker", address, *options))
+        with distributed.Client(address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+            killed: list[str] = []
+
+            def kill_at_work() -> None:
+                while not killed:
+                    workers = client.scheduler_info(n_workers=-1)["workers"]
+                    two = next(key for key, worker in workers.items() if worker["name"] == "two")
+                    killed.extend(client.processing().get(two, ()))
+                    time.sleep(0.02)
+                started[2].kill()
+
+            watch = Thread(target=kill_at_work, daemon=True)
+            watch.start()
+            monkeypatch.setenv(process_pool.CLUSTER, address)
+            assert made(project) == here
+            watch.join(10)
+            assert killed
+            assert len(client.scheduler_info(n_workers=-1)["workers"]) == 1
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 @pytest.mark.slow
 def test_one_core_gives_the_same_bytes_as_several(project: Path, here: dict[str, str]) -> None:
     if not hasattr(os, "sched_setaffinity"):
@@ -126,7 +187,7 @@ def test_one_core_gives_the_same_bytes_as_several(project: Path, here: dict[str,
 def test_a_clip_in_chunks_has_the_landmarks_of_one_pass(
     project: Path, here: dict[str, str]
 ) -> None:
-    assert len(chunking.chunk_spans(COUNT, FPS)) == 3
+    assert len(chunk_spans(COUNT, FPS)) == 3
     found = tables.read(project / "data/landmarks/seen/somebody/walk-001.parquet", LANDMARKS)
     assert found["valid"].all()
     assert found["frame"].tolist() == list(range(COUNT))
@@ -139,6 +200,6 @@ def test_a_clip_in_chunks_has_the_landmarks_of_one_pass(
     # The body moves by whole pixels: no chunk's shoulders begin elsewhere than the last one's end.
     moved = np.array([shift(i) for i in range(COUNT)])
     still = found["shoulders"] - moved[:, None]
-    seams = [first for first, _ in chunking.chunk_spans(COUNT, FPS)[1:]]
+    seams = [first for first, _ in chunk_spans(COUNT, FPS)[1:]]
     steps = np.abs(np.diff(still, axis=0)).max((1, 2))
     assert steps[[seam - 1 for seam in seams]].max() <= max(2.0, np.percentile(steps, 95))

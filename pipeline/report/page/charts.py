@@ -3,11 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 Spec = dict[str, Any]
+_BLUE = "#2563eb"
+_GREY = "#667085"
+_COLOURS = ("#101828", _BLUE, "#d97706", "#0f766e", "#9333ea", "#be123c")
+_BINS = 20
 
 
 def lines(
-    series: Mapping[str, Sequence[float | None]], x: Sequence[float], x_title: str, y_title: str
+    series: Mapping[str, Sequence[float | None]],
+    x: Sequence[float],
+    x_title: str,
+    y_title: str | None,
 ) -> Spec:
     """Return a line for each series, with a cursor at the signal `t`."""
     values = [
@@ -16,14 +25,20 @@ def lines(
         for at, y in zip(x, ys, strict=False)
         if y is not None
     ]
-    colour = {"field": "series", "type": "nominal", "title": None, "legend": {"orient": "top"}}
+    names = list(series)
+    colour = {
+        "field": "series", "type": "nominal", "title": None,
+        "scale": {"domain": names, "range": list(_COLOURS[: len(names)])},
+        "legend": {"orient": "top", "columnPadding": 24, "labelLimit": 0},
+    }  # fmt: skip
     curve = {
         "mark": {"type": "line", "tooltip": True, "strokeWidth": 1.5},
         "encoding": {
-            "x": {"field": "x", "type": "quantitative", "title": x_title},
+            "x": {"field": "x", "type": "quantitative", "title": x_title,
+                  "axis": {"tickCount": 8}},
             "y": {"field": "y", "type": "quantitative", "title": y_title,
                   "scale": {"zero": False}},
-            "color": colour if len(series) > 1 else {"value": "#2563eb"},
+            "color": colour if len(series) > 1 else {"value": _BLUE},
         },
     }  # fmt: skip
     cursor = {
@@ -39,14 +54,22 @@ def lines(
 def histogram(values: Sequence[float], limit: float | None, title: str) -> Spec:
     """Return a histogram with its limit as a red line."""
     ends = [*values, *([limit] if limit is not None else [])]
+    counts, edges = np.histogram(values, _BINS, (min(ends), max(ends) + 1e-6))
+    binned = [
+        {"from": round(float(edges[i]), 4), "to": round(float(edges[i + 1]), 4), "clips": int(n)}
+        for i, n in enumerate(counts)
+        if n
+    ]
+    whole = {"format": "d", "values": [0, int(counts.max())]}
     bars = {
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "tooltip": True, "color": _BLUE},
         "encoding": {
-            "x": {"field": "x", "type": "quantitative", "title": title,
-                  "bin": {"maxbins": 20, "extent": [min(ends), max(ends) + 1e-6]},
-                  "axis": {"labelOverlap": True, "tickCount": 5}},
-            "y": {"aggregate": "count", "type": "quantitative", "title": "clips",
-                  "axis": {"tickMinStep": 1}},
+            "x": {"field": "from", "type": "quantitative", "title": title,
+                  "scale": {"zero": False, "nice": False},
+                  "axis": {"tickCount": 4, "grid": False}},
+            "x2": {"field": "to"},
+            "y": {"field": "clips", "type": "quantitative", "title": "clips", "axis": whole},
+            "y2": {"datum": 0},
         },
     }  # fmt: skip
     layers: list[Spec] = [bars]
@@ -59,11 +82,25 @@ def histogram(values: Sequence[float], limit: float | None, title: str) -> Spec:
                 "encoding": {"x": {"field": "limit", "type": "quantitative"}},
             }
         )
-    return _whole([{"x": value} for value in values], {"layer": layers})
+    return _whole(binned, {"layer": layers})
 
 
 def _whole(values: list[dict[str, Any]], rest: Spec, height: int = 120) -> Spec:
-    quiet = {"view": {"stroke": None}, "font": "system-ui, sans-serif"}
+    axis = {
+        "labelColor": _GREY,
+        "titleColor": _GREY,
+        "titleFontWeight": "normal",
+        "gridColor": "#eef0f4",
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 4,
+    }
+    quiet = {
+        "view": {"stroke": None},
+        "font": "system-ui, sans-serif",
+        "axis": axis,
+        "axisY": {"minExtent": 32},
+    }
     fit = {"type": "fit", "contains": "padding"}
     size = {"width": "container", "height": height, "autosize": fit}
     return {"data": {"values": values}, "config": quiet, **size, **rest}

@@ -46,7 +46,7 @@ def _counts(name: str, ledger: Any) -> dict[str, Any]:
     reasons = Counter(f"{ledger['status'][i]}: {ledger['reason'][i]}" for i in unused)
     shown = [
         {
-            "what": f"{ledger['video'][i]} {ledger['start'][i]:.1f}–{ledger['end'][i]:.1f} s",
+            "what": f"{ledger['video'][i]} {_span(ledger['start'][i], ledger['end'][i])}",
             "why": ledger["reason"][i],
             "image": video_frame(
                 RAW_DIR / name / str(ledger["video"][i]),
@@ -63,6 +63,11 @@ def _counts(name: str, ledger: Any) -> dict[str, Any]:
         "shown": shown,
         "more": len(unused) - len(shown),
     }
+
+
+def _span(start: float, end: float) -> str:
+    """Return a span in seconds; nothing for a video that could not be read."""
+    return f"{start:.1f}–{end:.1f} s" if np.isfinite(start) and np.isfinite(end) else ""
 
 
 def _sync(path: Path, name: str) -> list[tuple[str, ...]]:

@@ -1,12 +1,14 @@
 """The head of the page: people, minutes, the states of all stages, the measures, the champion."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.experiments.measures import Measure, find_score
+from pipeline.project import git
 from pipeline.promotion import champions
 from pipeline.report.page.project_state import ProjectState
 from pipeline.runtime.user_errors import UserError
@@ -16,19 +18,45 @@ from stages.evaluation.artifacts import BASELINES, SCORES_JSON
 from stages.evaluation.headline import HEADLINES, value_at
 
 _ARROWS = {"more": "↑", "less": "↓", "near": "→", "none": ""}
+_TITLES = {
+    "psnr": "PSNR of the face",
+    "gain": "gain over the best trivial answer",
+    "net_gain": "gain over the warped source",
+    "lpips": "LPIPS of the face",
+    "csim_dlib": "CSIM-dlib: the same person",
+    "mouth_r": "mouth's opening from the voice, r",
+    "mouth_amp": "mouth's amplitude over the true one",
+    "lmd": "LMD",
+    "closed": "lips closed at B, M, P",
+    "render_r": "mouth's opening found in the video, r",
+    "sld": "SLD",
+    "gap": "gap closed to another's style",
+}
 _TRIVIAL = (*BASELINES, "mean_face", "other_audio")
 
 
 @dataclass(frozen=True)
-class Row:
-    """A measure of one subject: its value, the truth's and that of the best trivial answer."""
+class Cell:
+    """A measure of one subject: its value, the truth's and that of the best trivial answer.
 
-    name: str
-    arrow: str
-    text: str
+    `won` says whether the value is better than the trivial one; None where there is none.
+    """
+
     value: str
     truth: str
     trivial: str
+    won: bool | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measure: short name, title with its unit, direction, description, a cell a subject."""
+
+    name: str
+    title: str
+    arrow: str
+    text: str
+    cells: list[Cell | None]
 
 
 def section(state: ProjectState) -> dict[str, Any]:
@@ -37,14 +65,18 @@ def section(state: ProjectState) -> dict[str, Any]:
     states = {name: state.state(name) for name in state.stages}
     scores = json.loads(SCORES_JSON.read_text()) if SCORES_JSON.is_file() else {}
     subjects = scores.get("subjects", {}) | scores.get("unseen", {})
+    subjects = {name: own for name, own in subjects.items() if name in state.people}
     return {
         "people": len(state.people),
         "minutes": f"{seconds / 60:.1f}",
         "states": states,
         "counts": Counter(states.values()),
         "running": state.running,
-        "measures": {name: _rows(own) for name, own in subjects.items() if name in state.people},
+        "subjects": list(subjects),
+        "rows": list(_rows(subjects)),
         "champion": _champion(),
+        "commit": _commit(),
+        "written": time.strftime("%Y-%m-%d %H:%M"),
     }
 
 
@@ -56,25 +88,28 @@ def _seconds(state: ProjectState, subject: str) -> float:
     return float((ledger["frames"] / ledger["fps"])[ledger["status"] == "ok"].sum())
 
 
-def _rows(scores: Mapping[str, Any]) -> list[Row]:
-    rows = []
+def _rows(subjects: Mapping[str, Any]) -> Iterator[Row]:
     for name, key in HEADLINES.items():
-        value = value_at(scores, key)
-        if value is None:
-            continue
         measure = find_score(key)
-        parts = key.split(".")
-        rows.append(
-            Row(
-                name,
-                _ARROWS[measure.better],
-                measure.text.replace("`", "") + (f", {measure.unit}" if measure.unit else ""),
-                _number(value),
-                _truth(scores, parts, measure),
-                _trivial(scores, parts, measure),
-            )
-        )
-    return rows
+        cells = [_cell(scores, key, measure) for scores in subjects.values()]
+        if any(cells):
+            title = _TITLES.get(name, name) + (f", {measure.unit}" if measure.unit else "")
+            text = measure.text.replace("`", "")
+            yield Row(name, title, _ARROWS[measure.better], text, cells)
+
+
+def _cell(scores: Mapping[str, Any], key: str, measure: Measure) -> Cell | None:
+    value = value_at(scores, key)
+    if value is None:
+        return None
+    parts = key.split(".")
+    trivial, name = _trivial(scores, parts, measure)
+    return Cell(
+        _number(value),
+        _truth(scores, parts, measure),
+        "" if trivial is None else f"{name.replace('_', ' ')} {_number(trivial)}",
+        None if trivial is None or trivial == value else measure.gain(trivial, value) > 0,
+    )
 
 
 def _other_row(scores: Mapping[str, Any], parts: list[str], row: str) -> float | None:
@@ -86,17 +121,20 @@ def _other_row(scores: Mapping[str, Any], parts: list[str], row: str) -> float |
 
 def _truth(scores: Mapping[str, Any], parts: list[str], measure: Measure) -> str:
     found = _other_row(scores, parts, "truth")
-    return measure.best if found is None else _number(found)
+    perfect = "" if measure.perfect is None else measure.best  # infinite ones say nothing
+    return perfect if found is None else _number(found)
 
 
-def _trivial(scores: Mapping[str, Any], parts: list[str], measure: Measure) -> str:
+def _trivial(
+    scores: Mapping[str, Any], parts: list[str], measure: Measure
+) -> tuple[float | None, str]:
     """Return the best value of a trivial answer, and which it is."""
     found = {row: _other_row(scores, parts, row) for row in _TRIVIAL}
     known = {row: value for row, value in found.items() if value is not None}
     if not known:
-        return ""
+        return None, ""
     best = max(known, key=lambda row: measure.gain(0.0, known[row]))
-    return f"{_number(known[best])} ({best})"
+    return known[best], best
 
 
 def _number(value: float) -> str:
@@ -109,3 +147,11 @@ def _champion() -> str:
     except UserError:  # no git repository
         return ""
     return str(present) if present else ""
+
+
+def _commit() -> str:
+    """Return the short hash of the last commit; empty without one."""
+    try:
+        return git.commit_of("HEAD")[:8]
+    except UserError:
+        return ""

@@ -1,5 +1,6 @@
 """Lineage: the graph as SVG, and per stage who made what, when, from what, and why it is stale."""
 
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.experiments.listing import flatten
+from pipeline.report.page.graph_layout import lay_out
 from pipeline.report.page.project_state import NEVER, ProjectState
 
-_WIDTH, _HEIGHT, _ROW, _COLUMN = 150, 26, 40, 184  # px
 _ABSENT = "–"
+_NAMED = 3  # stages of one kind that are named one by one
+_IN_CACHE = re.compile("(.*) not in cache since it ran")
+_AS_WORDS = {NEVER: "not made yet"}
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,20 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Line:
+    """An edge of a drawing: the stages at its ends, and its path."""
+
+    start: str
+    end: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A graph, laid out: its boxes, the paths of its edges, and its size in px."""
+    """A graph, laid out: its boxes, its edges, and its size in px."""
 
     boxes: list[Box]
-    edges: list[str]
+    lines: list[Line]
     width: int
     height: int
 
@@ -44,6 +57,7 @@ class Entry:
     outs: list[tuple[str, str]]
     made: str
     seconds: str
+    by: str
     code: str
     params: list[tuple[str, str]]
     reads: list[str]
@@ -65,7 +79,7 @@ def _of(state: ProjectState, subject: str) -> list[str]:
 
 
 def draw(state: ProjectState, names: Collection[str], *, grouped: bool) -> Drawing:
-    """Lay out stages from left to right: a column is one more than that of all that it reads."""
+    """Lay out stages, each below all that it reads."""
     label = {name: name.partition("@")[0] if grouped else name for name in names}
     members: dict[str, list[str]] = {}
     for name in names:
@@ -74,40 +88,13 @@ def draw(state: ProjectState, names: Collection[str], *, grouped: bool) -> Drawi
         group: {label[n] for one in own for n in state.dag.nodes[one].needs if n in label}
         for group, own in members.items()
     }
-    places = _places(needs)
-    boxes = {
-        group: Box(group, _worst(state, own), *places[group], f"stage-{own[0]}")
+    layout = lay_out(needs)
+    boxes = [
+        Box(group, _worst(state, own), *layout.corners[group], f"stage-{own[0]}")
         for group, own in members.items()
-    }
-    edges = [_curve(boxes[n], boxes[group]) for group in needs for n in sorted(needs[group])]
-    width = max((x for x, _ in places.values()), default=0) + _WIDTH + 4
-    height = max((y for _, y in places.values()), default=0) + _HEIGHT + 4
-    return Drawing(list(boxes.values()), edges, width, height)
-
-
-def _places(needs: Mapping[str, Collection[str]]) -> dict[str, tuple[int, int]]:
-    """Return x and y of each box; a column is sorted by the mean height of what its boxes read."""
-    column: dict[str, int] = {}
-    for name, before in needs.items():  # in topological order
-        column[name] = 1 + max((column.get(n, 0) for n in before if n != name), default=-1)
-    rows: dict[str, float] = {}
-    for at in range(max(column.values(), default=-1) + 1):
-        own = [name for name in needs if column[name] == at]
-        height = {n: _mean([rows[m] for m in needs[n] if m in rows]) for n in own}
-        ordered = sorted(own, key=lambda n: (height[n], n))
-        rows |= {name: float(row) for row, name in enumerate(ordered)}
-    return {n: (2 + column[n] * _COLUMN, 2 + int(rows[n]) * _ROW) for n in needs}
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def _curve(start: Box, end: Box) -> str:
-    x, y = start.x + _WIDTH, start.y + _HEIGHT // 2
-    to_x, to_y = end.x, end.y + _HEIGHT // 2
-    middle = (x + to_x) // 2
-    return f"M{x} {y}C{middle} {y} {middle} {to_y} {to_x} {to_y}"
+    ]
+    lines = [Line(*ends, path) for ends, path in layout.paths.items()]
+    return Drawing(boxes, lines, layout.width, layout.height)
 
 
 def _worst(state: ProjectState, names: list[str]) -> str:
@@ -132,6 +119,7 @@ def entry(state: ProjectState, name: str) -> Entry:
         outs,
         _made([path for path, _ in outs]),
         f"{times['seconds']:.0f} s" if "seconds" in times else _ABSENT,
+        times.get("by", ""),
         code,
         [(key, str(value)) for key, value in own.items()],
         [str(dep["path"]) for dep in locked.get("deps", ())],
@@ -151,20 +139,53 @@ def why(state: ProjectState, name: str) -> Iterator[str]:
         yield run.note
     if not state.is_stale(name):
         return
-    for change in state.dag.changes.get(name, ()):
+    changes = state.dag.changes.get(name, ())
+    if "never run" in changes:
+        yield "it has never run"
+        return
+    for change in changes:
         kind, _, keys = change.partition(" ")
         if kind == "params":
             for key in keys.split(", "):
                 yield from _changed_param(state, name, key)
         elif change == "code":
             yield "the code of its stage has changed"
-        elif change == "never run":
-            yield "it has never run"
         else:
-            yield f"{change} since it ran"
-    for needed in sorted(state.dag.nodes[name].needs):
-        if state.is_stale(needed):
-            yield f"it reads what {needed} makes, which is {state.state(needed)}"
+            yield _IN_CACHE.sub(r"\1 is not in DVC's cache", f"{change} since it ran")
+    yield from _upstream(state, name)
+
+
+def _upstream(state: ProjectState, name: str) -> Iterator[str]:
+    """Yield the stages upstream that make a stage stale, those of one state together."""
+    origins = state.origins(name)
+    unmade = {origin for origin in origins if state.state(origin) == NEVER}
+    by_state: dict[str, list[str]] = {}
+    for origin in origins:
+        if origin in unmade and unmade.intersection(state.origins(origin)):
+            continue  # the first that was not made is the reason
+        by_state.setdefault(state.state(origin), []).append(origin)
+    for found, own in by_state.items():
+        verb = "are" if len(own) > 1 else "is"
+        yield f"it depends on {_join(_name(own))}, which {verb} {_AS_WORDS.get(found, found)}"
+
+
+def _join(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _name(stages: list[str]) -> list[str]:
+    """Name stages; many of one kind together."""
+    kinds: dict[str, list[str]] = {}
+    for stage in stages:
+        kinds.setdefault(stage.partition("@")[0], []).append(stage)
+    named = [
+        one
+        for kind, own in kinds.items()
+        for one in (own if len(own) <= _NAMED else [f"{kind}@… of {len(own)} people"])
+    ]
+    more = len(named) - _NAMED
+    return [*named[:_NAMED], f"{more} more"] if more > 1 else named
 
 
 def _changed_param(state: ProjectState, name: str, key: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ def link(path: Path) -> str:
     return f"{path.relative_to(PAGE.parent).as_posix()}?{path.stat().st_mtime_ns // 10**9}"
 
 
-def keep(name: str, data: bytes) -> str:
+def write_once(name: str, data: bytes) -> str:
     """Write an image beside the page unless it is there; return its address."""
     suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
     path = MEDIA / f"{name}{suffix}"
@@ -51,7 +51,7 @@ def video_frame(video: Path, second: float, name: str) -> str:
 
 
 def chart_script() -> str:
-    """Copy Vega beside the page; return its address, or nothing if it is not installed."""
+    """Copy Vega beside the page; return its address, or "" if Vega is not installed."""
     copy = MEDIA / "vega.js"
     if not copy.is_file() and SCRIPT.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)

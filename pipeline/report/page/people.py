@@ -1,11 +1,12 @@
 """Style cards: a person's four templates with references, ISPs and amplitudes, and behaviour."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from pipeline.report.page.media import keep
+from pipeline.report.page.media import write_once
 from pipeline.report.page.project_state import ProjectState
 from stages.base.io import tables
 from stages.evaluation.artifacts import SCORES_JSON
@@ -13,6 +14,12 @@ from stages.references.artifacts import REFERENCES, TEMPLATES
 from stages.style_mapping.artifacts import ISPS
 
 _TALLEST = 24  # px of a bar
+# As stages/references/person.py names them, whose import takes a second.
+AMPLITUDES = {
+    "mouth": ("opening", "width", "protrusion", "lip press"),
+    "eyes": ("eyelid opening", "brow height"),
+    "head": ("yaw", "pitch", "roll", "x", "y", "z"),
+}
 
 
 def section(state: ProjectState) -> dict[str, Any]:
@@ -35,26 +42,37 @@ def _images(state: ProjectState, name: str) -> list[dict[str, Any]]:
         return []
     table = tables.read(path, REFERENCES)
     isps = state.folder("isp", name) / "isps.parquet"
-    patterns = tables.read(isps, ISPS) if isps.is_file() else None
-    scale = max(float(np.abs(table["amplitude"][table["chosen"]]).max(initial=0)), 1e-9)
+    patterns = tables.read(isps, ISPS) if isps.is_file() else {}
+    scale = np.maximum(np.abs(table["amplitude"][table["chosen"]]).max(axis=0, initial=0), 1e-9)
     found = []
     for template in TEMPLATES:
-        for i in np.flatnonzero((table["template"] == template) & table["chosen"])[:1]:
-            bars = np.abs(table["amplitude"][i]) / scale * _TALLEST
-            of = f"{table['clip'][i]}, frame {table['frame'][i]}"
+        if row := _chosen(table, template):
+            isp = _chosen(patterns, template)
             card = {
                 "template": template,
-                "of": of,
-                "bars": [round(bar, 1) for bar in bars.tolist()],
-                "reference": keep(f"{name}/reference_{template}", bytes(table["image"][i])),
-                "isp": "",
+                "of": f"{row['clip']}, frame {row['frame']}",
+                "bars": list(_bars(row["amplitude"], scale)),
+                "reference": write_once(f"{name}/reference_{template}", bytes(row["image"])),
+                "isp": write_once(f"{name}/isp_{template}", bytes(isp["image"])) if isp else "",
             }
-            if patterns is not None:
-                same = (patterns["template"] == template) & patterns["chosen"]
-                for j in np.flatnonzero(same)[:1]:
-                    card["isp"] = keep(f"{name}/isp_{template}", bytes(patterns["image"][j]))
             found.append(card)
     return found
+
+
+def _chosen(table: Mapping[str, Any], template: str) -> dict[str, Any]:
+    """Return the chosen row of a template; empty without one."""
+    if not table:
+        return {}
+    rows = np.flatnonzero((table["template"] == template) & table["chosen"])
+    return {name: column[rows[0]] for name, column in table.items()} if len(rows) else {}
+
+
+def _bars(amplitudes: Any, scale: Any) -> Iterator[dict[str, Any]]:
+    """Yield a bar for each amplitude: its name and value, its height and the group's number."""
+    names = [(group, name) for group, own in enumerate(AMPLITUDES.values()) for name in own]
+    for (group, name), value, limit in zip(names, amplitudes, scale, strict=True):
+        height = round(float(abs(value) / limit) * _TALLEST, 1)
+        yield {"name": f"{name} {value:+.3f}", "height": height, "group": group}
 
 
 def _behaviour(scores: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -1,6 +1,7 @@
 """What all sections of the page read: the graph, dvc.lock, params, people, and the last runs."""
 
 import json
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from pipeline.execution import dvc_files
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.stage_run import DONE, StageRun, State
 from pipeline.runtime.atomic_files import write_atomic
@@ -31,7 +35,7 @@ class ProjectState:
         people: role of each subject.
         params: params.yaml.
         lock: the stages of dvc.lock, by name.
-        times: seconds and end (seconds since 1970) of stages that this machine ran.
+        times: seconds and end (seconds since 1970) of stages that this machine ran, and by whom.
     """
 
     dag: Dag
@@ -40,7 +44,7 @@ class ProjectState:
     people: Mapping[str, str]
     params: Mapping[str, Any]
     lock: Mapping[str, Any]
-    times: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    times: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def state(self, name: str) -> str:
         """Return the state of a stage: that of the run, or up to date, stale or never run."""
@@ -57,6 +61,19 @@ class ProjectState:
         """Return whether a stage has to run."""
         done = name in self.runs and self.runs[name].state in DONE
         return name in self._stale and not done
+
+    def origins(self, name: str) -> list[str]:
+        """List the stale stages upstream of a stage that are not stale through others alone."""
+        found, queue = set(), [name]
+        reached = {name}
+        while queue:
+            for needed in self.dag.nodes[queue.pop()].needs - reached:
+                reached.add(needed)
+                if self.is_stale(needed):
+                    queue.append(needed)
+                    if self.dag.changes.get(needed):
+                        found.add(needed)
+        return self.dag.order(found)
 
     @property
     def stages(self) -> list[str]:
@@ -80,8 +97,7 @@ def read_state(dag: Dag, runs: Sequence[StageRun] = (), *, running: bool = False
     """
     params = read_params()
     people = validate_section("subjects", params.get("subjects"), Subjects).all
-    lock = Path("dvc.lock")
-    stages = read_params(lock).get("stages", {}) if lock.is_file() else {}
+    stages = dvc_files.stages()
     roles = {name: str(person.role) for name, person in people.items()}
     by_name = {run.name: run for run in runs}
     return ProjectState(dag, by_name, running, roles, params, stages, _read_times())
@@ -95,12 +111,13 @@ def record_times(runs: Sequence[StageRun]) -> None:
         seconds = round(run.seconds, 1)
         ended = times.get(run.name, {})
         if ended.get("seconds") != seconds:
-            times[run.name] = {"seconds": seconds, "ended": round(time.time())}
+            who = f"{psutil.Process().username()} on {platform.node()}"
+            times[run.name] = {"seconds": seconds, "ended": round(time.time()), "by": who}
     if ran:
         write_atomic(_TIMES, json.dumps(times, indent=1))
 
 
-def _read_times() -> dict[str, dict[str, float]]:
+def _read_times() -> dict[str, dict[str, Any]]:
     demo = {name: {"seconds": seconds} for name, seconds in _read_json(_DEMO_SECONDS).items()}
     return demo | _read_json(_TIMES)
 

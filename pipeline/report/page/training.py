@@ -13,20 +13,23 @@ _REPORTS = Path("reports")
 _EXPERIMENTS = ("sweep", "ablation", "seeds")
 
 
-def section(_: ProjectState) -> dict[str, Any]:
+def section(state: ProjectState) -> dict[str, Any]:
     """Return a chart for each curve of each training, and what the experiments wrote."""
     trainings: dict[str, list[Any]] = {}
-    for path in sorted(_REPORTS.glob("training/*/plots/metrics/**/*.tsv")):
+    for path in sorted(_REPORTS.glob("training/**/plots/metrics/**/*.tsv")):
         with path.open(newline="") as file:
             rows = list(csv.reader(file, delimiter="\t"))[1:]
         points = [(float(row[0]), float(row[-1])) for row in rows if len(row) > 1]
         steps = [x for x, _ in points]
         values = [round(y, 6) if math.isfinite(y) else None for _, y in points]
         if points:
-            chart = charts.lines({path.stem: values}, steps, "step", path.stem)
-            own = trainings.setdefault(path.relative_to(_REPORTS / "training").parts[0], [])
-            last = {"last": values[-1], "steps": int(steps[-1])}
+            chart = charts.lines({path.stem: values}, steps, "step", None)
+            parts = path.relative_to(_REPORTS / "training").parts
+            own = trainings.setdefault("@".join(parts[: parts.index("plots")]), [])
+            last = {"last": f"{points[-1][1]:.4g}", "steps": int(steps[-1])}
             own.append({"name": path.stem, "chart": chart, **last})
+    order = {name: i for i, name in enumerate(state.stages)}
+    trainings = dict(sorted(trainings.items(), key=lambda item: order.get(item[0], len(order))))
     return {"trainings": trainings, "experiments": [e for n in _EXPERIMENTS if (e := _table(n))]}
 
 

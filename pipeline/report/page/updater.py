@@ -62,10 +62,24 @@ class PageUpdater:
             self._write(running=True)
 
     def _write(self, *, running: bool) -> Path | None:
-        """Write the page; a failure is reported and does not end the run."""
+        """Write the page of this run; a failure does not end it."""
         try:
             record_times(self._runs)
-            return write_page(self._dag, self._runs, running=running)
-        except (UserError, OSError) as error:
-            print(f"warning: the page was not written: {error}", file=sys.stderr)
-            return None
+        except OSError as error:
+            _warn(error)
+        return update_page(self._dag, self._runs, running=running)
+
+
+def update_page(
+    dag: Dag | None = None, runs: Sequence[StageRun] = (), *, running: bool = False
+) -> Path | None:
+    """Write the page as `write_page` does; report a failure in one line and return None."""
+    try:
+        return write_page(dag, runs, running=running)
+    except (UserError, OSError) as error:
+        _warn(error)
+        return None
+
+
+def _warn(error: Exception) -> None:
+    print(f"warning: the page was not written: {error}", file=sys.stderr, flush=True)

@@ -16,6 +16,10 @@ from stages.evaluation.artifacts import EVALUATION, SCORES, VOICE_SCORES
 from stages.render.artifacts import MOTION, VIDEOS
 
 _WORST = 10
+_TITLES = {
+    "portrait": "the portrait, on which nobody trained, in this style",
+    "onto": "own video, with the mouth of the held-out voice",
+}
 
 
 def section(state: ProjectState) -> dict[str, Any]:
@@ -32,13 +36,16 @@ def section(state: ProjectState) -> dict[str, Any]:
 
 def _videos(name: str) -> Iterator[tuple[str, str]]:
     """Yield the title and the address of each video of a person."""
-    beside = VIDEOS / name / "beside.mp4"
-    if beside.is_file():
-        yield "truth | from true landmarks | from voice", link(beside)
+    folder = VIDEOS / name
+    if (folder / "beside.mp4").is_file():
+        yield "truth | from true landmarks | from voice", link(folder / "beside.mp4")
     elif (VIDEOS / f"{name}.mp4").is_file():
         yield "from voice", link(VIDEOS / f"{name}.mp4")
-    for path in sorted((VIDEOS / name).glob("as_*.mp4")):
+    for path in sorted(folder.glob("as_*.mp4")):
         yield f"in the style of {path.stem.removeprefix('as_')}", link(path)
+    for path in sorted(folder.glob("*.mp4")):
+        if path.stem != "beside" and not path.stem.startswith("as_"):
+            yield _TITLES.get(path.stem, path.stem.replace("_", " ")), link(path)
 
 
 def _fps(state: ProjectState, name: str) -> float:

@@ -22,6 +22,7 @@ ENTRIES = {
     "sample": "stages.sample.sample",
     "neutral": "stages.neutral.neutral",
     "neutral_landmarks": "stages.landmarks.neutral_landmarks",
+    "population": "stages.clips.population",
     "clips": "stages.clips.clips",
     "landmarks": "stages.landmarks.landmarks",
     "parsing": "stages.parsing.parsing",
@@ -54,7 +55,7 @@ def version(stage: str, path: Path = VERSIONS) -> str:
     recorded, current = read_params(path).get(stage), compute(ENTRIES[stage])
     if recorded != current:
         found = "the code has changed since its version was recorded"
-        raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `dvc repro`")
+        raise BadParams(f"{path}: {stage}", found, "run `make lock`, then `idiolect repro`")
     return current
 
 

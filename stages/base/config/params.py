@@ -50,9 +50,9 @@ class Training(Section):
 
 
 class Role(Section):
-    """Whether trainings read a subject."""
+    """What reads a subject: all trainings, none, or those of speech and motion alone."""
 
-    role: Literal["seen", "unseen"]
+    role: Literal["seen", "unseen", "population"]
 
 
 def check_name(name: str) -> str:
@@ -63,18 +63,35 @@ def check_name(name: str) -> str:
 
 
 class Subjects(Section):
-    """Section `subjects`: all subjects, and the seen ones, which trainings read."""
+    """Section `subjects`, which `idiolect add` and `remove` write.
+
+    Attributes:
+        all: every subject.
+        pictured: those whose pictures are used: all but the population; by default these.
+        seen: those that all trainings read.
+        population: those that the trainings of speech and motion read too.
+    """
 
     all: dict[str, Role]
+    pictured: dict[str, Role] = Field(
+        default_factory=lambda data: {
+            name: role for name, role in data.get("all", {}).items() if role.role != "population"
+        }
+    )
     seen: list[str]
+    population: list[str] = []
 
     @model_validator(mode="after")
-    def _check_seen(self) -> Self:
+    def _check_lists(self) -> Self:
         for name in self.all:
             check_name(name)
-        listed = {name for name, subject in self.all.items() if subject.role == "seen"}
-        if listed != set(self.seen) or len(set(self.seen)) != len(self.seen):
-            raise ValueError(f"subjects.seen must list exactly {sorted(listed)}")
+        for role, names in (("seen", self.seen), ("population", self.population)):
+            listed = {name for name, subject in self.all.items() if subject.role == role}
+            if listed != set(names) or len(set(names)) != len(names):
+                raise ValueError(f"subjects.{role} must list exactly {sorted(listed)}")
+        pictured = {n: role for n, role in self.all.items() if role.role != "population"}
+        if self.pictured != pictured:
+            raise ValueError(f"subjects.pictured must have exactly {sorted(pictured)} of all")
         return self
 
 
@@ -91,7 +108,8 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     except FileNotFoundError:
         raise MissingInput(path, "not found", "run inside the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadParams(path, f"cannot be read as text: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadParams(path, f"cannot be read as text: {reason}") from None
     except YAMLError as error:
         raise BadParams(path, f"is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -108,11 +126,16 @@ def parse_section(name: str, content: Mapping[str, Any], model: type[S], path: P
     """Validate one of several sections; raise BadParams as `validate_section` does."""
     if name not in content:
         raise BadParams(f"{path}: {name}", "section missing", "run `idiolect preset laptop`")
-    return validate_section(name, content[name], model)
+    return validate_section(f"{path}: {name}", content[name], model)
 
 
 def validate_section(name: str, content: object, model: type[S]) -> S:
     """Validate one section's content.
+
+    Args:
+        name: of the section in errors, which add the key's dotted path.
+        content: of the section.
+        model: its fields.
 
     Raises:
         BadParams: one line with the key, what was expected and what was found.
@@ -136,5 +159,15 @@ def seen_subjects(path: Path = PARAMS) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadParams("subjects.seen", f"expected a list of names, found {names!r}")
     if not names:
-        raise BadParams("subjects.seen", "no subject to train on", "run `idiolect add VIDEO…`")
+        todo = "run `idiolect add VIDEO… --subject NAME`"
+        raise BadParams("subjects.seen", "no subject to train on", todo)
+    return names
+
+
+def population_subjects(path: Path = PARAMS) -> list[str]:
+    """Read the list subjects.population, empty where it is missing; raise BadParams."""
+    subjects = read_params(path).get("subjects")
+    names = subjects.get("population", []) if isinstance(subjects, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadParams("subjects.population", f"expected a list of names, found {names!r}")
     return names

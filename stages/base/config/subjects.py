@@ -1,4 +1,8 @@
-"""Subjects: people with a folder of videos each and a role, seen or unseen in training."""
+"""Subjects: people with a folder of videos each and a role in training.
+
+`seen`: every training reads the person. `population`: those of speech and motion do; nothing is
+made of the pictures. `unseen`: none does.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +10,7 @@ from pathlib import Path
 from pipeline.runtime.user_errors import BadParams, MissingInput
 from stages.base.config.params import Subjects, check_name, read_section
 
-ROLES = ("seen", "unseen")
+ROLES = ("seen", "unseen", "population")
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,20 @@ class Subject:
         return cls(role, check_name(name))
 
 
+def remedy(name: str) -> str:
+    """Return what lets the others train when a subject has nothing that a training could read.
+
+    `idiolect repro --keep-going` does so for each subject whose stage fails with this text.
+    """
+    return f"add others, or `idiolect remove {name}` so that the other people train"
+
+
 def training_subjects(names: list[str], folder: Path) -> list[Subject]:
-    """Return the seen subjects of params.yaml, whose data are in `folder`, in the order of `names`.
+    """Return the subjects of one role, the name of `folder`, in the order of `names`.
+
+    Args:
+        names: the subjects of params.yaml that have the role.
+        folder: of their data.
 
     Raises:
         MissingInput: a listed subject has no folder.
@@ -49,9 +65,12 @@ def training_subjects(names: list[str], folder: Path) -> list[Subject]:
     """
     folders = folder.iterdir() if folder.is_dir() else ()
     present = {path.name for path in folders if path.is_dir()}
+    role = folder.name
     for name in names:
         if name not in present:
-            raise MissingInput(folder / name, f"no data of seen subject {name}", "run `dvc repro`")
+            raise MissingInput(
+                folder / name, f"no data of {role} subject {name}", "run `idiolect repro`"
+            )
     for name in sorted(present - set(names)):
-        raise BadParams(folder / name, "not in subjects.seen", f"run `idiolect remove {name}`")
-    return [Subject("seen", name) for name in names]
+        raise BadParams(folder / name, f"not in subjects.{role}", f"run `idiolect remove {name}`")
+    return [Subject(role, name) for name in names]

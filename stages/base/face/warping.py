@@ -96,22 +96,23 @@ def _border(size: int) -> Floats32:
     return np.concatenate([top, *sides]).astype(np.float32)
 
 
-def flow(driven: Floats32, source: Floats32, size: int) -> Floats32:
+def flow(driven: Floats32, source: Floats32, size: int, step: int = _STEP) -> Floats32:
     """Interpolate the source coordinates of every pixel of the driven image.
 
     Args:
         driven: control points in the driven image, (K, 2), px.
         source: the same points in the source, (K, 2), px.
         size: width and height.
+        step: pixels between those where it is computed.
 
     Returns:
         Coordinates in the source, (size, size, 2), −1 to 1 from edge to edge.
     """
     scale = np.float32(1 / size)
-    line = (np.arange(size // _STEP, dtype=np.float32) * _STEP + _STEP / 2) * scale
+    line = (np.arange(size // step, dtype=np.float32) * step + step / 2) * scale
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     moved = _displacements(driven, source, grid, scale)
-    coarse = moved.reshape(size // _STEP, size // _STEP, 2)
+    coarse = moved.reshape(size // step, size // step, 2)
     fine: Floats32 = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
     fine *= 2 / size
     identity = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2 / size) - 1
@@ -120,13 +121,13 @@ def flow(driven: Floats32, source: Floats32, size: int) -> Floats32:
     return fine
 
 
-def source_places(driven: Floats32, source: Floats32, size: tuple[int, int]) -> Floats32:
-    """Interpolate the place in the source of every pixel of a part of the driven image.
+def source_coordinates(driven: Floats32, source: Floats32, size: tuple[int, int]) -> Floats32:
+    """Return the source coordinates of each pixel of a rectangle in the driven image.
 
     Args:
-        driven: control points, (K, 2), px of the part.
+        driven: control points, (K, 2), px of the rectangle.
         source: the same points, (K, 2), px of the source.
-        size: height and width of the part.
+        size: height and width of the rectangle.
 
     Returns:
         Coordinates in the source, (H, W, 2), px.

@@ -49,11 +49,15 @@ def open_container(path: Path) -> Iterator[Any]:
 
 
 def video_streams(container: Any) -> list[Any]:
-    """List the video streams that have a decoder, without cover pictures of audio files."""
-    import av
+    """List the video streams that have a decoder, the default one first, as players choose it.
 
-    cover = av.stream.Disposition.attached_pic
-    return [s for s in container.streams.video if s.codec_context and not s.disposition & cover]
+    Covers of audio files, thumbnails, and layers that complete another stream are none.
+    """
+    from av.stream import Disposition
+
+    other = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+    streams = [s for s in container.streams.video if s.codec_context and not s.disposition & other]
+    return sorted(streams, key=lambda s: not s.disposition & Disposition.default)
 
 
 def audio_stream(container: Any, path: Path) -> Any:

@@ -48,20 +48,27 @@ def encode_video(
         out.metadata.clear()
         rate = Fraction(fps).limit_denominator(1001)
         stream = out.add_stream("libx264", rate=rate, options={"crf": str(crf), **X264})
-        audio = _audio_stream(out, sound[1]) if sound is not None else None
-        _set_format(stream)
+        audio = audio_stream(out, sound[1]) if sound is not None else None
+        set_format(stream)
         for index, picture in enumerate(pictures):
             if index == 0:
-                stream.height, stream.width = picture.shape[:2]
-                if picture.shape[0] % 2 or picture.shape[1] % 2:
-                    raise UserError(path.name, f"H.264 needs even sizes, found {picture.shape[:2]}")
-            out.mux(stream.encode(_yuv_frame(picture, index)))
+                stream.height, stream.width = even_size(path, picture)
+            out.mux(stream.encode(yuv_frame(picture, index)))
         out.mux(stream.encode(None))
         if sound is not None:
             _encode_sound(out, audio, *sound)
 
 
-def _set_format(stream: Any) -> None:
+def even_size(path: Path, picture: Image) -> tuple[int, int]:
+    """Return a picture's height and width; raise UserError if H.264 cannot encode them."""
+    height, width = picture.shape[:2]
+    if height % 2 or width % 2:
+        raise UserError(path, f"expected even height and width, found {height} × {width}")
+    return height, width
+
+
+def set_format(stream: Any) -> None:
+    """Set the pixels of a video stream, and all that its bytes depend on."""
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.thread_count = 1  # the bytes depend on it
@@ -69,7 +76,8 @@ def _set_format(stream: Any) -> None:
     context.color_range = 1
 
 
-def _yuv_frame(picture: Image, index: int) -> Any:
+def yuv_frame(picture: Image, index: int) -> Any:
+    """Convert a picture, RGB (H, W, 3), to a frame of a video."""
     from av import VideoFrame
 
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -80,7 +88,8 @@ def _yuv_frame(picture: Image, index: int) -> Any:
     return frame
 
 
-def _audio_stream(out: Any, rate: int) -> Any:
+def audio_stream(out: Any, rate: int) -> Any:
+    """Add a mono AAC stream to a container."""
     stream = out.add_stream("aac", rate=rate, layout="mono")
     stream.bit_rate = 128_000 if rate >= 32000 else 64_000
     return stream

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.runtime.machine_settings import MOST_PIXELS
 from pipeline.runtime.native_output import quiet
 from pipeline.runtime.user_errors import BadFormat
 
@@ -48,18 +49,26 @@ def _encode(suffix: str, image: Image, settings: list[int]) -> bytes:
     return bytes(data)
 
 
-def decode_jpeg(data: bytes) -> Image:
-    """Decode an image to RGB (H, W, 3); raise BadFormat if the bytes are not one."""
+def decode_jpeg(data: bytes, item: object = "picture") -> Image:
+    """Decode an image to RGB (H, W, 3).
+
+    Args:
+        data: bytes of a JPEG or PNG.
+        item: what an error names: the file and the row of a table, if it is of one.
+
+    Raises:
+        BadFormat: the bytes are no image.
+    """
     import cv2
 
-    return _decode(data, cv2.IMREAD_COLOR_RGB)
+    return _decode(data, cv2.IMREAD_COLOR_RGB, item)
 
 
-def decode_png(data: bytes) -> Image:
-    """Decode a PNG as it is stored, (H, W), (H, W, 3) or (H, W, 4); raise BadFormat."""
+def decode_png(data: bytes, item: object = "picture") -> Image:
+    """Decode a PNG as it is stored, (H, W), (H, W, 3) or (H, W, 4); else as `decode_jpeg`."""
     import cv2
 
-    image = _decode(data, cv2.IMREAD_UNCHANGED)
+    image = _decode(data, cv2.IMREAD_UNCHANGED, item)
     if image.ndim == 2:
         return image
     return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
@@ -74,16 +83,17 @@ def read_image(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: 
         raise BadFormat(path, error.found, todo) from None
 
 
-def _decode(data: bytes, how: int) -> Image:
+def _decode(data: bytes, how: int, item: object) -> Image:
     import cv2
 
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
     except cv2.error:
-        raise BadFormat("picture", "expected at most 2³⁰ pixels, found more") from None
+        limit = f"expected at most {MOST_PIXELS / 1e6:g} megapixels, found more"
+        raise BadFormat(item, limit) from None
     if image is None:
         found = f"found {len(data)} bytes that begin with {data[:8]!r}"
-        raise BadFormat("picture", f"expected a whole JPEG or PNG, {found}")
+        raise BadFormat(item, f"expected a whole JPEG or PNG, {found}")
     return np.asarray(image, np.uint8)
 
 

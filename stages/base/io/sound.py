@@ -5,19 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.base.io.containers import (
-    NotAVideo,
     audio_stream,
     decode,
     open_container,
     start_time,
     video_streams,
 )
+from stages.base.io.mono_mix import MonoMixer, Samples
 from stages.base.io.timebase import AUDIO_RATE
-
-Samples = NDArray[np.int16]
 
 _MAX_GAP = 0.04  # seconds; a frame further than this off its time stamp starts a new stretch
 _MAX_DRIFT = 0.006  # seconds; as for the averaged offset; half a frame at 60 fps is 0.008
@@ -67,12 +64,6 @@ def read_sound(path: Path, rate: int = AUDIO_RATE) -> Iterator[Samples]:
             yield piece
 
 
-def read_audio(path: Path) -> NDArray[np.float32]:
-    """Decode all sound of an audio or video file, (N,) within -1 to 1."""
-    samples = np.concatenate([np.zeros(0, np.int16), *read_sound(path)])
-    return samples.astype(np.float32) / np.float32(32768)
-
-
 def _resampled_pieces(
     container: Any, stream: Any, rate: int
 ) -> Iterator[tuple[float | None, Samples]]:
@@ -81,45 +72,31 @@ def _resampled_pieces(
     A stretch ends where a frame's time stamp differs from the time counted in samples, and where
     channels, rate or sample format change.
     """
-    from av.audio.resampler import AudioResampler
-
-    resampler, stretch_start = None, None
+    mixer: MonoMixer | None = None
+    stretch_start: float | None = None
     kind: tuple[int, str, str] | None = None
     expected = counted = offset = 0.0  # by the last time stamp; by samples alone; their difference
     for frame in decode(container, stream):
         time = expected if frame.time is None else float(frame.time)
         offset += (time - counted - offset) / _DRIFT_FRAMES
         changed = kind != (kind := (frame.sample_rate, frame.layout.name, frame.format.name))
-        if changed or abs(time - expected) > _MAX_GAP or abs(offset) > _MAX_DRIFT:
-            if resampler is not None:
-                yield from _resample(resampler, None, stretch_start)
-            resampler, stretch_start = AudioResampler("s16", "mono", rate), time
+        breaks = changed or abs(time - expected) > _MAX_GAP or abs(offset) > _MAX_DRIFT
+        if mixer is None or breaks:
+            if mixer is not None:
+                yield from _timed(mixer(None), stretch_start)
+            mixer, stretch_start = MonoMixer(frame, rate), time
             counted, offset = time, 0.0
-        for piece in _resample(resampler, frame, stretch_start):
+        for piece in _timed(mixer(frame), stretch_start):
             stretch_start = None
             yield piece
         duration = frame.samples / max(frame.sample_rate, 1)
         expected, counted = time + duration, counted + duration
-    if resampler is not None:
-        yield from _resample(resampler, None, stretch_start)
+    if mixer is not None:
+        yield from _timed(mixer(None), stretch_start)
 
 
-def _resample(
-    resampler: Any, frame: Any, time: float | None
-) -> Iterator[tuple[float | None, Samples]]:
-    """Resample a frame, or what the resampler still holds; only the first piece has the time.
-
-    Raises:
-        NotAVideo: FFmpeg cannot mix its channels or convert its samples.
-    """
-    import av
-
-    try:
-        resampled = resampler.resample(frame)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        found = f"cannot be converted to mono: {str(error).lower()}"
-        raise NotAVideo("sound", found) from None
-    for out in resampled:
-        if out.samples:
-            yield time, np.asarray(out.to_ndarray(), np.int16).reshape(-1)
-            time = None
+def _timed(pieces: Iterator[Samples], time: float | None) -> Iterator[tuple[float | None, Samples]]:
+    """Give the first piece the time, the others None."""
+    for piece in pieces:
+        yield time, piece
+        time = None

@@ -18,6 +18,7 @@ from pipeline.runtime.user_errors import BadFormat, MissingInput
 from stages.base.io.formats import ANY, Column, Format
 
 Columns = dict[str, NDArray[Any]]
+_MOST_VALUES = 1 << 30  # of a table: landmarks of 80 hours; a few bytes can promise more
 _TYPES = {
     "int32": pa.int32(),
     "float16": pa.float16(),
@@ -136,7 +137,7 @@ def read(
             table = file.read_row_groups(groups, columns=list(columns))
         except (pa.ArrowException, OSError) as error:
             damage = f"is damaged: {' '.join(str(error).split())}"
-            raise BadFormat(path, damage, "delete it and run `dvc repro`") from None
+            raise BadFormat(path, damage, "delete it and run `idiolect repro`") from None
     table = table.slice(start - first, None if stop is None else stop - start)
     return {name: _from_array(columns[name], table.column(name)) for name in names or fmt.names}
 
@@ -178,7 +179,7 @@ def _as_stored(fmt: Format, schema: pa.Schema) -> Format:
 
 def _open(path: Path, fmt: Format) -> pq.ParquetFile:
     if not path.is_file():
-        raise MissingInput(path, f"no {fmt.name} table here", "run `dvc repro`")
+        raise MissingInput(path, f"no {fmt.name} table here", "run `idiolect repro`")
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -186,6 +187,17 @@ def _open(path: Path, fmt: Format) -> pq.ParquetFile:
     if not file.schema_arrow.equals(arrow_schema(_as_stored(fmt, file.schema_arrow))):
         file.close()
         raise BadFormat(
-            path, f"columns differ from {fmt.name} in docs/formats.md", "run `dvc repro`"
+            path, f"columns differ from {fmt.name} in docs/formats.md", "run `idiolect repro`"
         )
+    check_size(path, file)
     return file
+
+
+def check_size(path: Path, file: pq.ParquetFile) -> None:
+    """Raise BadFormat if a table promises more values than any of this project has."""
+    groups = (file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
+    kinds = [field.type for field in file.schema_arrow]
+    width = sum(kind.list_size if pa.types.is_fixed_size_list(kind) else 1 for kind in kinds)
+    if (values := width * max(file.metadata.num_rows, sum(groups))) > _MOST_VALUES:
+        file.close()
+        raise BadFormat(path, f"expected at most {_MOST_VALUES} values, found {values}")

@@ -1,24 +1,29 @@
 """Checkpoints of a training: safetensors without pickle, in a folder named by all inputs.
 
 A checkpoint holds the networks with their averages, the optimizers, the curves, and the number of
-steps done, which determines the schedule and the position in the data.
+steps done, which determines the schedule and the position in the data. A checkpoint whose bytes
+have changed is left out: the training starts again.
 """
 
+import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from pipeline.runtime import item_store
 from pipeline.runtime.atomic_files import atomic_file
 from stages.base.config.code_version import version
 from stages.base.config.params import Training
 from stages.base.training.curves import CurveState
-from stages.base.training.state import TrainingState, device_count
+from stages.base.training.devices import device_count
+from stages.base.training.state import TrainingState
 
 CHECKPOINTS = Path(".idiolect/checkpoints")
 _KEPT_RUNS = 4
@@ -55,12 +60,13 @@ class Checkpoints:
 
     def save(self, state: TrainingState, step: int, curves: CurveState) -> None:
         """Write the checkpoint after `step` steps; delete older ones and the oldest trainings."""
-        if state.fabric.global_rank:
+        if state.rank:
             return
         path = self.folder / f"{step:08d}.safetensors"
         with atomic_file(path) as part:
             metadata = {"step": str(step), "curves": json.dumps(curves)}
-            save_file(state.tensors(), part, metadata=metadata)
+            tensors = state.tensors()
+            save_file(tensors, part, metadata={**metadata, "sha256": _hash(tensors, metadata)})
         for older in self._paths()[:-1]:
             older.unlink()
         runs = sorted(self.folder.parent.iterdir(), key=lambda p: p.stat().st_mtime)
@@ -70,13 +76,34 @@ class Checkpoints:
             run.rmdir()
 
     def restore(self, state: TrainingState) -> tuple[int, CurveState]:
-        """Load the newest checkpoint, if any; return the steps done and the curves."""
-        if not (paths := self._paths()):
-            return 0, {"points": {}, "sums": {}}
-        with safe_open(paths[-1], framework="pt") as file:
-            metadata = file.metadata()
-            state.restore({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        return int(metadata["step"]), json.loads(metadata["curves"])
+        """Load the newest checkpoint, if any is intact; return the steps done and the curves."""
+        for path in reversed(self._paths()):
+            if (read := _read(path)) is not None:
+                tensors, metadata = read
+                state.restore(tensors)
+                return int(metadata["step"]), json.loads(metadata["curves"])
+            print(f"damaged: {path}: its bytes have changed; trained again", file=sys.stderr)
+        return 0, {"points": {}, "sums": {}}
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("[0-9]*.safetensors"))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """Read a checkpoint's tensors and metadata; None if its bytes have changed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata())
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError):
+        return None
+    expected = metadata.pop("sha256", "")
+    return (tensors, metadata) if _hash(tensors, metadata) == expected else None
+
+
+def _hash(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -17,7 +17,7 @@ _TYPES = ("<f4", "<i1", "<i2", "<i4", "<f2")
 
 
 class NotCTranslate2(Exception):
-    """The bytes are no model file of this version."""
+    """The bytes are not a CTranslate2 model file of version 6."""
 
 
 class _Cursor:

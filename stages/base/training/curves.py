@@ -23,18 +23,22 @@ class Curves:
     """Means of the logged values over every STEPS_PER_POINT steps.
 
     Args:
-        folder: of DVCLive's files, written anew.
+        folder: of DVCLive's files, written anew; None to write none.
         state: of the checkpoint that the training continues from; its points are written again.
     """
 
-    def __init__(self, folder: Path, state: CurveState) -> None:
-        self.folder, self.points, self.sums = folder, state["points"], state["sums"]
+    def __init__(self, folder: Path | None, state: CurveState) -> None:
+        self.folder, self.points = folder, state["points"]
+        self.sums: dict[str, list[Tensor | float]] = {n: [*v] for n, v in state["sums"].items()}
 
     def state(self) -> CurveState:
         """Return what a checkpoint stores."""
-        return {"points": self.points, "sums": self.sums}
+        sums = {name: [float(value) for value in values] for name, values in self.sums.items()}
+        return {"points": self.points, "sums": sums}
 
     def __enter__(self) -> Self:
+        if self.folder is None:
+            return self
         from dvclive import Live
         from scmrepo.exceptions import SCMError
 
@@ -52,13 +56,14 @@ class Curves:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.live.end()
+        if self.folder is not None:
+            self.live.end()
 
     def add(self, step: int, values: Mapping[str, Tensor | float]) -> str:
         """Add a step's values; return the new point as text where one is complete, else ''."""
-        for name, value in values.items():
-            number = float(value.detach() if isinstance(value, Tensor) else value)
-            self.sums.setdefault(name, []).append(number)
+        for name, value in values.items():  # tensors until the point: a GPU is not waited for
+            kept = value.detach() if isinstance(value, Tensor) else value
+            self.sums.setdefault(name, []).append(kept)
         return "" if (step + 1) % STEPS_PER_POINT else self._add_point(step + 1)
 
     def finish(self, steps: int) -> None:
@@ -67,7 +72,7 @@ class Curves:
             self._add_point(steps)
 
     def _add_point(self, step: int) -> str:
-        means = {name: float(np.mean(values)) for name, values in self.sums.items()}
+        means = {name: float(np.mean(values)) for name, values in self.state()["sums"].items()}
         self.sums = {}
         for name, mean in means.items():
             self.points.setdefault(name, []).append([step, mean])
@@ -75,6 +80,8 @@ class Curves:
         return " ".join(f"{name} {mean:.3g}" for name, mean in list(means.items())[:3])
 
     def _write(self, step: int, means: Mapping[str, float]) -> None:
+        if self.folder is None:
+            return
         self.live.step = step
         for name, mean in means.items():
             self.live.log_metric(name, mean)

@@ -6,6 +6,7 @@ the cores, and a GPU training all cores but one, at most eight.
 """
 
 import os
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -57,17 +58,18 @@ def batches(
         seed: with step and rank, of each batch's generator.
         rank: of this process among those that share the training.
         steps: whose batches are drawn.
-        device: where they are used; batches for a GPU lie in pinned memory, from which they are
-            copied while it computes.
+        device: where they are used. A batch for a GPU is copied there from pinned memory while
+            the step before it computes.
 
     Yields:
         The batches in order. Workers end with the block.
     """
     source, workers = _Steps(task, seed, rank), worker_count(device)
+    on_gpu = device.type == "cuda"
     if not workers:
-        drawn: Generator[Batch, None, None] = _drawn_by_thread(source, steps)
+        drawn = _drawn_by_thread(source, steps, pin=on_gpu)
         try:
-            yield drawn
+            yield _copied_ahead(drawn, device) if on_gpu else drawn
         finally:
             drawn.close()
         return
@@ -77,11 +79,37 @@ def batches(
         sampler=steps,
         num_workers=workers,
         prefetch_factor=_WAITING,
-        pin_memory=device.type == "cuda",
+        pin_memory=on_gpu,
         multiprocessing_context="fork",  # the task is inherited, not copied
     )
-    yield iter(loader)
+    yield _copied_ahead(iter(loader), device) if on_gpu else iter(loader)
 
 
-def _drawn_by_thread(source: _Steps, steps: range) -> Generator[Batch, None, None]:
-    yield from prefetch((source[step] for step in steps), depth=1)
+def _drawn_by_thread(source: _Steps, steps: range, *, pin: bool) -> Generator[Batch, None, None]:
+    drawn = (source[step] for step in steps)
+    if pin:
+        drawn = ({name: tensor.pin_memory() for name, tensor in b.items()} for b in drawn)
+    yield from prefetch(drawn, depth=1)
+
+
+def _copied_ahead(drawn: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """Copy each batch to a GPU on a stream of its own, one batch ahead of its use."""
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    waiting: deque[tuple[Batch, torch.cuda.Event]] = deque()
+    for batch in drawn:
+        with torch.cuda.stream(stream):
+            copied = {name: t.to(device, non_blocking=True) for name, t in batch.items()}
+        waiting.append((copied, stream.record_event()))
+        if len(waiting) > 1:
+            yield _ready(*waiting.popleft())
+    for copied, event in waiting:
+        yield _ready(copied, event)
+
+
+def _ready(batch: Batch, copied: torch.cuda.Event) -> Batch:
+    """Have the step's stream wait for a batch's copy, and own its memory."""
+    stream = torch.cuda.current_stream()
+    stream.wait_event(copied)
+    for tensor in batch.values():
+        tensor.record_stream(stream)
+    return batch

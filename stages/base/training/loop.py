@@ -10,13 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.runtime.progress import bar
+from pipeline.runtime.progress import Bar, bar
 from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Training
 from stages.base.training.checkpoint import Checkpoints
@@ -28,7 +28,7 @@ from stages.base.training.state import Schedule, Task, TrainingState
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-class Stopped(UserError):
+class TrainingInterrupted(UserError):
     """The training was interrupted; its checkpoint is written."""
 
 
@@ -42,6 +42,7 @@ def train(
     ema: float = 0.999,
     clip: float | None = None,
     schedule: Schedule = lambda _: 1.0,
+    last: bool = True,
 ) -> Weights:
     """Train for a number of steps, continuing from the last checkpoint of the same inputs.
 
@@ -55,35 +56,43 @@ def train(
         ema: decay of the averaged weights, warmed up as (1 + step) / (10 + step).
         clip: largest norm of an optimizer's gradients; None for no clipping.
         schedule: factor on every optimizer's learning rate at a step.
+        last: no other training of this process follows. Of several processes that share it, all
+            but the first, which writes the results, exit at its end.
 
     Returns:
         Module name to state dict on the CPU: averaged weights of the modules in `task.averaged`.
 
     Raises:
-        Stopped: Ctrl-C or SIGTERM; the state is saved, and the next call continues from it.
+        TrainingInterrupted: Ctrl-C or SIGTERM; the state is saved, and the next call continues
+            from it.
     """
     state = TrainingState(task, training, ema, clip, schedule)
     checkpoints = Checkpoints(name, inputs, training, steps)
     first, curve_state = checkpoints.restore(state)
-    rank = state.fabric.global_rank
     with (
         _stop_signals() as stop,
-        Curves(Path("reports/training") / name, curve_state) as curves,
-        bar(name, steps, first) as progress,
-        batches(task, training.seed, rank, range(first, steps), state.fabric.device) as drawn,
+        Curves(None if state.rank else Path("reports/training") / name, curve_state) as curves,
+        nullcontext(Bar()) if state.rank else bar(name, steps, first) as progress,
+        batches(task, training.seed, state.rank, range(first, steps), state.fabric.device) as drawn,
     ):
         saved = time.monotonic()
         for step, batch in enumerate(drawn, first):
-            values = state.step(batch, step)
+            values = state.mean_over_devices(state.step(batch, step))
             progress.advance(note=curves.add(step, values))
-            if stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            stopped = state.any_device(step, stop=stop.is_set())
+            if stopped or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 checkpoints.save(state, step + 1, curves.state())
                 saved = time.monotonic()
-            if stop.is_set():
-                raise Stopped(name, f"stopped after step {step + 1} of {steps}", "run it again")
+            if stopped:
+                state.fabric.barrier()  # torchrun ends all processes when one ends with an error
+                raise TrainingInterrupted(
+                    name, f"stopped after step {step + 1} of {steps}", "run it again"
+                )
         curves.finish(steps)
         if first < steps:
             checkpoints.save(state, steps, curves.state())
+    if state.rank and last:
+        raise SystemExit
     return state.weights()
 
 

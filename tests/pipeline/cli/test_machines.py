@@ -119,8 +119,10 @@ def test_a_user_id_without_a_name_and_a_home_uses_the_projects(project: Path) ->
     from pipeline.runtime.machine_settings import HOME
 
     code = (
-        "import getpass, os; from pathlib import Path\n"
+        "import getpass, os, pwd; from pathlib import Path\n"
         "from pipeline.runtime.machine_settings import use_writable_home as use\n"
+        "use(); assert getpass.getuser() == pwd.getpwuid(os.getuid()).pw_name\n"
+        "pwd.getpwuid = {}.__getitem__  # as where no user id has an entry\n"
         "use(); from stages.base.training.pretrained import folder\n"
         "print(getpass.getuser(), folder(), os.environ['PREFECT_HOME'])"
     )

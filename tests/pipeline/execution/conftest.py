@@ -55,6 +55,29 @@ with report_user_errors():
     save_file(weights["net"], "model")
 """
 
+# Two chains that meet: a1 → a2 ─┐
+#                      b1 → b2 ─┴ end
+CHAINS = """
+stages:
+  a1: {cmd: python work.py a1, params: [a], outs: [a1]}
+  a2: {cmd: python work.py a2 a1, deps: [a1], outs: [a2]}
+  b1: {cmd: python work.py b1, params: [b], outs: [b1]}
+  b2: {cmd: python work.py b2 b1, deps: [b1], outs: [b2]}
+  end: {cmd: python work.py end a2 b2, deps: [a2, b2], outs: [end]}
+"""
+
+WORK = """
+import pathlib, sys
+params = pathlib.Path("params.yaml").read_text().split("\\n")
+name, *needs = sys.argv[1:]
+text = "".join(pathlib.Path(need).read_text() for need in needs)
+own = [line.partition("#")[0].strip() for line in params if line.startswith(name[0] + ":")]
+print(f"{name} says words")
+pathlib.Path(name).write_text(f"{name} {own}\\n{text}"[:60])
+"""
+
+PARAMS = "a: 1\nb: 1\n"
+
 
 @dataclass
 class Small:
@@ -137,3 +160,8 @@ def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
 def small(tmp_path: Path) -> Callable[..., Small]:
     """Give a maker of projects in the test's folder."""
     return partial(make, tmp_path / "project")
+
+
+@pytest.fixture
+def chains(small: Callable[..., Small]) -> Small:
+    return small(CHAINS, work_py=WORK, params_yaml=PARAMS)

@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from safetensors.torch import save
 
-from pipeline.execution.params_check import SECTIONS, check_if_changed, check_params
+from pipeline.execution.params_check import (
+    SECTIONS,
+    check_if_changed,
+    check_lists,
+    check_params,
+)
+from pipeline.execution.repair import remove_unreadable_versions
 from pipeline.project import doctor
 from pipeline.runtime.user_errors import BadParams, UserError
+from stages.base.config import code_version
 from stages.base.config.params import read_params
+from stages.base.training import pretrained
 from stages.base.training.pretrained import BadWeights
 
 ROOT = Path(__file__).parents[3]
@@ -73,12 +82,21 @@ def test_a_missing_network_is_named_before_its_training(written):
     assert 64 * "0" in str(caught.value)
 
 
+@pytest.mark.parametrize("judge", ["arcface", "inception"])
+def test_a_missing_judge_is_named_before_all_trainings(written, judge):
+    written(f'  {judge}: ""', f"  {judge}: {64 * 'f'}")
+    with pytest.raises(BadWeights, match=f"not found, and no package carries {judge}"):
+        check_params()
+
+
 @pytest.mark.slow
 def test_a_network_deleted_since_the_last_run_is_reported_before_any_stage_runs(
     written, monkeypatch
 ):
     kept = Path("cache/idiolect/weights")
-    kept.mkdir(parents=True)
+    if pretrained.folder().is_dir():
+        shutil.copytree(pretrained.folder(), kept)  # not fetched again
+    kept.mkdir(parents=True, exist_ok=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent.parent.resolve()))
     layer = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
     content = save(layer)
@@ -96,12 +114,25 @@ def test_a_network_deleted_since_the_last_run_is_reported_before_any_stage_runs(
         check_if_changed()
 
 
+@pytest.mark.parametrize("key", ["subjects.pictured", "sample.subjects", "transfers"])
+def test_a_list_of_stages_that_is_missing_is_named_before_dvc_reads_it(written, key):
+    written()
+    shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
+    check_lists()
+    content = read_params()
+    *sections, last = key.split(".")
+    del (content[sections[0]] if sections else content)[last]
+    YAML().dump(content, Path("params.yaml"))
+    with pytest.raises(BadParams, match=f"{key}: missing, and dvc.yaml lists stages by it"):
+        check_lists()
+
+
 def test_a_section_that_contradicts_itself_is_reported(written):
     written("seen: [sample_calm, sample_lively]", "seen: [sample_calm]")
     with pytest.raises(BadParams) as caught:
         check_params()
     assert str(caught.value) == (
-        "subjects: subjects.seen must list exactly ['sample_calm', 'sample_lively']"
+        "params.yaml: subjects: subjects.seen must list exactly ['sample_calm', 'sample_lively']"
     )
 
 
@@ -122,3 +153,14 @@ def test_presets_are_checked_by_their_use(tmp_path, monkeypatch):
     for name in ("tiny", "paper", "laptop"):
         apply_preset(name)
         check_params()
+
+
+def test_a_versions_yaml_that_is_no_text_is_written_again(workdir):
+    path = Path("versions.yaml")
+    path.write_bytes(b"\x8a\xff")
+    remove_unreadable_versions(path)
+    code_version.write(path)
+    written = path.read_bytes()
+    remove_unreadable_versions(path)
+    assert path.read_bytes() == written
+    assert b"clips" in written

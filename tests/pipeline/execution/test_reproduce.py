@@ -1,6 +1,5 @@
 """Which stages a run starts, in which order and with which resources."""
 
-import json
 import os
 import re
 import signal
@@ -15,36 +14,10 @@ from pipeline.execution import dvc_project
 from pipeline.execution.scheduler import Scheduler
 from pipeline.execution.stage_run import State
 from tests.conftest import REPO
-from tests.pipeline.execution.conftest import Small, until
+from tests.pipeline.execution.conftest import CHAINS, PARAMS, WORK, Small, until
 from tests.pipeline.execution.run_states import states
 
 Make = Callable[..., Small]
-
-# Two chains that meet: a1 → a2 ─┐
-#                      b1 → b2 ─┴ end
-CHAINS = """
-stages:
-  a1: {cmd: python work.py a1, params: [a], outs: [a1]}
-  a2: {cmd: python work.py a2 a1, deps: [a1], outs: [a2]}
-  b1: {cmd: python work.py b1, params: [b], outs: [b1]}
-  b2: {cmd: python work.py b2 b1, deps: [b1], outs: [b2]}
-  end: {cmd: python work.py end a2 b2, deps: [a2, b2], outs: [end]}
-"""
-WORK = """
-import pathlib, sys
-params = pathlib.Path("params.yaml").read_text().split("\\n")
-name, *needs = sys.argv[1:]
-text = "".join(pathlib.Path(need).read_text() for need in needs)
-own = [line.partition("#")[0].strip() for line in params if line.startswith(name[0] + ":")]
-print(f"{name} says words")
-pathlib.Path(name).write_text(f"{name} {own}\\n{text}"[:60])
-"""
-PARAMS = "a: 1\nb: 1\n"
-
-
-@pytest.fixture
-def chains(small: Make) -> Small:
-    return small(CHAINS, work_py=WORK, params_yaml=PARAMS)
 
 
 @pytest.mark.slow
@@ -224,63 +197,12 @@ def test_a_run_beside_dvc_repro_names_it_and_its_start(small: Make) -> None:
     killed.communicate()
 
 
-@pytest.mark.slow
-def test_a_torn_dvc_lock_is_restored(chains: Small) -> None:
-    chains.run()
-    whole = (chains.root / "dvc.lock").read_bytes()
-    for torn in (b"", whole[: len(whole) // 2], b"\x00" * 40, b"- a\n"):
-        (chains.root / "dvc.lock").write_bytes(torn)
-        output = chains.run()
-        assert "dvc.lock was torn" in output
-        assert "nothing to do" in output
-        assert (chains.root / "dvc.lock").read_bytes() == whole
-    (chains.root / "dvc.lock").write_bytes(b"<<<<<<< HEAD\n" + whole)
-    assert "git conflict" in chains.run(code=1)
-
-
-@pytest.mark.slow
-def test_partial_files_of_killed_processes_are_deleted_and_change_nothing(small: Make) -> None:
-    project = small(
-        "stages: {count: {cmd: ls -A data/raw | wc -l > count, deps: [data/raw], outs: [count]}}",
-        data__raw__one="1",
-    )
-    project.run()
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    half = project.root / f"data/raw/.anna.{gone.pid}.part"
-    half.mkdir()
-    (half / "frames.parquet").touch()
-    (project.root / f"data/raw/.0a0a0a0a.{gone.pid}.part.mp4").touch()
-    own = project.root / f"data/raw/.anna.{os.getpid()}.part"
-    own.mkdir()
-    assert "nothing to do" in project.run()
-    (project.root / "data/raw/two").touch()
-    project.run()
-    assert sorted(path.name for path in (project.root / "data/raw").iterdir()) == [
-        own.name,
-        "one",
-        "two",
-    ]
-
-
 def test_a_broken_dvc_yaml_is_reported_in_one_line(chains: Small) -> None:
     (chains.root / "dvc.yaml").write_text("stages: [\n")
     output = chains.run(code=1)
     assert output.startswith("error: dvc: ")
     assert output.count("\n") == 1
     assert "dvc.yaml" in output
-
-
-@pytest.mark.slow
-def test_a_torn_rwlock_or_an_entry_of_another_program_stops_no_run(chains: Small) -> None:
-    table = chains.root / ".dvc/tmp/rwlock"
-    table.parent.mkdir(parents=True, exist_ok=True)
-    table.write_text('{"write": {"/a')
-    assert "5 ran" in chains.run()
-    (chains.root / "params.yaml").write_text("a: 2\nb: 1\n")
-    stranger = {"pid": os.getppid(), "cmd": "dvc repro"}
-    table.write_text(json.dumps({"write": {str(chains.root / "a1"): stranger}, "read": {}}))
-    assert "3 ran" in chains.run()
 
 
 def test_another_thread_can_stop_a_run(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,14 @@ def _house(root: Path) -> Small:
     return project
 
 
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
+    """Work in a house of the test's own."""
+    project = _house(tmp_path / "project")
+    monkeypatch.chdir(project.root)
+    return project
+
+
 def _made(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if Path(folder, name).is_dir() and name != "portrait"}
 
@@ -58,16 +66,14 @@ def test_the_graph_is_that_of_dvc_dag(house: Small, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unseen_person_has_references_and_isps_and_reruns_no_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Small,
 ) -> None:
-    project = _house(tmp_path / "project")
-    params = project.root / "params.yaml"
+    params = own.root / "params.yaml"
     text = params.read_text()
-    guest = text.replace("subjects:\n  all:\n", "subjects:\n  all:\n    guest: {role: unseen}\n")
-    assert guest != text
+    guest, lists = re.subn(r"(?m)^  (all|pictured):.*\n", r"\g<0>    guest: {role: unseen}\n", text)
+    assert lists == 2
     params.write_text(guest)
-    (project.root / "data/raw/guest").mkdir(parents=True)
-    monkeypatch.chdir(project.root)
+    (own.root / "data/raw/guest").mkdir(parents=True)
     nodes = dvc_project.load_dag().nodes
     assert {"references@guest", "isp@guest", "features@guest"} <= set(nodes)
     assert "references@guest" in _upstream(nodes, "isp@guest")
@@ -81,14 +87,12 @@ def test_an_unseen_person_has_references_and_isps_and_reruns_no_training(
 
 
 def test_changed_transfers_rerun_their_own_stage_render_and_evaluate_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Small,
 ) -> None:
-    project = _house(tmp_path / "project")
-    params = project.root / "params.yaml"
+    params = own.root / "params.yaml"
     text = params.read_text()
     one = text.replace("  sample_lively: {role: seen}\n\nsample:", "\nsample:")
     assert one != text
-    monkeypatch.chdir(project.root)
     both = dvc_project.load_dag().nodes
     params.write_text(one)
     nodes = dvc_project.load_dag().nodes
@@ -143,3 +147,38 @@ def test_an_unknown_stage_suggests_similar_names() -> None:
         DIAMOND.resolve(["othr"])
     with pytest.raises(UnknownStage, match="known: a, end, other, x"):
         DIAMOND.resolve(["zzzzzz"])
+
+
+def test_a_person_of_the_population_is_read_by_the_trainings_of_speech_and_motion_alone(
+    own: Small,
+) -> None:
+    params = own.root / "params.yaml"
+    text = params.read_text()
+    with_dan = text.replace(
+        "subjects:\n  all:\n", "subjects:\n  all:\n    dan: {role: population}\n"
+    )
+    with_dan = with_dan.replace("population: []", "population: [dan]")
+    assert with_dan.count("dan") == 2
+    params.write_text(with_dan)
+    (own.root / "data/raw/dan").mkdir(parents=True)
+    nodes = dvc_project.load_dag().nodes
+    made = {name.partition("@")[0] for name in nodes if name.endswith("@dan")}
+    assert made == {"clips", "landmarks", "speech", "features", "references"}
+    readers = {
+        name
+        for name in nodes
+        if name.startswith("train_") and any(n.endswith("@dan") for n in _upstream(nodes, name))
+    }
+    assert readers == {"train_audio", "train_motion"}
+    assert "population" in nodes["train_motion"].needs
+    for training in ("train_style_mapping", "train_generator_base", "train_generator"):
+        assert not _upstream(nodes, training) & {"population", "train_audio", "train_motion"}
+
+
+def test_a_project_without_a_population_has_its_folders(tmp_path: Path) -> None:
+    project = _house(tmp_path / "project")
+    project.dvc("repro", "population")
+    read = read_params(REPO / "dvc.yaml")["stages"]["train_motion"]["deps"]
+    folders = [project.root / dep for dep in read if dep.endswith("/population")]
+    assert len(folders) == 5
+    assert [(folder / "people.txt").read_text() for folder in folders] == [""] * 5

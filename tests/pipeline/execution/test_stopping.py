@@ -52,7 +52,7 @@ def decode(i, promise):
 
 if __name__ == "__main__":
     end_with_parent()
-    done = list(sandbox.each(decode, [(0,), (1,)], sandbox.Limits(100, 1, 4), 2))
+    done = list(sandbox.run_each(decode, [(0,), (1,)], sandbox.Limits(100, 1, 4), 2))
     pathlib.Path("decoders").write_text(str(sorted(done)))
 """
 

@@ -1,6 +1,7 @@
 """A sweep runs every combination of the values of known params."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,11 @@ def test_every_combination_is_a_variant_the_first_values_first() -> None:
 def test_an_unknown_param_is_reported(text: str) -> None:
     with pytest.raises(BadParams, match="no such param"):
         sweep.combinations([text])
+
+
+def test_the_nearest_name_of_an_unknown_param_is_proposed() -> None:
+    with pytest.raises(BadParams, match=r"did you mean region_weights\.mouth"):
+        sweep.combinations(["region_weights.mout=5"])
 
 
 @pytest.mark.parametrize("texts", [["lambda_sp=5,1,5.0"], ["lambda_sp=0", "lambda_sp=1"]])
@@ -78,7 +84,7 @@ def test_region_weights_that_are_all_0_are_reported() -> None:
 
 
 def test_a_sweep_needs_a_finished_run() -> None:
-    with pytest.raises(UserError, match="dvc repro"):
+    with pytest.raises(UserError, match="idiolect repro"):
         sweep.run(sweep.combinations(["lambda_sp=0"]))
 
 
@@ -92,8 +98,11 @@ def test_a_locked_index_of_git_is_reported_before_any_run() -> None:
 
 @pytest.mark.slow
 def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_track_yet(
-    workdir: Path,
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):  # a user without name and e-mail
+        monkeypatch.setenv(variable, "/dev/null")
+    monkeypatch.delenv("GIT_CONFIG_COUNT", raising=False)
     shutil.copy(REPO / ".gitignore", workdir)
     stage = {"cmd": "cp data/raw/ann/clip.txt out.txt", "deps": ["data/raw/ann"]}
     stage |= {"params": ["lambda_sp"], "outs": ["out.txt"]}
@@ -103,8 +112,10 @@ def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_track_yet(
     for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
         _run(command)
     _run("dvc add -q data/raw/ann")
+    before = dict(os.environ)
     revision = sweep._run_experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
     assert Revision("experiment", revision).text("out.txt") == "frames"
+    assert dict(os.environ) == before
 
 
 def _run(command: str) -> None:

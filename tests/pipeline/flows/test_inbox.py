@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
 from pipeline.flows import inbox
 from pipeline.runtime.user_errors import MissingInput, UserError
+from tests.conftest import growing
 
 
 def put(path: Path, text: str) -> None:
@@ -84,22 +84,18 @@ def test_an_entry_that_is_no_complete_file_is_a_line_and_the_others_are_taken(
 def test_a_file_that_grows_while_it_is_copied_waits_for_the_next_run(workdir: Path) -> None:
     Path("in").mkdir()
     video = Path("in/a.mp4")
-    video.write_bytes(b"x" * 50_000_000)
-    stop = Event()
-
-    def grow() -> None:
-        while not stop.wait(0.001):
-            with video.open("ab") as file:
-                file.write(b"more")
-
-    writer = Thread(target=grow)
-    writer.start()
-    try:
+    with growing(video):
         fetched = inbox.fetch("in", "ann")
-    finally:
-        stop.set()
-        writer.join()
     assert fetched.new == ()
     assert fetched.rejected == ("skipped: a.mp4: is still being written; the next run takes it",)
     assert list(inbox.FOLDER.iterdir()) == []
     assert [path.name for path in inbox.fetch("in", "ann").new] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(("name", "found"), [("", "an empty name"), ("file", "is no folder")])
+def test_an_inbox_without_a_name_or_that_is_a_file_is_refused(
+    workdir: Path, name: str, found: str
+) -> None:
+    (workdir / "file").touch()
+    with pytest.raises(UserError, match=found):
+        inbox.check(name)

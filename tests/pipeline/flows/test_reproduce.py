@@ -145,7 +145,7 @@ with get_client(sync_client=True) as client:
             *("http://127.0.0.1:9/store", "Completed", "Cannot connect to host 127.0.0.1:9"),
             marks=pytest.mark.soak,
         ),
-        ("ssh://127.0.0.1:9/store", "NotReached", "ssh"),  # without its package, as here, or with
+        ("ssh://127.0.0.1:9/store", "NotReached", "Connect call failed"),
     ],
 )
 def test_an_unreachable_remote_stops_no_stage_and_is_reported_in_one_line(

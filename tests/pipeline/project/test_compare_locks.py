@@ -99,7 +99,7 @@ def test_a_missing_lock_is_reported_in_one_line(lock: Path) -> None:
     with pytest.raises(MissingInput, match=r"none\.lock"):
         compare_locks.compare(Path("none.lock"))
     lock.rename("other.lock")
-    with pytest.raises(MissingInput, match=r"dvc\.lock.*dvc repro"):
+    with pytest.raises(MissingInput, match=r"dvc\.lock.*idiolect repro"):
         compare_locks.compare(Path("other.lock"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.execution import stage_seconds
-from pipeline.execution.console import minutes
+from pipeline.execution.console import format_duration
 from pipeline.execution.stage_run import StageRun, State
 from pipeline.project import estimates
 from pipeline.project.presets import apply_preset
@@ -42,7 +42,7 @@ def test_what_this_project_has_measured_counts(empty: Path) -> None:
     assert estimates.expectation().startswith("not measured: preset tiny")  # one is missing
     runs[0].state = State.RAN
     estimates.record(runs[:1])
-    seconds = minutes(3.0 * before)
+    seconds = format_duration(3.0 * before)
     assert estimates.expectation().startswith(f"{seconds} for preset tiny, as measured here")
     apply_preset("laptop")
     assert "measured here" not in estimates.expectation()

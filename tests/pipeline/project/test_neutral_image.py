@@ -1,6 +1,7 @@
 """The neutral image: a portrait is cropped and tracked, or refused."""
 
 import os
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_a_foreign_file_in_the_portraits_folder_is_reported(empty: Path) -> None
         ("pipe", "found a device or pipe"),
         ("text", "expected a whole JPEG or PNG"),
         ("torn", "expected a whole JPEG or PNG"),
-        ("vast", "at most 2³⁰ pixels, found more"),
+        ("vast", "at most 100 megapixels, found more"),
         ("wall", "found none"),
         ("two", "found 2"),
         ("small", "px high"),
@@ -136,6 +137,20 @@ def test_the_command_requires_a_picture_or_the_sample(empty: Path, arguments: li
     result = CliRunner().invoke(app, ["neutral", *arguments])
     assert isinstance(result.exception, UserError)
     assert "either an image or --sample" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_a_portrait_that_a_killed_run_left_untracked_is_tracked_by_the_next(
+    photograph: Path,
+) -> None:
+    neutral_image.set_portrait(photograph)
+    tracked = neutral_image.TRACKED.read_bytes()
+    neutral_image.TRACKED.unlink()
+    neutral_image.set_portrait(photograph)
+    assert neutral_image.TRACKED.read_bytes() == tracked
+    shutil.rmtree(".dvc/cache")
+    neutral_image.set_portrait(photograph)
+    neutral_image.check_portrait_is_saved()
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
+from typer.testing import CliRunner
 
+from pipeline.cli.app import app
 from pipeline.project import people
 from pipeline.runtime.user_errors import BadParams, MissingInput, UserError
 from stages.base.config.params import read_params
@@ -22,7 +24,9 @@ def test_add_copies_tracks_and_lists_a_subject_and_the_sample_leaves(
     made.mkdir(parents=True)
     added = people.add([clip], "speaker")
     params = read_params()
-    assert params["subjects"] == {"all": {"speaker": {"role": "seen"}}, "seen": ["speaker"]}
+    seen = {"speaker": {"role": "seen"}}
+    named = {"all": seen, "pictured": seen, "seen": ["speaker"], "population": []}
+    assert params["subjects"] == named
     assert params["sample"]["subjects"] == params["transfers"] == {}
     assert added.left == ["sample_calm", "sample_lively"]
     assert not made.exists()
@@ -56,6 +60,27 @@ def test_an_unseen_subject_is_not_trained_on(empty: Path, clip: Path) -> None:
     assert "guest" not in read_params()["subjects"]["seen"]
     with pytest.raises(BadParams, match="idiolect remove guest"):
         people.add([clip], "guest")
+
+
+@pytest.mark.slow
+def test_a_person_of_the_population_has_no_pictures_and_leaves_again(
+    empty: Path, clip: Path
+) -> None:
+    written = Path("params.yaml").read_text()
+    older = written.replace("  population: []\n", "")
+    assert older != written
+    Path("params.yaml").write_text(older)
+    before = read_params()["subjects"]
+    people.add([clip], "dan", role="population")
+    subjects = read_params()["subjects"]
+    assert subjects["all"]["dan"] == {"role": "population"}
+    assert subjects["population"] == ["dan"]
+    assert "sample_calm" in subjects["seen"]  # the samples stay: there is nobody else to draw
+    assert "dan" not in [*subjects["seen"], *subjects["pictured"]]
+    with pytest.raises(BadParams, match="dan: is already population"):
+        people.add([clip], "dan")
+    people.remove("dan")
+    assert read_params()["subjects"] == {**before, "population": []}
 
 
 @pytest.mark.slow
@@ -116,7 +141,7 @@ def test_a_pipe_and_a_reserved_name_are_refused_before_any_copy(empty: Path, cli
     with pytest.raises(UserError, match="pipe"):
         people.add([Path("pipe.mp4")], "speaker")
     Path("held_out.txt").write_text("notes")
-    with pytest.raises(UserError, match="own file"):
+    with pytest.raises(UserError, match="reserved"):
         people.add([clip, Path("held_out.txt")], "speaker")
     assert not (empty / "data/raw/speaker").exists()
 
@@ -128,10 +153,29 @@ def test_entries_of_a_folder_that_are_no_files_are_reported(empty: Path, clip: P
     shutil.copy(clip, folder)
     (folder / "gone.mp4").symlink_to("nowhere")
     (folder / ".hidden.mp4").touch()
+    (folder / "unreadable.mp4").symlink_to("/proc/self/mem")
     added = people.add([folder], "speaker")
     assert [path.name for path in added.copied] == [clip.name]
-    for name in ("more", "gone.mp4", ".hidden.mp4"):
+    for name in ("more", "gone.mp4", ".hidden.mp4", "unreadable.mp4"):
         assert any(f"{name}: " in warning for warning in added.warnings)
+
+
+@pytest.mark.slow
+def test_each_warning_is_one_line_and_dvc_adds_none(
+    empty: Path, clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = empty / "videos"
+    folder.mkdir()
+    shutil.copy(clip, folder)
+    (folder / "two\nlines.mp4").write_text("not a video")
+    result = CliRunner().invoke(app, ["add", str(folder), "--subject", "ann"])
+    assert result.exit_code == 0
+    warnings = result.stderr.splitlines()
+    assert warnings[0].startswith(r"warning: two\nlines.mp4: not a video")
+    assert len(warnings) == 1
+    words = [line.partition(" ")[0] for line in result.stdout.splitlines()]
+    assert words == ["ann", "removed:", "next:", "undo:"]
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.slow
@@ -156,6 +200,21 @@ def test_remove_deletes_the_results_and_keeps_the_videos(empty: Path, clip: Path
 
 
 @pytest.mark.slow
+def test_remove_deletes_a_link_and_nothing_outside_of_the_project(
+    empty: Path, clip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    people.add([clip], "speaker", keep_sample=True)
+    outside = tmp_path_factory.mktemp("outside") / "frames.parquet"
+    outside.write_text("of another project")
+    made = Path("data/clips/seen/speaker")
+    made.parent.mkdir(parents=True)
+    made.symlink_to(outside.parent)
+    assert people.remove("speaker") == [made]
+    assert not made.is_symlink()
+    assert outside.read_text() == "of another project"
+
+
+@pytest.mark.slow
 def test_results_that_cannot_be_restored_are_not_deleted(empty: Path, clip: Path) -> None:
     people.add([clip], "speaker", keep_sample=True)
     scores = Path("reports/isp_scores/speaker.parquet")
@@ -169,6 +228,25 @@ def test_results_that_cannot_be_restored_are_not_deleted(empty: Path, clip: Path
     assert Path("params.yaml").read_text() == before
     subprocess.run(["dvc", "checkout", "-q", "data/raw/speaker"], check=True)
     assert people.remove("speaker") == [scores]
+
+
+@pytest.mark.slow
+def test_an_add_that_was_killed_deletes_the_results_of_the_sample_when_it_is_run_again(
+    empty: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path("data/clips/seen/sample_calm")
+    made.mkdir(parents=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", interrupt)
+        people.add([clip], "speaker")
+    assert made.exists()
+    assert read_params()["subjects"]["seen"] == ["speaker"]
+    people.add([clip], "speaker")
+    assert not made.exists()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.slow

@@ -53,8 +53,8 @@ def test_the_peak_is_that_of_the_largest_graph_alive() -> None:
 @pytest.mark.parametrize("preset", PROMISED)
 def test_each_preset_fits_the_card_that_it_is_for(preset: str) -> None:
     params = read_preset(preset)
-    for stage, measure in training_memory.TRAININGS.items():
-        assert measure(params).total < PROMISED[preset] * _GB, stage
+    for stage in training_memory.EXAMPLES:
+        assert training_memory.memory(stage, params).total < PROMISED[preset] * _GB, stage
 
 
 @pytest.mark.slow
@@ -62,6 +62,6 @@ def test_smaller_parts_of_a_batch_take_less_memory() -> None:
     params = read_preset("gpu")
     whole = params | {"training": params["training"] | {"micro_batch": 0}}
     half = params | {"training": params["training"] | {"micro_batch": 8}}
-    parts, full = map(training_memory.generator_memory, (half, whole))
+    parts, full = (training_memory.memory("train_generator", each) for each in (half, whole))
     assert parts.saved == pytest.approx(full.saved / 2, rel=0.05)
     assert parts.weights == full.weights

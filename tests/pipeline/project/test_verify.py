@@ -87,9 +87,7 @@ def cached(path: str) -> Path:
     """Find the object of a file, or a folder's listing, in DVC's cache."""
     lock = Path("dvc.lock").read_text() + Path("raw.dvc").read_text()
     if Path(path).is_dir():
-        found = re.search(rf"path: {path}\n +hash: md5\n +md5: (\S+)", lock)
-        assert found
-        name = found[1]
+        name = next(re.finditer(rf"path: {path}\n +hash: md5\n +md5: (\S+)", lock))[1]
     else:
         name = verify.digest(Path(path), "md5")
     return Path(".dvc/cache/files/md5", name[:2], name[2:])
@@ -113,31 +111,19 @@ def do(line: str) -> None:
         dvc(*command.split())
 
 
-@pytest.mark.slow
-def test_nothing_differs_in_a_finished_project(project: Path) -> None:
-    (last,) = verify_lines(0)
-    assert last.startswith("2 items, 4 outs, 8 objects of DVC's cache, 0 MB: nothing differs")
-
-
-@pytest.mark.parametrize(
-    ("path", "command"),
-    [
-        ("out/deep/v", "dvc checkout out"),
-        ("c.txt", "dvc checkout c.txt"),
-        ("raw/v", "dvc checkout raw"),
-    ],
-)
+@pytest.mark.parametrize(("path", "out"), [("out/deep/v", "out"), ("c.txt",) * 2, ("raw/v", "raw")])
 @pytest.mark.slow
 def test_a_flipped_byte_that_dvc_does_not_detect_is_reported_and_repaired(
-    project: Path, path: str, command: str
+    project: Path, path: str, out: str
 ) -> None:
-    verify_lines(0)
+    (last,) = verify_lines(0)
+    assert last.startswith("2 items, 4 outs, 8 objects of DVC's cache, 0 MB: nothing differs")
     assert up_to_date()
     flip(Path(path))
     assert up_to_date()
     line, last = verify_lines(1)
     assert line.startswith(f"differs: {path}: expected ")
-    assert f"delete it, then `{command}`" in line
+    assert f"delete it, then `dvc checkout {out}`" in line
     assert last.endswith("1 differs")
     do(line)
     verify_lines(0)
@@ -177,6 +163,18 @@ def test_a_source_missing_in_both_must_be_copied_by_the_user(project: Path) -> N
     assert any(line.startswith("differs: raw/v") and "copy it again" in line for line in lines)
 
 
+@pytest.mark.slow
+def test_a_damaged_dvc_file_is_named_and_its_data_are_kept(project: Path) -> None:
+    hash_ = next(re.finditer(r"md5: (\w{31})", Path("raw.dvc").read_text()))[1]
+    damaged = f"{hash_[:20]}{'f' if hash_[20] != 'f' else 'e'}{hash_[21:]}"
+    Path("raw.dvc").write_text(Path("raw.dvc").read_text().replace(hash_, damaged))
+    line, _ = verify_lines(1)
+    assert f"expected {damaged}" in line
+    assert "keep it; restore raw.dvc from git" in line
+    dvc("commit", "-f", "raw.dvc")
+    verify_lines(0)
+
+
 @pytest.mark.parametrize("path", ["c.txt", "out", "out/deep/v", "raw"])
 @pytest.mark.slow
 def test_a_missing_file_is_reported_in_one_line_and_repaired(project: Path, path: str) -> None:
@@ -212,7 +210,7 @@ def test_a_folder_whose_listing_is_lost_is_verified_as_a_whole(project: Path) ->
     line, _ = verify_lines(1)
     assert line.startswith("differs: out: expected ")
     assert "which file is not known" in line
-    assert "`dvc repro copy`" in line
+    assert line.endswith("delete it, then `dvc repro copy`")
 
 
 def test_a_flipped_byte_in_the_run_cache_is_named(project: Path) -> None:
@@ -285,7 +283,7 @@ def test_a_cache_elsewhere_is_read(project: Path, tmp_path_factory: pytest.TempP
 def test_a_project_without_a_run_is_reported_in_one_line(project: Path) -> None:
     Path("dvc.lock").unlink()
     line, last = verify_lines(0)
-    assert line == "not recorded: dvc.lock does not exist; run `dvc repro`"
+    assert line == "not recorded: dvc.lock does not exist; run `idiolect repro`"
     assert last.startswith("2 items, 1 outs, ")
 
 

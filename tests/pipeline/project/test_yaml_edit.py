@@ -77,7 +77,7 @@ def test_presets_and_back_are_the_committed_file(empty: Path) -> None:
     back = Path("params.yaml").read_text()
     one_space = [re.sub(" +", " ", each) for each in (text, back)]  # before comments
     assert changed(*one_space) == []
-    assert back.count("1.0e-3") == (REPO / "presets/laptop.yaml").read_text().count("1.0e-3")
+    assert back.count("1.0e-3") == (REPO / "params.yaml").read_text().count("1.0e-3")
 
 
 def test_the_sample_comes_back_without_another_change(empty: Path) -> None:
@@ -93,3 +93,38 @@ def test_a_line_of_the_writer_is_merged_only_where_the_edit_is() -> None:
     assert yaml_edit.keep_lines(written, before, "a: 1\nc: 3\n") == "a:  1\nc: 3\n"
     added = yaml_edit.keep_lines(written, before, "a: 1\nb: 2\nx: 0\nc: 3\n")
     assert added == "a:  1\nb:   2\nx: 0\nc: 3\n"
+
+
+def test_what_becomes_empty_stays_yaml_beside_its_comment() -> None:
+    text = (
+        "a:\n  people:   # who\n    ann: 1   # first\n  # list\n  names: # all\n    - ann\nb: 2\n"
+    )
+    content = yaml_edit.round_trip().load(text)
+    del content["a"]["people"]["ann"]
+    content["a"]["names"].pop()
+    yaml_edit.close_empty(content)
+    assert yaml_edit.safe_load(yaml_edit.dump(content)) == {
+        "a": {"people": {}, "names": []},
+        "b": 2,
+    }
+    assert "# who" in yaml_edit.dump(content)
+
+
+def test_the_last_person_can_be_removed_and_the_sample_added_again(workdir: Path) -> None:
+    written = (REPO / "params.yaml").read_text()
+    (workdir / "params.yaml").write_text(written)
+    for name in ("sample_calm", "sample_lively"):
+        people.remove(name)
+    assert read_params()["subjects"] == {"all": {}, "pictured": {}, "seen": [], "population": []}
+    people.add_sample()
+    assert read_params() == read_params(REPO / "params.yaml")
+
+
+def test_a_preset_completes_subjects_of_an_earlier_version(workdir: Path) -> None:
+    text = (REPO / "params.yaml").read_text()
+    before, _, rest = text.partition("  pictured:")
+    old = before + "  seen:" + rest.partition("  seen:")[2].replace("  population: []\n", "", 1)
+    (workdir / "params.yaml").write_text(old)
+    assert set(read_params()["subjects"]) == {"all", "seen"}
+    apply_preset("laptop")
+    assert read_params() == read_params(REPO / "params.yaml")

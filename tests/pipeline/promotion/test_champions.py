@@ -172,10 +172,21 @@ def test_git_without_a_user_name_still_records_and_keeps_its_settings(
     git("config", "user.useConfigOnly", "true")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    monkeypatch.delenv("GIT_CONFIG_COUNT", raising=False)
     retrain(quality=1.0)
     run("promote")
     assert git("log", "-1", "--format=%an %ae") == "idiolect idiolect@localhost"
     assert "user.name" not in git("config", "--list", "--local")
+
+
+@pytest.mark.slow
+def test_a_first_promotion_killed_before_its_tag_is_promoted_again(project: Path) -> None:
+    git("tag", "-d", "champion/1")
+    git("remote", "add", "origin", "https://example.com/project.git")
+    assert champions.champion() is None
+    run("promote")
+    assert tags() == ["champion/2"]
+    assert records() == ["champion-1.md", "champion-2.md"]
 
 
 @pytest.mark.slow
@@ -240,3 +251,14 @@ def test_a_folder_without_git_or_without_champions_is_reported_in_one_line(workd
     for command in ("champion", "rollback"):
         with pytest.raises(UserError, match=r"(none|no champion) yet"):
             CliRunner().invoke(app, [command], catch_exceptions=False)
+
+
+def test_a_tag_that_only_looks_like_a_champions_is_none(project: Path) -> None:
+    blob = git("rev-parse", "HEAD:params.yaml")
+    git("tag", "champion/7", blob)
+    git("tag", "-a", "-m", "of a file", "champion/8", blob)
+    git("tag", "champion/9", git("rev-parse", "HEAD^{tree}"))
+    for name in ("champion/010", "champion/0", "champion/latest"):
+        git("tag", name, "HEAD")
+    assert [one.number for one in champions.champions()] == [1]
+    assert champions.next_number() == 10

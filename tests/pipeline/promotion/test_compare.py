@@ -24,7 +24,7 @@ def test_two_revisions_side_by_side(project: Path) -> None:
     page = Path("reports/compare/champion-1_champion-2/index.html")
     text = page.read_text()
     assert "<tr><td>better</td><td>reconstruction.generator.psnr_face</td><td>ann</td>" in text
-    assert "| " not in text  # a table, and no markdown
+    assert "\n| " not in text  # a table, and no markdown
     shown = re.findall(r'<img src="([^"]+)"', text)
     assert shown == ["a/evaluation/figures/ann_frames.png", "b/evaluation/figures/ann_frames.png"]
     pictures = [(page.parent / name).read_bytes() for name in shown]

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -125,6 +126,7 @@ def test_an_empty_name_in_the_environment_is_replaced(
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.delenv("GIT_CONFIG_COUNT", raising=False)
     run("promote")
     assert git("log", "-1", "--format=%an %cn") == "idiolect idiolect"
 
@@ -169,3 +171,29 @@ def test_a_missing_commit_is_not_counted_as_none(better: Path) -> None:
     Path(".git/objects", commit[:2], commit[2:]).unlink()
     with pytest.raises(UserError, match="commit of HEAD is missing"):
         project_git.has_commits()
+
+
+@pytest.mark.parametrize(
+    ("operation", "file"), [("merge", "MERGE_HEAD"), ("rebase", "rebase-merge")]
+)
+def test_a_merge_or_rebase_in_progress_is_named_before_anything_changes(
+    better: Path, operation: str, file: str
+) -> None:
+    git("stash", "-q")
+    git("checkout", "-q", "-b", "other", "HEAD~1")
+    for branch, text in (("other", "theirs"), ("main", "ours")):
+        git("checkout", "-q", branch)
+        Path("notes.txt").write_text(text)
+        git("add", "notes.txt")
+        git("commit", "-qm", text)
+    git("stash", "pop", "-q")
+    git("config", "rebase.autoStash", "true")
+    with pytest.raises(CalledProcessError):  # a conflict
+        git(operation, "other")
+    assert (better / ".git" / file).exists()
+    before, status = state(), git("status", "--short")
+    decision = champions.decide_workspace()
+    for change in (lambda: champions.record(decision), lambda: rollback(1)):
+        with pytest.raises(UserError, match=rf"a {operation} is in progress.*--abort"):
+            change()
+    assert (state(), git("status", "--short")) == (before, status)

@@ -37,6 +37,15 @@ style_generator: {learning_rate: 5.0e-4}
 NEW_OUTS = "    metrics: [reports/metrics]\n    outs: [reports/evaluation, reports/metrics.json]\n"
 OLD_OUTS = "    metrics: [reports/metrics.json]\n    outs: [reports/evaluation]\n"
 
+SUBJECTS = "all: {ann: {role: seen}}, "
+LATER_SUBJECTS = f"{SUBJECTS}pictured: {{ann: {{role: seen}}}}, population: [], "
+LISTED = """  looks:
+    foreach: ${subjects.pictured}
+    do:
+      cmd: echo ${key} > models/${key}.txt
+      outs: ["models/${key}.txt"]
+"""
+
 
 def as_before_scores_json(make: str) -> str:
     """Write all scores to metrics.json and no LPIPS of frames, as versions without scores.json."""
@@ -87,10 +96,11 @@ def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project
     assert not Path("reports/evaluation/scores.json").exists()
     model = Path("models/generator.safetensors").read_bytes()
 
-    for path, text in zip((dvc_yaml, make), present, strict=True):
-        path.write_text(text)
+    dvc_yaml.write_text(present[0] + LISTED)
+    make.write_text(present[1])
     git("commit", "-qam", "the present version")
-    params.write_text(params.read_text().replace(OLD, NEW) + "isp: {size: 128}\n")
+    later = params.read_text().replace(OLD, NEW).replace(SUBJECTS, LATER_SUBJECTS)
+    params.write_text(later + "isp: {size: 128}\ntransfers: {}\n")
     guard = "  - {metric: reconstruction.generator.lpips_face, margin: 0.1}\n"
     rules = Path("promotion.yaml")
     rules.write_text(rules.read_text().replace("missing:", f"{guard}missing:"))
@@ -115,6 +125,10 @@ def test_a_champion_of_an_earlier_version_is_shown_compared_and_restored(project
         "isp: {'size': 256} in params.yaml"
     ]
     assert restored["isp"] == {"size": 256}
+    for name in ("subjects.pictured", "subjects.population", "transfers"):
+        assert f"added: {name} in params.yaml\n" in printed
+    assert restored["subjects"]["pictured"] == {"ann": {"role": "seen"}}
+    assert restored["transfers"] == {}
     assert restored["quality"] == 1.0
     assert Path("models/generator.safetensors").read_bytes() == model
     assert Path("data/clips/seen/ann").is_dir()

@@ -8,7 +8,7 @@ import pytest
 from pipeline.promotion import champions
 from pipeline.promotion.rollback import rollback
 from pipeline.runtime.user_errors import MissingInput, UserError
-from tests.pipeline.promotion.promoted import dvc, git, retrain, run, tags
+from tests.pipeline.promotion.promoted import dvc, edit, git, retrain, run, tags
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 
@@ -130,3 +130,36 @@ def test_code_that_has_changed_is_reported_and_stays(project: Path) -> None:
     run("promote")
     assert "would run again: train" in run("rollback")
     assert "a2" in Path("versions.yaml").read_text()
+
+
+@pytest.mark.parametrize("restored", ["params.yaml", "dvc.lock", "all"])
+@pytest.mark.slow
+def test_a_killed_rollback_continues_when_it_is_run_again(project: Path, restored: str) -> None:
+    first = Path("dvc.lock").read_bytes()
+    Path("data/raw/bob").mkdir()
+    Path("data/raw/bob/b.mp4").write_text("bob")
+    dvc("add", "data/raw/bob")
+    people = "{all: {ann: {role: seen}, bob: {role: seen}}, seen: [ann, bob]}"
+    edit(quality=1.0)
+    lines = Path("params.yaml").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("subjects:")] + [f"subjects: {people}"]
+    Path("params.yaml").write_text("\n".join(lines) + "\n")
+    dvc("repro")
+    run("promote", "--anyway", "with bob")
+    left = Path("data/clips/seen/bob/made.parquet")
+    left.parent.mkdir(parents=True)
+    left.write_text("of bob")
+    # What a kill leaves: files of champion 1 in workspace and index, DVC's own partly or not at all.
+    places = ["data", "dvc.lock", "params.yaml"] if restored == "all" else [restored]
+    git("restore", "--source=champion/1", "--staged", "--worktree", "--", *places)
+    torn = MODEL.read_text()[:5]
+    MODEL.unlink()
+    MODEL.write_text(torn)
+    run("rollback", "--to", "1")
+    assert MODEL.read_text() == "weights 0.0"
+    assert tags() == ["champion/1", "champion/2", "champion/3"]
+    assert Path("dvc.lock").read_bytes() == first
+    assert git("status", "--porcelain", "--", "data", "dvc.lock", "params.yaml") == ""
+    assert not Path("data/raw/bob.dvc").exists()
+    assert not left.exists()
+    assert Path("data/raw/bob/b.mp4").read_text() == "bob"

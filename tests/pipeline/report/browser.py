@@ -54,13 +54,14 @@ class Browser:
             self.errors.append(str(params["args"]))
 
     def open(
-        self, page: Path, width: int = 1280, height: int = 1000, *, scripts: bool = True
+        self, page: Path | str, width: int = 1280, height: int = 1000, *, scripts: bool = True
     ) -> None:
-        """Load a file and wait until it is complete."""
+        """Load a file or an address and wait until it is complete."""
         size = {"width": width, "height": height}
         self.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page.absolute().as_uri())
+        address = page if isinstance(page, str) else page.absolute().as_uri()
+        self.call("Page.navigate", url=address)
         self.wait("document.readyState == 'complete'")
 
     def value(self, expression: str) -> Any:
@@ -71,9 +72,9 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, seconds: float = _PATIENCE) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + seconds
         while not self.value(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.1)

@@ -17,21 +17,22 @@ from stages.base.io.video_frames import read_frames, resample_frames
 from stages.evaluation.redetection import SIZE, detect_faces
 
 FPS, SECONDS = 25, 4
+START = 9.4  # s: with six bilabials and a silence of half a second
 LATE = 3  # frames: 120 ms
 MOUTH, JAW = slice(48, 68), slice(4, 13)
 NO_SHOULDERS = np.full((18, 2), np.nan)
 
 
 def read_clip(video: Path) -> list[Image]:
-    """Return the first frames, with some before them for the shift, at the detector's size."""
-    shown = resample_frames(read_frames(video), FPS, 1.0, SECONDS * FPS)
+    """Return the frames of SECONDS from START on, at the detector's size."""
+    shown = resample_frames(read_frames(video), FPS, START, SECONDS * FPS)
     return [resize(image, SIZE) for _, image in shown]
 
 
 def write_videos(clip: Path, stranger: Path, real: Path, generated: Path) -> list[str]:
     """Write the real clip under each name, and a copy with that damage; return the names."""
     images = read_clip(clip)
-    sound = np.concatenate(list(read_sound(clip)))[16000 : 16000 * (1 + SECONDS)]
+    sound = np.concatenate(list(read_sound(clip)))[round(16000 * START) :][: 16000 * SECONDS]
     points = detect_faces(images).points
     copies: dict[str, Sequence[Image]] = {
         "copy": images,
@@ -40,6 +41,7 @@ def write_videos(clip: Path, stranger: Path, real: Path, generated: Path) -> lis
         "frozen": moved_mouths(images, points, 0.0),
         "halved": moved_mouths(images, points, 0.5),
         "stranger": read_clip(stranger),
+        "still": [images[0]] * len(images),
     }
     for name, frames in copies.items():
         encode_video(real / f"{name}.mp4", images, FPS, (sound, 16000), crf=12)

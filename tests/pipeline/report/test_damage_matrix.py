@@ -11,6 +11,7 @@ are unchecked.
 | frozen | the mouth and jaw stay at their mean place in the face |
 | halved | the mouth and jaw move half as far from there |
 | stranger | another person's clip, with this one's sound |
+| still | the first picture, to the end |
 """
 
 import json
@@ -30,15 +31,19 @@ MATRIX = {
         "motion.d_v": 5.0,
         "motion.d_a": 0.1,
         "motion.mouth_correlation": 0.2,
+        "closures.recall": 0.2,
+        "closures.kept": 0.2,
         "closures.false": 0.05,
         "sync.correlation": 0.2,
         "sync.lag": 0.08,
+        "theval_score.silent_lip_stability": 1.0,
         "picture.psnr_face": 2.0,
     },
     "blurred": {
         "picture.psnr_face": 3.0,
         "picture.ssim_face": 0.05,
         "picture.lpips_face": 0.05,
+        "picture.lpips_vgg_face": 0.05,
         "picture.sharpness_face": 0.5,
         "picture.cpbd": 0.1,
     },
@@ -46,12 +51,13 @@ MATRIX = {
         "motion.lmd": 0.3,
         "motion.d_a": 0.2,
         "motion.mouth_correlation": 0.3,
-        "motion.mouth_amplitude": 0.5,
+        "motion.mouth_amplitude": 0.3,
         "sync.correlation": 0.3,
         "style.sld": 0.1,
         "style.slv": 2.0,
         "style.smd": 0.1,
         "theval_score.lip_dynamics": 0.2,
+        "theval_score.lip_sync": 0.2,
     },
     "halved": {
         "motion.lmd": 0.1,
@@ -59,21 +65,39 @@ MATRIX = {
         "motion.mouth_amplitude": 0.2,
         "style.sld": 0.03,
         "style.smd": 0.03,
+        "theval_score.lip_dynamics": 0.1,
+        "theval_score.lip_sync": 0.1,
     },
     "stranger": {
         "motion.d_l": 1.0,
         "motion.lmd": 0.5,
         "motion.d_v": 5.0,
         "motion.mouth_correlation": 0.3,
+        "closures.recall": 0.2,
         "sync.correlation": 0.3,
         "picture.psnr_face": 5.0,
         "picture.ssim_face": 0.1,
         "picture.lpips_face": 0.1,
+        "picture.lpips_vgg_face": 0.1,
         "style.sld": 0.2,
+        "style.slv": 2.0,
+        "style.smd": 0.1,
+        "theval_score.eyebrow_dynamics": 0.2,
         "identity.csim_dlib": 0.08,
     },
+    "still": {
+        "motion.d_l": 0.3,
+        "motion.d_a": 0.3,
+        "motion.mouth_amplitude": 0.5,
+        "closures.false": 0.5,
+        "behaviour_ratio.blink_rate": 0.5,
+        "behaviour_ratio.head_speed": 0.5,
+        "theval_score.lip_dynamics": 0.5,
+        "theval_score.eyebrow_dynamics": 0.5,
+    },
 }
-NOT_PERFECT = {"picture.psnr_face", "picture.cpbd", "identity.csim_dlib"}  # of the truth itself
+# Those that the truth does not have a constant value in.
+NOT_PERFECT = {"picture.psnr_face", "picture.cpbd", "identity.csim_dlib", "closures.recall"}
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """reports/index.html, of real clips, in a real browser."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from pipeline.execution.stage_run import StageRun, State
 from pipeline.report.offline_plots import write_script
 from pipeline.report.page.build import write_page
 from pipeline.report.page.lineage import why
+from pipeline.report.page.people import AMPLITUDES
 from pipeline.report.page.project_state import read_state
 from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError
 from stages.base.io import tables
 from stages.clips.artifacts import LEDGER
 from stages.evaluation.page import arrowed
+from stages.references.person import GROUPS, NAMES
 from tests.conftest import REPO
 from tests.pipeline.report.browser import open_browser
 
@@ -66,7 +69,7 @@ def test_a_changed_param_and_what_it_reaches_are_named_as_reasons(project: Path)
     reasons = list(why(state, "clips@sample_calm"))
     assert any("clips.size has changed from 64 to" in reason for reason in reasons)
     (reason,) = why(state, "landmarks@sample_calm")
-    assert reason == "it reads what clips@sample_calm makes, which is stale"
+    assert reason == "it depends on clips@sample_calm, which is stale"
 
 
 def test_a_stage_of_the_run_that_has_ended_is_up_to_date(project: Path) -> None:
@@ -102,17 +105,19 @@ def test_videos_play_in_step(project: Path, shared_data: Path) -> None:
     video = next(iter(sorted((shared_data / "may").glob("*.mp4"))))
     folder = project / "reports/videos/sample_calm"
     folder.mkdir(parents=True)
-    for name in ("beside", "as_sample_lively"):
+    for name in ("beside", "as_sample_lively", "onto", "portrait"):
         shutil.copyfile(video, folder / f"{name}.mp4")
     page = write_page(DAG)
+    titles = re.findall(r"</video><figcaption>([^<]+)", page.read_text())
+    assert [title.split()[0] for title in titles] == ["truth", "in", "own", "the"]
     with open_browser() as browser:
         browser.open(page)
         browser.value("document.querySelector('button.play').click()")
         times = "[...document.querySelectorAll('video')].map(v => v.currentTime)"
         browser.wait(f"Math.min(...{times}) > 0.5")
         browser.value("document.querySelector('button.play').click()")
-        first, second = browser.value(times)
-        assert abs(first - second) < 0.25
+        shown = browser.value(times)
+        assert max(shown) - min(shown) < 0.25
         assert browser.errors == []
 
 
@@ -148,3 +153,11 @@ def _wait(condition: Callable[[], bool]) -> None:
 def test_a_measure_that_is_best_at_the_truth_has_no_arrow() -> None:
     assert arrowed("level_correlation") == "level_correlation"
     assert arrowed("correlation") == "correlation ↑"
+
+
+def test_the_amplitudes_of_a_style_card_are_those_of_the_references() -> None:
+    shown = [name.replace(" ", "_") for names in AMPLITUDES.values() for name in names]
+    assert [name.removeprefix("mouth_") for name in NAMES] == shown
+    assert [len(names) for names in AMPLITUDES.values()] == [
+        len(NAMES[part]) for part in GROUPS.values()
+    ]

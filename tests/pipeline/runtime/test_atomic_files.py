@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,17 @@ def test_text_is_written_as_utf_8_and_bytes_as_they_are(tmp_path, content):
     expected = content.encode() if isinstance(content, str) else content
     assert (tmp_path / "folder/file").read_bytes() == expected
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
+
+
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    target, other = tmp_path / "b.txt", tmp_path / "missing"
+    for named in ("{part}", "file:{part}"):
+        with pytest.raises(OSError) as raised, atomic_file(target) as part:
+            raise OSError(errno.EIO, "Input/output error", named.format(part=part))
+        assert raised.value.filename == str(target)
+    with pytest.raises(OSError, match="No space left") as full, atomic_file(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert full.value.filename == str(target)
+    with pytest.raises(FileNotFoundError) as absent, atomic_file(target):
+        other.read_text()
+    assert absent.value.filename == str(other)

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 from pipeline.runtime import process_pool
 from pipeline.runtime.prefetch import prefetch
 from pipeline.runtime.user_errors import BadFormat, MissingInput, UserError
-from stages.base.io import chunking
+from stages.base.clipwise import chunk_spans
 from tests.conftest import REPO
 
 
@@ -43,7 +43,7 @@ def dies_at_two(number: int) -> int:
 
 @given(st.integers(0, 200_000), st.sampled_from([5.0, 23.976, 25.0, 29.97, 60.0]))
 def test_chunks_cover_a_clip_and_begin_at_whole_seconds(frames: int, fps: float) -> None:
-    chunks = chunking.chunk_spans(frames, fps)
+    chunks = chunk_spans(frames, fps)
     assert chunks[0][0] == 0
     assert chunks[-1][1] == frames
     assert all(a[1] == b[0] for a, b in pairwise(chunks))

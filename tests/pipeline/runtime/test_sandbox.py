@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pipeline.runtime import item_store
-from pipeline.runtime.sandbox import Limits, each
+from pipeline.runtime.sandbox import Limits, run_each
 from pipeline.runtime.user_errors import UserError
 from stages.base.config import code_version
 from tests.pipeline.runtime import misbehaviour
@@ -45,7 +45,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 @pytest.mark.slow
 def test_each_failure_is_reported_and_affects_no_other_item(name: str, reason: str) -> None:
     def reasons(work: str) -> dict[int, str]:
-        return dict(each(getattr(misbehaviour, work), [(), ()], LIMITS, 2))
+        return dict(run_each(getattr(misbehaviour, work), [(), ()], LIMITS, 2))
 
     assert reasons("do_well") == {0: "", 1: ""}
     found = reasons(name)
@@ -59,13 +59,13 @@ def test_each_failure_is_reported_and_affects_no_other_item(name: str, reason: s
 
 def test_a_full_disk_is_an_error_of_the_machine() -> None:
     with pytest.raises(UserError, match="No space left on device; make room and run again"):
-        list(each(misbehaviour.fill_the_disk, [()], LIMITS, 1))
+        list(run_each(misbehaviour.fill_the_disk, [()], LIMITS, 1))
 
 
 @pytest.mark.slow
 def test_a_process_over_its_limit_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    list(each(misbehaviour.start_another, [(pid,)], LIMITS, 1))
+    list(run_each(misbehaviour.start_another, [(pid,)], LIMITS, 1))
     other = int(pid.read_text())
     assert not psutil.pid_exists(other) or gone([psutil.Process(other)])
 
@@ -78,7 +78,9 @@ def workers(parent: psutil.Process) -> list[psutil.Process]:
 
 
 def test_closing_the_generator_ends_the_work() -> None:
-    work = each(misbehaviour.stand_still_if, [(False,), (True,), (True,)], Limits(1000, 0, 1), 2)
+    work = run_each(
+        misbehaviour.stand_still_if, [(False,), (True,), (True,)], Limits(1000, 0, 1), 2
+    )
     assert next(work) == (0, "")
     started = workers(psutil.Process())
     assert started

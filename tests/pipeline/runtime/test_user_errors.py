@@ -59,3 +59,12 @@ def test_an_error_of_the_system_without_a_file_is_one_line(
     line = capsys.readouterr().err
     assert line.startswith("error: this machine: ")
     assert line.count("\n") == 1
+
+
+def test_a_name_with_a_line_break_or_none_at_all_is_shown_on_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, shown in (("two\nlines", "two\\nlines"), ("", "''"), ("caf\udce9", "caf\\udce9")):
+        with pytest.raises(SystemExit), report_user_errors():
+            raise UserError(name, "no such file")
+        assert capsys.readouterr().err == f"error: {shown}: no such file\n"

@@ -91,6 +91,11 @@ def test_about_a_fifth_of_many_short_clips_is_held_out_whole() -> None:
     assert 150 < sum(bool(held(split)) for split in splits) < 250
 
 
+def test_nothing_of_the_population_is_held_out() -> None:
+    splits = split_clips([piece(1, 100), piece(2, 700)], PARAMS, "population", {})
+    assert [(s.train, s.test) for s in splits] == [((0, 100), (0, 0)), ((0, 700), (0, 0))]
+
+
 def test_an_unseen_subject_is_held_out_whole() -> None:
     splits = split_clips([piece(1, 100), piece(2, 700)], PARAMS, "unseen", {})
     assert splits == [Split((0, 0), (0, 100)), Split((0, 0), (0, 700))]

@@ -188,6 +188,12 @@ def test_sound_that_begins_late_or_early_keeps_its_place(
     assert not sound[: max(0, round((begins - 0.05) * 16000))].any()
 
 
+def test_a_video_lasts_from_its_first_picture(tmp_path: Path) -> None:
+    sounds = (("flac", click(0.5, 3.8)),)
+    path = write(tmp_path / "a.mkv", shades(20), sounds=sounds, late=(3.0, 0.0))
+    assert read_facts(path).duration == pytest.approx(0.8, abs=0.05)
+
+
 def test_a_video_without_sound_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", shades(5))
     assert not read_facts(path).audio

@@ -14,8 +14,8 @@ from stages.clips.extract import map_shots
 from stages.clips.quality import Quality
 from stages.clips.shots import find_shots
 
-HD = VideoFacts(10.0, 25.0, 1920, 1080, "h264", audio=True)
-LARGE = VideoFacts(10.0, 25.0, 3840, 2160, "h264", audio=True)
+HD = VideoFacts(10.0, 25.0, 1920, 1080, audio=True)
+LARGE = VideoFacts(10.0, 25.0, 3840, 2160, audio=True)
 
 
 def test_two_shots_are_processed_in_parallel_and_returned_in_order() -> None:

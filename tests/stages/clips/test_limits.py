@@ -86,9 +86,9 @@ def test_a_header_promises_no_more_than_the_files_bytes_can_hold(tmp_path: Path)
     facts = read_facts(path)
     assert facts.duration == 1e9
     assert estimate_work(facts, 20_000) == 2.0
-    honest = VideoFacts(60.0, 25.0, 1920, 1080, "h264", audio=True)
+    honest = VideoFacts(60.0, 25.0, 1920, 1080, audio=True)
     assert estimate_work(honest, 10**7) == pytest.approx(60 * 2.0736)
-    silent = VideoFacts(0.0, 25.0, 640, 360, "vp8", audio=True)
+    silent = VideoFacts(0.0, 25.0, 640, 360, audio=True)
     assert estimate_work(silent, 10**6) == 100.0
 
 

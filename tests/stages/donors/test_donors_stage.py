@@ -12,12 +12,10 @@ from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import mouth_opening
 from stages.base.io import tables
 from stages.donors.artifacts import DONORS
-from stages.donors.donors import run
+from stages.donors.donors import draw_sheet, run, spread_rows
 from stages.donors.library import read_donors
 from stages.donors.painter import DonorPainter
 from stages.donors.params import DonorParams
-from stages.donors.selection import spread_rows
-from stages.donors.sheet import draw_sheet
 from stages.generator.driving import Driving
 from stages.generator.footage import Footage, read_footage
 from stages.generator.source_images import choose_sources

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.base.face.warping import source_places
+from stages.base.face.warping import source_coordinates
 from stages.donors.parts import PARTS, Eyes, Mouth, Part
 from stages.donors.warp import Crop, blend, match_colour, move_crop, part_box, patch_box
 from tests.stages.donors.faces import SIZE, face
@@ -35,7 +35,7 @@ def test_landmarks_of_the_donor_move_onto_those_of_the_frame() -> None:
     own, driven = face(0.05), face(0.2) + np.float32(3)
     part = Mouth()
     controls = part.patches[0].controls
-    places = source_places(driven[controls], own[controls], (SIZE, SIZE))
+    places = source_coordinates(driven[controls], own[controls], (SIZE, SIZE))
     for index in (48, 51, 54, 57, 66):
         x, y = np.round(driven[index] - 0.5).astype(int)
         # The nearest pixel's centre is up to 0.7 px from the landmark.

@@ -3,11 +3,11 @@
 import numpy as np
 
 from stages.base.face.mean_face import MEAN_FACE
-from stages.evaluation.style_scores import Windows
+from stages.evaluation.style_scores import StyleWindowing
 from stages.evaluation.styles import StyleComparison, StylePerson
 from tests.stages.evaluation.tracks import moving, opened
 
-WINDOWS = Windows(25, 5)
+WINDOWS = StyleWindowing(25, 5)
 WIDE_FACE = MEAN_FACE * (1.1, 1.0, 1.0)
 
 

@@ -7,16 +7,16 @@ import pytest
 
 from stages.base.config.subjects import Subject
 from stages.evaluation import identity
-from stages.evaluation.held_out_frames import SubjectFrames, spread
-from stages.evaluation.identity import Faces, csim_dlib, describe, describe_person, score_identity
+from stages.evaluation.held_out_frames import SubjectFrames, evenly_spaced
+from stages.evaluation.identity import Faces, describe, describe_person, mean_cosine, score_identity
 from tests.stages.evaluation.faces import another, astronaut, blurred, drawn_as, landmarks, moved
 from tests.stages.generator.conftest import TRAIN, write_person
 
 
-def test_csim_dlib_is_the_mean_cosine_of_the_faces_that_were_found() -> None:
+def test_likeness_is_the_mean_cosine_of_the_faces_that_were_found() -> None:
     found = np.array([[3.0, 4.0], [np.nan, np.nan], [2.0, 0.0]])
-    assert csim_dlib(found, np.array([1.0, 0.0])) == pytest.approx((0.6 + 1.0) / 2)
-    assert np.isnan(csim_dlib(found[1:2], np.array([1.0, 0.0])))
+    assert mean_cosine(found, np.array([1.0, 0.0])) == pytest.approx((0.6 + 1.0) / 2)
+    assert np.isnan(mean_cosine(found[1:2], np.array([1.0, 0.0])))
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_person_is_the_mean_of_some_training_frames(
     faces = describe_person(subject, 64)
     held = SubjectFrames(subject)
     trained = held.valid_frames("train")
-    frames = [trained[i] for i in spread(len(trained), 3)]
+    frames = [trained[i] for i in evenly_spaced(len(trained), 3)]
     assert all(frame.frame < TRAIN[1] for frame in frames)
     expected = describe(held.images(frames, 64), held.scaled_points(frames, 64))
     assert faces.mean.tolist() == expected.mean(axis=0).tolist()
@@ -63,6 +63,6 @@ def test_a_person_is_the_mean_of_some_training_frames(
 
 
 def test_frames_are_spread_from_the_first_to_the_last() -> None:
-    assert spread(10, 4) == [0, 3, 6, 9]
-    assert spread(3, 4) == [0, 1, 2]
-    assert spread(0, 4) == []
+    assert evenly_spaced(10, 4) == [0, 3, 6, 9]
+    assert evenly_spaced(3, 4) == [0, 1, 2]
+    assert evenly_spaced(0, 4) == []

@@ -45,6 +45,7 @@ def test_amplitudes_are_of_the_mouths_in_the_pictures_and_differences_are_paired
     rows = {
         "truth": truth,
         "generator": cv2.add(truth, np.full_like(truth, 4)),
+        "neutral": calmer,
         "restyled_own": cv2.add(truth, np.full_like(truth, 8)),
         "restyled_other": cv2.add(calmer, np.full_like(truth, 8)),
     }
@@ -53,6 +54,12 @@ def test_amplitudes_are_of_the_mouths_in_the_pictures_and_differences_are_paired
     assert scores["restyled_own"].mouth_amplitude == pytest.approx(1, abs=0.15)
     assert scores["restyled_other"].mouth_amplitude == pytest.approx(0.5, abs=0.15)
     assert scores["restyled_other"].style_reached == pytest.approx(1, abs=0.3)
+    other = scores["restyled_other"]
+    assert other.reached_low <= other.style_reached <= other.reached_high
+    assert np.isnan(scores["restyled_own"].style_reached)
+    assert scores["neutral"].moved == 0
+    assert other.moved == pytest.approx(0, abs=0.1)
+    assert scores["restyled_own"].moved == pytest.approx(1, abs=0.4)
     assert scores["restyled_own"].change == pytest.approx(-6, abs=0.3)  # twice the difference
     assert scores["restyled_own"].change_low <= scores["restyled_own"].change
     assert scores["generator"].change == scores["generator"].change_high == 0
@@ -71,7 +78,7 @@ def test_restyled_rows_exist_for_generators_that_restyle_alone(workdir: Path):
     drawn = reconstruction.reconstruct(SubjectFrames(ANN), generator, {}, ["bob"], 100)
     scores = restyled.score(ANN, drawn, generator, ["bob"])
     lent = {f"restyled_{whose}" for whose in ("own", "other", "zeroed")}
-    assert set(scores) == {"truth", "generator", *lent}
+    assert set(scores) == {"truth", "generator", "neutral", *lent}
     assert np.isfinite([scores[name].psnr_face for name in lent]).all()
     assert scores["restyled_own"].psnr_face != scores["restyled_zeroed"].psnr_face
     assert restyled.score(ANN, drawn, Generator(unet, sources, 32, 32, amplitudes), []) == {}

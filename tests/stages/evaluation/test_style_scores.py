@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from stages.base.face.face_measures import mouth_opening
 from stages.base.face.mean_face import MEAN_FACE
-from stages.evaluation.style_scores import Windows, neutral_face, style_distances
+from stages.evaluation.style_scores import StyleWindowing, neutral_face, style_distances
 from tests.stages.evaluation.tracks import moving, opened, shifted
 
-PAIRS = Windows(frames=2, stride=2)
+PAIRS = StyleWindowing(frames=2, stride=2)
 
 
 def distances(real, generated, windows=PAIRS, most=None):
@@ -25,7 +25,7 @@ def test_sld_is_the_mean_over_real_windows_of_the_nearest_generated_one():
 
 def test_slv_of_a_drift_against_a_still_face_is_its_speed():
     drift, still = moving(shifted(0.01 * np.arange(6))), moving(shifted(np.zeros(6)))
-    assert distances(drift, still, Windows(4, 1)).slv == pytest.approx(0.01 * 25 * 100)
+    assert distances(drift, still, StyleWindowing(4, 1)).slv == pytest.approx(0.01 * 25 * 100)
 
 
 def test_smd_compares_areas_beyond_those_of_the_neutral_faces():
@@ -47,22 +47,22 @@ def test_the_shape_of_a_face_has_no_effect(seed, size):
     rng = np.random.default_rng(seed)
     moved, other = rng.normal(0, 0.02, (8, 68, 3)), MEAN_FACE + rng.normal(0, size, (68, 3))
     real, copied = moving(moved), moving(moved, face=other)
-    found = style_distances(real, MEAN_FACE, copied, other, Windows(3, 1))
+    found = style_distances(real, MEAN_FACE, copied, other, StyleWindowing(3, 1))
     assert found.sld == pytest.approx(0, abs=1e-6)
     assert found.slv == pytest.approx(0, abs=1e-6)
 
 
 def test_real_motion_against_itself_has_no_distance():
     motion = moving(np.random.default_rng(0).normal(0, 0.02, (30, 68, 3)), invalid=[4])
-    found = distances(motion, motion, Windows(5, 2))
+    found = distances(motion, motion, StyleWindowing(5, 2))
     assert (found.sld, found.slv, found.smd) == (0, 0, 0)
 
 
 def test_windows_cross_neither_clips_nor_frames_without_a_face():
     track = moving(shifted(np.zeros(12)), spans=[5, 7], invalid=[8])
-    np.testing.assert_array_equal(Windows(3, 1).starts(track), [0, 1, 2, 5, 9])
-    np.testing.assert_array_equal(Windows(3, 2).starts(track), [0, 2, 5, 9])
-    np.testing.assert_array_equal(Windows(3, 1).starts(track, most=3), [0, 2, 9])
+    np.testing.assert_array_equal(StyleWindowing(3, 1).starts(track), [0, 1, 2, 5, 9])
+    np.testing.assert_array_equal(StyleWindowing(3, 2).starts(track), [0, 2, 5, 9])
+    np.testing.assert_array_equal(StyleWindowing(3, 1).starts(track, most=3), [0, 2, 9])
 
 
 def test_fewer_generated_windows_come_less_near():

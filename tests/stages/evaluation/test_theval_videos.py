@@ -10,7 +10,7 @@ from skimage import data
 from stages.base.io.image_io import resize
 from stages.base.io.wav_files import write_wav
 from stages.clips.ledger import Clip
-from stages.evaluation.subject_tracks import Span
+from stages.evaluation.subject_tracks import TrackSpan
 from stages.evaluation.theval import MESH
 from stages.evaluation.theval_videos import detect_meshes, face_video, read_voice, volume
 
@@ -61,5 +61,5 @@ def test_the_volume_is_librosas_rms(length):
 def test_the_voice_is_read_as_much_later_as_it_is_late(tmp_path: Path, first, late, expected):
     clip = Clip("a", 5, 25.0, 256, (0, 0), (0, 5), tmp_path)
     write_wav(clip.audio, np.arange(3200, dtype=np.int16))
-    voice = read_voice(Span(clip, first, first + 2), late)
+    voice = read_voice(TrackSpan(clip, first, first + 2), late)
     assert (voice * 32768).tolist() == list(expected)

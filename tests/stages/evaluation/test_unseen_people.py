@@ -13,7 +13,7 @@ from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.lent_styles import SeenStyles, lend_styles, styles_lent_to
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.subject_tracks import SubjectTracks
-from stages.evaluation.unseen_people import halve, score_unseen, unseen_subjects
+from stages.evaluation.unseen_people import score_unseen, split_in_halves, unseen_subjects
 from stages.render.artifacts import MOTION, VIDEOS
 from stages.render.held_out_speech import held_out_spans, predict_speech
 from stages.speech.artifacts import PHONES
@@ -103,5 +103,5 @@ def test_an_unseen_person_whose_sound_is_not_their_lips_is_absent_with_the_reaso
 
 def test_halves_of_a_clip_meet_in_its_middle(seen: SeenStyles):
     (clip,) = clips_of(CAROL)
-    halved = halve(replace(clip, frames=301))
+    halved = split_in_halves(replace(clip, frames=301))
     assert (halved.train, halved.test) == ((0, 150), (150, 301))

@@ -108,4 +108,4 @@ def test_files_that_are_no_videos_too_short_or_silent_are_named_before_any_work(
     assert (facts[good].audio, facts[silent].audio) == (True, False)
     assert f"{text}: not a video" in error(good, text)
     assert f"{short}: lasts 0.4 s (at least 1 s)" in error(good, short)
-    assert f"{silent}: has no sound" in error(silent, good)
+    assert f"{silent}: expected a real video with sound, found none" in error(silent, good)

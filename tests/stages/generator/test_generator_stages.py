@@ -20,9 +20,9 @@ from stages.generator.driving import Driving, join
 from stages.generator.footage import read_footage
 from stages.generator.isps import read_isps
 from stages.generator.params import GeneratorParams
-from stages.generator.restyle_task import RestyleTask
 from stages.generator.source_images import choose_sources
-from stages.generator.task import GeneratorTask
+from stages.generator.task import GeneratorTask, scale_pixels
+from stages.generator.train_generator import RestyleTask
 
 ANN = Subject("seen", "ann")
 
@@ -92,7 +92,7 @@ def perceptual_losses(close: float) -> list[float]:
     isps = [read_isps("ann", params.size)]
     sources = [choose_sources(person) for person in footage]
     task = GeneratorTask(params, footage, sources, isps, 1, (1e-3, 1e-3), seed=1)
-    batch = task.batch(0, np.random.default_rng(1))
+    batch = scale_pixels(task.batch(0, np.random.default_rng(1)))
     drawn = batch["frame"].clone()
     for image, places in zip(drawn, batch["close_up"], strict=True):
         x, y = ((places.mean((0, 1)) + 1) * params.size / 2).int().tolist()

@@ -6,8 +6,8 @@ import numpy as np
 
 from stages.base.config.subjects import Subject
 from stages.base.io.image_io import read_image, resize
-from stages.generator import style_loss_sheet
 from stages.generator.footage import read_footage
+from stages.generator.train_generator import GREY, write_sheet
 
 WEIGHTS = (0.0, 1.0, 3.0, 5.0)
 CELL, LEFT, TOP = 192, 4, 26
@@ -16,7 +16,7 @@ CELL, LEFT, TOP = 192, 4, 26
 def drawn(size: int) -> np.ndarray:
     """Draw the sheet beside a training at some size; return its first row, (4, 192, 192, 3)."""
     footage = read_footage([Subject("seen", "ann")], size)
-    style_loss_sheet.write_sheet(Path("sheet.png"), footage, "mesh", WEIGHTS)
+    write_sheet(Path("sheet.png"), footage, "mesh", WEIGHTS)
     page = read_image(Path("sheet.png"))
     lefts = [LEFT + (CELL + LEFT) * k for k in range(4)]
     return np.stack([page[TOP : TOP + CELL, x : x + CELL] for x in lefts])
@@ -34,6 +34,6 @@ def test_it_shows_frames_at_their_stored_size(project: Path):
 def test_pixels_without_a_reference_are_grey_in_the_aligned_one_and_in_w(project: Path):
     _, reference, aligned, weights = drawn(32)
     corner = (slice(0, 20), slice(0, 20))
-    assert (reference[corner] != style_loss_sheet._GREY).all()
-    assert (weights[corner] == style_loss_sheet._GREY).all()
-    assert (aligned[corner] == style_loss_sheet._GREY).all()
+    assert (reference[corner] != GREY).all()
+    assert (weights[corner] == GREY).all()
+    assert (aligned[corner] == GREY).all()

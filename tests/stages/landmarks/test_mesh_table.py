@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.base.face import landmark_groups, mean_face
-from stages.landmarks.mesh import OVAL, VERTICES
+from stages.landmarks.backend import OVAL, VERTICES
 
 
 def test_every_landmark_has_its_vertices_and_no_single_vertex_is_used_twice():

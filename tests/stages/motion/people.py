@@ -13,11 +13,12 @@ from stages.base.io import tables
 from stages.base.io.wav_files import write_wav
 from stages.clips.artifacts import LEDGER
 from stages.landmarks.artifacts import CAMERAS, LANDMARKS
+from stages.motion.emphasis import Emphasis
 from stages.motion.eyes import DEFAULT_BLINKS, BlinkSampler, close_lids, irises_from_gaze
 from stages.motion.model import MotionModel, build
 from stages.motion.mouth import MouthTcn
 from stages.motion.params import MotionParams
-from stages.motion.person import Person
+from stages.motion.person import MotionPerson
 from stages.motion.predict import MotionStream, join
 from stages.motion.recordings import Rest
 from stages.motion.ridge_regression import RidgeRegression
@@ -32,12 +33,12 @@ GAZE = np.array([[0.05, 0.02], [-0.03, 0.02]])
 LOWER = (*range(4, 13), *range(55, 60), 64, 65, 66, 67)
 
 
-def person(name: str, opening: float = 0.02) -> Person:
+def person(name: str, opening: float = 0.02) -> MotionPerson:
     """Return a person with the mean face of all, whose mouth is open by `opening` at rest."""
     mean = MEAN_FACE.copy()
     mean[list(LOWER), 1] += opening
     shoulders = np.stack([np.linspace(20, 108, 18), np.full(18, 118.0)], axis=1)
-    return Person(
+    return MotionPerson(
         name=name,
         mean_face=mean,
         closed_face=MEAN_FACE.copy(),
@@ -50,6 +51,7 @@ def person(name: str, opening: float = 0.02) -> Person:
         gaze_spread=np.array([0.05, 0.03]),
         torso=0.4,
         blinks=DEFAULT_BLINKS,
+        nods=Emphasis(0.3, -1.0),
     )
 
 
@@ -218,7 +220,7 @@ def write_sync(data: Path, subject: str, late: dict[str, float]) -> None:
     tables.write(data / f"speech/{subject}/sync.parquet", SYNC, columns)
 
 
-def generate(model, features, style, seed, silent=None):
+def generate(model, features, style, seed, silent=None, loud=None):
     """Predict the motion of a whole recording at once."""
     stream = MotionStream(model, style, seed)
-    return join([stream.push(features, silent), stream.finish()])
+    return join([stream.push(features, silent, loud), stream.finish()])

@@ -67,7 +67,7 @@ def test_a_clip_with_foreign_sound_is_left_out(workdir):
 def test_a_clip_missing_in_the_sync_table_is_named(workdir):
     write_subject(Path("data"), "seen/ann")
     write_sync(Path("data"), "seen/ann", {"two-001": 0.0})
-    with pytest.raises(BadFormat, match="no sync of clip one-001"):
+    with pytest.raises(BadFormat, match="has no row for clip one-001"):
         sync_offsets(ANN, Path("data"))
 
 

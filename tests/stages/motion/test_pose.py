@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from stages.base.face.head_pose import rotation_from_vector
 from stages.motion.pose import (
     DEFAULT_FACTOR,
-    about_rest,
+    absolute_from_rest,
     fit_factor,
-    from_rest,
     head_shift,
     mean_rotation,
     place_shoulders,
+    relative_to_rest,
     rotation_vector,
     velocities,
 )
@@ -28,8 +28,8 @@ def test_a_pose_about_a_rest_converts_back(turn, rest, t):
         rotation_from_vector(rest),
         np.array([0.1, -0.3, 8.0]),
     )
-    six = about_rest(R, np.array([t]), rest_R, rest_t)
-    back_R, back_t = from_rest(six, rest_R, rest_t)
+    six = relative_to_rest(R, np.array([t]), rest_R, rest_t)
+    back_R, back_t = absolute_from_rest(six, rest_R, rest_t)
     assert np.allclose(back_R, R, atol=1e-9)
     assert np.allclose(back_t, [t], atol=1e-9)
 

@@ -1,5 +1,7 @@
 """Prediction: look-ahead in seconds, independence of piece sizes, retargeting."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from stages.base.training.model_files import load_model, save_model
 from stages.motion.features import PHONE
 from stages.motion.model import MODEL, MotionModel, NotTrained
 from stages.motion.params import frames_in
-from stages.motion.person import LIDS
+from stages.motion.person import BROWS, LIDS, closed_face
 from stages.motion.predict import Motion, MotionStream, join, retarget
 from stages.render.artifacts import MOTION
 from tests.stages.motion.people import (
@@ -60,10 +62,12 @@ def test_piece_sizes_do_not_change_the_motion(cuts):
     model = random_model(tiny())
     total = sum(cuts)
     audio, quiet = features(total), np.arange(total) % 20 > 10
-    whole = generate(model, audio, "bob", 3, quiet)
+    loud = np.where(quiet, -3.5, -0.5)
+    whole = generate(model, audio, "bob", 3, quiet, loud)
     stream, pieces, at = MotionStream(model, "bob", 3), [], 0
     for cut in cuts:
-        pieces.append(stream.push(audio[2 * at : 2 * (at + cut)], quiet[at : at + cut]))
+        rows = slice(at, at + cut)
+        pieces.append(stream.push(audio[2 * at : 2 * (at + cut)], quiet[rows], loud[rows]))
         at += cut
     cut_up = join([*pieces, stream.finish()])
     assert len(whole) == len(cut_up) == total
@@ -142,6 +146,17 @@ def test_displacements_are_recovered_from_the_mean_face():
     assert np.allclose(columns["head"] - ann.mean_face, moved)
 
 
+def test_a_habit_of_raised_brows_is_lent():
+    ann = person("ann", opening=0.0)
+    heads = np.repeat(ann.mean_face[None], 100, axis=0)
+    heads[20:, BROWS, 1] -= 0.02  # raised in four of five frames
+    mean = heads.mean(0)
+    bob = replace(ann, mean_face=mean, closed_face=closed_face(mean, heads))
+    (raised,) = retarget(still(1), bob, ann)["head"] - ann.mean_face
+    assert np.allclose(raised[BROWS, 1], -0.016, atol=1e-3)
+    assert np.allclose(np.delete(raised, BROWS, axis=0), 0.0, atol=1e-6)
+
+
 def test_lips_that_close_on_one_face_close_on_another():
     ann, bob = person("ann", 0.02), person("bob", 0.05)
     closing = np.zeros((1, 68, 3))
@@ -216,5 +231,5 @@ def test_a_model_file_of_another_version_is_refused(workdir):
         MotionModel.load()
     del config["params"]["mouth"]["ridge"]
     save_model(MODEL, tensors, config)
-    with pytest.raises(BadFormat, match="dvc repro"):
+    with pytest.raises(BadFormat, match="idiolect repro"):
         MotionModel.load()

@@ -11,9 +11,9 @@ from stages.base.face.mean_face import MEAN_FACE
 from stages.motion.mouth_space import MouthSpace
 from stages.motion.person import LIPS, measure_person
 from stages.motion.recordings import read_recordings
-from stages.motion.style_encoder import StyleEncoder, changed, stack
-from stages.motion.style_references import STEPS, Candidate, read_candidates, style_windows
-from stages.motion.synthetic_styles import Change, draw_changes
+from stages.motion.style_encoder import StyleEncoder, apply_style_change, stack
+from stages.motion.style_references import STEPS, ReferenceFrame, read_candidates, style_windows
+from stages.motion.synthetic_styles import StyleChange, draw_changes
 from tests.stages.motion.people import LOWER, write_subject
 
 ANN = Subject("seen", "ann")
@@ -50,8 +50,12 @@ def test_a_window_is_the_motion_around_its_candidate_in_the_mouth_scale(ann):
 
 def test_windows_outside_the_recordings_or_without_a_face_are_left_out(ann):
     person, (recording,), _ = ann
-    there = Candidate(0, "one-001", 100)
-    outside = [Candidate(0, "one-001", 3), Candidate(0, "one-001", 214), Candidate(0, "two", 100)]
+    there = ReferenceFrame(0, "one-001", 100)
+    outside = [
+        ReferenceFrame(0, "one-001", 3),
+        ReferenceFrame(0, "one-001", 214),
+        ReferenceFrame(0, "two", 100),
+    ]
     assert len(style_windows(person, [recording], [there, *outside], BASIS)) == 1
     valid = recording.valid.copy()
     valid[105] = False
@@ -59,7 +63,7 @@ def test_windows_outside_the_recordings_or_without_a_face_are_left_out(ann):
     assert len(style_windows(person, [lost], [there], BASIS)) == 0
     later = replace(recording, first=90)
     (window,) = style_windows(person, [later], [there], BASIS).mouth
-    (same,) = style_windows(person, [recording], [Candidate(0, "one-001", 10)], BASIS).mouth
+    (same,) = style_windows(person, [recording], [ReferenceFrame(0, "one-001", 10)], BASIS).mouth
     assert np.array_equal(window, same)
 
 
@@ -84,12 +88,12 @@ def test_a_change_moves_windows_as_it_moves_the_person_they_are_cut_from(ann):
     factors = np.ones((68, 3))
     factors[:, 1] = 1.5
     mix = torch.from_numpy((BASIS * factors.ravel()) @ BASIS.T)[None].float()
-    change = Change(mix, torch.zeros(1))
+    change = StyleChange(mix, torch.zeros(1))
     space = space_of(person, recordings)
-    grown = space.growth(change, torch.tensor([0]))
+    grown = space.mouth_scale_factor(change, torch.tensor([0]))
     assert float(grown) == pytest.approx(1.5, rel=0.01)  # the mouth moves up and down alone
     before = stack([style_windows(person, recordings, candidates, BASIS)])
-    found = changed(before, change, grown)
+    found = apply_style_change(before, change, grown)
     livelier = [replace(r, head=person.mean_face + 1.5 * (r.head - person.mean_face))
                 for r in recordings]  # fmt: skip
     expected = stack([style_windows(measure_person("ann", livelier), livelier, candidates, BASIS)])
@@ -112,19 +116,19 @@ def space_of(person, recordings) -> MouthSpace:
 
 def test_targets_change_as_windows_do(ann):
     person, recordings, _ = ann
-    change = Change(torch.tensor([[[1.5, 0.0], [0.2, 0.7]]]), torch.tensor([0.4]))
+    change = StyleChange(torch.tensor([[[1.5, 0.0], [0.2, 0.7]]]), torch.tensor([0.4]))
     space, components = space_of(person, recordings), torch.randn(1, 20, 2)
     target = (components @ space.basis).unflatten(2, (68, 3))
     grown = torch.tensor([2.0])
-    found = space.changed(target, change, grown).flatten(2) @ space.basis.T
+    found = space.apply_style_change(target, change, grown).flatten(2) @ space.basis.T
     windows = {"mouth": components[:, None], "closed": torch.zeros(1, 2), "scale": torch.zeros(1)}
-    expected = changed(windows, change, grown)["mouth"][:, 0]
+    expected = apply_style_change(windows, change, grown)["mouth"][:, 0]
     assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_a_crisper_tempo_is_the_hand_computed_value():
-    change = Change(torch.eye(1)[None], torch.tensor([0.5]))
-    moved = change.moved(torch.tensor([0.0, 0.0, 3.0, 0.0, 0.0])[None, :, None])
+    change = StyleChange(torch.eye(1)[None], torch.tensor([0.5]))
+    moved = change.apply_to_motion(torch.tensor([0.0, 0.0, 3.0, 0.0, 0.0])[None, :, None])
     # A running mean of three leaves 1, 1, 1; half of what it removes is added.
     assert torch.allclose(moved[0, :, 0], torch.tensor([0.0, -0.5, 4.0, -0.5, 0.0]))
 

@@ -23,8 +23,8 @@ from stages.motion.person import LIDS, MOUTH, measure_person
 from stages.motion.predict import retarget
 from stages.motion.recordings import read_recordings
 from stages.motion.task import hide_frames, landmark_weights
-from stages.motion.train_motion import run
-from stages.motion.windows import Windows
+from stages.motion.train_motion import main, run
+from stages.motion.windows import WindowSampler
 from stages.speech.artifacts import FEATURES
 from tests.stages.motion.people import GAZE, LOWER, WIDTH, generate, write_subject
 from tests.stages.motion.settings import TINY, tiny, with_lstm
@@ -60,7 +60,7 @@ def test_frames_without_a_face_are_masked(tmp_path):
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
     assert np.isfinite(person.mean_face).all()
-    windows = Windows([person], [recordings], 215, 8, 0.0, (0,), 0.0, residual=True)
+    windows = WindowSampler([person], [recordings], 215, 8, 0.0, (0,), 0.0, residual=True)
     batch = windows.draw(1, np.random.default_rng(0))
     lost = torch.nonzero(batch["mouth_mask"][0] == 0).flatten().tolist()
     assert lost == [50, 51]
@@ -73,7 +73,7 @@ def test_a_short_clip_is_padded_on_the_left_and_the_padding_does_not_count(tmp_p
     write_subject(tmp_path, "seen/ann", frames=100)
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 80, 8, 0.0, (0,), 0.0, residual=True)
+    windows = WindowSampler([person], [recordings], 80, 8, 0.0, (0,), 0.0, residual=True)
     batch = windows.draw(2, np.random.default_rng(0))
     assert batch["features"].shape == (2, 88, 2 * WIDTH)
     assert (batch["mouth_mask"][:, :25] == 0).all()
@@ -110,6 +110,22 @@ def test_hidden_history_keeps_its_expectation():
     assert set(hidden.unique().tolist()) == {0.0, 2.0}
     whole = hidden.amin(2) == hidden.amax(2)
     assert whole.all()  # frames are hidden whole
+
+
+def test_the_population_is_trained_on_after_the_seen_people(workdir):
+    for subject in ("seen/ann", "population/dan"):
+        write_subject(workdir / "data", subject)
+    subjects = {
+        "all": {"dan": {"role": "population"}, "ann": {"role": "seen"}},
+        "seen": ["ann"],
+        "population": ["dan"],
+    }
+    sections = {"subjects": subjects, "motion": tiny().model_dump(mode="json")}
+    sections["training"] = TRAINING.model_dump()
+    (workdir / "params.yaml").write_text(json.dumps(sections))  # JSON is YAML
+    code_version.write()
+    main()
+    assert list(MotionModel.load().people) == ["ann", "dan"]
 
 
 def test_a_subject_without_a_face_to_train_on_is_named(tmp_path):
@@ -196,7 +212,7 @@ def test_validation_frames_are_masked_in_training(tmp_path):
     write_subject(tmp_path, "seen/ann")
     recordings = read_recordings(ANN, 0.3, tmp_path)
     person = measure_person("ann", recordings)
-    windows = Windows([person], [recordings], 215, 8, 1.0, (0,), 0.2, residual=True)
+    windows = WindowSampler([person], [recordings], 215, 8, 1.0, (0,), 0.2, residual=True)
     (mask,) = windows.draw(1, np.random.default_rng(0))["mouth_mask"]
     assert mask.nonzero().max() == 171
 
@@ -222,7 +238,7 @@ def test_validation_residuals_come_from_a_regression_fitted_without_them(tmp_pat
     person = measure_person("ann", recordings)
     ridge = 1e-9  # more numbers than frames: training frames are memorised
     around = tuple(range(-4, 5))
-    windows = Windows([person], [recordings], 20, 8, ridge, around, 0.2, residual=True)
+    windows = WindowSampler([person], [recordings], 20, 8, ridge, around, 0.2, residual=True)
     (whole,) = windows.whole()
     left = (whole["displacement"] - whole["regression"])[0].square().mean((1, 2)).sqrt()
     judged = whole["validation_mask"][0].bool()

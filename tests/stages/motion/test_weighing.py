@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from stages.motion.lower_bound import lower_gain
 from stages.motion.person import MOUTH
 from stages.motion.weighing import (
-    Judged,
+    ValidationRecording,
     amplitude_gains,
     blend,
     fit_personal,
-    lower_gain,
     output_gain,
     population_factors,
     population_share,
@@ -23,7 +23,9 @@ FRAMES, LEARNT = 200, 150
 LIP, BROW = 62, 20
 
 
-def judged(subject: int = 0, network: float = 0.0, regression: float = 0.0) -> Judged:
+def recorded(
+    subject: int = 0, network: float = 0.0, regression: float = 0.0
+) -> ValidationRecording:
     """A recording whose lip follows the sound; network and regression predict shares of it."""
     rng = np.random.default_rng(subject)
     sound = np.zeros((FRAMES, 2, WIDTH), np.float32)
@@ -32,26 +34,31 @@ def judged(subject: int = 0, network: float = 0.0, regression: float = 0.0) -> J
     true[:, LIP, 1] = sound[:, 0, 0]
     learnt = np.arange(FRAMES) < LEARNT
     features = sound.reshape(FRAMES, -1)
-    return Judged(subject, features, true, network * true, regression * true, learnt, ~learnt)
+    return ValidationRecording(
+        subject, features, true, network * true, regression * true, learnt, ~learnt
+    )
 
 
 def test_population_and_network_are_mixed_by_least_squares():
     # 0.4 of the truth by the network, 2.4 by the regression: 1 = 0.4 + 0.3 · (2.4 − 0.4).
-    assert population_share([judged(network=0.4, regression=2.4)], 1) == pytest.approx(0.3)
+    assert population_share([recorded(network=0.4, regression=2.4)], 1) == pytest.approx(0.3)
 
 
 def test_the_network_keeps_at_least_half():
-    assert population_share([judged(network=0.0, regression=1.0)], 1) == 0.5
-    assert population_share([judged(network=1.0, regression=0.0)], 1) == 0.0
+    assert population_share([recorded(network=0.0, regression=1.0)], 1) == 0.5
+    assert population_share([recorded(network=1.0, regression=0.0)], 1) == 0.0
 
 
 def test_without_judged_frames_network_and_population_are_averaged():
-    recording = replace(judged(network=1.0), judged=np.zeros(FRAMES, bool))
+    recording = replace(recorded(network=1.0), validation=np.zeros(FRAMES, bool))
     assert population_share([recording], 1) == 0.5
 
 
 def test_each_person_has_equal_weight_in_the_share():
-    right, wrong = judged(0, network=1.0, regression=0.0), judged(1, network=0.0, regression=1.0)
+    right, wrong = (
+        recorded(0, network=1.0, regression=0.0),
+        recorded(1, network=0.0, regression=1.0),
+    )
     wrong = replace(wrong, true=wrong.true, subject=1)
     own = np.square(right.true[LEARNT:]).mean()
     other = np.square(wrong.true[LEARNT:]).mean()
@@ -69,7 +76,7 @@ def test_beyond_lips_and_jaw_the_regression_has_all():
 
 
 def test_a_persons_regression_predicts_what_is_left():
-    recording = judged(network=0.5, regression=0.5)
+    recording = recorded(network=0.5, regression=0.5)
     found = fit_personal([recording], 0.5, 1e-4, (0,), 25.0)
     assert found.gain > 0.95
     left = found.whole.predict(recording.features, np.arange(FRAMES))
@@ -77,7 +84,7 @@ def test_a_persons_regression_predicts_what_is_left():
 
 
 def test_a_persons_regression_is_judged_without_the_frames_it_was_fitted_to():
-    recording = judged(network=0.5, regression=0.5)
+    recording = recorded(network=0.5, regression=0.5)
     other = recording.true.copy()
     other[LEARNT:] = 0.0  # judged speech has nothing of what was learnt
     found = fit_personal([replace(recording, true=other)], 0.5, 1e-4, (0,), 25.0)
@@ -88,7 +95,7 @@ def test_components_that_move_too_little_are_raised_at_most_twofold():
     basis = np.zeros((3, 204), np.float32)
     for row, point in enumerate((LIP, 63, 64)):
         basis[row, 3 * point + 1] = 1.0
-    recording = judged()
+    recording = recorded()
     moving = np.repeat(recording.true[:, LIP : LIP + 1], 3, axis=1)
     true, found = recording.true.copy(), recording.true.copy()
     true[:, LIP : LIP + 3] = moving
@@ -102,7 +109,7 @@ def test_components_that_move_too_little_are_raised_at_most_twofold():
 def test_what_is_not_known_is_not_raised():
     basis = np.zeros((2, 204), np.float32)
     basis[0, 3 * LIP + 1] = basis[1, 3 * 63 + 1] = 1.0
-    recording = judged()
+    recording = recorded()
     other = np.random.default_rng(9).normal(size=(2, FRAMES))
     true, found = recording.true.copy(), recording.true.copy()
     true[:, 63, 1], found[:, 63, 1] = other[0], 0.3 * (other[1] - other[0])
@@ -122,7 +129,7 @@ def test_the_lower_gain_is_the_hand_computed_value():
 
 @pytest.mark.parametrize(("output", "factor"), [(2.0, 0.5), (0.5, 1.0), (-1.0, 0.0), (1.0, 1.0)])
 def test_the_output_gain_is_estimated_on_judged_frames(output, factor):
-    recording = judged(regression=0.2)
+    recording = recorded(regression=0.2)
     network = output * (recording.true - recording.regression)
     network[:LEARNT] = 9.0  # learnt frames must not count
     recording = replace(recording, network=network)

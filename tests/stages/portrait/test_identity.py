@@ -4,7 +4,7 @@ import numpy as np
 
 from stages.base.face.face_measures import mouth_opening
 from stages.motion.predict import Motion, retarget
-from stages.portrait.identity import close_lips, person_of, source_of
+from stages.portrait.identity import as_motion_person, as_source_image, close_lips
 from tests.stages.motion.people import person
 
 
@@ -17,7 +17,7 @@ def still(style, opening=0.0):
 
 def test_a_still_style_leaves_the_portrait_in_its_own_pose_with_closed_lips(astronaut):
     style = person("ann")
-    columns = retarget(still(style), style, person_of(astronaut, style))
+    columns = retarget(still(style), style, as_motion_person(astronaut, style))
     upper = np.r_[0:4, 13:48]
     away = np.abs(columns["points"][0] - astronaut.points)[upper].max()
     assert away < 0.1
@@ -27,7 +27,7 @@ def test_a_still_style_leaves_the_portrait_in_its_own_pose_with_closed_lips(astr
 
 def test_the_style_opens_the_portraits_mouth_by_as_many_face_heights(astronaut):
     style = person("ann")
-    columns = retarget(still(style, 0.1), style, person_of(astronaut, style))
+    columns = retarget(still(style, 0.1), style, as_motion_person(astronaut, style))
     assert abs(mouth_opening(columns["head"])[0] - 0.1) < 0.01
 
 
@@ -42,7 +42,7 @@ def test_an_open_mouth_closes_and_takes_the_jaw_along(astronaut):
 
 
 def test_the_source_warped_to_its_own_landmarks_is_the_portrait(astronaut):
-    source = source_of(astronaut, 64)
+    source = as_source_image(astronaut, 64)
     grid = source.warp_grid(source.points, source.shoulders)
     steps = (np.arange(64) + 0.5) / 32 - 1
     assert np.abs(grid - np.stack(np.meshgrid(steps, steps), axis=-1)).max() < 1e-4

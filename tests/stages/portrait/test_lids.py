@@ -8,7 +8,7 @@ from stages.base.face.projection import project
 from stages.evaluation.redetection import SIZE, detect_faces
 from stages.generator.driving import Driving
 from stages.motion.eyes import close_lids
-from stages.portrait.identity import source_of
+from stages.portrait.identity import as_source_image
 from stages.portrait.lids import LidPainter, keep_lids_apart
 
 
@@ -22,7 +22,7 @@ def blinking(portrait, closed):
 
 
 def test_shut_lids_are_shut_in_the_picture(astronaut):
-    painter = LidPainter(source_of(astronaut, 128))
+    painter = LidPainter(as_source_image(astronaut, 128))
     driving = blinking(astronaut, [0.0, 0.85])
     open_eyes, shut = painter.paint([astronaut.image] * 2, driving)
     found = [
@@ -33,7 +33,7 @@ def test_shut_lids_are_shut_in_the_picture(astronaut):
 
 
 def test_open_eyes_and_all_around_the_eyes_stay_as_they_are_drawn(astronaut):
-    painter = LidPainter(source_of(astronaut, 128))
+    painter = LidPainter(as_source_image(astronaut, 128))
     open_eyes, shut = painter.paint([astronaut.image] * 2, blinking(astronaut, [0.0, 0.85]))
     assert np.array_equal(open_eyes, astronaut.image)
     mouth = slice(int(astronaut.points[33, 1]), None)
@@ -42,14 +42,16 @@ def test_open_eyes_and_all_around_the_eyes_stay_as_they_are_drawn(astronaut):
 
 def test_a_frame_larger_than_the_portrait_can_be_painted(astronaut):
     image = np.repeat(np.repeat(astronaut.image, 2, 0), 2, 1)
-    (painted,) = LidPainter(source_of(astronaut, 128)).paint([image], blinking(astronaut, [0.85]))
+    (painted,) = LidPainter(as_source_image(astronaut, 128)).paint(
+        [image], blinking(astronaut, [0.85])
+    )
     assert painted.shape == image.shape
     assert not np.array_equal(painted, image)
 
 
 @pytest.mark.parametrize("closed", [0.85, 1.0, 1.2])
 def test_lids_that_meet_or_cross_are_apart_for_the_warp(astronaut, closed):
-    source = source_of(astronaut, 128)
+    source = as_source_image(astronaut, 128)
     driving = keep_lids_apart(blinking(astronaut, [closed, 0.1]), source)
     own = eye_opening(astronaut.points)
     assert np.allclose(eye_opening(driving.points)[0] / own, 0.45, atol=0.05)

@@ -6,8 +6,8 @@ import numpy as np
 
 from stages.base.face.face_measures import mouth_opening
 from stages.generator.driving import Driving
-from stages.portrait.columns import move_columns
-from stages.portrait.identity import source_of
+from stages.portrait.column_warp import move_columns
+from stages.portrait.identity import as_source_image
 from stages.portrait.lips import LipPainter, keep_lips_open
 
 LOWER = [*range(5, 12), 55, 56, 57, 58, 59, 65, 66, 67]
@@ -42,7 +42,7 @@ def green(image):
 
 def test_closed_lips_hide_the_inside_of_an_open_portraits_mouth(astronaut):
     portrait, closed = agape(astronaut)
-    painter = LipPainter(source_of(portrait, 128))
+    painter = LipPainter(as_source_image(portrait, 128))
     (painted,) = painter.paint([astronaut.image], driving([closed]))
     assert green(portrait.image) > 300
     assert green(painted) < 0.1 * green(portrait.image)
@@ -51,25 +51,27 @@ def test_closed_lips_hide_the_inside_of_an_open_portraits_mouth(astronaut):
 def test_half_closed_lips_show_half_of_it(astronaut):
     portrait, closed = agape(astronaut)
     half = (portrait.points + closed) / 2
-    (painted,) = LipPainter(source_of(portrait, 128)).paint([astronaut.image], driving([half]))
+    (painted,) = LipPainter(as_source_image(portrait, 128)).paint(
+        [astronaut.image], driving([half])
+    )
     assert 0.3 < green(painted) / green(portrait.image) < 0.7
 
 
 def test_a_mouth_as_open_as_the_portraits_and_a_closed_portrait_stay_as_drawn(astronaut):
     portrait, closed = agape(astronaut)
     rows = driving([portrait.points])
-    (same,) = LipPainter(source_of(portrait, 128)).paint([portrait.image], rows)
+    (same,) = LipPainter(as_source_image(portrait, 128)).paint([portrait.image], rows)
     assert np.array_equal(same, portrait.image)
-    shut = source_of(replace(astronaut, points=closed), 128)
+    shut = as_source_image(replace(astronaut, points=closed), 128)
     (same,) = LipPainter(shut).paint([astronaut.image], rows)
     assert np.array_equal(same, astronaut.image)
 
 
 def test_lips_that_meet_are_apart_for_the_warp_of_an_open_mouth_only(astronaut):
     portrait, closed = agape(astronaut)
-    apart = keep_lips_open(driving([closed]), source_of(portrait, 128)).points[0]
+    apart = keep_lips_open(driving([closed]), as_source_image(portrait, 128)).points[0]
     assert mouth_opening(apart) > 0.4 * mouth_opening(portrait.points)
-    shut = source_of(replace(astronaut, points=closed), 128)
+    shut = as_source_image(replace(astronaut, points=closed), 128)
     assert np.array_equal(keep_lips_open(driving([closed]), shut).points[0], np.float32(closed))
 
 

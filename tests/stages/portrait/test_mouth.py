@@ -7,7 +7,7 @@ import numpy as np
 from stages.donors.library import Donors
 from stages.donors.warp import Crop
 from stages.generator.driving import Driving
-from stages.portrait.identity import source_of
+from stages.portrait.identity import as_source_image
 from stages.portrait.mouth import MouthPainter
 
 LOWER = [*range(5, 12), 55, 56, 57, 58, 59, 65, 66, 67]
@@ -34,7 +34,7 @@ def green_mouth(portrait, skin):
 
 
 def test_an_open_mouth_shows_the_donors_inside_and_nothing_else_changes(astronaut):
-    source, points = source_of(astronaut, 128), opened(astronaut, 30)
+    source, points = as_source_image(astronaut, 128), opened(astronaut, 30)
     painter = MouthPainter(green_mouth(astronaut, 150.0), source)
     (painted,) = painter.paint([astronaut.image], driving([points]))
     x, y = points[[62, 66]].mean(0).astype(int)
@@ -49,13 +49,13 @@ def test_an_open_mouth_shows_the_donors_inside_and_nothing_else_changes(astronau
 
 
 def test_closed_lips_stay_as_they_are_drawn(astronaut):
-    painter = MouthPainter(green_mouth(astronaut, 150.0), source_of(astronaut, 128))
+    painter = MouthPainter(green_mouth(astronaut, 150.0), as_source_image(astronaut, 128))
     (painted,) = painter.paint([astronaut.image], driving([astronaut.points]))
     assert np.array_equal(painted, astronaut.image)
 
 
 def test_teeth_take_only_part_of_the_skins_brightness(astronaut):
-    source, points = source_of(astronaut, 128), opened(astronaut, 30)
+    source, points = as_source_image(astronaut, 128), opened(astronaut, 30)
     x, y = points[[62, 66]].mean(0).astype(int)
     levels = []
     for skin in (60.0, 240.0):
@@ -68,7 +68,7 @@ def test_teeth_take_only_part_of_the_skins_brightness(astronaut):
 
 def test_an_open_portrait_keeps_its_own_teeth_until_its_mouth_opens_much_wider(astronaut):
     agape = replace(astronaut, points=opened(astronaut, 15))
-    painter = MouthPainter(green_mouth(astronaut, 150.0), source_of(agape, 128))
+    painter = MouthPainter(green_mouth(astronaut, 150.0), as_source_image(agape, 128))
     images = [astronaut.image] * 2
     rows = driving([opened(astronaut, 16), opened(astronaut, 45)])
     same, wide = painter.paint(images, rows)

@@ -7,23 +7,23 @@ import numpy as np
 from stages.base.arrays import Floats
 from stages.clips.ledger import Clip
 from stages.references.params import GroupWeights, ReferenceParams
-from stages.references.person import Person, own_range
+from stages.references.person import PersonCurves, quantile_normalise
 
 FPS = 25.0
 
 
-def person_of(amplitude: Floats, *lengths: int) -> Person:
+def person_of(amplitude: Floats, *lengths: int) -> PersonCurves:
     """Build a person from raw descriptors, (N, 12), cut into clips of the given lengths."""
     lengths = lengths or (len(amplitude),)
     clips = tuple(
         Clip(f"{i}-001", n, FPS, 256, (0, n), (0, 0), Path()) for i, n in enumerate(lengths)
     )
-    return Person(
+    return PersonCurves(
         clips=clips,
         clip=np.repeat(np.arange(len(lengths)), lengths),
         frame=np.concatenate([np.arange(n) for n in lengths]),
         amplitude=amplitude,
-        normal=own_range(amplitude),
+        normal=quantile_normalise(amplitude),
         lids=np.full(len(amplitude), 0.3),
         sharpness=np.full(len(amplitude), 100.0),
         box=np.tile([60.0, 60.0, 100.0, 120.0], (len(amplitude), 1)),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base.arrays import Floats
-from stages.references.person import Person, curves_at, own_range
+from stages.references.person import PersonCurves, curves_at, quantile_normalise
 from stages.references.retrieval import NoReference, curves_of, nearest, rejections, retrieve
 
 from .people import FPS, PARAMS, person_of, smooth_motion
@@ -16,7 +16,7 @@ from .people import FPS, PARAMS, person_of, smooth_motion
 STEPS = 7
 
 
-def templates_of(person: Person, rows: list[int], window_s: float) -> Floats:
+def templates_of(person: PersonCurves, rows: list[int], window_s: float) -> Floats:
     """Take the curves of four frames as templates."""
     return curves_of(person, window_s, STEPS)[rows]
 
@@ -75,7 +75,7 @@ def test_blur_blinks_and_lost_faces_are_refused_but_not_a_turned_head() -> None:
 def test_a_template_without_a_candidate_is_reported() -> None:
     person = person_of(smooth_motion(60, seed=8))
     few = dataclasses.replace(person, amplitude=np.full((60, 12), np.nan))
-    few = dataclasses.replace(few, normal=own_range(few.amplitude))
+    few = dataclasses.replace(few, normal=quantile_normalise(few.amplitude))
     templates = np.full((4, STEPS, 12), 0.5)
     with pytest.raises(NoReference, match="seen/x: no frame for template None: of 60 frames 60"):
         retrieve(few, templates, PARAMS, "seen/x")

@@ -1,17 +1,21 @@
 """A small project with two subjects and untrained models: enough to render, not to look at."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from pipeline.runtime.item_store import file_hash
 from stages.base.face.projection import project
 from stages.base.io import tables
-from stages.base.io.image_io import encode_jpeg, encode_png
+from stages.base.io.encoding import encode_video
+from stages.base.io.image_io import Image, encode_jpeg, encode_png
 from stages.base.io.wav_files import write_wav
 from stages.base.training.model_files import save_model
 from stages.clips.artifacts import FRAMES, LEDGER
+from stages.clips.ledger import read_rows, write_rows
 from stages.generator.driving import Amplitudes
 from stages.generator.model import save as save_generator
 from stages.generator.network import UNet
@@ -94,6 +98,7 @@ def write_project() -> None:
         }
         tables.write(clip / "frames.parquet", FRAMES, frames, 25)
         write_wav(clip / "audio.wav", rng.normal(0, 0.1, FRAMES_IN_CLIP * 640))
+        _write_video(name, image)
         isp = encode_png(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
         isps = {
             "template": list(TEMPLATES),
@@ -108,6 +113,14 @@ def write_project() -> None:
     random_model(tiny()).save()
     _write_generator()
     _write_audio_model()
+
+
+def _write_video(name: str, picture: Image) -> None:
+    """Write the video that a subject's clip was cut from, shorter than it, for a quick test."""
+    video = Path(f"data/raw/{name}/one.mp4")
+    encode_video(video, [picture] * 20, 25.0)
+    ledger = Path(f"data/clips/seen/{name}/clips.parquet")
+    write_rows(ledger, [replace(row, sha256=file_hash(video)) for row in read_rows(ledger)])
 
 
 def _write_generator() -> None:

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from pipeline.runtime.user_errors import MissingInput, UserError
-from stages.base.io.sound import read_audio
 from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
 from stages.base.training.model_files import load_model, save_model
-from stages.motion.features import silent_frames, sound_levels
+from stages.motion.features import loudness, silent_frames, sound_levels
 from stages.motion.model import MotionModel, NotTrained
 from stages.motion.predict import join, retarget
-from stages.render.any_audio import compute_features, predict_motion, render_audio
+from stages.render import sound_stream
+from stages.render.any_audio import predict_motion, render_audio
 from stages.render.neutral_motion import NeutralMotion
 from stages.render.trained_models import load_models
-from stages.speech import mel
+from tests.conftest import read_audio
 from tests.stages.motion.people import generate, write_subject
 from tests.stages.render.project import FRAMES_IN_CLIP
 
@@ -75,12 +75,13 @@ def test_the_same_voice_gives_the_same_bytes(project):
 def test_motion_in_pieces_is_the_motion_of_the_whole(project, monkeypatch):
     wav, frames = write_voice(1.0), 25
     models = load_models(["ann"], 32)
-    monkeypatch.setattr(mel, "_BLOCK", 14)
+    monkeypatch.setattr(sound_stream, "BLOCK", 14)
     pieces = join(list(predict_motion(models, "ann", wav, frames, 1)))
-    monkeypatch.setattr(mel, "_BLOCK", 2048)
-    features = np.concatenate(list(compute_features(wav, frames, 25.0)))
-    quiet = silent_frames(sound_levels(wav, 25.0, 0, frames), 25.0)
-    whole = generate(MotionModel.load(), features, "ann", 1, quiet)
+    monkeypatch.setattr(sound_stream, "BLOCK", 2048)
+    features = np.concatenate(list(sound_stream.compute_features(wav, 16000, frames, 25.0)))
+    levels = sound_levels(wav, 25.0, 0, frames)
+    quiet = silent_frames(levels, 25.0)
+    whole = generate(MotionModel.load(), features, "ann", 1, quiet, loudness(levels))
     assert len(pieces) == len(whole) == frames
     assert np.allclose(pieces.displacement, whole.displacement, atol=1e-5)
     assert np.allclose(pieces.pose, whole.pose, atol=1e-5)
@@ -91,6 +92,14 @@ def test_an_identity_or_style_never_trained_is_named_with_those_that_were(projec
     with pytest.raises(NotTrained, match=r"^carol: no such subject; .* trained on ann, bob"):
         render_audio(identity, style, write_voice(0.2), Path("talk.mp4"))
     assert not Path("talk.mp4").exists()
+
+
+def test_a_person_who_was_removed_after_the_training_is_named(project):
+    text = Path("params.yaml").read_text()
+    text = text.replace(", bob: {role: seen}", "").replace("[ann, bob]", "[ann]")
+    Path("params.yaml").write_text(text)
+    with pytest.raises(NotTrained, match=r"^bob: was removed from the project, which has ann;"):
+        render_audio("bob", "bob", write_voice(0.2), Path("talk.mp4"))
 
 
 def test_an_unseen_person_lends_a_style_without_any_training(project):
@@ -109,7 +118,8 @@ def test_an_unseen_person_lends_a_style_without_any_training(project):
     ("role", "seen", "message"),
     [
         ("unseen", "", r"^carol: is unseen: .* ann, bob; .*`idiolect remove carol`"),
-        ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `dvc repro`$"),
+        ("population", "", r"^carol: is of the population, .*`idiolect remove carol`, and add"),
+        ("seen", ", carol", r"^carol: is not trained yet; .* ann, bob; run `idiolect repro`$"),
     ],
 )
 def test_an_error_gives_the_reason_why_a_subject_of_the_project_has_no_model(
@@ -117,7 +127,10 @@ def test_an_error_gives_the_reason_why_a_subject_of_the_project_has_no_model(
 ):
     text = Path("params.yaml").read_text()
     text = text.replace("bob: {role: seen}", f"bob: {{role: seen}}, carol: {{role: {role}}}")
-    Path("params.yaml").write_text(text.replace("[ann, bob", f"[ann, bob{seen}"))
+    text = text.replace("[ann, bob", f"[ann, bob{seen}")
+    if role == "population":
+        text = text.replace("seen: [", "population: [carol], seen: [")
+    Path("params.yaml").write_text(text)
     with pytest.raises(NotTrained, match=message):
         render_audio("carol", "ann", write_voice(0.2), Path("talk.mp4"))
 
@@ -137,7 +150,7 @@ def test_voice_folder_and_disk_are_checked_before_models_are_loaded(project):
     for voice, message in (
         ("text.wav", r"^text\.wav: is no sound: .*; name an audio file, or a video with sound"),
         ("empty.wav", r"^empty\.wav: expected sound, found an empty file"),
-        ("silent.wav", "its sound is empty"),
+        ("silent.wav", "expected sound, found 0 samples"),
         ("data", "^data: expected an audio or video file, found a folder"),
     ):
         with pytest.raises(UserError, match=message):

@@ -9,10 +9,14 @@ from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.runtime.user_errors import UserError
+from stages.base.io.image_io import decode_jpeg, read_image
 from stages.base.io.video_frames import read_facts, read_frames
 from stages.base.io.wav_files import write_wav
 from stages.motion.model import MotionModel, NotTrained
 from stages.render.any_portrait import render_portrait
+from stages.render.controls import Controls
+from stages.render.record import Record, render_recorded
+from stages.render.request import Request
 from tests.stages.portrait.pictures import SECTIONS, astronaut_picture, write
 
 
@@ -81,3 +85,32 @@ def test_options_that_do_not_fit_are_refused(portrait_project, options, message)
     result = CliRunner().invoke(app, options)
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
+
+
+def test_a_portraits_video_is_made_again_from_its_record(portrait_project):
+    controls = Controls(head=0.5, gaze="camera", size=128, fps=12.5)
+    face, voice, talk = (Path(name) for name in ("face.jpg", "voice.wav", "talk.mp4"))
+    assert (
+        render_recorded(Request(portrait=face, style="bob", audio=voice, controls=controls), talk)
+        == 7
+    )
+    first, facts = talk.read_bytes(), read_facts(talk)
+    assert (facts.width, facts.fps) == (128, 12.5)
+    record = Record.read(Path("talk.yaml"))
+    record.check()
+    assert {"face.jpg", "voice.wav"} <= set(record.sha256)
+    render_recorded(record.request, talk)
+    assert talk.read_bytes() == first
+
+
+def test_a_portrait_speaks_in_its_whole_picture(portrait_project):
+    picture = read_image(Path("face.jpg"), decode_jpeg)
+    wide = np.pad(picture, ((0, 0), (80, 81), (0, 0)), mode="edge")
+    write(wide, Path("wide.jpg"))
+    voice, talk = Path("voice.wav"), Path("talk.mp4")
+    render_portrait(Path("wide.jpg"), "bob", voice, talk, frame="full")
+    images = [image for _, image in read_frames(talk)]
+    assert images[0].shape == (len(wide) // 2 * 2, wide.shape[1] // 2 * 2, 3)
+    left = np.s_[: len(images[0]), :40]
+    assert np.abs(images[5][left].astype(int) - wide[left]).mean() < 6
+    assert not np.array_equal(images[0], images[5])

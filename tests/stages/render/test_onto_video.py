@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.cli.runs import render
 from pipeline.runtime.user_errors import MissingInput, UserError
 from stages.base.config.params import read_section
 from stages.base.io.encoding import encode_video
@@ -16,11 +15,14 @@ from stages.clips.ledger import read_rows, write_rows
 from stages.clips.videos import hash_video
 from stages.clips.window import Window
 from stages.motion.model import MotionModel
+from stages.render.controls import Controls
 from stages.render.onto_video import ShotDrawer, render_onto, revoice
 from stages.render.params import RenderParams
 from stages.render.paste import face_mask, paste
+from stages.render.record import Record, render_recorded
+from stages.render.request import Request
 from stages.render.trained_models import load_models
-from stages.render.video_shots import find_shots
+from stages.render.video_shots import read_usable_clips
 from tests.stages.motion.people import SIZE
 from tests.stages.render.project import lose_faces, write_project
 
@@ -54,7 +56,7 @@ def project(own_video, monkeypatch):
 
 
 def revoiced(open_by):
-    name, shots = find_shots(VIDEO)
+    name, shots = read_usable_clips(VIDEO)
     params = read_section("render", RenderParams)
     drawer = ShotDrawer(load_models((name,), params.drawn_size), name, name, params)
     heads = np.nan_to_num(shots[0].columns["head"].astype(float))
@@ -85,7 +87,7 @@ def test_pictures_without_a_face_and_all_but_mouth_and_jaw_keep_their_values(pro
 
 
 def test_a_voice_that_equals_the_video_moves_no_landmark_and_an_open_one_only_lips_and_jaw(project):
-    _, (shot,) = find_shots(VIDEO)
+    _, (shot,) = read_usable_clips(VIDEO)
     own, heads = shot.own().points, shot.columns["head"].astype(float)
     assert np.nanmax(np.abs(shot.voiced(heads).points - own)) < 1e-4
     opened = shot.voiced(heads + np.array([0, 0.05, 0])).points - own
@@ -96,7 +98,7 @@ def test_a_voice_that_equals_the_video_moves_no_landmark_and_an_open_one_only_li
 
 
 def test_the_rim_of_the_mask_shows_no_seam_although_the_drawing_is_darker(project):
-    _, (shot,) = find_shots(VIDEO)
+    _, (shot,) = read_usable_clips(VIDEO)
     points = shot.own().points[0] / SIZE
     rows, columns = np.mgrid[: SIZE + 20, : SIZE + 40]
     picture = np.repeat((60 + (rows + columns) // 4)[..., None], 3, axis=2).astype(np.uint8)
@@ -112,7 +114,7 @@ def test_the_rim_of_the_mask_shows_no_seam_although_the_drawing_is_darker(projec
 
 
 def test_the_mask_covers_the_chin_of_the_picture_and_of_the_drawing(project):
-    _, (shot,) = find_shots(VIDEO)
+    _, (shot,) = read_usable_clips(VIDEO)
     closed = shot.own().points[0].astype(float) * 4
     opened = closed.copy()
     opened[6:11, 1] += 12.0
@@ -123,8 +125,18 @@ def test_the_mask_covers_the_chin_of_the_picture_and_of_the_drawing(project):
             assert mask[y, x] > 0.95
 
 
+def test_the_mask_leaves_the_collar_below_the_chin_to_the_picture(project):
+    _, (shot,) = read_usable_clips(VIDEO)
+    points = shot.own().points[0].astype(float) * 4
+    mask = face_mask(points, points, 4 * SIZE)
+    x, y = points[8].round().astype(int)
+    feather = round(0.14 * np.linalg.norm(points[14] - points[2]))
+    assert mask[y, x] > 0.95
+    assert mask[y + feather + 2 :, x].max() == 0
+
+
 def test_a_square_beyond_the_picture_is_pasted_as_far_as_it_is_inside(project):
-    _, (shot,) = find_shots(VIDEO)
+    _, (shot,) = read_usable_clips(VIDEO)
     points = shot.own().points[0] / SIZE
     picture, drawn = np.zeros((70, 90, 3), np.uint8), np.full((32, 32, 3), 200, np.uint8)
     out = paste(picture, drawn, Window(-30, -40, SIZE), points, points)
@@ -156,4 +168,14 @@ def test_a_video_of_nobody_is_reported_before_models_are_loaded(project, monkeyp
 )
 def test_options_that_do_not_fit_are_refused(options, message):
     with pytest.raises(UserError, match=message):
-        render(audio=VOICE, out=TALK, onto=VIDEO, **options)
+        Request(audio=VOICE, onto=VIDEO, **options)
+
+
+def test_the_video_is_made_again_from_its_record(project):
+    request = Request(audio=VOICE, onto=VIDEO, controls=Controls(mouth=0.5, duration=0.2))
+    assert render_recorded(request, TALK) == 10
+    first = TALK.read_bytes()
+    record = Record.read(TALK.with_suffix(".yaml"))
+    assert {"ann.mp4", "voice.wav", "data/isp/seen/ann/isps.parquet"} <= set(record.sha256)
+    render_recorded(record.request, TALK)
+    assert TALK.read_bytes() == first

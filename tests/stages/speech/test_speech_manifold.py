@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.speech.manifold import Manifold, project, reconstruction_weights
+from stages.speech.manifold import Manifold, reconstruction_weights
 
 
 def array(*rows) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_the_ridge_gives_the_weights_computed_by_hand():
 
 
 def test_a_point_off_the_manifold_falls_onto_the_line_of_its_neighbours():
-    found = project(array([0.5, 3.0]), array([0.0, 0.0], [1.0, 0.0]), ridge=1e-6)
+    found = Manifold(array([0.0, 0.0], [1.0, 0.0]), ridge=1e-6).project(array([0.5, 3.0]))
     assert found[0] == pytest.approx([0.5, 0.0], abs=1e-3)
 
 
@@ -47,19 +47,19 @@ def test_weights_sum_to_one_and_stay_finite(seed, copies, scale):
     weights = reconstruction_weights(queries, near, 1e-3)
     assert np.isfinite(weights).all()
     assert weights.sum(1) == pytest.approx(1.0)
-    assert np.abs(project(queries, base)).max() < 100 * scale
+    assert np.abs(Manifold(base).project(queries)).max() < 100 * scale
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_point_of_the_base_stays_near_itself(seed):
     base = np.random.default_rng(seed).normal(size=(200, 16)).astype(np.float32)
-    moved = np.linalg.norm(project(base[:20], base, ridge=1e-4) - base[:20], axis=1)
+    moved = np.linalg.norm(Manifold(base, ridge=1e-4).project(base[:20]) - base[:20], axis=1)
     assert moved.max() < 0.05 * np.linalg.norm(base, axis=1).mean()
 
 
 def test_a_base_smaller_than_the_neighbourhood_is_used_whole():
-    assert project(array([0.3]), array([0.0], [1.0])).shape == (1, 1)
+    assert Manifold(array([0.0], [1.0])).project(array([0.3])).shape == (1, 1)
 
 
 def test_an_empty_base_is_refused():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.base.io.sound import read_audio
 from stages.base.io.timebase import AUDIO_RATE
 from stages.speech.phones import recognise_phones, split_at_pauses
 from stages.speech.syllables import VOWELS, kind, syllabify
+from tests.conftest import read_audio
 
 CONSONANTS = [
     "B",

@@ -13,7 +13,6 @@ from stages.base.config import code_version
 from stages.base.config.params import Training
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.base.io.sound import read_audio
 from stages.base.io.wav_files import write_wav
 from stages.base.training import model_files
 from stages.clips.artifacts import LEDGER
@@ -23,6 +22,7 @@ from stages.speech.artifacts import AUDIO_MODEL, FEATURES, MEL, PHONES, SYNC
 from stages.speech.params import SpeechParams
 from stages.speech.representation import Sound, load_representation
 from stages.speech.sync import LEAD
+from tests.conftest import read_audio
 from tests.stages.speech.subjects import CALM, FPS, TINY, make_subject
 
 
@@ -36,6 +36,11 @@ def project(workdir: Path, shared_data: Path) -> Path:
     )
     code_version.write(Path("versions.yaml"))
     return workdir
+
+
+def long_sound(shared_data: Path) -> np.ndarray:
+    files = ("audio/speech.wav", "grid/bbaf2n.mpg", "grid/sbwe5n.mpg")
+    return np.concatenate([read_audio(shared_data / file) for file in files])
 
 
 @pytest.mark.slow
@@ -71,8 +76,7 @@ def test_a_subject_goes_from_sound_to_features(project: Path):
 def test_a_clip_with_foreign_sound_is_rejected_with_its_reason_and_not_trained_on(
     workdir: Path, shared_data: Path
 ):
-    files = ("audio/speech.wav", "grid/bbaf2n.mpg", "grid/sbwe5n.mpg")
-    sound = np.concatenate([read_audio(shared_data / file) for file in files])
+    sound = long_sound(shared_data)
     make_subject({"own-001": sound, "other-001": sound})
     write_wav(Path("data/clips/seen/calm/other-001/audio.wav"), sound[::-1].copy())
     code_version.write(Path("versions.yaml"))
@@ -85,6 +89,22 @@ def test_a_clip_with_foreign_sound_is_rejected_with_its_reason_and_not_trained_o
     assert "the sound does not belong to these lips" in sync["reason"][1]
     spans, _ = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))
     assert [span.path.stem for span in spans] == ["own-001"]
+
+
+@pytest.mark.slow
+def test_a_person_with_foreign_sound_alone_is_named_with_what_lets_the_others_train(
+    workdir: Path, shared_data: Path
+):
+    make_subject({"other-001": long_sound(shared_data)})
+    write_wav(
+        Path("data/clips/seen/calm/other-001/audio.wav"), long_sound(shared_data)[::-1].copy()
+    )
+    code_version.write(Path("versions.yaml"))
+    Path("params.yaml").write_text("speech: {features: apc, recogniser: phones}\n")
+    with pytest.raises(speech.ForeignSound, match=r"calm: no clip .*`idiolect remove calm`"):
+        speech.main("seen/calm")
+    sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
+    assert sync["status"].tolist() == ["rejected"]
 
 
 @pytest.mark.slow
@@ -145,7 +165,7 @@ def test_a_quiet_recording_gives_the_features_of_a_loud_one(workdir: Path):
 
     def represent(samples):
         blocks, energy = mel.log_mel(samples.astype(np.float32), FPS, 50)
-        gain = apc.gain(energy, representation.level)
+        gain = apc.loudness_gain_db(energy, representation.level)
         (found,) = representation.features(Sound([blocks], gain))
         return found
 
@@ -200,8 +220,8 @@ def test_a_gain_of_12_db_adds_a_tenth_and_leaves_silence_alone():
 
 
 def test_silence_gets_no_gain():
-    assert apc.gain(np.full(100, -100.0), -20.0) == 0.0
-    assert apc.gain(np.full(100, -50.0), -20.0) == pytest.approx(30.0)
+    assert apc.loudness_gain_db(np.full(100, -100.0), -20.0) == 0.0
+    assert apc.loudness_gain_db(np.full(100, -50.0), -20.0) == pytest.approx(30.0)
 
 
 @pytest.mark.slow
@@ -213,7 +233,7 @@ def test_windows_come_from_training_spans_alone(project: Path):
     rows["mel"][98:] = 1.0  # behind the training span's end at frame 49
     tables.write(path, MEL, rows, 50)
     spans, fps = train_audio.spans_of([CALM], TINY, Path("data/clips"), Path("data/speech"))
-    one = train_audio.Span(spans[0].path, spans[0].first, spans[0].last, 0.0)
+    one = train_audio.AudioSpan(spans[0].path, spans[0].first, spans[0].last, 0.0)
     task = train_audio.AudioTask([one], TINY, 40)
     drawn = torch.cat([task.batch(s, np.random.default_rng(s))["mel"] for s in range(20)])
     assert fps == FPS

@@ -9,15 +9,15 @@ from pipeline.runtime.user_errors import BadFormat
 from stages.base.config import code_version
 from stages.base.config.params import Training
 from stages.base.io import tables
-from stages.base.io.sound import read_audio
 from stages.base.training.model_files import load_model
 from stages.motion.features import PHONE
-from stages.render import any_audio
+from stages.render import sound_stream
 from stages.speech import features, speech, train_audio
 from stages.speech.activations import write_windows
 from stages.speech.artifacts import ACTIVATIONS, AUDIO_MODEL, FEATURES
 from stages.speech.params import SpeechParams
 from stages.speech.whisper import load
+from tests.conftest import read_audio
 from tests.stages.speech.encoders import encoder_of, noise, small_network
 from tests.stages.speech.subjects import CALM, FPS, TINY, make_subject
 
@@ -49,7 +49,7 @@ def test_any_audio_has_the_features_of_the_same_clip(heard: Path) -> None:
     stored = tables.read(Path("data/features/seen/calm/one-001.parquet"), FEATURES)
     assert stored["feature"].shape == (148, 12 + 80)
     wav = Path("data/clips/seen/calm/one-001/audio.wav")
-    found = np.concatenate(list(any_audio.compute_features(wav, 74, FPS)))
+    found = np.concatenate(list(sound_stream.compute_features(wav, 47648, 74, FPS)))
     np.testing.assert_allclose(found[:, :-PHONE], stored["feature"], atol=1e-4)
 
 

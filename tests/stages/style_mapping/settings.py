@@ -2,10 +2,10 @@
 
 from stages.style_mapping.params import (
     GeometryWeights,
-    Learned,
+    ImageLossWeights,
+    LearnedKeypointParams,
     Network,
     StyleMappingParams,
-    Weights,
 )
 
 TINY = Network(
@@ -23,7 +23,7 @@ TINY = Network(
     skip=True,
 )
 
-LEARNED = Learned(
+LEARNED = LearnedKeypointParams(
     keypoints=13,
     heat_input=16,
     heat_plane=8,
@@ -72,7 +72,7 @@ PAPER_LEARNED = LEARNED.model_copy(
     }
 )
 
-WEIGHTS = Weights(
+WEIGHTS = ImageLossWeights(
     pixel=20,
     perceptual=0,
     gan=0,

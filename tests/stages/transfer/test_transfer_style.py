@@ -16,7 +16,7 @@ from stages.motion.model import MODEL, MotionModel
 from stages.motion.person import LIDS, measure_person
 from stages.motion.predict import retarget
 from stages.motion.recordings import read_recordings
-from stages.motion.style_references import Candidate
+from stages.motion.style_references import ReferenceFrame
 from stages.speech.artifacts import FEATURES
 from stages.transfer import transfer_style
 from stages.transfer.artifacts import model_path
@@ -131,7 +131,11 @@ def test_a_voice_shorter_than_a_window_is_padded_on_the_left_and_masked_there(pr
 def test_the_references_motion_is_that_around_the_candidates_without_lids(project: Path):
     recordings = read_recordings(BOB, 0.0, Path("data"))
     person = measure_person("bob", recordings)
-    near = (Candidate(0, "one-001", 50), Candidate(1, "one-001", 53), Candidate(2, "other", 50))
+    near = (
+        ReferenceFrame(0, "one-001", 50),
+        ReferenceFrame(1, "one-001", 53),
+        ReferenceFrame(2, "other", 50),
+    )
     shown = reference_motion(person, recordings, near)
     assert shown.shape == (16, 68, 3)  # 13 frames around each, 10 of them shared
     assert shown[:, list(LIDS)].abs().max() == 0

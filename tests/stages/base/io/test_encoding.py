@@ -18,6 +18,6 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_odd_sizes_are_refused_and_leave_no_file(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="even sizes"):
+    with pytest.raises(Exception, match="even height and width"):
         encode_video(tmp_path / "a.mp4", shades(3, 63), 25)
     assert list(tmp_path.iterdir()) == []

@@ -37,7 +37,14 @@ def test_a_picture_is_shown_as_its_display_matrix_says(
 
 @pytest.mark.parametrize(
     ("space", "name"),
-    [(8, "YCgCo"), (10, r"BT.2020 with constant"), (11, "2085"), (12, "chroma"), (14, "ICtCp")],
+    [
+        (8, "YCgCo"),
+        (10, r"BT.2020 with constant"),
+        (11, "2085"),
+        (12, "chroma"),
+        (14, "ICtCp"),
+        (15, "IPT"),
+    ],
 )
 def test_a_color_matrix_that_cannot_be_converted_is_named(
     tmp_path: Path, space: int, name: str

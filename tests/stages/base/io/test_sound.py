@@ -1,12 +1,16 @@
 """Sound of videos and WAV files, placed by its time stamps."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from pipeline.runtime.user_errors import BadFormat
 from stages.base.io import wav_files
 from stages.base.io.encoding import encode_video
-from stages.base.io.sound import read_audio, read_sound_span
+from stages.base.io.sound import read_sound_span
+from tests.conftest import read_audio
 from tests.stages.base.io.settings import shades
 
 
@@ -51,3 +55,23 @@ def test_written_wav_is_read_back_to_half_a_step(tmp_path: Path) -> None:
     part, _ = wav_files.read_wav(tmp_path / "a.wav", 100, 300)
     assert np.array_equal(part, found[100:300])
     assert np.allclose(read_audio(tmp_path / "a.wav"), found)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda data: data[:0], "is no WAV file: it ends early"),
+        (lambda data: b"x" + data[1:], "is no WAV file: file does not start with RIFF"),
+        (lambda data: data[:20], "is no WAV file"),
+        (lambda data: data[:-1001], "is cut off: expected 1600 samples"),
+        (lambda data: data[:22] + b"\2" + data[23:], "found 2 channels of 16 bits"),
+    ],
+)
+def test_a_damaged_wav_file_is_named(
+    tmp_path: Path, damage: Callable[[bytes], bytes], found: str
+) -> None:
+    path = tmp_path / "a.wav"
+    wav_files.write_wav(path, np.zeros(1600))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(BadFormat, match=rf"a\.wav: .*{found}"):
+        wav_files.read_wav(path)

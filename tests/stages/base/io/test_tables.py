@@ -130,3 +130,26 @@ def test_images_are_not_compressed_twice(tmp_path: Path) -> None:
     group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
     kinds = {group.column(i).path_in_schema: group.column(i).compression for i in range(3)}
     assert kinds == {"frame": "ZSTD", "time": "ZSTD", "jpeg": "UNCOMPRESSED"}
+
+
+def promise(path: Path, rows: int) -> None:
+    """Write another number of rows over the three of a file's footer, wherever it counts them."""
+    content, varint, left = path.read_bytes(), b"", 2 * rows
+    while left > 127:
+        varint, left = varint + bytes([left & 127 | 128]), left >> 7
+    length = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - length : -8].replace(b"\x16\x06", b"\x16" + varint + bytes([left]))
+    path.write_bytes(content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+@pytest.mark.parametrize("rows", [10**9, 2**62])
+def test_a_table_that_promises_a_billion_rows_is_refused_before_it_is_read(
+    tmp_path: Path, rows: int
+) -> None:
+    path = tmp_path / "t.parquet"
+    columns = {"frame": [0, 1, 2], "time": [0.0, 0.1, 0.2], "jpeg": [b"a", b"b", b"c"]}
+    tables.write(path, FRAMES, columns)
+    promise(path, rows)
+    for read in (tables.read, tables.count):
+        with pytest.raises(BadFormat, match="expected at most 1073741824 values, found"):
+            read(path, FRAMES)

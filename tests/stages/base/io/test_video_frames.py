@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from stages.base.io.containers import MAX_PIXELS, NotAVideo
 from stages.base.io.encoding import encode_video
+from stages.base.io.frame_converter import FrameConverter, _thread
 from stages.base.io.video_frames import (
-    FrameConverter,
-    _thread,
     read_facts,
     read_frames,
     resample_frames,

@@ -92,7 +92,7 @@ def test_parts_of_a_batch_give_the_weights_of_the_whole(
 def test_a_batch_that_has_no_rows_is_not_split() -> None:
     batch = {"x": torch.zeros(6, 2), "scale": torch.zeros(3)}
     assert split_batch(batch, 0) == [batch]
-    with pytest.raises(BadParams, match=r"training\.micro_batch: is set, but .* set it to 0"):
+    with pytest.raises(BadParams, match=r"training\.micro_batch: expected 0, .* set it to 0"):
         split_batch(batch, 2)
     parts = split_batch({"x": torch.arange(5)}, 2)
     assert [part["x"].tolist() for part in parts] == [[0, 1], [2, 3], [4]]

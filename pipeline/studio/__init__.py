@@ -1,0 +1,1 @@
+"""The studio: a page on this machine that renders a face, a style and a voice."""
