@@ -24,7 +24,9 @@ def render(
     ] = None,
     onto: Annotated[
         Path | None,
-        typer.Option(help="Face: a person's own video; the voice moves its mouth and jaw only."),
+        typer.Option(
+            help="Face: an added video of a trained person; the voice moves mouth and jaw only."
+        ),
     ] = None,
     style: Annotated[
         str | None,
@@ -48,7 +50,7 @@ def render(
     ] = "style",
     seed: Annotated[
         int | None,
-        typer.Option(help="Of head motion, blinks and gaze. Default: training.seed."),
+        typer.Option(help="Random seed of head motion, blinks and gaze. Default: training.seed."),
     ] = None,
     size: Annotated[
         int | None, typer.Option(help="Height and width of the video, px, even.")
@@ -56,9 +58,9 @@ def render(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second of the video. Default: the motion's.")
     ] = None,
-    start: Annotated[float, typer.Option(help="Where the voice begins, s of its file.")] = 0.0,
+    start: Annotated[float, typer.Option(help="Start in the voice file, s.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(help="Of the voice, s. Default: to its end.")
+        float | None, typer.Option(help="Length of the voice to use, s. Default: to its end.")
     ] = None,
     follow: Annotated[
         bool, flag("--follow", help="Render a WAV file while it grows; --identity only.")

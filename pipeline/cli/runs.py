@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.root import Dry, Jobs, app, flag
+from pipeline.cli.root import Jobs, app, flag
 from pipeline.runtime.user_errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def repro(
         typer.Argument(help="Stages or groups, with all upstream stages. Default: all."),
     ] = None,
     jobs: Jobs = None,
-    dry: Dry = False,
+    dry: Annotated[bool, flag("--dry", help="Name the stale stages and why; run none.")] = False,
     keep_going: Annotated[
         bool,
         flag(

@@ -62,7 +62,7 @@ def is_lock(path: Path) -> bool:
 
 
 def object_path(cache: Path, md5: str) -> Path:
-    """Return where DVC's cache keeps the file, or the listing of a folder, with a hash."""
+    """Return the path in DVC's cache of the file, or folder listing, with this MD5."""
     return cache / md5[:2] / md5[2:]
 
 

@@ -48,14 +48,16 @@ def repair_lock() -> str:
     if unchanged or not LOCK.is_file() or is_lock(LOCK):  # parsing it takes longer than comparing
         return ""
     if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
-        raise BadFormat(LOCK, "holds a git conflict", "resolve it, or delete dvc.lock")
+        raise BadFormat(
+            LOCK, "contains git conflict markers", "resolve the conflict, or delete dvc.lock"
+        )
     if not (SAVED.is_file() and is_lock(SAVED)):
         todo = "take it from git (`git checkout dvc.lock`), or delete it"
-        raise BadFormat(LOCK, "is no dvc.lock, as after a full disk, and has no copy here", todo)
+        raise BadFormat(LOCK, "is damaged, and no saved copy exists", todo)
     shutil.copyfile(LOCK, TORN)
     with atomic_file(LOCK) as part:
         shutil.copyfile(SAVED, part)
-    return f"dvc.lock was torn, as after a full disk: restored from its copy {SAVED}"
+    return f"dvc.lock was damaged: restored from its saved copy {SAVED}"
 
 
 def repair_rwlock() -> None:

@@ -66,7 +66,7 @@ class Framewise:
         table: frames (SCORES, rows of the generator) or voice (VOICE_SCORES).
         columns: one whose mean it is, or two whose correlation it is.
         sign: 1 where more is better, -1 where less is.
-        trivial: column of the trivial answer; empty for frames, whose answers are rows.
+        trivial: column of the baseline; empty for frames, whose answers are rows.
     """
 
     table: Literal["frames", "voice"]

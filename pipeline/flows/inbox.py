@@ -113,7 +113,7 @@ def _list_files(inbox: str) -> Iterator[tuple[Any, str]]:
         raise MissingInput("--inbox", "expected a folder, found an empty name")
     try:
         source, root = fsspec.core.url_to_fs(inbox)
-        found = "is no folder" if source.exists(root) else "no such folder"
+        found = "is not a folder" if source.exists(root) else "no such folder"
         found = "" if source.isdir(root) else found
         files = [] if found else sorted(source.find(root, maxdepth=1))
     except Exception as error:  # noqa: BLE001 - each protocol's package has errors of its own
@@ -129,7 +129,7 @@ def _state(source: Any, remote: str) -> tuple[str, str]:
     """Return a key of a file's path and state, and why it cannot be read; one of them is empty."""
     try:
         if source.info(remote)["type"] != "file":
-            return "", "is no regular file"
+            return "", "is not a regular file"
         return f"{remote} {source.ukey(remote)}", ""
     except OSError as error:
         return "", f"cannot be read: {error.strerror or error}"

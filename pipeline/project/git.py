@@ -54,7 +54,7 @@ def git(
         output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         if locked := _LOCKED.search(output):
             found = "exists: git is running, or was killed and left it behind"
-            todo = "wait, or delete this file if no git runs, and run it again"
+            todo = "wait, or delete this file if no git process is running; then repeat the command"
             raise UserError(locked[1], found, todo)
         raise UserError(f"git {arguments[0]}", f"failed: {output[-400:]}")
     return done.stdout

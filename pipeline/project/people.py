@@ -76,7 +76,7 @@ def add(videos: list[Path], name: str, *, role: str = "seen", keep_sample: bool 
         found = f"is already {known.role}"
         raise BadParams(name, found, f"run `idiolect remove {name}` first to make it {role}")
     files, skipped = _list_files(videos)
-    warnings = [f"{path}: is no file of this folder itself; not added" for path in skipped]
+    warnings = [f"{path}: is not a file of this folder itself; not added" for path in skipped]
     errors = [read_error(file) or _probe_error(file) for file in files]
     if all(errors):
         more = f" (and {len(errors) - 1} more files)" if len(errors) > 1 else ""

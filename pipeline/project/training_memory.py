@@ -118,7 +118,7 @@ def generator_example(params: Mapping[str, Any]) -> Example:
 
 
 def style_mapping_example(params: Mapping[str, Any]) -> Example:
-    """Return that of `train_style_mapping`."""
+    """Return the example of `train_style_mapping`."""
     section = validate_section("style_mapping", params["style_mapping"], StyleMappingParams)
     unread = cast("Neutral", None)  # only batches that are drawn read the neutral face
     task = make_task([], unread, section, seed=0)

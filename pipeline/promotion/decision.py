@@ -54,7 +54,7 @@ class Decision:
         if self.promote and any(result.met and result.note for result in self.results):
             return f"{self.challenger} is the first, and `first: any` has no other condition"
         if self.promote:
-            return f"{self.challenger} is better than {self.champion or 'the trivial answers'}"
+            return f"{self.challenger} is better than {self.champion or 'the baselines'}"
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
         return f"{self.champion or 'no champion'} stays: {self.reasons[0]}{more}"
 
@@ -84,7 +84,7 @@ class Decision:
 
 
 def decide(champion: Scores | None, challenger: Scores, rules: Rules) -> Decision:
-    """Decide by the rules; without a champion, the challenger must beat the trivial answers.
+    """Decide by the rules; without a champion, the challenger must beat the baselines.
 
     Args:
         champion: scores of the champion, if there is one.

@@ -1,4 +1,4 @@
-"""The first champion: all metrics of the rules exist, and it beats the trivial answers."""
+"""The first champion: all metrics of the rules exist, and it beats the baselines."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from stages.evaluation.artifacts import BASELINES
 
 
 def check_first(challenger: Scores, rules: Rules) -> Iterator[RuleResult]:
-    """Yield a result for each metric that is missing, and one for the trivial answers."""
+    """Yield a result for each metric that is missing, and one for the baselines."""
     for rule in rules.not_worse:
         for name in challenger.subjects():
             if challenger.metric(name, rule.metric) is None and not challenger.has(rule.metric):
@@ -23,18 +23,18 @@ def check_first(challenger: Scores, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _beats_trivial(challenger: Scores, rules: Rules) -> RuleResult:
-    """Compare the first metric of `better` with the best trivial answer; ablations are none."""
+    """Compare the first metric of `better` with the best baseline; ablations are none."""
     names, metric = challenger.subjects(), rules.better[0].metric
-    title = f"{metric}, to the best trivial answer"
+    title = f"{metric}, to the best baseline"
     result = RuleResult("better", title, format_subjects(names) if names else "no one", 0.0)
     measure = framewise(metric)
     own = challenger.table(measure.table) if measure else {}
     if measure is None or not names or not {*measure.columns} <= {*own}:
         return replace(result, note="missing")
-    answers = _trivial_answers(challenger, own, measure.trivial)
+    answers = _baselines(challenger, own, measure.trivial)
     gains = [paired_gain(answer, own, names, measure, challenger.fps) for answer in answers]
     if not (known := [gain for gain in gains if gain]):
-        return replace(result, note="no trivial answer was scored")
+        return replace(result, note="no baseline was scored")
     result = replace(result, gain=min(known, key=lambda gain: gain.gain.mean))
     checked = check_interval(result, rules)
     if checked.met or rules.first != "any":
@@ -42,8 +42,8 @@ def _beats_trivial(challenger: Scores, rules: Rules) -> RuleResult:
     return replace(result, met=True, note="first: any")
 
 
-def _trivial_answers(challenger: Scores, own: Table, column: str) -> Iterator[Table]:
-    """Yield the rows of trivial answers to the same frames, in the same order."""
+def _baselines(challenger: Scores, own: Table, column: str) -> Iterator[Table]:
+    """Yield the rows of baselines to the same frames, in the same order."""
     if own is challenger.voice and column:
         yield {**own, "lips": own[column]}
     elif own is challenger.voice:  # a mouth that does not move

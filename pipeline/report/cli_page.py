@@ -22,7 +22,17 @@ def page() -> str:
     result = CliRunner().invoke(typer_cli, arguments, catch_exceptions=False)
     text = re.sub(r"[ \t]+$", "", html.unescape(result.stdout), flags=re.MULTILINE)
     title, _, rest = text.strip().partition("\n")
-    return f"{title}\n\n{_NOTE}\n{rest}"
+    return f"{title}\n\n{_NOTE}\n{_whole_summaries(rest)}"
+
+
+def _whole_summaries(text: str) -> str:
+    """Replace the list's cut summaries of the commands by the first lines of their sections."""
+    first = dict(re.findall(r"^## `idiolect (\w+)`\n\n(.+)$", text, flags=re.MULTILINE))
+
+    def whole(line: re.Match[str]) -> str:
+        return f"* `{line[1]}`: {first.get(line[1], line[2])}"
+
+    return re.sub(r"^\* `(\w+)`: (.+)$", whole, text, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class Project:
             part.insert(1, "role", roles[name])
             parts.append(part)
         if not parts:
-            raise MissingInput("clips", "of nobody yet", "run `idiolect repro`")
+            raise MissingInput("clips", "no subject has clips yet", "run `idiolect repro`")
         return pd.concat(parts, ignore_index=True)
 
     def landmarks(self, subject: str, clip: str | None = None) -> "DataFrame":
@@ -124,7 +124,7 @@ class Project:
         folder = self._data("landmarks", subject)
         known = sorted(p.stem for p in folder.glob("*.parquet") if p.stem != "cameras")
         if not known:
-            found = "were not made yet"
+            found = "do not exist yet"
             raise MissingInput(f"landmarks of {subject}", found, "run `idiolect repro`")
         if clip is not None and clip not in known:
             raise BadParams(clip, f"no such clip of {subject}; known: {', '.join(known)}")

@@ -74,7 +74,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder in the same folder; replace `path` by it when the block succeeds."""
+    """Yield a temporary folder beside `path`; replace `path` by it when the block succeeds.
+
+    `path` is deleted before the new folder is renamed: a kill between the two leaves neither.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -160,7 +160,7 @@ def _client(address: str) -> Any:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its errors are raised
     port = _ADDRESS.fullmatch(address)
     if not port or not 0 < int(port[1]) < 65536:  # a Client fails after 10 s, with a traceback
-        found = f"{address} is no address of a Dask scheduler"
+        found = f"{address} is not an address of a Dask scheduler"
         raise UserError(CLUSTER, found, "set it to tcp://HOST:PORT, or unset it")
     if address.startswith("tls") and not Security().get_connection_args("client")["ssl_context"]:
         tls = "DASK_DISTRIBUTED__COMM__TLS__"

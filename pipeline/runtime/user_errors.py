@@ -102,5 +102,5 @@ def _of_os_error(error: OSError) -> UserError:
     reason = " ".join(str(error.strerror or error or type(error).__name__).split())
     reason = reason[:1].lower() + reason[1:]
     if error.filename is None:
-        return UserError("this machine", reason, "see its free space, folders and rights")
-    return UserError(error.filename, reason, "see its folder, name and rights")
+        return UserError("this machine", reason, "check its free space, folders and permissions")
+    return UserError(error.filename, reason, "check the path and its permissions")

@@ -163,7 +163,7 @@ class Studio:
         yield render_template("result.html.j2", **shown, error=failure)
 
     def shown(self, choice: Choice) -> dict[str, Any]:
-        """Return what the result's template shows of a choice."""
+        """Return the variables of the template result.html.j2 for a choice."""
         source = choice.source()
         if source is None:
             picture, label = read_people().picture(choice.person), choice.person

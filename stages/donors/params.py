@@ -13,10 +13,10 @@ class DonorParams(Section):
     """Which training frames become donors.
 
     Attributes:
-        mouths: donors of the mouth's inside at most.
-        lids: donors of closed lids at most.
-        open: a mouth donor opens its lips at least so far, face heights.
-        closed: a lid donor opens its eyes at most to this share of the person's median.
+        mouths: maximum number of donors of the mouth's inside.
+        lids: maximum number of donors of closed lids.
+        open: minimum lip opening of a mouth donor, face heights.
+        closed: maximum eye opening of a lid donor, as a share of the person's median.
         blur: frames below this share of the person's median sharpness are refused.
         few: the sheet warns of fewer mouths than this.
     """

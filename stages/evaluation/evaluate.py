@@ -200,7 +200,7 @@ def _score_by_brought(
 
 
 def _score_motion(tracks: SubjectTracks) -> dict[str, Any]:
-    """Score the generated motion, the rendered one, the truth and the trivial answers."""
+    """Score the generated motion, the rendered one, the truth and the baselines."""
     rows = {
         "truth": [tracks.truth],
         "generated": [tracks.generated],

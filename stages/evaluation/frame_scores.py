@@ -20,7 +20,7 @@ from stages.evaluation.reconstruction import Reconstruction
 from stages.parsing.artifacts import REGIONS
 
 SAMPLED = 30  # frames a subject, evenly spread, of the slow measures: LPIPS by VGG-16 and CPBD
-# VGG-16 is slow: the generator, its input, and the trivial answers that are hardest to surpass.
+# VGG-16 is slow: the generator, its input, and the baselines that are hardest to surpass.
 VGG_METHODS = ("generator", "source_warped", "nearest_frame", "nearest_frame_aligned")
 _NAN = float("nan")
 

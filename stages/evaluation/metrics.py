@@ -93,9 +93,16 @@ def landmark_distance(truth: AnyFloats, generated: AnyFloats) -> float:
 def velocity_distance(
     truth: AnyFloats, generated: AnyFloats, valid: NDArray[np.bool_], fps: float
 ) -> float:
-    """D-V: mean distance of the landmarks' velocities, % of a face height a second.
+    """D-V: mean distance of the landmarks' velocities, % of a face height per second.
 
-    Landmarks are (N, P, 3); the mean is over steps between two valid frames, (N,); NaN without any.
+    Args:
+        truth: landmarks, (N, P, 3), face heights; x and y count.
+        generated: the same of the generated motion.
+        valid: frames that count, (N,).
+        fps: frames per second.
+
+    Returns:
+        The mean over steps between two valid frames; NaN without any.
     """
     steps = valid[1:] & valid[:-1]
     if not steps.any():

@@ -1,4 +1,4 @@
-"""Rows of the motion tables: the truth, the generated motion, and the trivial answers.
+"""Rows of the motion tables: the truth, the generated motion, and the baselines.
 
 Every measure of motion is a function of tracks; `score_rows` calls it once for each row.
 """
@@ -63,7 +63,10 @@ def other_audio(generated: Track) -> Iterator[Track]:
 
 
 def score_rows(truth: Track, speech: TrackSpeech, rows: Rows) -> dict[str, Any]:
-    """Score every row by every measure; a row of several tracks has the mean over these."""
+    """Return the scores by measure, then by row.
+
+    A row of several tracks has the mean over these; a row without tracks is left out.
+    """
     return {
         name: {
             row: mean_scores([asdict(measure(truth, speech, track)) for track in tracks])

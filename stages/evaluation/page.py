@@ -202,7 +202,7 @@ def _section(name: str, scores: Mapping[str, Any]) -> Iterator[str]:
 def _summary(scores: Mapping[str, Any]) -> Iterator[str]:
     frames, new = scores["frames"], scores["frames_of_new_scenes"]
     yield f"{frames} frames drawn from true landmarks, on the face crop"
-    yield f"{scores['gain_psnr_face']:+.2f} dB over the best trivial answer;"
+    yield f"{scores['gain_psnr_face']:+.2f} dB over the best baseline;"
     yield f"{scores['motion_frames']} frames from the voice, whose mouth, detected again in the"
     yield f"rendered video, follows the truth with r = {scores['render']['mouth_correlation']:.2f}."
     if new:

@@ -86,7 +86,7 @@ class Generator:
             restyles = bool(tensors["unet.restyling.out.weight"].any())
             amplitudes = {name: Amplitudes(**own) for name, own in config["amplitudes"].items()}
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise BadFormat(path, f"is no generator: {str(error).splitlines()[0]}") from None
+            raise BadFormat(path, f"is not a generator: {str(error).splitlines()[0]}") from None
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(unet.eval(), sources, size, drawn_size, amplitudes, restyles=restyles)
 

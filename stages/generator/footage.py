@@ -217,7 +217,9 @@ def _read_clips(subject: Subject, *, held_out: bool, data: Path) -> list[_ClipRo
             person.append(_ClipRows(clip, columns, motion))
     if not person:
         span = "held-out" if held_out else "training"
-        raise UserError(subject, f"no valid frame in any {span} span", "see its clips.parquet")
+        raise UserError(
+            subject, f"no valid frame in any {span} span", f"see data/clips/{subject}/clips.parquet"
+        )
     return person
 
 

@@ -77,7 +77,7 @@ def read_isps(name: str, size: int | None = None, root: Path = DATA / "isp") -> 
     chosen = columns["chosen"].astype(bool)
     for index, key in enumerate(TEMPLATES):
         if not (chosen & (template == index)).any():
-            raise BadFormat(path, f"no chosen ISP of template {key}")
+            raise BadFormat(path, f"no chosen ISP of template {key}", "run `idiolect repro`")
     images = [
         decode_png(data, f"{path}: row {row}")[..., :3] for row, data in enumerate(columns["image"])
     ]

@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple
     """Read a model file: its tensors, configuration and sources; raise MissingInput, BadFormat."""
     tensors, config = model_files.load_model(path)
     if "subjects" in config and "amplitudes" not in config:
-        found = "expected a generator that restyles, found one of an earlier version"
+        found = "the generator was trained by an earlier version, without restyling"
         raise BadFormat(path, found, "run `idiolect repro`")
     try:
         sources = {
@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, tuple
             for name, scenes in config["subjects"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadFormat(path, f"is no generator: its sources: {error}", _TODO) from None
+        raise BadFormat(path, f"is not a generator: its sources: {error}", _TODO) from None
     except BadFormat as error:
         found = f"a source image cannot be decoded: {error.found}"
         raise BadFormat(path, found, _TODO) from None

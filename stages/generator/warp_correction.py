@@ -26,7 +26,7 @@ class WarpCorrection:
     Attributes:
         mean: mean landmarks and shoulder points, (172,), in widths of the image.
         basis: their principal components, each over its standard deviation, (172, P).
-        weights: correction a standard deviation of each component, (P, GRID · GRID · 2).
+        weights: correction per standard deviation of each component, (P, GRID · GRID · 2).
         offset: correction of the mean landmarks, (GRID · GRID · 2,).
     """
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
+from stages.motion.head_gain import with_head_gain
 from stages.motion.model import MotionModel
 from stages.motion.person import measure_person
 from stages.motion.recordings import read_recordings
@@ -24,4 +25,5 @@ def lend_style(model: MotionModel, subject: Subject, data: Path = DATA) -> Motio
     person = measure_person(subject.name, recordings)
     candidates = read_candidates(subject, data)
     windows = style_windows(person, recordings, candidates, model.encoder.basis.numpy())
-    return model.lent(person, windows)
+    lent = model.lent(person, windows)
+    return lent.lent(with_head_gain(lent, subject.name, recordings), windows)

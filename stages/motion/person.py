@@ -30,7 +30,7 @@ _SMALLEST_SCALE = 1e-4  # avoids division by zero for a still head
 _REST_ARRAYS = ("rotation", "translation", "shoulders")
 _ARRAYS = (
     *("mean_face", "closed_face", "pose_scale", "velocity_scale", "pose_range"),
-    *("gaze", "gaze_spread"),
+    *("head_gain", "gaze", "gaze_spread"),
 )
 
 
@@ -47,6 +47,7 @@ class MotionPerson:
         pose_scale: standard deviation of the pose about each clip's rest, (6,).
         velocity_scale: standard deviation of its change from frame to frame, (6,).
         pose_range: lowest and highest pose to sample, (2, 6).
+        head_gain: factors on sampled poses, (6,); 1 until `head_gain.measure_head_gain`.
         gaze: mean irises in eye widths, (2, 2).
         gaze_spread: standard deviation of both eyes' mean gaze, (2,).
         torso: factor between the head's translation and the shoulders'.
@@ -62,6 +63,7 @@ class MotionPerson:
     pose_scale: Floats
     velocity_scale: Floats
     pose_range: Floats
+    head_gain: Floats
     gaze: Floats
     gaze_spread: Floats
     torso: float
@@ -127,6 +129,7 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> MotionPerson:
         pose_scale=np.maximum(pose.std(0), _SMALLEST_SCALE),
         velocity_scale=np.maximum(velocity_scale, _SMALLEST_SCALE),
         pose_range=np.percentile(pose, _POSE_RANGE, axis=0),
+        head_gain=np.ones(pose.shape[1]),
         gaze=gaze.mean(0),
         gaze_spread=_robust_std(gaze.mean(1)),
         torso=_shoulder_factor(recordings),

@@ -112,7 +112,7 @@ def read_recordings(
     recordings = tuple(recording for recording in read if recording is not None)
     if not recordings:
         lost = len(clips) - len(offsets)
-        why = f" (the sound of {lost} is not its lips': sync.parquet)" if lost else ""
+        why = f" (in {lost}, the sound does not match the lips: sync.parquet)" if lost else ""
         found = f"no clip has a training span with a face{why}"
         todo = f"add videos: `idiolect add VIDEO… --subject {subject.name}`"
         raise MissingInput(subject, found, todo)

@@ -74,6 +74,7 @@ class PoseStream:
         self.temperature = params.temperature
         self.look_ahead = _LookAhead(frames_in(params.look_ahead_s, model.fps))
         self.pose_scale, self.velocity_scale = person.pose_scale, person.velocity_scale
+        self.gain = person.head_gain
         low, high = person.pose_range
         margin = _RANGE_MARGIN * (high - low)
         self.low, self.high = low - margin, high + margin
@@ -96,7 +97,7 @@ class PoseStream:
             velocity = (pose - self.previous[:POSE] * self.pose_scale) / self.velocity_scale
             self.previous = np.concatenate([pose / self.pose_scale, velocity])
             poses[index] = pose
-        return self.smoother.push(poses)
+        return self.smoother.push(np.clip(self.gain * poses, self.low, self.high))
 
     def _sample(self, mean: Floats, sigma: Floats) -> Floats:
         """Sample a pose and clip it to the range.

@@ -44,7 +44,7 @@ class StyleChange:
         return mixed + self.tempo.view(*shape, 1, 1) * (mixed - smooth)
 
     def apply_to_pose(self, components: Tensor) -> Tensor:
-        """Change components without time, (B, C)."""
+        """Apply the linear change to components of single frames, (B, C)."""
         return (self.mix @ components[..., None])[..., 0]
 
 

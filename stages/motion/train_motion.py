@@ -9,7 +9,7 @@ docs/method.md.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.motion import weighing
 from stages.motion.features import PHONE
+from stages.motion.head_gain import with_head_gain
 from stages.motion.model import MODEL, MotionModel, build
 from stages.motion.mouth import MouthNetwork, MouthTcn
 from stages.motion.mouth_space import MouthSpace
@@ -141,7 +142,8 @@ def fit_model(
         people=people,
         bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
     )
-    return trained, shares.report
+    moving = {name: with_head_gain(trained, name, own) for name, own in recordings.items()}
+    return replace(trained, people=moving), shares.report
 
 
 @dataclass(frozen=True)

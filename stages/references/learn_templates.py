@@ -61,12 +61,13 @@ class LearnedTemplates:
     """Templates and statistics of the syllables that they were learnt from.
 
     Attributes:
-        curves: the templates, (4, T, 12), quantiles.
+        curves: the templates, (4, T, 12), quantiles, clipped to [0.02, 0.98].
         means: mean of each class, (4, T, 12).
         low: first quartile of each class, (4, T, 12).
         high: third quartile, (4, T, 12).
         counts: syllables of each class.
-        gain: distance of each template from the mean of all, in deviations of its class's mean.
+        gain: factor by which each class's mean is moved away from the mean of all classes; 1 is
+            used for less.
     """
 
     curves: Floats

@@ -76,14 +76,20 @@ def run(subject: Subject, params: MatchParams, data: Path = DATA) -> None:
 
 
 def load_references(subject: Subject, data: Path = DATA) -> StyleReferences:
-    """Read the four chosen references with their landmarks; raise MissingInput."""
+    """Read the four chosen references with their landmarks.
+
+    Raises:
+        MissingInput: the table is missing, or a template has no chosen reference.
+    """
     path = data / "references" / str(subject) / "references.parquet"
     table = tables.read(path, REFERENCES, ("template", "chosen", "clip", "frame"))
     points, rotations, images = [], [], []
     for template in TEMPLATES:
         rows = np.flatnonzero((table["template"] == template) & table["chosen"])
         if not len(rows):
-            raise MissingInput(path, f"no chosen reference for template {template}")
+            raise MissingInput(
+                path, f"no chosen reference for template {template}", "run `idiolect repro`"
+            )
         clip, frame = str(table["clip"][rows[0]]), int(table["frame"][rows[0]])
         landmarks = data / "landmarks" / str(subject) / f"{clip}.parquet"
         face = tables.read(landmarks, LANDMARKS, ("points", "rotation"), frame, frame + 1)
@@ -101,7 +107,7 @@ def match_clip(
     landmarks: dict[str, NDArray[Any]],
     params: MatchParams,
 ) -> dict[str, NDArray[Any]]:
-    """Match the frames of one clip; unmatched frames get -1 and NaN.
+    """Match the frames of one clip, on one thread of torch.
 
     A frame without a face, or with no reference within the pose limit, is unmatched.
 
@@ -112,6 +118,10 @@ def match_clip(
         frames: the clip's frames.
         landmarks: columns valid, points and rotation of the clip.
         params: section `match`.
+
+    Returns:
+        Columns of the format MATCH; an unmatched frame has reference -1, distance and transform
+        NaN.
     """
     near = pose_distance(landmarks["rotation"][:, None], references.rotation) <= np.radians(
         params.pose_limit

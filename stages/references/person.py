@@ -132,7 +132,9 @@ def usable_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
     """List a subject's usable clips in ledger order; raise MissingInput without any."""
     clips = clips_of(subject, data / "clips")
     if not clips:
-        raise MissingInput(subject, "no usable clip", "see the reasons in its clips.parquet")
+        raise MissingInput(
+            subject, "no usable clip", f"see the reasons in {data}/clips/{subject}/clips.parquet"
+        )
     return clips
 
 

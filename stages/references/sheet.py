@@ -39,9 +39,12 @@ def draw_references(
         title: name of the subject.
         templates: (4, T, 12), quantiles.
         own: the curve around each of the person's frames, (N, T, 12).
-        person: the person.
+        person: curves and clips of the person.
         picked: candidates of each template; the first is the style reference image.
         images: the candidates' frames as JPEG, template by template.
+
+    Returns:
+        The figure.
     """
     faces = max(len(candidates) for candidates in picked)
     lines = max(len(_title(clip.id)) for clip in person.clips)

@@ -39,7 +39,7 @@ class Background:
 
     Attributes:
         picture: (H, W, 3) RGB, H and W even.
-        window: the square.
+        window: square of the picture to paste into, px.
     """
 
     picture: Image

@@ -34,7 +34,7 @@ class NeutralMotion:
     def of(cls, models: Models, identity: str, style: str) -> "NeutralMotion":
         """Measure what a style's motion needs; raise UserError for a generator without flag 1."""
         if not models.generator.restyles:
-            found = "expected a generator that restyles, found one without a training for it"
+            found = "the generator was trained without restyling"
             raise UserError(MODEL, found, "run `idiolect repro`")
         face, mover = models.motion.person(identity), models.motion.person(style)
         gains = style_amplitudes(models.generator, style).gains(models.generator.population)

@@ -48,14 +48,14 @@ class Record(Section):
             raise MissingInput(path, "no such file", "name the .yaml beside a rendered video")
         content = _load(path)
         if content is None:
-            raise BadFormat(path, "is no record of a render", "name the .yaml beside a video")
+            raise BadFormat(path, "is not a record of a render", "name the .yaml beside a video")
         return validate_section(str(path), content, cls)
 
     def check(self) -> None:
         """Raise UserError at the first input, or value of params.yaml, that has changed."""
         for name, expected in self.sha256.items():
             if not Path(name).is_file():
-                raise MissingInput(name, "no such file, and the video was made of it")
+                raise MissingInput(name, "missing; the recorded video was made from it")
             if (found := file_hash(Path(name))) != expected:
                 change = f"has changed since: sha256 {found[:12]}…, expected {expected[:12]}…"
                 raise UserError(name, change, "restore it, or render without --again")
@@ -76,7 +76,7 @@ def render_recorded(request: Request, out: Path) -> int:
     """
     place = out.with_suffix(".yaml")
     if place.exists() and _load(place) is None:
-        found = "is no record of a render, and would be overwritten by that of the video"
+        found = "is not a record of a render, and would be overwritten by that of the video"
         raise UserError(place, found, "name another video")
     check_writable(place)
     seeded = replace(request.controls, seed=request.controls.own_seed())

@@ -44,5 +44,5 @@ def sound_of(audio: Path, rate: int) -> Iterator[Samples]:
     try:
         yield from read_sound(audio, rate)
     except NotAVideo as error:
-        found = error.found.replace("not a video", "is no sound").replace("a video", "sound")
+        found = error.found.replace("not a video", "not a sound file").replace("a video", "sound")
         raise NotAVideo(audio, found, "name an audio file, or a video with sound") from None

@@ -21,8 +21,12 @@ class Manifold:
 
     Args:
         base: features of training spans, (M, D), M at least 1.
-        neighbours: number of neighbours in a projection, at most M.
-        ridge: added to the diagonal, as a share of the mean squared distance.
+        neighbours: number of neighbours in a projection; M if there are fewer features.
+        ridge: added to the diagonal of the neighbours' Gram matrix, as a share of the mean squared
+            distance.
+
+    Raises:
+        ValueError: `base` has no row, or not two dimensions.
     """
 
     def __init__(self, base: Floats32, neighbours: int = NEIGHBOURS, ridge: float = RIDGE) -> None:

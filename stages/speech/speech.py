@@ -240,5 +240,5 @@ def main(subject: str) -> None:
         if status.reason:
             print(f"{status.status}: {clip}: {status.reason}")
     if person.role != "unseen" and all(s.status == "rejected" for s in statuses.values()):
-        found = f"no clip whose sound belongs to its lips, of {len(statuses)}: sync.parquet"
+        found = f"the sound matches the lips in none of {len(statuses)} clips: sync.parquet"
         raise ForeignSound(person.name, found, remedy(person.name))

@@ -46,7 +46,9 @@ def run(subject: Subject, params: IspParams) -> None:
     rows = tables.read(path, REFERENCES)
     for name in TEMPLATES:
         if not rows["chosen"][rows["template"] == name].any():
-            raise MissingInput(path, f"no chosen reference for template {name}")
+            raise MissingInput(
+                path, f"no chosen reference for template {name}", "run `idiolect repro`"
+            )
     neutral = read_neutral(params.size)
     references = [square(decode_jpeg(data), params.size) for data in rows["image"]]
     motions = read_motions(subject, params.size, rows)
@@ -97,7 +99,7 @@ def load_mapping(path: Path = MODEL) -> StyleMapping:
     """Read a trained style mapping; raise MissingInput or BadFormat."""
     tensors, config = load_model(path)
     if "network" not in config:
-        raise BadFormat(path, "is no style mapping: its configuration has no network")
+        raise BadFormat(path, "is not a style mapping: its configuration has no network")
     learned = config.get("learned")
     network = validate_section("network", config["network"], Network)
     own = None if learned is None else validate_section("learned", learned, LearnedKeypointParams)

@@ -132,7 +132,7 @@ def _stacked(faces: Sequence[Face]) -> Face:
 
 
 def angle(a: Floats, b: Floats) -> Floats:
-    """Return the angle of a bᵀ, (…), degrees, of rotations (…, 3, 3)."""
+    """Return the angle between rotations a and b, (…, 3, 3) each; (…), degrees."""
     cosine = ((a * b).sum((-1, -2)) - 1) / 2  # the trace of a bᵀ is the sum of a times b
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 

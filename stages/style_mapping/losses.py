@@ -121,7 +121,7 @@ def head_pose(angles: Tensor, target: Tensor) -> Tensor:
 
 
 def expression(deltas: Tensor) -> Tensor:
-    """Return the mean over keypoints of |ε_k|₁: pose and c then explain most of the motion.
+    """Return the mean of |ε_k|₁ over batch and keypoints; it leaves motion to pose and keypoints c.
 
     Args:
         deltas: ε, (…, K, 3).

@@ -40,8 +40,8 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _planes(self) -> "Network":
-        if self.plane >> self.motion_halvings < 8:
-            raise ValueError("motion_halvings leave a motion plane below 8")
+        if (plane := self.plane >> self.motion_halvings) < 8:
+            raise ValueError(f"motion_halvings leave a motion plane of {plane}, expected 8 or more")
         return self
 
     @property

@@ -50,7 +50,8 @@ class Neutral:
         """Move the face by the displacement and pose of another person.
 
         Args:
-            displacement: of the person's landmarks from their closed mouth, (68, 3).
+            displacement: of the landmarks from the person's face with closed lips, (68, 3), face
+                heights.
             camera: pose of the person's head, in an image of the same size.
 
         Returns:

@@ -100,7 +100,7 @@ def test_every_ledger_accounts_for_every_video_and_every_ok_clip_is_in_each_tabl
         assert (made.root / f"reports/sheets/{name}.png").is_file()
 
 
-def test_the_metrics_have_the_truth_and_the_trivial_answers(made: Project) -> None:
+def test_the_metrics_have_the_truth_and_the_baselines(made: Project) -> None:
     metrics = made.scores()
     for name in SUBJECTS:
         rows = metrics["subjects"][name]["reconstruction"]

@@ -20,7 +20,7 @@ from stages.evaluation.headline import HEADLINES, value_at
 _ARROWS = {"more": "↑", "less": "↓", "near": "→", "none": ""}
 _TITLES = {
     "psnr": "PSNR of the face",
-    "gain": "gain over the best trivial answer",
+    "gain": "gain over the best baseline",
     "net_gain": "gain over the warped source",
     "lpips": "LPIPS of the face",
     "csim_dlib": "CSIM-dlib: the same person",
@@ -37,7 +37,7 @@ _TRIVIAL = (*BASELINES, "mean_face", "other_audio")
 
 @dataclass(frozen=True)
 class Cell:
-    """A measure of one subject: its value, the truth's and that of the best trivial answer.
+    """A measure of one subject: its value, the truth's and that of the best baseline.
 
     `won` says whether the value is better than the trivial one; None where there is none.
     """
@@ -128,7 +128,7 @@ def _truth(scores: Mapping[str, Any], parts: list[str], measure: Measure) -> str
 def _trivial(
     scores: Mapping[str, Any], parts: list[str], measure: Measure
 ) -> tuple[float | None, str]:
-    """Return the best value of a trivial answer, and which it is."""
+    """Return the best value of a baseline, and which it is."""
     found = {row: _other_row(scores, parts, row) for row in _TRIVIAL}
     known = {row: value for row, value in found.items() if value is not None}
     if not known:

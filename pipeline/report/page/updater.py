@@ -36,7 +36,7 @@ class PageUpdater:
             self.close(self._runs)
 
     def on_plan(self, dag: Dag, _: Sequence[str]) -> None:
-        """Write the first page."""
+        """Start the thread that writes the page, now and after each stage; return at once."""
         self._dag = dag
         self._thread.start()
         self._changed.set()

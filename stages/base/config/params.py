@@ -58,7 +58,9 @@ class Role(Section):
 def check_name(name: str) -> str:
     """Return a subject's name, or raise BadParams if it is invalid."""
     if not _NAME.fullmatch(name):
-        raise BadParams(name, "a subject's name has 1 to 63 of a-z, 0-9 and _, first no _")
+        raise BadParams(
+            name, "a subject's name has 1 to 63 characters a-z, 0-9 or _, and does not start with _"
+        )
     return name
 
 

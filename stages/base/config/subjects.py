@@ -44,9 +44,9 @@ class Subject:
 
 
 def remedy(name: str) -> str:
-    """Return what lets the others train when a subject has nothing that a training could read.
+    """Return the advice for a subject without data to train on.
 
-    `idiolect repro --keep-going` does so for each subject whose stage fails with this text.
+    `idiolect repro --keep-going` makes unseen each subject whose stage fails with this text.
     """
     return f"add others, or `idiolect remove {name}` so that the other people train"
 

@@ -75,7 +75,7 @@ def decode_png(data: bytes, item: object = "picture") -> Image:
 
 
 def read_image(path: Path, decode: Callable[[bytes], Image] = decode_png, todo: str = "") -> Image:
-    """Read an image file, a PNG unless `decode` is another; raise BadFormat with its path."""
+    """Read an image file by `decode`; raise BadFormat with its path and `todo` as the remedy."""
     try:
         with quiet():  # libpng prints its own error
             return decode(path.read_bytes())

@@ -70,7 +70,7 @@ def _open_stream(
     """Choose the video stream; check the frame size in its header before decoding."""
     streams = video_streams(container)
     if not streams:
-        raise NotAVideo(path.name, "not a video: it has no pictures that move and can be decoded")
+        raise NotAVideo(path.name, "not a video: no decodable video stream")
     stream = streams[0]
     aspect = float(stream.sample_aspect_ratio or 1)
     header = read_track_header(path, container, stream)

@@ -67,7 +67,7 @@ def open_wav(path: Path) -> Iterator[wave.Wave_read]:
     try:
         file = wave.open(str(path), "rb")  # noqa: SIM115 - closed below, where it could be opened
     except (wave.Error, EOFError) as error:
-        found = f"is no WAV file: {str(error) or 'it ends early'}"
+        found = f"is not a WAV file: {str(error) or 'it ends early'}"
         raise BadFormat(path, found, _AGAIN) from None
     with file:
         shape = (file.getnchannels(), 8 * file.getsampwidth())

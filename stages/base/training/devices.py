@@ -40,7 +40,7 @@ def local_batch(size: int) -> int:
     """
     count = device_count()
     if size % count:
-        raise BadParams("batch", f"{size} examples, which {count} devices cannot share equally")
+        raise BadParams("batch", f"expected a multiple of {count} (GPUs), found {size}")
     return size // count
 
 

@@ -44,7 +44,7 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return load(file.read()), config
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise BadFormat(path, f"is no model file of this project: {reason}", _TODO) from None
+        raise BadFormat(path, f"is not a model file of this project: {reason}", _TODO) from None
 
 
 def _read_config(file: IO[bytes]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _read_config(file: IO[bytes]) -> dict[str, Any]:
         raise ValueError(f"expected {expected} bytes by its header, found {size}")
     config = json.loads(text)
     if not isinstance(config, dict):
-        raise TypeError("its configuration is no mapping")
+        raise TypeError("its configuration is not a mapping")
     return config
 
 

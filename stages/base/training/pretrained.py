@@ -62,7 +62,10 @@ def path(name: str) -> Path:
 
 
 def load(name: str) -> "dict[str, torch.Tensor]":
-    """Load the named weights as tensors on the CPU; raise BadWeights if the file has none."""
+    """Load the named weights as tensors on the CPU; raise BadWeights as `path` does.
+
+    Also for weights that are kept in another format than tensors.
+    """
     from safetensors.torch import load_file
 
     if _row(name).kept_as:
@@ -96,7 +99,7 @@ def load_user_weights(name: str, sha256: str) -> "dict[str, torch.Tensor]":
     except OSError as error:
         raise BadWeights(file, f"cannot be read: {error.strerror}") from None
     except (SafetensorError, KeyError) as error:  # KeyError: a dtype that torch does not have
-        raise BadWeights(file, f"is no safetensors file of tensors: {error}") from None
+        raise BadWeights(file, f"is not a safetensors file of tensors: {error}") from None
 
 
 def folder() -> Path:
@@ -186,7 +189,7 @@ def _ctranslate2_variables(content: bytes, row: PretrainedFile) -> "dict[str, to
     try:
         arrays = read_variables(content, row.ctranslate2)
     except NotCTranslate2 as error:
-        raise BadWeights(row.member, f"is no CTranslate2 model file: {error}") from None
+        raise BadWeights(row.member, f"is not a CTranslate2 model file: {error}") from None
     return {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if array.ndim}
 
 
@@ -200,7 +203,7 @@ class _ArrayUnpickler(pickle.Unpickler):  # admits numpy's arrays alone
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         """Return one of the admitted globals of numpy; raise UnpicklingError for any other."""
         if (module_name, global_name) not in self._ADMITTED:
-            raise pickle.UnpicklingError(f"{module_name}.{global_name} is no numpy array")
+            raise pickle.UnpicklingError(f"{module_name}.{global_name} is not a numpy array")
         module = "numpy._core.multiarray" if "." in module_name else module_name
         return super().find_class(module, global_name)
 

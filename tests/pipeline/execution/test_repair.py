@@ -19,7 +19,7 @@ def test_a_torn_dvc_lock_is_restored(chains: Small) -> None:
     for torn in (b"", whole[: len(whole) // 2], b"\x00" * 40, b"- a\n"):
         (chains.root / "dvc.lock").write_bytes(torn)
         output = chains.run()
-        assert "dvc.lock was torn" in output
+        assert "dvc.lock was damaged" in output
         assert "nothing to do" in output
         assert (chains.root / "dvc.lock").read_bytes() == whole
     (chains.root / "dvc.lock").write_bytes(b"<<<<<<< HEAD\n" + whole)

@@ -76,7 +76,7 @@ def test_an_entry_that_is_no_complete_file_is_a_line_and_the_others_are_taken(
     fetched = inbox.fetch("in", "ann")
     assert sorted(path.name for path in fetched.new) == ["b.mp4", "e.mp4"]  # d is b once more
     assert fetched.rejected == (
-        "skipped: a.mp4: is no regular file",
+        "skipped: a.mp4: is not a regular file",
         "skipped: c.mp4: cannot be read: No such file or directory",
     )
 
@@ -92,7 +92,7 @@ def test_a_file_that_grows_while_it_is_copied_waits_for_the_next_run(workdir: Pa
     assert [path.name for path in inbox.fetch("in", "ann").new] == ["a.mp4"]
 
 
-@pytest.mark.parametrize(("name", "found"), [("", "an empty name"), ("file", "is no folder")])
+@pytest.mark.parametrize(("name", "found"), [("", "an empty name"), ("file", "is not a folder")])
 def test_an_inbox_without_a_name_or_that_is_a_file_is_refused(
     workdir: Path, name: str, found: str
 ) -> None:

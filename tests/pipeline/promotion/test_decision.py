@@ -187,11 +187,11 @@ def test_a_fault_keeps_the_champion_at_any_scores() -> None:
     assert not decide(None, new, RULES).promote
 
 
-def test_the_first_champion_has_all_metrics_and_beats_the_trivial_answers() -> None:
+def test_the_first_champion_has_all_metrics_and_beats_the_baselines() -> None:
     assert decide(None, scored("new"), RULES).promote
     decision = decide(None, scored("new", psnr=-4.0), RULES)
     assert not decision.promote
-    assert "to the best trivial answer" in decision.reasons[0]
+    assert "to the best baseline" in decision.reasons[0]
     any_one = decide(None, scored("new", psnr=-4.0), rules(first="any"))
     assert any_one.promote
     assert any_one.headline() == "new is the first, and `first: any` has no other condition"
@@ -233,7 +233,7 @@ def test_the_same_lock_needs_no_decision() -> None:
     assert not decision.promote
 
 
-def test_one_of_several_gains_is_enough_and_the_first_decides_about_the_trivial_answers() -> None:
+def test_one_of_several_gains_is_enough_and_the_first_decides_about_the_baselines() -> None:
     several = rules(better=[{"metric": PSNR, "by": 0.1}, {"metric": CORRELATION, "by": 0.02}])
     assert decide(OLD, scored("new", psnr=0.5), several).promote
     assert decide(OLD, scored("new", follows=0.9), several).promote
@@ -246,7 +246,7 @@ def test_one_of_several_gains_is_enough_and_the_first_decides_about_the_trivial_
     assert not decide(None, scored("new", psnr=-4.0), several).promote
 
 
-def test_an_ablation_that_beats_the_generator_is_no_trivial_answer() -> None:
+def test_an_ablation_that_beats_the_generator_is_no_baseline() -> None:
     new = scored("new")
     own = new.frames["answer"] == "generator"
     for ablation in ("source_warped", "isps_zeroed", "isps_swapped"):

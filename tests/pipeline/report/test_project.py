@@ -81,9 +81,9 @@ def test_wrong_names_are_one_line(drawn: Path) -> None:
         view.landmarks("sample_calm", "two")
     with pytest.raises(BadParams, match="no such frame of one-001; it has 2"):
         view.image("sample_calm", "one-001", 7)
-    with pytest.raises(MissingInput, match="were not made yet; run `idiolect repro`"):
+    with pytest.raises(MissingInput, match="do not exist yet; run `idiolect repro`"):
         view.landmarks("sample_lively")
-    with pytest.raises(MissingInput, match="of nobody yet"):
+    with pytest.raises(MissingInput, match="no subject has clips yet"):
         view.ledger()
 
 

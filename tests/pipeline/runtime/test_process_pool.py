@@ -146,12 +146,12 @@ def test_a_cluster_that_does_not_answer_is_reported_in_one_line(
 
 
 INVALID = {
-    "nowhere://at all": "is no address of a Dask scheduler; ",
-    "ray://127.0.0.1:10001": "is no address of a Dask scheduler; ",
-    "inproc://127.0.0.1:9": "is no address of a Dask scheduler; ",
-    "ucx://127.0.0.1:9": "is no address of a Dask scheduler; ",
-    "auto": "is no address of a Dask scheduler; ",
-    "tcp://127.0.0.1:99999": "is no address of a Dask scheduler; ",
+    "nowhere://at all": "is not an address of a Dask scheduler; ",
+    "ray://127.0.0.1:10001": "is not an address of a Dask scheduler; ",
+    "inproc://127.0.0.1:9": "is not an address of a Dask scheduler; ",
+    "ucx://127.0.0.1:9": "is not an address of a Dask scheduler; ",
+    "auto": "is not an address of a Dask scheduler; ",
+    "tcp://127.0.0.1:99999": "is not an address of a Dask scheduler; ",
     "tls://127.0.0.1:9": "needs certificates, ",
 }
 ASK = """

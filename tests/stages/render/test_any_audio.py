@@ -56,7 +56,7 @@ def test_a_generator_trained_without_restyled_frames_is_refused_before_anything_
     tensors, config = load_model(path)
     tensors["unet.restyling.out.weight"].zero_()
     save_model(path, tensors, config)
-    with pytest.raises(UserError, match=r"expected a generator that restyles.*idiolect repro"):
+    with pytest.raises(UserError, match=r"trained without restyling.*idiolect repro"):
         render_audio("ann", "bob", write_voice(0.4), Path("talk.mp4"), restyle=True)
     assert not Path("talk.mp4").exists()
 
@@ -148,7 +148,10 @@ def test_voice_folder_and_disk_are_checked_before_models_are_loaded(project):
     Path("empty.wav").touch()
     write_wav(Path("silent.wav"), np.zeros(0))
     for voice, message in (
-        ("text.wav", r"^text\.wav: is no sound: .*; name an audio file, or a video with sound"),
+        (
+            "text.wav",
+            r"^text\.wav: not a sound file: .*; name an audio file, or a video with sound",
+        ),
         ("empty.wav", r"^empty\.wav: expected sound, found an empty file"),
         ("silent.wav", "expected sound, found 0 samples"),
         ("data", "^data: expected an audio or video file, found a folder"),

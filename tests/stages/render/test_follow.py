@@ -124,7 +124,7 @@ def test_wrong_sounds_and_controls_are_refused_before_models_are_loaded(project,
         file.setparams((1, 3, 48000, 0, "NONE", ""))
     write_wav(Path("voice.wav"), noise(0.2))
     for voice, controls, message in (
-        ("text.wav", UNCHANGED, r"text\.wav: is no sound"),
+        ("text.wav", UNCHANGED, r"text\.wav: not a sound file"),
         ("deep.wav", UNCHANGED, r"deep\.wav: expected 16-bit PCM, found format 1 of 24 bits"),
         ("voice.wav", Controls(size=128), "expected no --size with --follow"),
         ("no.wav", UNCHANGED, r"no\.wav: no such file"),

@@ -88,7 +88,9 @@ def test_a_changed_value_of_params_is_named(project):
 
 def test_a_record_never_overwrites_a_file_that_is_none(project):
     before = Path("params.yaml").read_text()
-    with pytest.raises(UserError, match=r"^params\.yaml: is no record of a render, and would be"):
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: is not a record of a render, and would be"
+    ):
         render_recorded(Request(identity="ann", audio=VOICE), Path("params.mp4"))
     assert Path("params.yaml").read_text() == before
     assert not Path("params.mp4").exists()
@@ -98,7 +100,7 @@ def test_a_record_never_overwrites_a_file_that_is_none(project):
     ("command", "message"),
     [
         ("--again no.yaml", r"^no\.yaml: no such file"),
-        ("--again params.yaml", r"^params\.yaml: is no record of a render"),
+        ("--again params.yaml", r"^params\.yaml: is not a record of a render"),
         ("--again talk.yaml --head 0", "^render: expected --again alone or with --out$"),
         ("--again talk.yaml --frame full", "^render: expected --again alone or with --out$"),
         ("--identity ann", "^render: expected --audio and --out, or --again alone$"),

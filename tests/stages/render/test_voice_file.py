@@ -17,7 +17,7 @@ from tests.conftest import REPO
     [
         ("missing.wav", "a.mp4", "no such file"),
         (".", "a.mp4", "found a folder or device"),
-        ("text.wav", "a.mp4", "is no sound"),
+        ("text.wav", "a.mp4", "not a sound file"),
         ("empty.wav", "a.mp4", "expected sound, found an empty file"),
         ("text.wav", "a.avi", "ends in .mp4"),
     ],

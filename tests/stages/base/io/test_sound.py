@@ -60,9 +60,9 @@ def test_written_wav_is_read_back_to_half_a_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
-        (lambda data: data[:0], "is no WAV file: it ends early"),
-        (lambda data: b"x" + data[1:], "is no WAV file: file does not start with RIFF"),
-        (lambda data: data[:20], "is no WAV file"),
+        (lambda data: data[:0], "is not a WAV file: it ends early"),
+        (lambda data: b"x" + data[1:], "is not a WAV file: file does not start with RIFF"),
+        (lambda data: data[:20], "is not a WAV file"),
         (lambda data: data[:-1001], "is cut off: expected 1600 samples"),
         (lambda data: data[:22] + b"\2" + data[23:], "found 2 channels of 16 bits"),
     ],

@@ -39,7 +39,7 @@ def test_a_model_that_is_partly_written_is_reported(workdir: Path) -> None:
     whole = path.read_bytes()
     for part in (b"", whole[:5], whole[:40], whole[:-1], b"\xff" * 64):
         path.write_bytes(part)
-        with pytest.raises(BadFormat, match=r"m\.safetensors: is no model file of this project"):
+        with pytest.raises(BadFormat, match=r"m\.safetensors: is not a model file of this project"):
             load_model(path)
 
 
@@ -53,7 +53,7 @@ def test_a_header_that_lies_is_refused_before_the_file_is_read(workdir: Path) ->
     with pytest.raises(BadFormat, match="header would be 4611686018427387904 bytes"):
         load_model(path)
     header(path, b"[" * 10**6)
-    with pytest.raises(BadFormat, match="is no model file"):
+    with pytest.raises(BadFormat, match="is not a model file"):
         load_model(path)
     save_model(path, {"w": torch.ones(64)}, {"a": 1})
     with path.open("r+b") as file:
@@ -65,7 +65,7 @@ def test_a_header_that_lies_is_refused_before_the_file_is_read(workdir: Path) ->
 @pytest.mark.parametrize("config", ["[1]", '"text"', "null"])
 def test_a_configuration_that_is_no_mapping_is_refused(workdir: Path, config: str) -> None:
     save_file({"w": torch.ones(2)}, "m.safetensors", metadata={"config": config})
-    with pytest.raises(BadFormat, match="configuration is no mapping"):
+    with pytest.raises(BadFormat, match="configuration is not a mapping"):
         load_model(Path("m.safetensors"))
 
 

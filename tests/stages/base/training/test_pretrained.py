@@ -244,7 +244,7 @@ def test_a_users_missing_or_differing_weights_are_refused(user_weights: Path) ->
         load_perceptual(f"vgg19:{absent}")
     text = hashlib.sha256(b"text").hexdigest()
     (user_weights / f"{text}.safetensors").write_bytes(b"text")
-    with pytest.raises(BadWeights, match="no safetensors"):
+    with pytest.raises(BadWeights, match="is not a safetensors"):
         load_perceptual(f"vgg19:{text}")
     small = put(user_weights, {"features.0.weight": torch.zeros(1)})
     with pytest.raises(BadWeights, match=r"features\.0\.weight is missing, or has another shape"):
