@@ -203,7 +203,7 @@ def test_missing_or_malformed_inputs_are_named(project):
     with pytest.raises(BadFormat, match=r"expected \(4,\), found none"):
         load_mapping(MODEL)
     save_model(MODEL, {}, {})
-    with pytest.raises(BadFormat, match="no style mapping"):
+    with pytest.raises(BadFormat, match="is not a style mapping"):
         load_mapping(MODEL)
     Path("data/neutral.png").unlink()
     with pytest.raises(MissingInput, match="neutral"):
