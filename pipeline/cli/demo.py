@@ -41,7 +41,7 @@ def run() -> int:
             offline_plots.write_script()
     with PageUpdater() as page:
         code, stages = reproduce(
-            callbacks=console.console, on_plan=page.on_plan, on_stage_end=page.on_stage_end
+            callbacks=console.console, on_plan=page.on_plan, on_change=page.on_change
         )
         print_summary(stages, typer.echo)
         estimates.record(stages)

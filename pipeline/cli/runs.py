@@ -93,7 +93,7 @@ def repro(
                 jobs,
                 callbacks=console.console,
                 on_plan=page.on_plan,
-                on_stage_end=page.on_stage_end,
+                on_change=page.on_change,
             )
             reproduce.print_summary(runs, typer.echo)
             estimates.record(runs)

@@ -30,7 +30,7 @@ def reproduce(
     *,
     callbacks: Callable[[Scheduler], RunCallbacks],
     on_plan: Callable[[Dag, Sequence[str]], None] | None = None,
-    on_stage_end: Callable[[Sequence[StageRun]], None] | None = None,
+    on_change: Callable[[Sequence[StageRun]], None] | None = None,
     dry: bool = False,
     check_project: bool = True,
 ) -> tuple[int, list[StageRun]]:
@@ -42,7 +42,7 @@ def reproduce(
         callbacks: makes the callbacks of the run.
         on_plan: called with the graph and the names of all stages meant, stale or not, before
             any starts.
-        on_stage_end: called with all stages of the run whenever one of them has ended; it must
+        on_change: called with all stages of the run whenever one starts or ends; it must
             return at once, because the scheduler waits for it.
         dry: run no stage; return the stages that would run, in state waiting.
         check_project: write versions.yaml and check params.yaml first; a project of other stages
@@ -79,7 +79,7 @@ def reproduce(
         repair.remove_partial_files()
         repair.copy_lock()
         scheduler.callbacks = callbacks(scheduler)
-        scheduler.on_stage_end = on_stage_end
+        scheduler.on_change = on_change
         with _stop_on_signals(scheduler) as signals:
             scheduler.run()
     if scheduler.ok:

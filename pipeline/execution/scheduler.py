@@ -75,7 +75,7 @@ class Scheduler:
         self.cores = cpu_count()
         self.jobs = max(1, jobs or self.cores)
         self.callbacks = callbacks or RunCallbacks()
-        self.on_stage_end: Callable[[Sequence[StageRun]], None] | None = None
+        self.on_change: Callable[[Sequence[StageRun]], None] | None = None
         self.gpus = visible_gpus()
         trains = any(stage.trains for stage in self.stages.values())
         self.threads = read_section("training", Training).threads if trains else 1
@@ -115,6 +115,7 @@ class Scheduler:
         else:
             for stage in self._startable():
                 self._start(stage)
+                self._report()
         return bool(self._running)
 
     def _startable(self) -> Iterator[StageRun]:
@@ -190,8 +191,12 @@ class Scheduler:
         if stage.state is State.FAILED:
             stage.note = _reason(code, stage.last_lines)
         self.callbacks.stage_changed(stage)
-        if self.on_stage_end:
-            self.on_stage_end(list(self.stages.values()))
+        self._report()
+
+    def _report(self) -> None:
+        """Tell the caller that a stage has started or ended."""
+        if self.on_change:
+            self.on_change(list(self.stages.values()))
 
     def _end(self) -> None:
         """End all running stages, at first with SIGTERM, later with SIGKILL."""

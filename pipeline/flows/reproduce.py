@@ -92,7 +92,7 @@ def _reproduce(
             jobs,
             callbacks=lambda _: tasks,
             on_plan=plan,
-            on_stage_end=page.on_stage_end,
+            on_change=page.on_change,
             check_project=check_project,
         )
         if code > _SIGNALLED:

@@ -14,7 +14,7 @@ from pipeline.runtime.user_errors import UserError
 
 
 class PageUpdater:
-    """Writes the page when a run starts, when a stage ends, and when the run has ended."""
+    """Writes the page when a run or a stage starts, when a stage ends, and when the run ends."""
 
     def __init__(self) -> None:
         self._dag: Dag | None = None
@@ -41,7 +41,7 @@ class PageUpdater:
         self._thread.start()
         self._changed.set()
 
-    def on_stage_end(self, runs: Sequence[StageRun]) -> None:
+    def on_change(self, runs: Sequence[StageRun]) -> None:
         """Have the page written again soon; return at once."""
         self._runs = runs
         self._changed.set()

@@ -121,15 +121,17 @@ def test_videos_play_in_step(project: Path, shared_data: Path) -> None:
         assert browser.errors == []
 
 
-def test_a_run_writes_the_page_at_its_start_and_after_each_stage(project: Path) -> None:
+def test_a_run_writes_the_page_at_its_start_and_when_a_stage_starts_or_ends(project: Path) -> None:
     updater = PageUpdater()
     updater.on_plan(DAG, list(DAG.nodes))
     page = Path("reports/index.html")
     _wait(lambda: page.is_file())
     assert "data-running" in page.read_text()
-    run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.FAILED)
-    run.note = "the disk is full"
-    updater.on_stage_end([run])
+    run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.RUNNING)
+    updater.on_change([run])
+    _wait(lambda: '<p>Running: <a href="#stage-clips@sample_calm">' in page.read_text())
+    run.state, run.note = State.FAILED, "the disk is full"
+    updater.on_change([run])
     _wait(lambda: "the disk is full" in page.read_text())
     assert updater.close([run]) == page
     assert "<body>" in page.read_text()
