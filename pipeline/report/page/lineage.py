@@ -1,6 +1,5 @@
 """Lineage: the graph as SVG, and per stage who made what, when, from what, and why it is stale."""
 
-import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,12 @@ from pipeline.report.page.project_state import NEVER, ProjectState
 
 _ABSENT = "–"
 _NAMED = 3  # stages of one kind that are named one by one
-_IN_CACHE = re.compile("(.*) not in cache since it ran")
+_CHANGES = {  # DVC's words for a file, at the end of a change
+    "modified": "has changed since it ran",
+    "deleted": "is missing",
+    "new": "is new since it ran",
+    "not in cache": "is not in DVC's cache",
+}
 _AS_WORDS = {NEVER: "not made yet"}
 
 
@@ -151,8 +155,16 @@ def why(state: ProjectState, name: str) -> Iterator[str]:
         elif change == "code":
             yield "the code of its stage has changed"
         else:
-            yield _IN_CACHE.sub(r"\1 is not in DVC's cache", f"{change} since it ran")
+            yield _in_words(change)
     yield from _upstream(state, name)
+
+
+def _in_words(change: str) -> str:
+    """Return a change of a file as a sentence."""
+    for word, said in _CHANGES.items():
+        if change.endswith(f" {word}"):
+            return f"{change.removesuffix(word)}{said}"
+    return f"its {change} has changed"
 
 
 def _upstream(state: ProjectState, name: str) -> Iterator[str]:

@@ -72,6 +72,22 @@ def test_a_changed_param_and_what_it_reaches_are_named_as_reasons(project: Path)
     assert reason == "it depends on clips@sample_calm, which is stale"
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("data/raw/a modified", "data/raw/a has changed since it ran"),
+        ("data/raw/a deleted", "data/raw/a is missing"),
+        ("data/raw/a new", "data/raw/a is new since it ran"),
+        ("data/raw/a not in cache", "data/raw/a is not in DVC's cache"),
+        ("code", "the code of its stage has changed"),
+        ("command", "its command has changed"),
+    ],
+)
+def test_a_changed_file_is_named_in_words(project: Path, change: str, reason: str) -> None:
+    state = read_state(Dag(DAG.nodes, {"clips@sample_calm": [change]}))
+    assert list(why(state, "clips@sample_calm")) == [reason]
+
+
 def test_a_stage_of_the_run_that_has_ended_is_up_to_date(project: Path) -> None:
     run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.RAN)
     state = read_state(DAG, [run])
