@@ -29,7 +29,7 @@ from stages.base.io import tables
 from stages.base.io.timebase import AUDIO_RATE, to_frames
 from stages.base.training.checkpoint import fingerprint
 from stages.base.training.curves import Curves
-from stages.base.training.devices import local_batch
+from stages.base.training.devices import is_first_process, local_batch
 from stages.base.training.loop import train
 from stages.base.training.model_files import flatten_modules, module_tensors, save_model
 from stages.base.training.state import Batch, Update
@@ -159,6 +159,8 @@ def run(
         subjects = training_subjects(list(names), folder / "seen")
         subjects += training_subjects(list(population), folder / "population")
     spans, fps = spans_of(subjects, params, clips, speech)
+    if encoder and not is_first_process():
+        return
     if encoder:
         tensors = _fit_representation(spans, fps, params.components)
         kind = {"representation": "whisper", "encoder": encoder, "level_db": params.level_db}

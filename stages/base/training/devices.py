@@ -32,6 +32,11 @@ def device_count() -> int:
     return int(asked)
 
 
+def is_first_process() -> bool:
+    """Return whether this process writes what torchrun's processes would all write alike."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def local_batch(size: int) -> int:
     """Return how many of a batch's examples each process draws.
 

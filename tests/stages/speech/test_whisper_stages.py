@@ -73,6 +73,19 @@ def test_training_reads_the_training_span_alone(heard: Path) -> None:
 
 
 @pytest.mark.slow
+def test_of_several_processes_the_first_alone_writes(
+    heard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AUDIO_MODEL.unlink(missing_ok=True)
+    monkeypatch.setenv("RANK", "1")
+    train_audio.run(["calm"], TINY, ONE, PARAMS.encoder)
+    assert not AUDIO_MODEL.exists()
+    monkeypatch.setenv("RANK", "0")
+    train_audio.run(["calm"], TINY, ONE, PARAMS.encoder)
+    assert AUDIO_MODEL.exists()
+
+
+@pytest.mark.slow
 def test_activations_of_another_encoder_are_refused(heard: Path) -> None:
     train_audio.run(["calm"], TINY, ONE, PARAMS.encoder)
     write_windows(encoder_of(noise(3.0), small_network()), 0, 48000, ENCODED)
