@@ -96,6 +96,9 @@ class Campaign:
                 draw = random.Random(f"{name} {walk} {number}")
                 bounds = _KILLS_OF_A_STEP.get(step.name, _KILLS_OF_A_SHORT_STEP)
                 kills = min(draw.randint(*bounds), wanted - count)
+                if not scenario.writes(number):  # there is nothing to be killed at
+                    continues = False
+                    continue
                 moment = f"kill {step.name} {name} {walk}.{number}"
                 if moment in self.done or self.is_over or not kills:
                     count += self.done.get(moment, (0, []))[0]
@@ -228,6 +231,7 @@ def main() -> None:
     os.environ.update(toy.environment() | {"PREFECT_HOME": str(options.folder / "prefect")})
     faults.preload()
     campaign = Campaign(options.folder, options.minutes)
+    (options.folder / "prefect").mkdir(exist_ok=True)
     rendered = Scenario(campaign.folder / "rendered", RENDERS, toy.make_to_render)
     project = Scenario(campaign.folder / "project", STEPS)
     scenarios = [rendered] if options.renders else [rendered, project]
