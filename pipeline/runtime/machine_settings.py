@@ -84,13 +84,13 @@ def use_writable_home() -> None:
     except RuntimeError:  # neither $HOME nor an entry in passwd
         os.environ["HOME"] = str(own)
         home = own
-    for variable, folder, subfolder in (
+    for variable, folder, trial in (
         ("XDG_CACHE_HOME", home / ".cache", "idiolect"),
         ("XDG_CONFIG_HOME", home / ".config", "matplotlib"),
         ("PREFECT_HOME", home / ".prefect", ""),
     ):
         present = Path(os.environ.get(variable) or folder)
-        if not _is_usable(present / subfolder):
+        if not _is_usable(present / trial):
             os.environ[variable] = str(own / folder.name)
 
 
@@ -99,7 +99,13 @@ def _is_usable(folder: Path) -> bool:
     if folder.is_dir():
         return True
     parent = next(one for one in folder.parents if one.is_dir())
-    return os.access(parent, os.W_OK | os.X_OK)
+    trial = parent / f".idiolect{os.getpid()}"
+    try:
+        trial.mkdir()
+        trial.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def reach_this_machine_directly() -> None:
