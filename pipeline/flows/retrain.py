@@ -40,7 +40,7 @@ def _fail_in_one_line(step: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return step(*args, **kwargs)
         except UserError as error:
-            return Failed(message=f"the champion stays: {error}")
+            return Failed(message=f"not promoted: {error}")
 
     return wrapper
 
@@ -82,7 +82,7 @@ def retrain(
         return Completed(name=NOTHING_NEW, message=f"nothing new{text}")
     state = reproduce(jobs=jobs, check_project=check_project, return_state=True)
     if not state.is_completed():
-        return Failed(message=f"the champion stays: {state.message}")
+        return Failed(message=f"not promoted: {state.message}")
     decided = decide(return_state=True)
     if check_project:  # the page names the champion; a project of other stages has no page
         update_page()
@@ -133,7 +133,7 @@ def decide() -> "State[Any]":
     text = decision.markdown()
     if decision.faulty:
         create_markdown_artifact(key="decision", markdown=text)
-        return Failed(message=f"the champion stays: {decision.reasons[0]}")
+        return Failed(message=f"not promoted: {decision.reasons[0]}")
     if decision.unchanged:
         return Completed(name=NOTHING_NEW, message=decision.headline())
     recorded = champions.record(decision)

@@ -28,7 +28,7 @@ class Decision:
         challenger: name of the challenger.
         promote: the challenger becomes champion.
         results: the rules, one by one.
-        reasons: why the champion stays; empty for a promotion.
+        reasons: why the challenger is not promoted; empty for a promotion.
         notes: frames and subjects left out of the comparison, and rules that a person has
             overridden.
         unchanged: the challenger has the champion's own dvc.lock.
@@ -56,7 +56,8 @@ class Decision:
         if self.promote:
             return f"{self.challenger} is better than {self.champion or 'the baselines'}"
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
-        return f"{self.champion or 'no champion'} stays: {self.reasons[0]}{more}"
+        kept = f"{self.champion} stays" if self.champion else "not promoted"
+        return f"{kept}: {self.reasons[0]}{more}"
 
     def overridden(self, why: str) -> "Decision":
         """Return the decision of a person to promote the challenger against the rules.

@@ -79,7 +79,7 @@ def test_a_missing_inbox_fails_the_run_in_one_line_and_the_whole_log_is_kept(
     done = subprocess.run(
         [sys.executable, "-c", NOWHERE], capture_output=True, text=True, timeout=300, check=False
     )
-    why = "the champion stays: nowhere: no such folder; name one that holds videos"
+    why = "not promoted: nowhere: no such folder; name one that holds videos"
     assert done.stdout == f"Failed: {why}\n"
     assert why in done.stderr
     assert "Traceback" not in done.stderr
