@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 _ANYWHERE = ("doctor", "verify")  # write nothing, and report what is missing themselves
+# Change what a run reads: refused while one is active.
+_CHANGES = ("add", "remove", "sample", "neutral", "preset", "promote", "rollback", "pull")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +52,7 @@ def _options(
     *,
     version: Version = False,  # noqa: ARG001 - its callback prints it
 ) -> None:
-    from pipeline.execution import project_files
+    from pipeline.execution import project_files, repair
     from pipeline.execution.project_lock import require_whole_project
     from pipeline.runtime.machine_settings import use_writable_home
 
@@ -60,3 +62,5 @@ def _options(
         require_whole_project()
     project_files.check()
     use_writable_home()
+    if context.invoked_subcommand in _CHANGES:
+        context.with_resource(repair.hold_project())

@@ -7,11 +7,13 @@ dvc.lock is made before a run and after each successful stage, while DVC's lock 
 import filecmp
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from pipeline.execution import dvc_files
+from pipeline.execution import dvc_files, project_lock
 from pipeline.execution.dvc_files import LOCK, is_lock
 from pipeline.runtime.atomic_files import atomic_file
 from pipeline.runtime.user_errors import BadFormat
@@ -58,6 +60,19 @@ def repair_lock() -> str:
     with atomic_file(LOCK) as part:
         shutil.copyfile(SAVED, part)
     return f"dvc.lock was damaged: restored from its saved copy {SAVED}"
+
+
+@contextmanager
+def hold_project() -> Iterator[None]:
+    """Hold the project's lock while the block runs, and see that DVC is idle.
+
+    Raises:
+        UserError: another run, or `dvc repro`, holds the project.
+    """
+    with project_lock.hold():
+        repair_rwlock()
+        dvc_files.check_dvc_is_idle()
+        yield
 
 
 def repair_rwlock() -> None:

@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline.execution import dvc_project, project_files, project_lock, repair
-from pipeline.execution.dvc_files import check_dvc_is_idle
+from pipeline.execution import dvc_project, project_files, repair
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.params_check import check_if_changed, check_lists
 from pipeline.execution.scheduler import Scheduler
@@ -57,9 +56,7 @@ def reproduce(
             cannot be read.
     """
     project_files.check()
-    with project_lock.hold():
-        repair.repair_rwlock()
-        check_dvc_is_idle()
+    with repair.hold_project():
         if message := repair.repair_lock():
             print(message, file=sys.stderr)
         if check_project:

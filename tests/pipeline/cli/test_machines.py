@@ -1,5 +1,6 @@
 """The command under what shells and containers impose: it works, or one line says what to set."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.execution import project_lock
+from pipeline.execution.dvc_files import RWLOCK
 from tests.conftest import REPO
 
 MAIN = "from pipeline.cli.app import main; main()"
@@ -43,6 +46,48 @@ def idiolect(
         timeout=120,
         check=False,
     )
+
+
+CHANGES = (
+    *("add a.mp4 --subject ann", "remove sample_calm", "sample", "neutral --sample", "preset tiny"),
+    *("promote", "promote --dry", "rollback", "pull"),
+)
+
+
+@pytest.mark.parametrize("command", CHANGES)
+def test_no_command_changes_the_project_beside_a_run(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.cli.app import main
+
+    monkeypatch.setattr(sys, "argv", ["idiolect", *command.split()])
+    with project_lock.hold():
+        before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+        with pytest.raises(SystemExit) as end:
+            main()
+        after = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    assert end.value.code == 1
+    assert before == after
+    assert capsys.readouterr().err.startswith("error: this project: is run by `idiolect")
+
+
+@pytest.mark.parametrize("command", CHANGES)
+def test_no_command_changes_the_project_beside_dvc_repro(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.cli.app import main
+
+    monkeypatch.setattr(sys, "argv", ["idiolect", *command.split()])
+    code = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, "dvc", "repro"]) as running:
+        RWLOCK.parent.mkdir(parents=True)
+        entry = {"pid": running.pid, "cmd": "dvc repro"}
+        RWLOCK.write_text(json.dumps({"write": {"models": entry}}))
+        with pytest.raises(SystemExit) as end:
+            main()
+        running.kill()
+    assert end.value.code == 1
+    assert f"process {running.pid}, since " in capsys.readouterr().err
 
 
 def test_nothing_is_written_in_a_folder_that_is_no_project(
