@@ -54,9 +54,14 @@ class Outcome:
 
 
 def preload() -> None:
-    """Import what commands import, once for all forks; none of it may start a thread."""
+    """Import what commands import, once for all forks; none of it may start a thread.
+
+    A fork has no copy of its parent's threads: OpenCV and torch would wait for theirs for ever.
+    """
     for name in PRELOADED:
         import_module(name)
+    import_module("cv2").setNumThreads(1)
+    import_module("torch").set_num_threads(1)
 
 
 def kill() -> None:
