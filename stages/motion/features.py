@@ -22,6 +22,8 @@ from stages.speech.phone_track import PHONES
 Features = NDArray[np.float32]
 PHONE = len(PHONES)  # the last columns of a feature
 
+_BILABIALS = [PHONES.index(name) - PHONE for name in "BMP"]
+_CERTAIN = 0.7  # share of a phone at the middle of one of 60 ms, whose edges are blurred
 _QUIET_BELOW = 35.0  # dB between the loud moments of a sound and silence
 _QUIET_LEVEL = -60.0  # dB full scale; lower levels are always silence
 _LOUD_PERCENTILE = 95.0  # of the levels, taken as loud
@@ -55,6 +57,12 @@ def read_features(
     columns = tables.read(path, FEATURES, ["feature", "phones"], low, high)
     features = np.concatenate([columns["feature"], columns["phones"]], axis=1)
     return np.asarray(features[rows - low], np.float32)
+
+
+def bilabials(features: Features) -> Floats:
+    """Return how far each frame is in a B, M or P, (N,), 0 to 1, of its features, (2N, D)."""
+    share = features[:, _BILABIALS].sum(1).reshape(-1, 2).max(1)
+    return np.asarray(np.clip(share / _CERTAIN, 0.0, 1.0), np.float64)
 
 
 def sync_offsets(subject: Subject, data: Path) -> dict[str, int]:

@@ -20,7 +20,7 @@ from stages.base.arrays import Floats
 from stages.base.face.face_measures import keep_lips_apart
 from stages.base.face.projection import project
 from stages.motion.eyes import BlinkSampler, GazeSampler, close_lids, irises_from_gaze
-from stages.motion.features import PHONE, Features
+from stages.motion.features import PHONE, Features, bilabials
 from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
 from stages.motion.person import MOUTH, MotionPerson
@@ -33,6 +33,8 @@ from stages.motion.streaming import (
     PoseStream,
     SilenceStream,
 )
+
+_BILABIAL = 0.5  # how far B, M and P blend the mouth to the closed one; 1 costs correlation
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,11 @@ class MotionStream:
         self.blinks = BlinkSampler(self.person.blinks, model.fps, rngs[1])
         self.gaze = GazeSampler(self.person.gaze_spread, model.fps, rngs[2])
         self.started = False
-        # Displacements, poses beside nods, silences and loudness wait here for the slowest of them.
+        # Displacements, poses beside nods, silences, loudness and bilabials wait here for the
+        # slowest of them.
         self.waiting: list[Floats] = [
             *(np.zeros((0, 68, 3)), np.zeros((0, 2 * POSE))),
-            *(np.zeros(0), np.zeros(0)),
+            *(np.zeros(0), np.zeros(0), np.zeros(0)),
         ]
 
     def push(
@@ -113,6 +116,7 @@ class MotionStream:
             self.nods.push(self.pose.push(normal)),
             self.silence.push(mask),
             self.loudness.push(level),
+            bilabials(features[: 2 * count]),
         )
 
     def finish(self) -> Motion:
@@ -124,26 +128,27 @@ class MotionStream:
             self.nods.finish(self.pose.finish()),
             self.silence.finish(),
             self.loudness.finish(),
+            np.zeros(0),
         )
 
     def _ready(self, *new: Floats) -> Motion:
         if new:
             self.waiting = [np.concatenate(both) for both in zip(self.waiting, new, strict=True)]
         count = min(map(len, self.waiting))
-        displacement, pose, silence, loudness = (part[:count] for part in self.waiting)
+        displacement, pose, silence, loudness, closing = (part[:count] for part in self.waiting)
         self.waiting = [part[count:] for part in self.waiting]
         factor = self.person.nods.factor(loudness)[:, None]
         return Motion(
-            displacement=self._close_mouth(displacement, silence),
+            displacement=self._close_mouth(displacement, np.maximum(silence, _BILABIAL * closing)),
             pose=pose[:, :POSE] + (factor - 1) * pose[:, POSE:],
             closed=self.blinks.sample(count),
             gaze=self.gaze.sample(count),
         )
 
-    def _close_mouth(self, displacement: Floats, silence: Floats) -> Floats:
-        """Blend lips and jaw to the person's closed mouth in silence."""
+    def _close_mouth(self, displacement: Floats, closing: Floats) -> Floats:
+        """Blend lips and jaw to the person's closed mouth by shares, (n,)."""
         closed = (self.person.closed_face - self.person.mean_face)[MOUTH]
-        share = silence[:, None, None]
+        share = closing[:, None, None]
         out = displacement.copy()
         out[:, MOUTH] = (1 - share) * displacement[:, MOUTH] + share * closed
         return out

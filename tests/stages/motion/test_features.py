@@ -12,6 +12,7 @@ from stages.base.io.wav_files import write_wav
 from stages.clips.ledger import Clip
 from stages.motion.features import (
     PHONE,
+    bilabials,
     read_features,
     silent_frames,
     sound_levels,
@@ -19,9 +20,20 @@ from stages.motion.features import (
 )
 from stages.motion.recordings import read_recordings
 from stages.speech.artifacts import FEATURES
+from stages.speech.phone_track import PHONES
 from tests.stages.motion.people import REPRESENTATION, write_subject, write_sync
 
 ANN = Subject("seen", "ann")
+
+
+def test_bilabials_are_b_m_and_p_of_either_feature_of_a_frame():
+    features = np.zeros((8, 50 + PHONE), np.float32)
+    features[:, :50] = 1.0
+    features[0, 50 + PHONES.index("B")] = 0.35
+    features[3, 50 + PHONES.index("P")] = 0.3
+    features[3, 50 + PHONES.index("M")] = 0.6
+    features[4, 50 + PHONES.index("V")] = 0.9
+    assert bilabials(features) == pytest.approx([0.5, 1.0, 0.0, 0.0])
 
 
 def clip(frames: int = 300, fps: float = 25.0) -> Clip:
@@ -60,7 +72,7 @@ def test_a_clip_with_foreign_sound_is_left_out(workdir):
     write_subject(Path("data"), "seen/ann")
     write_sync(Path("data"), "seen/ann", {"one-001": float("nan")})
     assert sync_offsets(ANN, Path("data")) == {}
-    with pytest.raises(MissingInput, match=r"seen/ann: .*the sound of 1 is not its lips'"):
+    with pytest.raises(MissingInput, match=r"seen/ann: .*in 1, the sound does not match the lips"):
         read_recordings(ANN, 0.3, Path("data"))
 
 

@@ -16,9 +16,10 @@ from stages.base.training.model_files import load_model, save_model
 from stages.motion.features import PHONE
 from stages.motion.model import MODEL, MotionModel, NotTrained
 from stages.motion.params import frames_in
-from stages.motion.person import BROWS, LIDS, closed_face
+from stages.motion.person import BROWS, LIDS, MOUTH, closed_face
 from stages.motion.predict import Motion, MotionStream, join, retarget
 from stages.render.artifacts import MOTION
+from stages.speech.phone_track import PHONES
 from tests.stages.motion.people import (
     FOCAL,
     LOWER,
@@ -105,6 +106,21 @@ def test_a_long_silence_closes_the_mouth_and_speech_keeps_its_own():
     bob = model.person("bob")
     columns = retarget(closing, bob, bob)
     assert np.allclose(mouth_opening(columns["head"])[66:], mouth_opening(bob.closed_face))
+
+
+def test_a_bilabial_closes_the_mouth_halfway_and_in_time():
+    model, silent = random_model(tiny()), np.zeros((40, WIDTH), np.float32)
+    for network in (model.mouth, model.pose):  # the sound moves the mouth by its phones alone
+        for weight in network.parameters():
+            weight.detach().zero_()
+    model = replace(model, regression=model.regression.scaled(0.0), personal={})
+    spoken = silent.copy()
+    spoken[20:22, PHONES.index("M") - PHONE] = 0.9  # frame 10
+    spoken[30, PHONES.index("S") - PHONE] = 0.9
+    bob = model.person("bob")
+    moved = generate(model, spoken, "bob", 1).displacement
+    assert not np.delete(moved, 10, axis=0).any()
+    assert np.allclose(moved[10, MOUTH], (bob.closed_face - bob.mean_face)[MOUTH] / 2)
 
 
 def test_the_manifold_projection_moves_features_to_the_persons_own():

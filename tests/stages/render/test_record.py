@@ -73,7 +73,7 @@ def test_a_changed_or_missing_input_is_named_before_anything_is_drawn(project, p
     with pytest.raises(UserError, match=rf"^{path}: has changed since: sha256 .*, expected "):
         run("--again talk.yaml")
     Path(path).unlink()
-    with pytest.raises(UserError, match=rf"^{path}: no such file"):
+    with pytest.raises(UserError, match=rf"^{path}: missing"):
         run("--again talk.yaml")
     assert TALK.read_bytes() == before
 
