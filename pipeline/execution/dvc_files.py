@@ -129,7 +129,7 @@ def remove_lock_entries(is_running: Callable[[int], bool]) -> None:
     """
     try:
         table = json.loads(RWLOCK.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except ValueError:
         RWLOCK.unlink()

@@ -97,7 +97,7 @@ def test_an_unseen_person_whose_sound_is_not_their_lips_is_absent_with_the_reaso
 ):
     write_sync(Path("data"), "unseen/dave", {"one-001": float("nan")})
     scores = score_unseen([CAROL, DAVE], seen, seconds=60.0)
-    assert "the sound of 1 is not its lips'" in scores["dave"]["absent"]
+    assert "in 1, the sound does not match the lips" in scores["dave"]["absent"]
     assert scores["carol"]["motion_frames"] == 150
 
 
