@@ -97,6 +97,17 @@ def _uses_dvc(pid: int) -> bool:
     )
 
 
+def remove_partial_checkouts(path: Path) -> None:
+    """Delete the partial files that DVC has left beside a file, or in a folder.
+
+    The caller holds the project, so that they are those of a killed process or a full disk.
+    """
+    beside = [path.parent.glob(".*.tmp"), path.rglob(".*.tmp") if path.is_dir() else ()]
+    for file in [file for found in beside for file in found]:
+        if _PARTIAL_CHECKOUT.fullmatch(file.name):
+            file.unlink(missing_ok=True)
+
+
 def remove_partial_files(root: Path = Path()) -> None:
     """Delete partial files of `pipeline.runtime.atomic_files` whose processes have ended.
 

@@ -187,6 +187,8 @@ def _run_experiment(variant: Variant) -> str:
     """Run one variant as a DVC experiment in a folder of its own; return its revision."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from pygit2 import GitError
+    from scmrepo.exceptions import SCMError
 
     before = dict(os.environ)
     os.environ.update(environment() | git.identity())  # DVC stashes and commits in this process
@@ -198,6 +200,12 @@ def _run_experiment(variant: Variant) -> str:
             done = repo.experiments.run(params=variant.overrides(), tmp_dir=True)
     except DvcException as error:
         raise UserError(variant.name, f"the experiment failed: {error}") from None
+    except (
+        SCMError,
+        GitError,
+    ) as error:  # DVC stashes uncommitted changes while it sets up an experiment
+        todo = "if your uncommitted changes are gone, git has them: `git stash pop`"
+        raise UserError(variant.name, f"the experiment failed: {error}", todo) from None
     finally:
         os.environ.clear()
         os.environ.update(before)

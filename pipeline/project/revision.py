@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution import repair
 from pipeline.execution.dvc_files import object_path
 from pipeline.execution.project_lock import require_project
 from pipeline.project import git
@@ -187,9 +188,13 @@ def dvc_add(path: Path) -> None:
     """
     from dvc.repo import Repo
 
-    with dvc_errors("add"), Repo() as repo:
-        repo.scm_context.quiet = True  # a promotion commits .dvc files: no hint to do so by hand
-        repo.add([str(path)])
+    repair.remove_partial_checkouts(path)
+    try:
+        with dvc_errors("add"), Repo() as repo:
+            repo.scm_context.quiet = True  # a promotion commits .dvc files: no hint by hand
+            repo.add([str(path)])
+    finally:
+        repair.remove_partial_checkouts(path)
 
 
 def first_uncached(paths: Iterable[Path]) -> Path | None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,27 @@ def test_an_experiment_has_the_videos_of_a_subject_that_git_does_not_track_yet(
     revision = sweep._run_experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
     assert Revision("experiment", revision).text("out.txt") == "frames"
     assert dict(os.environ) == before
+
+
+@pytest.mark.slow
+def test_a_work_tree_that_git_cannot_stash_is_one_line_and_keeps_its_changes(workdir: Path) -> None:
+    shutil.copy(REPO / ".gitignore", workdir)
+    stage = {"cmd": "echo 1 > out.txt", "params": ["lambda_sp"], "outs": ["out.txt"]}
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"copy": stage}}))
+    Path("notes").write_text("first\n")
+    for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
+        _run(command)
+    Path("notes").write_text("second\n")
+    _run("git commit -qam second")
+    Path("notes").write_text("third\n")
+    with suppress(subprocess.CalledProcessError):
+        _run("git stash")
+        _run("git revert --no-edit HEAD")
+        _run("git stash pop")  # a conflict: its entries of the index cannot be stashed
+    before = Path("notes").read_text()
+    with pytest.raises(UserError, match=r"the experiment failed: .*; if .* `git stash pop`"):
+        sweep._run_experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
+    assert Path("notes").read_text() == before
 
 
 def _run(command: str) -> None:

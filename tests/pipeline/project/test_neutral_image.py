@@ -154,6 +154,19 @@ def test_a_portrait_that_a_killed_run_left_untracked_is_tracked_by_the_next(
 
 
 @pytest.mark.slow
+def test_no_partial_file_of_dvc_is_left_beside_a_portrait(photograph: Path) -> None:
+    neutral_image.set_portrait(photograph)
+    partial = neutral_image.PORTRAIT.with_name(".y8mHuooo0hGaVtuQmeKnSQ.tmp")  # of a full disk
+    own = neutral_image.PORTRAIT.with_name(".own.tmp")
+    for file in (partial, own):
+        file.write_bytes(b"a part")
+    neutral_image.TRACKED.unlink()
+    neutral_image.set_portrait(photograph)
+    assert not partial.exists()
+    assert own.exists()
+
+
+@pytest.mark.slow
 def test_the_command_prints_what_it_did(photograph: Path) -> None:
     printed = CliRunner().invoke(app, ["neutral", str(photograph)])
     assert printed.exit_code == 0
