@@ -2,6 +2,7 @@
 # make quick   before each commit: lint, types, and the tests that take about a minute
 # make test    every test but the soak tests; make soak: those
 # make next    the quick tests with the newest dvc, prefect, torch, pyarrow, mediapipe, … in .venv-next
+# make install GPU=1   with FAISS for the GPU; again after an update of the packages
 # make gpu-check   the tests that need a GPU, and the speed of each training's loop on it
 # make lock    after an edit of stages/: record each stage's code hash in versions.yaml
 # make docs    after a change of a table, metric, param or command: write docs/formats.md, docs/reference/
@@ -20,7 +21,13 @@ UV = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 
 .PHONY: install demo quick test soak next gpu-check bench lock docs lint
 
-install: $(STAMP)
+install: $(STAMP) $(if $(GPU),$(VENV)/faiss-gpu)
+
+# FAISS for the GPU replaces the CPU's: both write the same folder.
+$(VENV)/faiss-gpu: $(STAMP)
+	$(BIN)/python -m pip uninstall --quiet --yes faiss-cpu
+	$(UV) -c constraints.txt -e '.[gpu]'
+	touch $@
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

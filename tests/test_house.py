@@ -166,3 +166,18 @@ def test_make_runs_pytest_and_hears_its_failure(target: str) -> None:
         text=True,
     ).stdout
     assert printed.splitlines()[-1].startswith("pytest ")
+
+
+def test_make_install_for_a_gpu_replaces_the_cpus_faiss() -> None:
+    recipes = [
+        subprocess.run(
+            ["make", "--no-print-directory", "-n", "-B", "install", *variables],
+            cwd=REPO,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for variables in ([], ["GPU=1"])
+    ]
+    for line in ("pip uninstall --quiet --yes faiss-cpu", "-e '.[gpu]'"):
+        assert [line in recipe for recipe in recipes] == [False, True]
