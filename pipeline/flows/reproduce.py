@@ -208,7 +208,8 @@ def _state(stage: StageRun) -> "PrefectState[Any]":
         case State.FAILED:
             return Failed(message=stage.note)
         case State.BLOCKED:
-            return PrefectState(type=StateType.CANCELLED, name="Blocked", message=stage.note)
+            # Prefect refuses to begin a task below a cancelled one.
+            return PrefectState(type=StateType.FAILED, name="Blocked", message=stage.note)
         case _:
             return _stopped()
 

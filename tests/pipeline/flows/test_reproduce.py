@@ -32,6 +32,10 @@ stages:
     cmd: cp bad.txt after.txt
     deps: [bad.txt]
     outs: [after.txt]
+  last:
+    cmd: cp after.txt last.txt
+    deps: [after.txt]
+    outs: [last.txt]
 """
 DRAW = """
 from pathlib import Path
@@ -54,7 +58,7 @@ with get_client(sync_client=True) as client:
     for _ in range(100):
         runs = sorted(client.read_task_runs(), key=lambda run: run.start_time or run.created)
         logs = client.read_logs()
-        if len(runs) == 6 and any(log.message == "draws" for log in logs):
+        if len(runs) == 8 and any(log.message == "draws" for log in logs):
             break
         time.sleep(0.3)
     names = {str(run.id): run.name for run in runs}
@@ -94,8 +98,8 @@ def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifact
     result = run(small(DVC_YAML, draw_py=DRAW))
     first, second = result["flows"]
     assert first[0] == "Failed"
-    assert first[1].startswith("1 ran, 1 failed, 1 blocked; failed: bad: ")
-    assert second[1].startswith("1 failed, 1 blocked; ")
+    assert first[1].startswith("1 ran, 1 failed, 2 blocked; failed: bad: ")
+    assert second[1].startswith("1 failed, 2 blocked; ")
 
     assert len(result["names"]) == 2
     assert all(re.fullmatch(r"project \d{4}-\d\d-\d\d [\d:]{8}", n) for n in result["names"])
@@ -105,9 +109,11 @@ def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifact
         ("draw", "Completed", []),
         ("bad", "Failed", ["draw"]),
         ("after", "Blocked", ["bad"]),
+        ("last", "Blocked", ["after"]),
         ("draw", "Cached", []),
         ("bad", "Failed", ["draw"]),
         ("after", "Blocked", ["bad"]),
+        ("last", "Blocked", ["after"]),
     ]
     assert ["draw", "draws"] in result["logs"]
     assert ["bad", "this is no good"] in result["logs"]
@@ -115,7 +121,7 @@ def test_each_stage_is_a_task_with_its_state_its_log_and_its_results_as_artifact
     artifacts = {key: data for key, _, data in result["artifacts"]}
     tables = [json.loads(data) for key, _, data in result["artifacts"] if key == "stages"]
     found = {tuple((row["stage"], row["state"]) for row in table) for table in tables}
-    assert (("draw", "ran"), ("bad", "failed"), ("after", "blocked")) in found
+    assert (("draw", "ran"), ("bad", "failed"), ("after", "blocked"), ("last", "blocked")) in found
     assert json.loads(artifacts["metrics"])[0]["now"] == "31.5"
     assert artifacts["reports-sheets-ann"].startswith("data:image/png;base64,")
     assert "reports/videos/ann.mp4](file://" in artifacts["videos"]
