@@ -4,6 +4,7 @@ Their layout is DVC's and may change with a release; no other module knows it. `
 tests with the newest release.
 """
 
+import fcntl
 import hashlib
 import json
 import re
@@ -147,7 +148,7 @@ def remove_lock_entries(is_running: Callable[[int], bool]) -> None:
 
 
 def processes() -> Iterator[int]:
-    """Yield the ids in DVC's table of read and written files, then that of its lock."""
+    """Yield the ids in DVC's table of read and written files, then that of its lock if held."""
     with suppress(OSError, ValueError):
         table = json.loads(RWLOCK.read_text())
         entries = [*table.get("write", {}).values()]
@@ -155,7 +156,18 @@ def processes() -> Iterator[int]:
             entries += readers
         yield from dict.fromkeys(int(entry["pid"]) for entry in entries)
     with suppress(OSError, ValueError):
-        yield int(HOLDER.read_text().split()[0])
+        if _is_locked(HOLDER):
+            yield int(HOLDER.read_text().split()[0])
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether a process holds a lock file; its text stays when the lock is released."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def check_dvc_is_idle() -> None:

@@ -1,12 +1,17 @@
 """What a run repairs before it starts: torn files of DVC, and leftovers of killed processes."""
 
+import fcntl
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from pipeline.execution.dvc_files import HOLDER, check_dvc_is_idle
+from pipeline.runtime.user_errors import UserError
 from tests.pipeline.execution.conftest import Small
 
 Make = Callable[..., Small]
@@ -62,3 +67,17 @@ def test_a_torn_rwlock_or_an_entry_of_another_program_stops_no_run(chains: Small
     stranger = {"pid": os.getppid(), "cmd": "dvc repro"}
     table.write_text(json.dumps({"write": {str(chains.root / "a1"): stranger}, "read": {}}))
     assert "3 ran" in chains.run()
+
+
+def test_dvcs_lock_counts_while_it_is_held_and_not_by_its_text(workdir: Path) -> None:
+    code = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code]) as other:
+        HOLDER.parent.mkdir(parents=True)
+        HOLDER.write_text(f" {other.pid}\n")  # it stays when a notebook, say, has released it
+        check_dvc_is_idle()
+        with HOLDER.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with pytest.raises(UserError, match=rf"is run by .*process {other.pid}"):
+                check_dvc_is_idle()
+        check_dvc_is_idle()
+        other.kill()

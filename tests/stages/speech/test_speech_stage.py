@@ -101,7 +101,10 @@ def test_a_person_with_foreign_sound_alone_is_named_with_what_lets_the_others_tr
     )
     code_version.write(Path("versions.yaml"))
     Path("params.yaml").write_text("speech: {features: apc, recogniser: phones}\n")
-    with pytest.raises(speech.ForeignSound, match=r"calm: no clip .*`idiolect remove calm`"):
+    with pytest.raises(
+        speech.ForeignSound,
+        match=r"calm: the sound matches the lips in none of 1 .*`idiolect remove calm`",
+    ):
         speech.main("seen/calm")
     sync = tables.read(Path("data/speech/seen/calm/sync.parquet"), SYNC)
     assert sync["status"].tolist() == ["rejected"]
