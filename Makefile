@@ -11,8 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/installed
-# One worker more than cores, since many tests wait for servers.
-WORKERS := -n $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Two workers more than cores, since many tests wait for servers.
+WORKERS := -n $(shell expr $$(nproc) + 2) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # uv takes a minute where pip takes three; it reads none of pip's settings, so they go along.
 INDEX = $(firstword $(PIP_INDEX_URL) $(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null))

@@ -121,6 +121,8 @@ def evaluate_videos(real: Path, generated: Path, pairs: Path | None, out: Path) 
     params = read_section("evaluation", EvaluationParams)
     for judge in JUDGES:
         pretrained.path(judge)  # a missing one stops the run before any work
+    if params.syncnet:
+        pretrained.load_user_weights("syncnet", params.syncnet)
     check_writable(out / "scores.csv")
     scores: dict[str, VideoScores] = {}
     rejected: dict[str, str] = {}

@@ -30,6 +30,7 @@ from stages.evaluation import (
     frame_scores,
     headline,
     identity,
+    lse,
     motion_scores,
     opening_scores,
     plots,
@@ -62,10 +63,15 @@ ABSENT = {
     "FID": "its weights are in no registry package; name yours in evaluation.inception",
     "CSIM": "weights of ArcFace are in no registry package; name yours in evaluation.arcface; "
     "CSIM-dlib is another measure",
-    "LSE-C, LSE-D": "SyncNet weights are in no registry package",
+    "LSE-C, LSE-D": "weights of SyncNet are in no registry package; name yours in "
+    "evaluation.syncnet",
     "THEval's other four measures and its final score": "their networks are in no registry package",
 }
-_BROUGHT = {"FID": "inception", "CSIM": "arcface"}  # by which weights of the user
+_BROUGHT = {
+    "FID": "inception",
+    "CSIM": "arcface",
+    "LSE-C, LSE-D": "syncnet",
+}  # by which weights of the user
 _PLOTTED = ("truth", "generator", "nearest_frame_aligned", "mean_frame", "isps_zeroed")
 
 
@@ -164,7 +170,7 @@ def _evaluate(
         "frames_of_new_scenes": drawn.new_scene,
         "reconstruction": means,
         "identity": identity.score_identity(drawn, faces, subject.name),
-        **_score_by_brought(drawn, known, subject.name, params),
+        **_score_by_brought(drawn, known, tracks, params),
         "gain_psnr_face": frame_scores.gain_over_baseline(means, "psnr_face"),
         "gain_psnr_face_network": frame_scores.network_gain(means, "psnr_face"),
         "gain_psnr": frame_scores.gain_over_baseline(means, "psnr"),
@@ -187,15 +193,20 @@ def _evaluate(
 
 
 def _score_by_brought(
-    drawn: Reconstruction, known: Mapping[str, Faces], name: str, params: EvaluationParams
+    drawn: Reconstruction,
+    known: Mapping[str, Faces],
+    tracks: SubjectTracks,
+    params: EvaluationParams,
 ) -> dict[str, Any]:
-    """Return CSIM and FID, each where the user brings its weights."""
+    """Return CSIM, FID, LSE-C and LSE-D, each where the user brings its weights."""
     scores: dict[str, Any] = {}
     if params.arcface:
-        scores["csim"] = identity.score_identity(drawn, known, name, params.arcface)
+        scores["csim"] = identity.score_identity(drawn, known, tracks.name, params.arcface)
     if params.inception:
         some = {method: drawn.methods[method] for method in frame_scores.VGG_METHODS}
         scores["fid"] = fid.score_fid(drawn.truth, some, params.inception)
+    if params.syncnet:
+        scores["lse"] = lse.score_subject(tracks, params.syncnet)
     return scores
 
 

@@ -75,6 +75,7 @@ GROUPS = (
                 "closes for; at moments that are spread evenly. `false`: share of the truly open "
                 "frames with closed lips.",
             ),
+            Table("lse", "LSE-D and LSE-C by SyncNet, weights of the user."),
             Table(
                 "drawn_again",
                 "Openings of mouth and eyes, detected again in frames drawn from true landmarks: "
@@ -148,8 +149,19 @@ _TRANSFERRED = (
     "opening with that of whoever speaks."
 )
 # How a value reads: towards which value it improves. A measure that is not here has no direction.
-_MORE = ("psnr", "ssim", "cpbd", "csim", "correlation", "recall", "kept", "share", "closed")
-_LESS = ("lpips", "fid", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
+_MORE = (
+    "lse_c",
+    "psnr",
+    "ssim",
+    "cpbd",
+    "csim",
+    "correlation",
+    "recall",
+    "kept",
+    "share",
+    "closed",
+)
+_LESS = ("lse_d", "lpips", "fid", "l1", "false", "d_l", "lmd", "d_v", "d_a", "sld", "slv", "smd")
 _ONE = ("amplitude", "sharpness")
 _AS_TRUTH = ("level",)  # best at the truth's value, which is not the largest
 _FIRST = "truth"

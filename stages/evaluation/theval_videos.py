@@ -34,7 +34,7 @@ def score_subject(tracks: SubjectTracks) -> dict[str, dict[str, dict[str, float]
     voices = [read_voice(span, late[span.clip.id]) for span in tracks.spans]
     shown = (image for _, image in read_frames(VIDEOS / f"{tracks.name}.mp4"))
     rows: dict[str, list[Iterator[Image]]] = {
-        "truth": [_true_images(span) for span in tracks.spans],
+        "truth": [true_images(span) for span in tracks.spans],
         "redetected": [islice(shown, len(span)) for span in tracks.spans],
     }
     videos = {
@@ -95,7 +95,8 @@ def volume(voice: AnyFloats, count: int, fps: float) -> Floats:
     return np.asarray(np.interp(np.arange(count) / fps, np.arange(windows) * _VOLUME_S, rms))
 
 
-def _true_images(span: TrackSpan) -> Iterator[Image]:
+def true_images(span: TrackSpan) -> Iterator[Image]:
+    """Read the true frames of a span, RGB (256, 256, 3)."""
     frames = Frames(span.clip.video, SIZE)
     return (frames[index] for index in range(span.first, span.end))
 

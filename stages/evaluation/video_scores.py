@@ -19,6 +19,7 @@ from stages.evaluation.frame_scores import SAMPLED
 from stages.evaluation.held_out_frames import evenly_spaced
 from stages.evaluation.identity import FRAMES, mean_cosine
 from stages.evaluation.image_scores import ImagePair, score_images
+from stages.evaluation.lse import score_lse
 from stages.evaluation.metrics import face_box
 from stages.evaluation.motion_rows import mean_scores, score_rows
 from stages.evaluation.params import EvaluationParams
@@ -80,6 +81,7 @@ def score_pair(
             VideoCrops(real, generated, framing, min(real.window.side, _LARGEST)), chosen
         ),
         **_score_theval(VideoCrops(real, generated, framing, SIZE), count),
+        **_score_lse(VideoCrops(real, generated, framing, SIZE), count, params.syncnet),
         "style": {row: _style(truth, track[0], params) for row, track in tracks.items()},
     }
     return VideoScores(
@@ -170,6 +172,17 @@ def _score_theval(videos: VideoCrops, count: int) -> dict[str, Rows]:
     return {
         "theval": {row: asdict(measure_theval(own)) for row, own in found.items()},
         "theval_score": {row: asdict(score_theval(found["truth"], f)) for row, f in found.items()},
+    }
+
+
+def _score_lse(videos: VideoCrops, count: int, sha256: str) -> dict[str, Rows]:
+    """Return LSE-D and LSE-C of both videos with the real one's voice; nothing without weights."""
+    if not sha256:
+        return {}
+    voice, fps = videos.real.voice, videos.real.track.fps
+    shown = zip(ROWS, videos.crops(count), videos.points(np.arange(count)), strict=True)
+    return {
+        "lse": {r: asdict(score_lse(images, at, voice, fps, sha256)) for r, images, at in shown}
     }
 
 

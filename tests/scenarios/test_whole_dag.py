@@ -77,12 +77,13 @@ def test_a_sweep_compares_experiments_from_one_base_and_leaves_the_project_alone
     made: Project,
 ) -> None:
     params, outs = (made.root / "params.yaml").read_text(), made.outs()
-    output = made.run("idiolect", "sweep", "region_weights.mouth=5.0,10.0")
-    ran = re.findall(r"Running stage '([^'@]+)", output)
-    assert sorted(set(ran)) == ["evaluate", "render", "train_generator"]
+    # 6.0 was trained by a test above; small projects' sweeps train in test_sweep.py.
+    output = made.run("idiolect", "sweep", "region_weights.mouth=5.0,6.0")
+    restored = re.findall(r"Stage '([^'@]+)[^']*' is cached", output)
+    assert sorted(set(restored)) == ["evaluate", "render", "train_generator"]
     table = (made.root / "reports/sweep/table.md").read_text()
     for name in SUBJECTS:
-        for run in ("region_weights.mouth=5.0", "region_weights.mouth=10.0", "truth"):
+        for run in ("region_weights.mouth=5.0", "region_weights.mouth=6.0", "truth"):
             assert re.search(rf"\| {name} +\| mouth +\| {run} +\|", table)
     assert (made.root / "reports/sweep/plot.png").is_file()
     assert (made.root / "params.yaml").read_text() == params

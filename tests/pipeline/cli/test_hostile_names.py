@@ -9,6 +9,8 @@ import pytest
 from pipeline.cli.app import main
 from tests.conftest import REPO
 
+pytestmark = pytest.mark.slow
+
 NAME = "../../x"
 COMMANDS = {
     "preset NAME": "no such preset",

@@ -39,6 +39,7 @@ def written(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 def test_the_params_of_the_repo_and_of_its_presets_pass(written):
     written()
     check_params()

@@ -55,6 +55,7 @@ def test_a_param_without_values_is_reported() -> None:
         sweep.combinations(["lambda_sp="])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

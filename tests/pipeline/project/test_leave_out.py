@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from tests.conftest import REPO
 from tests.pipeline.execution.conftest import Small, make
 
+pytestmark = pytest.mark.slow
+
 PARAMS = """
 subjects:
   all:

@@ -24,6 +24,8 @@ from pipeline.report.external_videos import evaluate_videos
 from tests.conftest import REPO
 from tests.pipeline.report.damaged_videos import write_videos
 
+pytestmark = pytest.mark.slow
+
 # Damage: the measures that it must worsen, by how much at least.
 MATRIX = {
     "shifted": {

@@ -14,6 +14,8 @@ from stages.evaluation.subject_tracks import TrackSpan
 from stages.evaluation.theval import MESH
 from stages.evaluation.theval_videos import detect_meshes, face_video, read_voice, volume
 
+pytestmark = pytest.mark.slow
+
 FACE = np.ascontiguousarray(data.astronaut()[:256, 96:352])  # NASA, public domain
 NOSE_TIP, UPPER_LIP, LOWER_LIP = 4, 13, 14
 

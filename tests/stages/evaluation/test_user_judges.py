@@ -15,6 +15,8 @@ from stages.evaluation.params import EvaluationParams
 from tests.stages.base.training.user_weights import bring
 from tests.stages.evaluation.faces import another, astronaut, blurred, drawn_as, landmarks, moved
 
+pytestmark = pytest.mark.slow
+
 PARAMS = EvaluationParams(frames=1, window_s=1.0, stride_s=1.0)
 
 
@@ -25,6 +27,8 @@ def test_a_measure_is_absent_until_its_weights_are_named() -> None:
     assert named.judges() == {"arcface": "a" * 64}
     both = named.model_copy(update={"inception": "b" * 64})
     assert set(ABSENT) - set(absent_measures(both)) == {"CSIM", "FID"}
+    lips = PARAMS.model_copy(update={"syncnet": "c" * 64})
+    assert set(ABSENT) - set(absent_measures(lips)) == {"LSE-C, LSE-D"}
 
 
 def test_csim_has_rows_for_the_truth_and_for_another_person(

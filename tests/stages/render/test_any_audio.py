@@ -22,6 +22,8 @@ from tests.conftest import read_audio
 from tests.stages.motion.people import generate, write_subject
 from tests.stages.render.project import FRAMES_IN_CLIP
 
+pytestmark = pytest.mark.slow
+
 
 def write_voice(seconds: float, path: str = "voice.wav", rate: int = 16000) -> Path:
     sound = np.random.default_rng(0).normal(0, 0.1, round(seconds * rate))

@@ -19,6 +19,8 @@ from stages.render.record import Record, render_recorded
 from stages.render.request import Request
 from tests.stages.portrait.pictures import SECTIONS, astronaut_picture, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def portrait_project(project):

@@ -22,6 +22,8 @@ from stages.render.onto_video import render_onto
 from tests.conftest import read_audio
 from tests.stages.motion.people import person
 
+pytestmark = pytest.mark.slow
+
 FPS = 25.0
 CALM = person("ann")
 

@@ -24,6 +24,8 @@ from stages.render.growing_wav import GrowingWav
 from stages.render.trained_models import load_models
 from tests.conftest import REPO, read_audio
 
+pytestmark = pytest.mark.slow
+
 COMMAND = "from pipeline.cli.app import main\nif __name__ == '__main__':\n    main()\n"
 FRAGMENT = re.compile(rb"tfhd.{4}\x00\x00\x00\x01", re.DOTALL)  # of the video's track
 

@@ -23,6 +23,8 @@ from stages.render.controls import Controls
 from stages.render.full_frame import Background
 from tests.stages.motion.people import SIZE
 
+pytestmark = pytest.mark.slow
+
 WINDOW = Window(16, 0, SIZE)
 HEIGHT, WIDTH = SIZE + 21, SIZE + 40
 VIDEO, VOICE, TALK = Path("data/raw/ann/one.mp4"), Path("voice.wav"), Path("talk.mp4")

@@ -14,6 +14,8 @@ from stages.base.io.video_frames import read_frames
 from stages.base.io.wav_files import write_wav
 from tests.conftest import REPO, read_audio
 
+pytestmark = pytest.mark.slow
+
 PEAK = """
 import resource, sys
 from pathlib import Path
@@ -24,6 +26,7 @@ if __name__ == "__main__":
 """
 COMMAND = "from pipeline.cli.app import main\nif __name__ == '__main__':\n    main()\n"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO), "MALLOC_ARENA_MAX": "2"}
+TALK_S = 240  # minutes to draw, seconds to read
 MOST_MB = 6.0  # the sound of 100 s, or 500 frames, held in memory, would be more
 
 
@@ -42,7 +45,6 @@ def peak_mb(seconds):
     return int(done.stdout) / 1024
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_voice(project):
     short, long = peak_mb(30), peak_mb(130)
     assert long < short + MOST_MB, (short, long)
@@ -51,7 +53,7 @@ def test_memory_does_not_grow_with_the_voice(project):
 def test_ctrl_c_leaves_a_playable_file_and_says_how_much_of_it(project):
     Path("talk.py").write_text(COMMAND)
     Path("talk.yaml").write_text("request: {}\nsha256: {}\n")  # of an earlier, whole talk.mp4
-    words = ["render", "--identity", "ann", "--audio", write_voice(1200), "--out", "talk.mp4"]
+    words = ["render", "--identity", "ann", "--audio", write_voice(TALK_S), "--out", "talk.mp4"]
     with subprocess.Popen(
         [sys.executable, "talk.py", *words], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -67,7 +69,7 @@ def test_ctrl_c_leaves_a_playable_file_and_says_how_much_of_it(project):
     assert last.startswith("error: stopped: by Ctrl-C; talk.mp4 holds the first ")
     seconds = float(last.split()[-2])
     frames = len(list(read_frames(Path("talk.mp4"))))
-    assert 0 < frames < 1200 * 25
+    assert 0 < frames < TALK_S * 25
     assert abs(frames / 25 - seconds) < 0.06
     assert abs(len(read_audio(Path("talk.mp4"))) / 16000 - seconds) < 0.1
     assert "Traceback" not in errors

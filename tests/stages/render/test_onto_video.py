@@ -26,6 +26,8 @@ from stages.render.video_shots import read_usable_clips
 from tests.stages.motion.people import SIZE
 from tests.stages.render.project import lose_faces, write_project
 
+pytestmark = pytest.mark.slow
+
 WINDOW = Window(16, 10, SIZE)
 VIDEO, VOICE, TALK = Path("ann.mp4"), Path("voice.wav"), Path("talk.mp4")
 

@@ -15,6 +15,8 @@ from stages.render.controls import Controls
 from stages.render.record import Record, render_recorded
 from stages.render.request import Request
 
+pytestmark = pytest.mark.slow
+
 TALK, RECORD, VOICE = Path("talk.mp4"), Path("talk.yaml"), Path("voice.wav")
 
 

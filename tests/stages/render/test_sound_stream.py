@@ -9,6 +9,8 @@ from stages.speech.phone_track import PhoneTrack
 from stages.speech.phones import recognise_phones
 from tests.conftest import read_audio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 24000 / 1001])
 def test_small_blocks_have_the_mel_of_the_whole_sound(fps):

@@ -90,6 +90,7 @@ def test_an_edit_of_the_pipeline_makes_no_stage_stale(code: Path) -> None:
     assert versions(code) == before
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_face_module_makes_stale_exactly_the_stages_that_import_it(
     code: Path,
 ) -> None:
