@@ -8,6 +8,7 @@ the encoder reads from the references. The held-out speech of the others is gene
 and compared with X's held-out motion. Rows are means over the voices: own (each voice in its own
 style), lent, transferred, and the true X of other folds, at as many windows. r: correlation of the
 mouth's opening with that of whoever speaks; amplitude: of the opening, over X's true one.
+Differences are means over people and folds, with 95 % intervals as in bench/style.py.
 """
 
 import argparse
@@ -64,6 +65,13 @@ def main() -> None:
         print_row(owner, row, scores)
     for row in ("own", "lent", "transferred", "true"):
         print_row("mean", row, [one for (_, r), s in rows.items() if r == row for one in s])
+    for column in COLUMNS:
+        pairs = [
+            {"person": owner, "transferred": tuned[column], "lent": plain[column]}
+            for owner in dict.fromkeys(owner for owner, _ in rows)
+            for tuned, plain in zip(rows[owner, "transferred"], rows[owner, "lent"], strict=True)
+        ]
+        print(f"{column}: transferred - lent {bench.interval(pairs, 'transferred', 'lent')}")
 
 
 def print_row(owner: str, row: str, scores: Sequence[dict[str, float]]) -> None:
