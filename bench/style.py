@@ -200,7 +200,7 @@ def score(
             style: np.concatenate([displacements(read, r, style) for r in recordings])
             for style in (*names, READ, None)
         }
-        heads = {s: face.mean_face + face.mouth_scale * m for s, m in moved.items()}
+        heads = {s: face.mean_face + face.predicted_scale * m for s, m in moved.items()}
         valid = np.concatenate([r.valid for r in recordings])
         true = np.concatenate([r.head for r in recordings])
         row: dict[str, Any] = {"person": name, "fold": fold, "frames": int(valid.sum())}

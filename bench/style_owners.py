@@ -19,7 +19,7 @@ def lent_track(
 ) -> Track:
     """Return the mouth of a style on its owner's face; head and eyes are unknown."""
     owner = model.person(style)
-    head = owner.mean_face + owner.mouth_scale * moved
+    head = owner.mean_face + owner.predicted_scale * moved
     return replace(real_track(recordings), head=head, valid=np.ones(len(head), bool))
 
 

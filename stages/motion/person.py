@@ -43,6 +43,7 @@ class MotionPerson:
         mean_face: mean head with open eyes, (68, 3), face heights.
         closed_face: the same with its mouth closed and its brows at rest, (68, 3).
         mouth_scale: root mean square of the lips' displacement from the mean face, face heights.
+        mouth_gain: factor on the predicted lips and jaw; 1 until `weighing.mouth_gain`.
         rest: of the longest clip.
         pose_scale: standard deviation of the pose about each clip's rest, (6,).
         velocity_scale: standard deviation of its change from frame to frame, (6,).
@@ -59,6 +60,7 @@ class MotionPerson:
     mean_face: Floats
     closed_face: Floats
     mouth_scale: float
+    mouth_gain: float
     rest: Rest
     pose_scale: Floats
     velocity_scale: Floats
@@ -69,6 +71,13 @@ class MotionPerson:
     torso: float
     blinks: Blinks
     nods: Emphasis
+
+    @property
+    def predicted_scale(self) -> Floats:
+        """Face heights in the unit of predicted displacements, (68, 1)."""
+        scale = np.full((len(self.mean_face), 1), self.mouth_scale)
+        scale[MOUTH] *= self.mouth_gain
+        return scale
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the arrays by name."""
@@ -81,6 +90,7 @@ class MotionPerson:
         return {
             "name": self.name,
             "mouth_scale": self.mouth_scale,
+            "mouth_gain": self.mouth_gain,
             "focal": self.rest.focal,
             "size": self.rest.size,
             "torso": self.torso,
@@ -96,6 +106,7 @@ class MotionPerson:
         return cls(
             name=config["name"],
             mouth_scale=config["mouth_scale"],
+            mouth_gain=config["mouth_gain"],
             rest=Rest(focal=config["focal"], size=config["size"], **rest),
             torso=config["torso"],
             blinks=Blinks(**config["blinks"]),
@@ -125,6 +136,7 @@ def measure_person(name: str, recordings: Sequence[Recording]) -> MotionPerson:
         mean_face=mean,
         closed_face=closed_face(mean, head),
         mouth_scale=max(float(np.sqrt(lips.mean())), _SMALLEST_SCALE),
+        mouth_gain=1.0,
         rest=max(recordings, key=lambda r: int(r.valid.sum())).rest,
         pose_scale=np.maximum(pose.std(0), _SMALLEST_SCALE),
         velocity_scale=np.maximum(velocity_scale, _SMALLEST_SCALE),

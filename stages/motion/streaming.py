@@ -46,7 +46,7 @@ class MouthStream:
 
     def __init__(self, model: MotionModel, style: str) -> None:
         self.network, self.style = model.mouth, model.style(style)[None]
-        self.scale = model.person(style).mouth_scale
+        self.scale = model.person(style).predicted_scale
         self.look_ahead = _LookAhead(frames_in(model.params.mouth.look_ahead_s, model.fps))
         self.regression = RidgeStream(model.regression_of(style), self.look_ahead.ahead)
         self.state: State | None = None

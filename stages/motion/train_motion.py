@@ -143,15 +143,24 @@ def fit_model(
         bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
     )
     moving = {name: with_head_gain(trained, name, own) for name, own in recordings.items()}
+    moving = {n: replace(p, mouth_gain=shares.mouths.get(n, 1.0)) for n, p in moving.items()}
     return replace(trained, people=moving), shares.report
 
 
 @dataclass(frozen=True)
 class _Shares:
-    """The regressions of all people and of each, as strong as they are to be, and the report."""
+    """How strong each part is to be.
+
+    Attributes:
+        regression: of all people.
+        personal: of each person who has one.
+        mouths: gain of each person's lips and jaw.
+        report: what style does, and the factors.
+    """
 
     regression: RidgeRegression
     personal: dict[str, RidgeRegression]
+    mouths: dict[str, float]
     report: dict[str, Any]
 
 
@@ -171,7 +180,7 @@ def _weigh(
     if sizes.network == "lstm":
         gain = weighing.output_gain(validation, landmark_weights(sizes), len(people), fps)
         mouth.scale_output(gain)
-        return _Shares(windows.regression, {}, {"network": round(gain, 4)})
+        return _Shares(windows.regression, {}, {}, {"network": round(gain, 4)})
     share = weighing.population_share(validation, len(people))
     offsets = windows.regression.offsets
     own = [[r for r in validation if r.subject == subject] for subject in range(len(people))]
@@ -188,6 +197,11 @@ def _weigh(
     gains = weighing.amplitude_gains(validation, whole, basis, sizes.tcn.amplitude)
     mouth.scale_output(1 - share)
     cast("MouthTcn", mouth).amplify(torch.from_numpy(gains))
+    moved = [weighing.amplified(each, basis, gains) for each in whole]
+    mouths = {}
+    for subject, (name, person) in enumerate(people.items()):
+        pairs = [(r, m) for r, m in zip(validation, moved, strict=True) if r.subject == subject]
+        mouths[name] = weighing.mouth_gain([r for r, _ in pairs], [m for _, m in pairs], person)
     named = zip(people, personal, strict=True)
     shared = windows.regression.scaled(weighing.population_factors(share))
     return _Shares(
@@ -195,7 +209,10 @@ def _weigh(
         personal={
             name: p.whole.scaled(p.gain).amplified(basis, gains) for name, p in named if p.gain > 0
         },
-        report=report(1 - share, effects) | {"amplified": [round(float(g), 3) for g in gains]},
+        mouths=mouths,
+        report=report(1 - share, effects)
+        | {"amplified": [round(float(g), 3) for g in gains]}
+        | {"mouth_gain": {name: round(gain, 3) for name, gain in mouths.items()}},
     )
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.base.arrays import Floats
+from stages.base.face.face_measures import mouth_opening
 from stages.motion.lower_bound import lower_gain, sum_pieces
-from stages.motion.person import MOUTH
+from stages.motion.person import MOUTH, MotionPerson
 from stages.motion.ridge_regression import RidgeRegression, fit
 from stages.motion.windows import WindowSampler
 
@@ -24,6 +25,8 @@ Mouth = Callable[[Tensor, Tensor], Tensor]
 
 _UNWEIGHED = 0.5  # share of a regression where nothing can be weighed: an average
 _MOST_GAIN = 2.0  # on a component's amplitude
+_GAINS = (0.7, 1.5)  # on a person's mouth
+_FEWEST = 50  # frames that a person's gain is measured on
 _MOST_POPULATION = 0.5  # share of the regression of all people: the network has style
 
 
@@ -194,6 +197,46 @@ def amplitude_gains(
     ratio = np.sqrt(found / np.maximum(true, 1e-12))
     missing = np.clip(least / np.maximum(ratio, 1e-3), 1.0, _MOST_GAIN) - 1
     return np.where(found > 0, 1 + known * missing, 1.0).astype(np.float32)
+
+
+def amplified(moved: Floats, basis: NDArray[np.float32], gains: NDArray[np.float32]) -> Floats:
+    """Multiply the part of displacements in components by gains: (T, 68, 3), basis (C, 204)."""
+    components = moved.reshape(-1, 204) @ basis.T
+    return np.asarray(moved + ((components * (gains - 1)) @ basis).reshape(moved.shape))
+
+
+def mouth_gain(
+    recordings: Sequence[ValidationRecording], predicted: Sequence[Floats], person: MotionPerson
+) -> float:
+    """Return the factor on lips and jaw by which a person's mouth opens as far as the true one.
+
+    It is measured on the opening of validation frames. One below 1 holds in full; one above it as
+    far as the correlation with the true opening tells that it is known.
+
+    Args:
+        recordings: of the person.
+        predicted: displacements of each recording, (T, 68, 3).
+        person: whose face it is.
+
+    Returns:
+        0.7 to 1.5; 1 with fewer than 50 validation frames.
+    """
+    rows = [r.validation for r in recordings]
+    if sum(int(row.sum()) for row in rows) < _FEWEST:
+        return 1.0
+    each = [r.true for r in recordings], predicted
+    true, found = (
+        mouth_opening(
+            person.mean_face
+            + person.mouth_scale
+            * np.concatenate([moved[row] for moved, row in zip(all_moved, rows, strict=True)])
+        )
+        for all_moved in each
+    )
+    ratio = float(true.std() / max(found.std(), 1e-9))
+    known = float(np.clip(np.mean((true - true.mean()) * (found - found.mean())), 0.0, None))
+    known /= max(float(true.std() * found.std()), 1e-12)
+    return float(np.clip(ratio if ratio < 1 else 1 + known * (ratio - 1), *_GAINS))
 
 
 def blend(network: Floats, regression: Floats, population: float) -> Floats:

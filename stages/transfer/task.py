@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stages.base.training.devices import local_batch
 from stages.base.training.state import Batch, Update
 from stages.motion.model import MotionModel
-from stages.motion.networks import LANDMARKS, displacement_loss
+from stages.motion.networks import displacement_loss
 from stages.motion.person import LIDS
 from stages.motion.task import landmark_weights
 from stages.transfer.params import TransferParams
@@ -39,12 +39,11 @@ class TransferTask:
         self.params, self.voices, self.shown = params, voices, shown
         self.styles = model.styles.clone()
         owner = list(model.people.values())[voices.owner]
-        self.scale = PERCENT * owner.mouth_scale
+        self.scale = torch.from_numpy(PERCENT * owner.predicted_scale).float()
+        self.scale[list(LIDS)] = 0.0  # blinks are sampled
         self.velocity = model.params.mouth.chosen.velocity
         self.noise = model.params.mouth.chosen.noise
         self.weights = landmark_weights(model.params.mouth)
-        self.moved = torch.ones(LANDMARKS, 1)
-        self.moved[list(LIDS)] = 0.0  # blinks are sampled
         self.mouth = copy.deepcopy(model.mouth)
         vector = nn.Embedding(1, self.styles.shape[1])
         with torch.no_grad():
@@ -108,4 +107,4 @@ class TransferTask:
         mask = torch.cat([batch["mask"][owners], batch["mask"][~owners]]) > 0
         styled = torch.cat([own[owners], lent])[mask]
         drawn = styled[(batch["place"] * len(styled)).long()]
-        return L_mg, self.scale * self.moved.to(own.device) * drawn
+        return L_mg, self.scale.to(own.device) * drawn

@@ -47,6 +47,7 @@ def person(name: str, opening: float = 0.02) -> MotionPerson:
         pose_scale=np.full(6, 0.05),
         velocity_scale=np.full(6, 0.01),
         pose_range=np.array([[-0.1] * 6, [0.1] * 6]),
+        mouth_gain=1.0,
         head_gain=np.ones(6),
         gaze=GAZE,
         gaze_spread=np.array([0.05, 0.03]),

@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from stages.base.face.face_measures import mouth_opening
 from stages.motion.lower_bound import lower_gain
 from stages.motion.person import MOUTH
 from stages.motion.weighing import (
     ValidationRecording,
+    amplified,
     amplitude_gains,
     blend,
     fit_personal,
+    mouth_gain,
     output_gain,
     population_factors,
     population_share,
 )
-from tests.stages.motion.people import WIDTH
+from tests.stages.motion.people import LOWER, WIDTH, person
 
 FRAMES, LEARNT = 200, 150
 LIP, BROW = 62, 20
@@ -135,3 +138,56 @@ def test_the_output_gain_is_estimated_on_judged_frames(output, factor):
     recording = replace(recording, network=network)
     found = output_gain([recording], torch.ones(68), 1, 25.0)
     assert found == pytest.approx(factor, abs=1e-6)
+
+
+def opened(scale: float, noise: float = 0.0) -> tuple[ValidationRecording, np.ndarray]:
+    """A mouth that opens by the sound, as a lower lip of the person sees it, and a prediction."""
+    recording, moved = recorded(), np.zeros((FRAMES, 68, 3))
+    rng = np.random.default_rng(5)
+    opening = np.abs(recording.features[:, 0])
+    true = moved.copy()
+    true[:, list(LOWER), 1] = opening[:, None]
+    moved[:, list(LOWER), 1] = scale * (opening + noise * rng.normal(size=FRAMES))[:, None]
+    moved[:LEARNT] *= 9.0  # learnt frames must not count
+    return replace(recording, true=true), moved
+
+
+@pytest.mark.parametrize(("scale", "gain"), [(0.8, 1.25), (1.25, 0.8), (0.3, 1.5), (3.0, 0.7)])
+def test_a_person_gets_the_gain_by_which_the_mouth_opens_as_far_as_the_true_one(scale, gain):
+    recording, moved = opened(scale)
+    assert mouth_gain([recording], [moved], person("ann", 0.1)) == pytest.approx(gain, rel=1e-3)
+
+
+def test_a_mouth_is_raised_only_as_far_as_it_is_known_and_lowered_in_full():
+    for scale in (0.5, 2.0):
+        recording, moved = opened(scale, noise=0.5)
+        face, rows = person("ann", 0.3), recording.validation
+        true, found = (
+            mouth_opening(face.mean_face + face.mouth_scale * track[rows])
+            for track in (recording.true, moved)
+        )
+        ratio, known = true.std() / found.std(), np.corrcoef(true, found)[0, 1]
+        assert 0.5 < known < 0.95
+        expected = np.clip(1 + known * (ratio - 1) if ratio > 1 else ratio, 0.7, 1.5)
+        assert mouth_gain([recording], [moved], face) == pytest.approx(expected)
+
+
+def test_a_person_without_enough_judged_frames_gets_no_gain():
+    recording, moved = opened(0.8)
+    few = replace(recording, validation=np.arange(FRAMES) < 49)
+    assert mouth_gain([few], [moved], person("ann", 0.1)) == 1.0
+
+
+def test_the_gain_scales_lips_and_jaw_alone():
+    ann = replace(person("ann"), mouth_gain=1.3)
+    scale = ann.predicted_scale[:, 0]
+    assert np.allclose(scale[[LIP, BROW]], [1.3 * ann.mouth_scale, ann.mouth_scale])
+
+
+def test_amplified_displacements_are_those_of_an_amplified_basis():
+    basis = np.linalg.qr(np.random.default_rng(1).normal(size=(204, 3)))[0].T.astype(np.float32)
+    gains = np.array([1.0, 1.5, 2.0], np.float32)
+    components = np.random.default_rng(2).normal(size=(4, 3))
+    moved = (components @ basis).reshape(4, 68, 3)
+    expected = ((components * gains) @ basis).reshape(4, 68, 3)
+    assert np.allclose(amplified(moved, basis, gains), expected, atol=1e-6)
