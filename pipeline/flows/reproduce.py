@@ -34,6 +34,7 @@ from pipeline.execution.reproduce import reproduce as run_stages
 from pipeline.execution.stage_process import PULL
 from pipeline.execution.stage_run import RunCallbacks, StageRun, State
 from pipeline.flows import artifacts, flow_process, server
+from pipeline.report.page.project_state import PAGE
 from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError, report_user_errors
 
@@ -85,6 +86,7 @@ def _reproduce(
         tasks.plan(dag, names)
         if check_project:  # a project of other stages has no page
             page.on_plan(dag, names)
+            artifacts.page(PAGE)
 
     try:
         code, ended = run_stages(
@@ -98,8 +100,7 @@ def _reproduce(
         if code > _SIGNALLED:
             signal.raise_signal(code - _SIGNALLED)  # the stages have ended: now Prefect may cancel
         tasks.wait()
-        if path := page.close(ended):
-            artifacts.page(path)
+        page.close(ended)
     finally:
         tasks.stopping.set()
         page.end()

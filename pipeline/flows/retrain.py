@@ -17,10 +17,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from pipeline.execution import dvc_project, project_lock
-from pipeline.flows import inbox, server
+from pipeline.flows import artifacts, inbox, server
 from pipeline.flows.reproduce import TASK, reproduce, run_name
 from pipeline.project import git, people
 from pipeline.promotion import champions
+from pipeline.report.page.project_state import PAGE
 from pipeline.report.page.updater import update_page
 from pipeline.runtime.parent_death import end_with_parent
 from pipeline.runtime.user_errors import UserError
@@ -63,6 +64,8 @@ def retrain(
     """
     if SERVED_BY in os.environ:
         end_with_parent(int(os.environ[SERVED_BY]))
+    if check_project:  # a project of other stages has no page
+        artifacts.page(PAGE)
     with project_lock.hold():
         if check_project:
             code_version.write()
@@ -84,7 +87,7 @@ def retrain(
     if not state.is_completed():
         return Failed(message=f"not promoted: {state.message}")
     decided = decide(return_state=True)
-    if check_project:  # the page names the champion; a project of other stages has no page
+    if check_project:  # the page names the champion
         update_page()
     return _state_of(decided)
 

@@ -86,6 +86,30 @@ def test_a_missing_inbox_fails_the_run_in_one_line_and_the_whole_log_is_kept(
     assert "Error logging to API" not in done.stderr
 
 
+LINKED = """
+import json
+from pipeline.flows import page_server, server
+from pipeline.flows.retrain import retrain
+from pipeline.report.page.project_state import PAGE
+from prefect.client.orchestration import get_client
+with page_server.serving(PAGE) as address, server.running():
+    state = retrain("nowhere", "ann", return_state=True)
+    with get_client(sync_client=True) as client:
+        (run,) = client.read_flow_runs()
+        found = client.read_artifacts()
+    print(json.dumps([a.data for a in found if a.flow_run_id == run.id and address in a.data]))
+"""
+
+
+@pytest.mark.slow
+def test_each_run_links_to_the_page_even_one_that_ends_before_its_stages(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LINKED], capture_output=True, text=True, timeout=300, check=False
+    )
+    (link,) = json.loads(done.stdout)
+    assert link.startswith("[reports/index.html](http://127.0.0.1:"), link
+
+
 @pytest.mark.slow
 def test_a_good_video_is_added_trained_on_promoted_and_not_new_again(project: Path) -> None:
     make = Path("make.py").read_text()
