@@ -56,6 +56,7 @@ def promote(
 ) -> None:
     """Promote the results in the workspace if they pass the rules of promotion.yaml."""
     from pipeline.promotion import champions
+    from pipeline.report.page.updater import refresh_page
 
     decision = champions.decide_workspace()
     if anyway:
@@ -65,6 +66,7 @@ def promote(
         raise typer.Exit(1)
     if not dry and not decision.unchanged:
         typer.echo(champions.record(decision))
+        refresh_page()
 
 
 @app.command()
@@ -92,5 +94,7 @@ def rollback(
 ) -> None:
     """Return to the models and params of an earlier champion; keep the code."""
     from pipeline.promotion.rollback import rollback as roll
+    from pipeline.report.page.updater import refresh_page
 
     typer.echo("\n".join(roll(to)))
+    refresh_page()

@@ -9,7 +9,7 @@ from typing import Self
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.stage_run import StageRun
 from pipeline.report.page.build import write_page
-from pipeline.report.page.project_state import record_times
+from pipeline.report.page.project_state import PAGE, record_times
 from pipeline.runtime.user_errors import UserError
 
 
@@ -79,6 +79,12 @@ def update_page(
     except (UserError, OSError) as error:
         _warn(error)
         return None
+
+
+def refresh_page() -> None:
+    """Write the page again if the project has one."""
+    if PAGE.is_file():
+        update_page()
 
 
 def _warn(error: Exception) -> None:

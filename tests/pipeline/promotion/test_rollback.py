@@ -13,6 +13,7 @@ from tests.pipeline.promotion.promoted import dvc, edit, git, retrain, run, tags
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 
 MODEL = Path("models/generator.safetensors")
+PAGE = Path("reports/index.html")
 
 
 @pytest.mark.slow
@@ -60,7 +61,9 @@ def test_a_rollback_keeps_untracked_files_in_a_folder_of_the_champion(
 def test_restoring_the_champion_after_a_lost_challenge_makes_no_new_one(project: Path) -> None:
     first = MODEL.read_bytes()
     retrain(quality=-1.0)
+    PAGE.write_text("an old page")
     run("promote")
+    assert "<b>1</b>champion" in PAGE.read_text()
     assert (lost := MODEL.read_bytes()) != first
     printed = run("rollback", "--to", "1")
     assert MODEL.read_bytes() == first
