@@ -80,7 +80,7 @@ def compare(
     from pipeline.promotion import champions
     from pipeline.promotion.compare import compare as compare_revisions
     from pipeline.promotion.rules import read_rules
-    from pipeline.report.page.build import comparison_page
+    from pipeline.report.page.comparison import comparison_page
 
     sides = (champions.resolve(first), champions.resolve(second))
     typer.echo(compare_revisions(*sides, read_rules(), comparison_page).text())

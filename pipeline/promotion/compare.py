@@ -42,6 +42,7 @@ class Comparison:
 
     Attributes:
         names: of both.
+        commits: short hashes of both; "" for the workspace.
         params: those that differ, by dotted key.
         code: stages whose code differs.
         videos: subjects whose number of videos differs, by name.
@@ -54,6 +55,7 @@ class Comparison:
     """
 
     names: tuple[str, str]
+    commits: tuple[str, str]
     params: Pairs
     code: list[str]
     videos: Pairs
@@ -107,6 +109,7 @@ def compare(
     folder = out / "_".join(_file_name(side.name) for side in sides)
     comparison = Comparison(
         (first.name, second.name),
+        (first.commit[:8], second.commit[:8]),
         _differing(*map(_params, sides)),
         changed_code(*sides),
         _videos(sides),
@@ -165,7 +168,7 @@ def _metrics(first: Scores | None, second: Scores | None) -> Pairs:
 def _number(value: Any) -> str:
     if value is None:
         return _ABSENT
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value + 0.0:.4g}" if isinstance(value, float) else str(value)  # no -0
 
 
 def _copy_pictures(sides: tuple[Revision, Revision], folder: Path, comparison: Comparison) -> None:

@@ -9,8 +9,6 @@ from markupsafe import Markup
 
 from pipeline.execution.dvc_project import Dag, load_dag
 from pipeline.execution.stage_run import StageRun
-from pipeline.promotion.compare import Comparison, Pairs
-from pipeline.promotion.rule_result import HEAD
 from pipeline.report.page import data, headline, lineage, people, training, videos
 from pipeline.report.page.media import chart_script
 from pipeline.report.page.project_state import PAGE, ProjectState, read_state
@@ -70,17 +68,3 @@ def _spec(value: Any) -> Markup:
     """Return JSON that cannot end the script element that holds it."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=float)
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704  # our own JSON, escaped here
-
-
-def comparison_page(comparison: Comparison) -> str:
-    """Return the HTML of a comparison."""
-    return render("compare.html.j2", comparison=comparison, head=HEAD, rows=_rows)
-
-
-def _rows(pairs: Pairs, *, same: bool | None = None) -> list[tuple[str, str, str]]:
-    """List the name and both values of each pair; only those that are the same, or that differ."""
-    return [
-        (name, before, after)
-        for name, (before, after) in pairs.items()
-        if same is None or same == (before == after)
-    ]

@@ -17,8 +17,8 @@ from stages.clips.artifacts import LEDGER
 from stages.evaluation.artifacts import BASELINES, SCORES_JSON
 from stages.evaluation.headline import HEADLINES, value_at
 
-_ARROWS = {"more": "↑", "less": "↓", "near": "→", "none": ""}
-_TITLES = {
+ARROWS = {"more": "↑", "less": "↓", "near": "→", "none": ""}
+TITLES = {
     "psnr": "PSNR of the face",
     "gain": "gain over the best baseline",
     "net_gain": "gain over the warped source",
@@ -93,9 +93,9 @@ def _rows(subjects: Mapping[str, Any]) -> Iterator[Row]:
         measure = find_score(key)
         cells = [_cell(scores, key, measure) for scores in subjects.values()]
         if any(cells):
-            title = _TITLES.get(name, name) + (f", {measure.unit}" if measure.unit else "")
+            title = TITLES.get(name, name) + (f", {measure.unit}" if measure.unit else "")
             text = measure.text.replace("`", "")
-            yield Row(name, title, _ARROWS[measure.better], text, cells)
+            yield Row(name, title, ARROWS[measure.better], text, cells)
 
 
 def _cell(scores: Mapping[str, Any], key: str, measure: Measure) -> Cell | None:

@@ -25,6 +25,9 @@ def test_two_revisions_side_by_side(project: Path) -> None:
     text = page.read_text()
     assert "<tr><td>better</td><td>reconstruction.generator.psnr_face</td><td>ann</td>" in text
     assert "\n| " not in text  # a table, and no markdown
+    assert '<th class="n">champion/1</th><th class="n">champion/2</th><th class="n">gain' in text
+    assert '<td>ann</td><td class="n">25</td><td class="n won">26</td>' in text  # psnr
+    assert f"champion/1: commit <code>{git('rev-parse', 'champion/1^{}')[:8]}</code>" in text
     shown = re.findall(r'<img src="([^"]+)"', text)
     assert shown == ["a/evaluation/figures/ann_frames.png", "b/evaluation/figures/ann_frames.png"]
     pictures = [(page.parent / name).read_bytes() for name in shown]
