@@ -17,8 +17,18 @@ def lines(
     x: Sequence[float],
     x_title: str,
     y_title: str | None,
+    *,
+    whole: bool = False,
 ) -> Spec:
-    """Return a line for each series, with a cursor at the signal `t`."""
+    """Return a line for each series, with a cursor at the signal `t`.
+
+    Args:
+        series: values by name; None where there is none.
+        x: the place of each value.
+        x_title: title of the axis.
+        y_title: title of the axis; None for no title.
+        whole: whether x has whole numbers alone.
+    """
     values = [
         {"x": at, "y": y, "series": name}
         for name, ys in series.items()
@@ -35,7 +45,7 @@ def lines(
         "mark": {"type": "line", "tooltip": True, "strokeWidth": 1.5},
         "encoding": {
             "x": {"field": "x", "type": "quantitative", "title": x_title,
-                  "axis": {"tickCount": 8}},
+                  "axis": {"tickCount": 8} | ({"tickMinStep": 1, "format": "d"} if whole else {})},
             "y": {"field": "y", "type": "quantitative", "title": y_title,
                   "scale": {"zero": False}},
             "color": colour if len(series) > 1 else {"value": _BLUE},
@@ -51,7 +61,7 @@ def lines(
     return _whole(values, layers, height=220 if len(series) > 1 else 120)
 
 
-def histogram(values: Sequence[float], limit: float | None, title: str) -> Spec:
+def histogram(values: Sequence[float], limit: float | None) -> Spec:
     """Return a histogram with its limit as a red line."""
     ends = [*values, *([limit] if limit is not None else [])]
     counts, edges = np.histogram(values, _BINS, (min(ends), max(ends) + 1e-6))
@@ -64,9 +74,9 @@ def histogram(values: Sequence[float], limit: float | None, title: str) -> Spec:
     bars = {
         "mark": {"type": "bar", "tooltip": True, "color": _BLUE},
         "encoding": {
-            "x": {"field": "from", "type": "quantitative", "title": title,
+            "x": {"field": "from", "type": "quantitative", "title": None,
                   "scale": {"zero": False, "nice": False},
-                  "axis": {"tickCount": 4, "grid": False}},
+                  "axis": {"tickCount": 4, "grid": False, "labelFlush": False}},
             "x2": {"field": "to"},
             "y": {"field": "clips", "type": "quantitative", "title": "clips", "axis": whole},
             "y2": {"datum": 0},
@@ -94,12 +104,14 @@ def _whole(values: list[dict[str, Any]], rest: Spec, height: int = 120) -> Spec:
         "domain": False,
         "ticks": False,
         "labelPadding": 4,
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
     }
     quiet = {
         "view": {"stroke": None},
         "font": "system-ui, sans-serif",
         "axis": axis,
-        "axisY": {"minExtent": 32},
+        "axisY": {"minExtent": 44},
     }
     fit = {"type": "fit", "contains": "padding"}
     size = {"width": "container", "height": height, "autosize": fit}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.formats_page import descriptions
 from pipeline.report.page import charts
 from pipeline.report.page.media import video_frame
 from pipeline.report.page.project_state import ProjectState
@@ -37,8 +38,26 @@ def section(state: ProjectState) -> dict[str, Any]:
                 own += [round(float(v), 4) for v in ledger[column] if np.isfinite(v)]
         sync += _sync(state.folder("speech", name) / "sync.parquet", name)
     limits = state.params["clips"]
-    found = {n: charts.histogram(v, limits.get(_LIMITS[n]), n) for n, v in values.items() if v}
+    columns = descriptions()[LEDGER.name]["columns"] if people else {}
+    found = [
+        {
+            "title": _title(n, columns[n].get("unit"), limit),
+            "text": columns[n]["text"],
+            "chart": charts.histogram(v, limit),
+        }
+        for n, v in values.items()
+        if v
+        for limit in [limits.get(_LIMITS[n])]
+    ]
     return {"people": people, "charts": found, "sync": sync}
+
+
+def _title(column: str, unit: str | None, limit: float | None) -> str:
+    """Return the title of a histogram: the column with its unit, and the limit."""
+    name = column.replace("_", " ") + (f", {unit}" if unit else "")
+    if limit is None:
+        return name
+    return f"{name} (at {'least' if _LIMITS[column].startswith('min') else 'most'} {limit:g})"
 
 
 def _counts(name: str, ledger: Any) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def lay_out(needs: Mapping[str, Collection[str]]) -> Layout:
             paths[pair] = _path([(x + shift, y + _MARGIN) for x, y in points])
         left += max(xs) - min(xs) + WIDTH + _BETWEEN
     height = max((y for _, y in corners.values()), default=0) + HEIGHT + _MARGIN
-    return Layout(corners, paths, round(left) - _BETWEEN + _MARGIN, height)
+    width = max(round(left) - _BETWEEN + _MARGIN, 0)
+    return Layout(corners, paths, width, height)
 
 
 def _path(points: list[tuple[float, float]]) -> str:

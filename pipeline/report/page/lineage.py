@@ -1,24 +1,18 @@
 """Lineage: the graph as SVG, and per stage who made what, when, from what, and why it is stale."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.experiments.listing import flatten
+from pipeline.report.page import reasons
 from pipeline.report.page.graph_layout import lay_out
 from pipeline.report.page.project_state import NEVER, ProjectState
 
 _ABSENT = "–"
-_NAMED = 3  # stages of one kind that are named one by one
-_CHANGES = {  # DVC's words for a file, at the end of a change
-    "modified": "has changed since it ran",
-    "deleted": "is missing",
-    "new": "is new since it ran",
-    "not in cache": "is not in DVC's cache",
-}
-_AS_WORDS = {NEVER: "not made yet"}
 
 
 @dataclass(frozen=True)
@@ -68,13 +62,32 @@ class Entry:
     readers: list[str]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A stage, or the stages of many people: a title, how many are in each state, all entries."""
+
+    title: str
+    counts: Mapping[str, int]
+    entries: list[Entry]
+
+
 def section(state: ProjectState) -> dict[str, Any]:
-    """Return the drawing of all stages, one for each subject, and the entry of each stage."""
+    """Return the drawing of all stages, one for each subject, the reasons, and the entries."""
+    entries = [entry(state, name) for name in state.stages]
     return {
         "all": draw(state, state.stages, grouped=True),
         "people": {name: draw(state, _of(state, name), grouped=False) for name in state.people},
-        "entries": [entry(state, name) for name in state.stages],
+        "reasons": reasons.group({one.name: (one.state, one.why) for one in entries}),
+        "kinds": _kinds(entries),
     }
+
+
+def _kinds(entries: Sequence[Entry]) -> list[Kind]:
+    by_name = {one.name: one for one in entries}
+    return [
+        Kind(title, Counter(by_name[name].state for name in own), [by_name[name] for name in own])
+        for title, own in reasons.fold(by_name).items()
+    ]
 
 
 def _of(state: ProjectState, subject: str) -> list[str]:
@@ -119,10 +132,10 @@ def entry(state: ProjectState, name: str) -> Entry:
     return Entry(
         name,
         state.state(name),
-        list(why(state, name)),
+        list(reasons.why(state, name)),
         outs,
         _made([path for path, _ in outs]),
-        f"{times['seconds']:.0f} s" if "seconds" in times else _ABSENT,
+        f"{times['seconds']:.0f} s" if "seconds" in times else "",
         times.get("by", ""),
         code,
         [(key, str(value)) for key, value in own.items()],
@@ -134,80 +147,3 @@ def entry(state: ProjectState, name: str) -> Entry:
 def _made(paths: list[str]) -> str:
     found = [Path(path).stat().st_mtime for path in paths if Path(path).exists()]
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(max(found))) if found else _ABSENT
-
-
-def why(state: ProjectState, name: str) -> Iterator[str]:
-    """Yield in words why a stage is stale, or why it failed; nothing if it is up to date."""
-    run = state.runs.get(name)
-    if run and run.note and state.state(name) in {"failed", "blocked"}:
-        yield run.note
-    if not state.is_stale(name):
-        return
-    changes = state.dag.changes.get(name, ())
-    if "never run" in changes:
-        yield "it has never run"
-        return
-    for change in changes:
-        kind, _, keys = change.partition(" ")
-        if kind == "params":
-            for key in keys.split(", "):
-                yield from _changed_param(state, name, key)
-        elif change == "code":
-            yield "the code of its stage has changed"
-        else:
-            yield _in_words(change)
-    yield from _upstream(state, name)
-
-
-def _in_words(change: str) -> str:
-    """Return a change of a file as a sentence."""
-    for word, said in _CHANGES.items():
-        if change.endswith(f" {word}"):
-            return f"{change.removesuffix(word)}{said}"
-    return f"its {change} has changed"
-
-
-def _upstream(state: ProjectState, name: str) -> Iterator[str]:
-    """Yield the stages upstream that make a stage stale, those of one state together."""
-    origins = state.origins(name)
-    unmade = {origin for origin in origins if state.state(origin) == NEVER}
-    by_state: dict[str, list[str]] = {}
-    for origin in origins:
-        if origin in unmade and unmade.intersection(state.origins(origin)):
-            continue  # the first that was not made is the reason
-        by_state.setdefault(state.state(origin), []).append(origin)
-    for found, own in by_state.items():
-        verb = "are" if len(own) > 1 else "is"
-        yield f"it depends on {_join(_name(own))}, which {verb} {_AS_WORDS.get(found, found)}"
-
-
-def _join(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-def _name(stages: list[str]) -> list[str]:
-    """Name stages; many of one kind together."""
-    kinds: dict[str, list[str]] = {}
-    for stage in stages:
-        kinds.setdefault(stage.partition("@")[0], []).append(stage)
-    named = [
-        one
-        for kind, own in kinds.items()
-        for one in (own if len(own) <= _NAMED else [f"{kind}@… of {len(own)} people"])
-    ]
-    more = len(named) - _NAMED
-    return [*named[:_NAMED], f"{more} more"] if more > 1 else named
-
-
-def _changed_param(state: ProjectState, name: str, key: str) -> Iterator[str]:
-    """Yield each param below a key that differs from that of the stage's last run."""
-    before = state.lock.get(name, {}).get("params", {}).get("params.yaml", {}).get(key)
-    now: Any = state.params
-    for part in key.split("."):
-        now = now.get(part) if isinstance(now, Mapping) else None
-    old, new = flatten({key: before}), flatten({key: now})
-    for one in dict.fromkeys([*old, *new]):
-        if old.get(one) != new.get(one):
-            values = f"from {old.get(one, _ABSENT)} to {new.get(one, _ABSENT)}"
-            yield f"params.yaml: {one} has changed {values} since it ran"

@@ -1,11 +1,13 @@
 """Files beside the page: images from tables, thumbnails of videos, the script of its charts."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from pipeline.report.offline_plots import SCRIPT
+from pipeline.report.offline_plots import SCRIPT, write_script
 from pipeline.report.page.project_state import MEDIA, PAGE
 from pipeline.runtime.atomic_files import write_atomic
+from pipeline.runtime.user_errors import UserError
 from stages.base.io.image_io import Image, encode_jpeg, resize
 
 _THUMBNAIL = 160  # px
@@ -53,6 +55,9 @@ def video_frame(video: Path, second: float, name: str) -> str:
 def chart_script() -> str:
     """Copy Vega beside the page; return its address, or "" if Vega is not installed."""
     copy = MEDIA / "vega.js"
+    if not SCRIPT.is_file():
+        with suppress(UserError):
+            write_script()
     if not copy.is_file() and SCRIPT.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(SCRIPT, copy)

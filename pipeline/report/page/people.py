@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.experiments.measures import find
 from pipeline.report.page.media import write_once
 from pipeline.report.page.project_state import ProjectState
 from stages.base.io import tables
@@ -32,7 +33,7 @@ def section(state: ProjectState) -> dict[str, Any]:
         own = subjects.get(name, {})
         if images or own:
             cards[name] = {"role": role, "templates": images, "behaviour": _behaviour(own)}
-    return {"cards": cards}
+    return {"cards": cards, "amplitudes": AMPLITUDES}
 
 
 def _images(state: ProjectState, name: str) -> list[dict[str, Any]]:
@@ -75,14 +76,21 @@ def _bars(amplitudes: Any, scale: Any) -> Iterator[dict[str, Any]]:
         yield {"name": f"{name} {value:+.3f}", "height": height, "group": group}
 
 
-def _behaviour(scores: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return blink, head and gaze statistics: name, the truth's, and the generated motion's."""
+def _behaviour(scores: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return blink, head and gaze statistics: name, meaning, the truth's and the motion's value."""
     rows = scores.get("behaviour", {})
     truth, made = rows.get("truth", {}), rows.get("generated", {})
     return [
-        (name.replace("_", " "), _number(value), _number(made.get(name)))
+        (*_described(name), _number(value), _number(made.get(name)))
         for name, value in truth.items()
     ]
+
+
+def _described(name: str) -> tuple[str, str]:
+    """Return the name of a statistic with its unit, and its meaning."""
+    measure = find(f"subjects.S.behaviour.truth.{name}")
+    unit = f", {measure.unit}" if measure and measure.unit else ""
+    return name.replace("_", " ") + unit, measure.text if measure else ""
 
 
 def _number(value: float | None) -> str:

@@ -15,12 +15,14 @@ from pipeline.execution import dvc_files
 from pipeline.execution.dvc_project import Dag
 from pipeline.execution.stage_run import DONE, StageRun, State
 from pipeline.runtime.atomic_files import write_atomic
+from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Subjects, read_params, validate_section
 
 PAGE = Path("reports/index.html")
 MEDIA = Path("reports/page")
 _TIMES = Path(".idiolect/stage_times.json")
 _DEMO_SECONDS = Path("reports/seconds.json")
+_LOCK_TRIALS, _LOCK_WAIT = 10, 0.1  # s between two readings of dvc.lock
 FRESH, STALE, NEVER = "up to date", "stale", "never run"
 
 
@@ -93,14 +95,24 @@ def read_state(dag: Dag, runs: Sequence[StageRun] = (), *, running: bool = False
     """Read the files that all sections share.
 
     Raises:
-        UserError: params.yaml cannot be read.
+        UserError: params.yaml or dvc.lock cannot be read.
     """
     params = read_params()
     people = validate_section("subjects", params.get("subjects"), Subjects).all
-    stages = dvc_files.stages()
+    stages = _read_lock()
     roles = {name: str(person.role) for name, person in people.items()}
     by_name = {run.name: run for run in runs}
     return ProjectState(dag, by_name, running, roles, params, stages, _read_times())
+
+
+def _read_lock() -> dict[str, Any]:
+    """Read dvc.lock; wait for a whole one, because DVC rewrites the file in place."""
+    for _ in range(_LOCK_TRIALS - 1):
+        try:
+            return dvc_files.stages()
+        except (UserError, AttributeError, TypeError, ValueError):
+            time.sleep(_LOCK_WAIT)
+    return dvc_files.stages()
 
 
 def record_times(runs: Sequence[StageRun]) -> None:

@@ -14,7 +14,7 @@ _EXPERIMENTS = ("sweep", "ablation", "seeds")
 
 
 def section(state: ProjectState) -> dict[str, Any]:
-    """Return a chart for each curve of each training, and what the experiments wrote."""
+    """Return a chart for each curve of two points or more, and what the experiments wrote."""
     trainings: dict[str, list[Any]] = {}
     for path in sorted(_REPORTS.glob("training/**/plots/metrics/**/*.tsv")):
         with path.open(newline="") as file:
@@ -23,7 +23,11 @@ def section(state: ProjectState) -> dict[str, Any]:
         steps = [x for x, _ in points]
         values = [round(y, 6) if math.isfinite(y) else None for _, y in points]
         if points:
-            chart = charts.lines({path.stem: values}, steps, "step", None)
+            chart = (
+                charts.lines({path.stem: values}, steps, "step", None, whole=True)
+                if len(points) > 1
+                else None
+            )
             parts = path.relative_to(_REPORTS / "training").parts
             own = trainings.setdefault("@".join(parts[: parts.index("plots")]), [])
             last = {"last": f"{points[-1][1]:.4g}", "steps": int(steps[-1])}

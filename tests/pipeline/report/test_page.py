@@ -1,24 +1,26 @@
 """reports/index.html, of real clips, in a real browser."""
 
+import json
 import re
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from pipeline.execution.dvc_project import Dag, Node
 from pipeline.execution.stage_run import StageRun, State
-from pipeline.report.offline_plots import write_script
 from pipeline.report.page.build import write_page
-from pipeline.report.page.lineage import why
 from pipeline.report.page.people import AMPLITUDES
 from pipeline.report.page.project_state import read_state
+from pipeline.report.page.reasons import group, why
 from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError
 from stages.base.io import tables
 from stages.clips.artifacts import LEDGER
+from stages.evaluation.artifacts import SCORES_JSON
 from stages.evaluation.page import arrowed
 from stages.references.person import GROUPS, NAMES
 from tests.conftest import REPO
@@ -60,7 +62,6 @@ def project(workdir: Path) -> Path:
     curve = Path("reports/training/train_motion/plots/metrics/mouth.tsv")
     curve.parent.mkdir(parents=True)
     curve.write_text("step\tmouth\n1\t0.5\n2\t0.25\n")
-    write_script()
     return workdir
 
 
@@ -88,6 +89,27 @@ def test_a_changed_file_is_named_in_words(project: Path, change: str, reason: st
     assert list(why(state, "clips@sample_calm")) == [reason]
 
 
+def test_people_whose_reasons_differ_in_their_name_alone_share_a_row() -> None:
+    reason = "it depends on clips@{}, which is stale"
+    people = ("anna", "bob", "cy", "dan")
+    causes = {f"landmarks@{name}": ("stale", [reason.format(name)]) for name in people}
+    causes |= {"speech@anna": ("failed", ["no sound"]), "sheet@anna": ("up to date", [])}
+    causes |= {name: ("waiting", ["it has never run"]) for name in ("render@bob", "evaluate")}
+    shared, alone, waiting = group(causes)
+    assert shared.stages == [("landmarks@… of 4 people", "landmarks@anna")]
+    assert shared.why == [reason.format("…")]
+    assert (alone.stages, alone.why) == ([("speech@anna", "speech@anna")], ["no sound"])
+    assert [name for _, name in waiting.stages] == ["render@bob", "evaluate"]
+    (single,) = group({"landmarks@anna": causes["landmarks@anna"]})
+    assert single.why == [reason.format("anna")]
+
+
+def test_a_lock_that_dvc_is_writing_is_read_when_it_is_whole(project: Path) -> None:
+    Path("dvc.lock").write_text("")
+    Timer(0.3, lambda: Path("dvc.lock").write_text(LOCK)).start()
+    assert "clips@sample_calm" in read_state(DAG).lock
+
+
 def test_a_stage_of_the_run_that_has_ended_is_up_to_date(project: Path) -> None:
     run = StageRun("clips@sample_calm", frozenset(), trains=False, changes=(), state=State.RAN)
     state = read_state(DAG, [run])
@@ -106,6 +128,40 @@ def test_the_page_loads_without_errors_and_without_the_network(project: Path) ->
         assert browser.errors == []
         assert {url.partition(":")[0] for url in browser.requests} <= {"file", "data"}
         assert browser.value("document.querySelectorAll('svg .box').length") >= 6
+
+
+def test_a_link_to_a_stage_of_many_people_opens_all_that_it_is_folded_into(project: Path) -> None:
+    names = [f"clips@{name}" for name in ("anna", "bob", "cy", "sample_calm")]
+    page = write_page(Dag({name: Node(name) for name in names}))
+    shown = "document.getElementById('stage-clips@bob').querySelector('table').checkVisibility()"
+    with open_browser() as browser:
+        browser.open(page)
+        assert not browser.value(shown)
+        browser.value("location.hash = 'stage-clips@bob'")
+        browser.wait(shown)
+        assert browser.errors == []
+
+
+def test_a_chart_is_titled_with_the_unit_and_the_limit_and_drawn_from_two_points_on(
+    project: Path,
+) -> None:
+    single = Path("reports/training/train_motion/plots/metrics/pose.tsv")
+    single.write_text("step\tpose\n3\t0.125\n")
+    text = write_page(DAG).read_text()
+    assert ">face height, px (at least 64)</span>" in text
+    assert ">clipped (at most 0.3)</span>" in text
+    assert '"series":"mouth"' in text
+    assert '"series":"pose"' not in text
+    assert "pose 0.125, step 3" in text
+
+
+def test_a_style_card_names_the_units_of_its_statistics(project: Path) -> None:
+    scores = {"behaviour": {"truth": {"blink_rate": 12.5}, "generated": {"blink_rate": 10.0}}}
+    SCORES_JSON.parent.mkdir(parents=True)
+    SCORES_JSON.write_text(json.dumps({"subjects": {"sample_calm": scores}}))
+    text = write_page(DAG).read_text()
+    assert '<td title="blinks">blink rate, a minute</td><td class="n">12.5</td>' in text
+    assert "Not readable" not in text
 
 
 def test_the_tables_can_be_read_without_scripts(project: Path) -> None:
