@@ -1,6 +1,6 @@
 """Resample decoded sound and mix its channels to mono, as loud from any layout."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,25 @@ _WEIGHTS = {
     "LFE2": 0.0,
 }
 _NAMELESS = {"NONE", "UNUSED", "UNK"}
+_PAIRS = ({"FL", "FR"}, {"DL", "DR"}, {"NONE"})  # that FFmpeg averages
+_ASSUMED = {  # what players take a number of channels without places for
+    6: ["FL", "FR", "FC", "LFE", "BL", "BR"],
+    8: ["FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"],
+}
+
+
+def take_channel_names(stream: Any) -> list[str]:
+    """Return the names of an unopened stream's channels by its header.
+
+    PyAV 18 frees an order of channels other than FFmpeg's own twice, which kills the process: the
+    frames of such a stream get a number of channels without names.
+    """
+    context = stream.codec_context
+    layout = context.layout
+    names = [channel.name for channel in layout.channels]
+    if " channels (" in layout.name:
+        context.layout = f"{len(names)} channels"  # `layout` alone holds the order now
+    return names
 
 
 class MonoMixer:
@@ -28,15 +47,16 @@ class MonoMixer:
     Args:
         frame: the first of them.
         rate: of the result, samples per second.
+        header: names of the channels by the stream's header, for frames that do not name them.
     """
 
-    def __init__(self, frame: Any, rate: int) -> None:
+    def __init__(self, frame: Any, rate: int, header: Sequence[str] = ()) -> None:
         from av.audio.resampler import AudioResampler
 
-        names = [channel.name for channel in frame.layout.channels]
+        names = _names(frame, header)
         self._weights: NDArray[np.float32] | None = None
         self._is_raw_float = frame.format.name in ("flt", "dbl")  # no codec's own: may be no number
-        if len(names) <= 2:
+        if len(names) == 1 or (len(names) == 2 and set(names) in _PAIRS):
             self._resampler = AudioResampler("s16", "mono", rate)
         else:
             self._weights = _weights(names)
@@ -68,11 +88,20 @@ class MonoMixer:
         return np.asarray(np.clip(np.round(mono * 32768), -32768, 32767), np.int16)
 
 
+def _names(frame: Any, header: Sequence[str]) -> list[str]:
+    """Return the names of a frame's channels, those that players assume where it has none."""
+    names = [channel.name for channel in frame.layout.channels]
+    if _NAMELESS.issuperset(names) and len(header) == len(names):
+        names = list(header)
+    return _ASSUMED.get(len(names), names) if _NAMELESS.issuperset(names) else names
+
+
 def _weights(names: list[str]) -> NDArray[np.float32]:
     """Return the weight of each channel in mono; channels without a place weigh the same."""
     if _NAMELESS.issuperset(names):
         return np.full(len(names), 1 / len(names), np.float32)
-    return np.array([_WEIGHTS.get(name, _REST) for name in names], np.float32)
+    weights = np.array([_WEIGHTS.get(name, _REST) for name in names], np.float32)
+    return weights / weights.sum() if len(names) == 2 and weights.any() else weights
 
 
 def _finite(frame: Any) -> Any:
@@ -83,6 +112,6 @@ def _finite(frame: Any) -> Any:
     import av
 
     clean = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=-1.0)
-    copy = av.AudioFrame.from_ndarray(clean, frame.format.name, frame.layout.name)
+    copy = av.AudioFrame.from_ndarray(clean, frame.format.name, frame.layout)
     copy.sample_rate, copy.time_base, copy.pts = frame.sample_rate, frame.time_base, frame.pts
     return copy

@@ -13,7 +13,7 @@ from stages.base.io.containers import (
     start_time,
     video_streams,
 )
-from stages.base.io.mono_mix import MonoMixer, Samples
+from stages.base.io.mono_mix import MonoMixer, Samples, take_channel_names
 from stages.base.io.timebase import AUDIO_RATE
 
 _MAX_GAP = 0.04  # seconds; a frame further than this off its time stamp starts a new stretch
@@ -72,6 +72,7 @@ def _resampled_pieces(
     A stretch ends where a frame's time stamp differs from the time counted in samples, and where
     channels, rate or sample format change.
     """
+    names = take_channel_names(stream)
     mixer: MonoMixer | None = None
     stretch_start: float | None = None
     kind: tuple[int, str, str] | None = None
@@ -84,7 +85,7 @@ def _resampled_pieces(
         if mixer is None or breaks:
             if mixer is not None:
                 yield from _timed(mixer(None), stretch_start)
-            mixer, stretch_start = MonoMixer(frame, rate), time
+            mixer, stretch_start = MonoMixer(frame, rate, names), time
             counted, offset = time, 0.0
         for piece in _timed(mixer(frame), stretch_start):
             stretch_start = None
