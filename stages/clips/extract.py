@@ -33,7 +33,7 @@ from stages.clips.ledger import LedgerRow, read_rows, write_rows
 from stages.clips.params import SHORTEST, ClipsParams
 from stages.clips.people import LipMeter, choose_person, lips_lead, share_with_others
 from stages.clips.quality import QualityMeter, median_quality
-from stages.clips.shots import THUMBNAIL_WIDTH, Shot, find_shots
+from stages.clips.shots import GAP_SECONDS, THUMBNAIL_WIDTH, Shot, find_shots
 from stages.clips.window import Window, black_bars, crop_window, face_height
 
 SHOTS_FILE = "shots.parquet"
@@ -129,9 +129,22 @@ def _measure(video: Path, facts: VideoFacts, params: ClipsParams, folder: Path) 
     )
     if not shots:
         raise NotAVideo(video.name, "no frame can be decoded")
+    if is_slideshow(shots):
+        reason = f"its {len(shots)} pictures are each more than {GAP_SECONDS} s apart: no lips move"
+        return [replace(unmeasured, status="rejected", reason=reason)]
     measure = partial(_measure_shot, video, params, folder, unmeasured)
     measured = map_shots(measure, enumerate(shots, 1), facts)
     return measured + left_out(unmeasured, facts, shots, skipped)
+
+
+def is_slideshow(shots: Sequence[Shot]) -> bool:
+    """Return whether every picture of a video is a shot of its own, apart from the next."""
+    alone = all(shot.end - shot.start <= GAP_SECONDS for shot in shots)
+    return (
+        len(shots) > 1
+        and alone
+        and all(b.start - a.start > GAP_SECONDS for a, b in pairwise(shots))
+    )
 
 
 def _pictures(
@@ -263,11 +276,15 @@ def _reasons(facts: VideoFacts, shots: Sequence[Shot], skipped: Sequence[float])
             f"time stamps go back after {skipped[0]:.1f} s, as in joined recordings: "
             f"{len(skipped)} pictures are left out; split it there, or convert it"
         )
+    if facts.sound[0] < -_MISSING:
+        yield f"no picture for the first {-facts.sound[0]:.1f} s of its sound, which is left out"
+    if shots[0].start > _MISSING:
+        yield f"no picture before {shots[0].start:.1f} s: its beginning is cut off or damaged"
     if gaps := [(a.end, b.start) for a, b in pairwise(shots) if b.start - a.end > _MISSING]:
         seconds = sum(end - start for start, end in gaps)
         yield f"no picture for {seconds:.1f} s after {gaps[0][0]:.1f} s: damaged, or a still one"
-    if facts.duration - shots[-1].end > _MISSING:
+    if (end := max(facts.duration, facts.sound[1])) - shots[-1].end > _MISSING:
         yield (
-            f"no picture after {shots[-1].end:.1f} s, but its header says {facts.duration:.1f} s: "
+            f"no picture after {shots[-1].end:.1f} s, but its header says {end:.1f} s: "
             "it is damaged, or its sound is longer"
         )

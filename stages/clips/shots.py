@@ -17,7 +17,7 @@ SAMPLE_SECONDS = 0.2
 _QUALITY_EVERY = 3  # samples between two measurements of quality,
 _LONG, _LONG_EVERY = 24, 6  # and after the first 24 samples of a shot: medians hardly change
 _PEOPLE = 3  # faces of a sample that are measured, the largest
-_GAP_SECONDS = 0.5  # a longer time without a frame is damage: the shot ends before it
+GAP_SECONDS = 0.5  # a longer time without a frame is damage: the shot ends before it
 THUMBNAIL_WIDTH = 128  # px, of the pictures that cuts are detected in
 
 
@@ -57,7 +57,7 @@ class _Stretch:
     def end(self, step: float) -> float:
         """Return the time at which the last frame leaves the screen, `step` after a single one."""
         if self.frames == 1:
-            return self.last + min(step, _GAP_SECONDS)
+            return self.last + min(step, GAP_SECONDS)
         return self.last + (self.last - self.start) / (self.frames - 1)
 
 
@@ -94,7 +94,7 @@ def find_shots(
     # While the next frames are decoded, one thread detects faces and another measures them.
     with ThreadPoolExecutor(1) as detecting, ThreadPoolExecutor(1) as measuring:
         for time, thumbnail, read_picture in frames:
-            if not stretches or time - stretches[-1].last > _GAP_SECONDS:
+            if not stretches or time - stretches[-1].last > GAP_SECONDS:
                 stretches.append(_Stretch(time))
                 cuts, due, sampled = _Cuts(ratio, change), time, 0
             stretches[-1].last = time

@@ -75,7 +75,8 @@ def render_onto(
         identity, shots = read_usable_clips(video)
         params = read_section("render", RenderParams)
         models = load_models((identity,), params.drawn_size, style)
-        seconds = min(count_samples(voice.speech) / AUDIO_RATE, facts.duration)
+        lasts = facts.duration or float(shots[-1].row.end)  # browsers record without a duration
+        seconds = min(count_samples(voice.speech) / AUDIO_RATE, lasts)
         count = to_frames(seconds, facts.fps, least=1)
         drawer = ShotDrawer(models, identity, style or identity, params)
         with one_thread_each():

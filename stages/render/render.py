@@ -32,6 +32,7 @@ from stages.base.io.video_frames import read_facts, read_frames
 from stages.clips.artifacts import CLIPS_DIR, RAW_DIR
 from stages.clips.frames import Frames
 from stages.clips.ledger import LEDGER_FILE, read_rows
+from stages.clips.videos import list_videos, printable
 from stages.donors.library import read_donors
 from stages.donors.painter import DonorPainter
 from stages.generator.drawing import Generator
@@ -209,7 +210,8 @@ def write_onto(
     """
     rows = read_rows(CLIPS_DIR / str(subject) / LEDGER_FILE)
     row = next(row for row in rows if row.clip == spans[0].clip.id)
-    video = RAW_DIR / subject.name / row.video
+    videos = list_videos(RAW_DIR / subject.name)
+    video = next(path for path in videos if printable(path.name) == row.video)
     facts = read_facts(video)
     if facts.width % 2 or facts.height % 2:
         print(f"no {out.name}: {video} is {facts.width}×{facts.height}, H.264 needs even sizes")

@@ -49,15 +49,22 @@ def open_container(path: Path) -> Iterator[Any]:
 
 
 def video_streams(container: Any) -> list[Any]:
-    """List the video streams that have a decoder, the default one first, as players choose it.
+    """List the video streams that have a decoder, the default one first, as players choose it."""
+    from av.stream import Disposition
+
+    streams = [s for s in picture_streams(container) if s.codec_context]
+    return sorted(streams, key=lambda s: not s.disposition & Disposition.default)
+
+
+def picture_streams(container: Any) -> list[Any]:
+    """List the video streams, with those that have no decoder.
 
     Covers of audio files, thumbnails, and layers that complete another stream are none.
     """
     from av.stream import Disposition
 
     other = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
-    streams = [s for s in container.streams.video if s.codec_context and not s.disposition & other]
-    return sorted(streams, key=lambda s: not s.disposition & Disposition.default)
+    return [s for s in container.streams.video if not s.disposition & other]
 
 
 def audio_stream(container: Any, path: Path) -> Any:

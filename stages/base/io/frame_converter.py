@@ -4,15 +4,17 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.base.io.containers import NotAVideo, TooLarge
 from stages.base.io.image_io import Image
 from stages.base.io.screen_colors import UNKNOWN_MATRICES, ScreenColors, matrix_of
 from stages.base.io.track_headers import TrackHeader
 
+Level = TypeVar("Level", np.uint8, np.uint16)
 _MATRIX = struct.Struct("=9i")  # of FFmpeg: row vectors (x, y, 1) times it, in 16.16 fixed point
 
 
@@ -48,10 +50,12 @@ class Orientation:
         return np.ascontiguousarray(shown[steps])
 
 
+_GRAY = ("gray", "ya")  # pixel formats without color, with and without alpha
 # swscale's default darkens pictures of more than 8 bits by two grey levels: bilinear with
 # accurate rounding and full chroma does not.
 _EXACT = 0x2 | 0x40000 | 0x2000
-_IPT, _PROFILE_IPT = 15, 5  # matrix of Dolby Vision's profile 5, whose frames do not name it
+_IPT = 15  # matrix of Dolby Vision's own pictures, whose frames do not name it
+_LIMITED = 1  # color range of FFmpeg: black is 16 and white 235 of 255
 _thread = local()
 
 
@@ -104,15 +108,18 @@ class FrameConverter:
     def _picture(self, frame: Any, width: int, height: int, how: int | str) -> Image:
         """Scale a frame and convert it to RGB, (height, width, 3)."""
         colors = ScreenColors.of(frame)
+        widen = frame.format.name.startswith(_GRAY) and int(frame.color_range) == _LIMITED
         if colors is None:
-            return np.asarray(self._rgb(frame, width, height, "rgb24", how), np.uint8)
+            rgb = np.asarray(self._rgb(frame, width, height, "rgb24", how), np.uint8)
+            return _widened(rgb) if widen else rgb
         # With full chroma, swscale's rgb48 has wrong colors; its planes are right.
-        return colors(np.asarray(self._rgb(frame, width, height, "gbrp16le", how), np.uint16))
+        fine = np.asarray(self._rgb(frame, width, height, "gbrp16le", how), np.uint16)
+        return colors(_widened(fine) if widen else fine)
 
     def _rgb(self, frame: Any, width: int, height: int, kind: str, how: int | str) -> Any:
         import av
 
-        space = _IPT if self.header.dolby_vision == _PROFILE_IPT else matrix_of(frame)
+        space = _IPT if self.header.needs_dolby_vision else matrix_of(frame)
         if name := UNKNOWN_MATRICES.get(space):
             found = f"its color matrix is {name}, which cannot be converted to RGB"
             raise NotAVideo(self.path.name, found, "convert it to BT.709")
@@ -144,6 +151,13 @@ class FrameConverter:
             found = f"{max(width, square)}×{height} (limit {self.max_pixels / 1e6:g})"
             raise TooLarge(self.path.name, f"{size}: {found}")
         return square
+
+
+def _widened(rgb: NDArray[Level]) -> NDArray[Level]:
+    """Map the limited range to the full one, which swscale leaves out for gray pictures."""
+    most = np.iinfo(rgb.dtype).max
+    levels = (np.arange(most + 1) / most * 255 - 16) / (235 - 16)
+    return np.round(np.clip(levels, 0, 1) * most).astype(rgb.dtype)[rgb]
 
 
 def _reformatter() -> Any:

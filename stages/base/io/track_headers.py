@@ -1,7 +1,7 @@
 """What the header of a video track says that PyAV does not pass on: its borders and Dolby Vision.
 
 MP4 and QuickTime files have it in the boxes `clap` and `dvcC` (ISO/IEC 14496-12), Matroska files in
-elements of the track (RFC 9559).
+elements of the track (RFC 9559), transport streams in a descriptor.
 """
 
 import struct
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from stages.base.io.program_map import find_descriptor
 
 _CLEAN_APERTURE = struct.Struct(">8i")
 _SAMPLE_ENTRY = 78  # bytes of a visual sample entry before its boxes
@@ -18,6 +20,8 @@ _SEGMENT, _TRACKS, _TRACK, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # PixelCropLeft, Top, Right, Bottom
 _MAPPING, _MAPPING_DATA = 0x41E4, 0x41ED  # BlockAdditionMapping, BlockAddIDExtraData
 _MAPPING_TYPE = 0x41E7  # BlockAddIDType
+_DOLBY_DESCRIPTOR = 0xB0
+_HEVC_ALONE, _AV1 = 5, 10  # profiles of Dolby Vision whose pictures may need its own decoder
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,11 @@ class TrackHeader:
 
     Attributes:
         borders: stored pixels that players hide: left, top, right, bottom.
-        dolby_vision: profile; 0 for none.
+        needs_dolby_vision: whether no other decoder shows the colors of its pictures.
     """
 
     borders: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dolby_vision: int = 0
+    needs_dolby_vision: bool = False
 
 
 def read_track_header(path: Path, container: Any, stream: Any) -> TrackHeader:
@@ -48,6 +52,9 @@ def read_track_header(path: Path, container: Any, stream: Any) -> TrackHeader:
                 return _of_mp4(file, stream.id, context.width, context.height)
             if "matroska" in container.format.name.split(","):
                 return _of_matroska(file, stream.index, context.width, context.height)
+            if container.format.name == "mpegts":
+                record = find_descriptor(file, stream.id, _DOLBY_DESCRIPTOR)
+                return TrackHeader(needs_dolby_vision=_needs_dolby_vision(record))
     except (struct.error, ArithmeticError, LookupError, OSError, StopIteration):
         pass  # FFmpeg could read what is needed
     return TrackHeader()
@@ -73,7 +80,7 @@ def _of_mp4(file: BinaryIO, track_id: int, width: int, height: int) -> TrackHead
         return TrackHeader()
     first, end = next(_boxes(file, *track, "mdia", "minf", "stbl", "stsd"))
     entry = first + 8 + 8 + _SAMPLE_ENTRY  # version and count; the first entry's header
-    borders, profile = (0, 0, 0, 0), 0
+    borders, needs_dolby_vision = (0, 0, 0, 0), False
     for start, _ in _boxes(file, entry, min(end, first + _LARGEST), "clap"):
         file.seek(start)
         numbers = _CLEAN_APERTURE.unpack(file.read(_CLEAN_APERTURE.size))
@@ -85,8 +92,8 @@ def _of_mp4(file: BinaryIO, track_id: int, width: int, height: int) -> TrackHead
     for kind in ("dvcC", "dvvC"):
         for start, _ in _boxes(file, entry, min(end, first + _LARGEST), kind):
             file.seek(start)
-            profile = _profile(file.read(4))
-    return TrackHeader(borders, profile)
+            needs_dolby_vision = _needs_dolby_vision(file.read(5))
+    return TrackHeader(borders, needs_dolby_vision)
 
 
 def _boxes(file: BinaryIO, start: int, end: int, *names: str) -> Iterator[tuple[int, int]]:
@@ -108,9 +115,12 @@ def _boxes(file: BinaryIO, start: int, end: int, *names: str) -> Iterator[tuple[
         start += size
 
 
-def _profile(record: bytes) -> int:
-    """Return the profile in a Dolby Vision configuration record."""
-    return record[2] >> 1
+def _needs_dolby_vision(record: bytes) -> bool:
+    """Return whether a configuration record, empty for none, is of pictures of no standard."""
+    if len(record) < 5:
+        return False
+    profile, fits = record[2] >> 1, record[4] >> 4  # the standard that they fit: 1 is HDR10
+    return profile == _HEVC_ALONE or (profile == _AV1 and not fits)
 
 
 def _of_matroska(file: BinaryIO, index: int, width: int, height: int) -> TrackHeader:
@@ -118,13 +128,13 @@ def _of_matroska(file: BinaryIO, index: int, width: int, height: int) -> TrackHe
     segment = next(_elements(file, 0, size, _SEGMENT))
     tracks = next(_elements(file, *segment, _TRACKS))
     track = list(_elements(file, *tracks, _TRACK))[index]
-    profile = 0
+    needs_dolby_vision = False
     for mapping in _elements(file, *track, _MAPPING):
         if _bytes(file, mapping, _MAPPING_TYPE) in (b"dvcC", b"dvvC"):
-            profile = _profile(_bytes(file, mapping, _MAPPING_DATA))
+            needs_dolby_vision = _needs_dolby_vision(_bytes(file, mapping, _MAPPING_DATA))
     video = next(_elements(file, *track, _VIDEO), (0, 0))
     found = [int.from_bytes(_bytes(file, video, kind)) for kind in _CROPS]
-    return TrackHeader(_borders(found, width, height), profile)
+    return TrackHeader(_borders(found, width, height), needs_dolby_vision)
 
 
 def _bytes(file: BinaryIO, span: tuple[int, int], kind: int) -> bytes:

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from stages.base.io.containers import (
     MAX_PIXELS,
     NotAVideo,
+    audio_stream,
     decode,
     open_container,
+    picture_streams,
     start_time,
     video_streams,
 )
@@ -38,6 +40,8 @@ class VideoFacts:
         height: the same.
         audio: whether it has sound that can be decoded.
         unread: streams of pictures and sound beside those that are read, `1 of pictures`.
+        sound: start and end of its sound, by its header, in seconds from its first picture; 0 if
+            the header does not say.
     """
 
     duration: float
@@ -46,6 +50,7 @@ class VideoFacts:
     height: int
     audio: bool
     unread: str = ""
+    sound: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,19 @@ def _open_stream(
 
 def _unread(container: Any) -> str:
     """Describe the streams that are not read, as players show one at a time."""
-    sounds = [s for s in container.streams.audio if s.codec_context]
-    kinds = {"pictures": video_streams(container), "sound": sounds}
+    kinds = {"pictures": picture_streams(container), "sound": container.streams.audio}
     more = {kind: len(streams) - 1 for kind, streams in kinds.items() if len(streams) > 1}
     return " and ".join(f"{count} of {kind}" for kind, count in more.items())
+
+
+def _sound_span(container: Any, path: Path, origin: float) -> tuple[float, float]:
+    """Return when the sound starts and ends, in seconds from `origin`; 0 where unknown."""
+    if not any(s.codec_context for s in container.streams.audio):
+        return 0.0, 0.0
+    stream = audio_stream(container, path)
+    start = start_time(stream) - origin if stream.start_time is not None else 0.0
+    seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    return start, start + seconds if seconds else 0.0
 
 
 def read_facts(path: Path, max_pixels: int = MAX_PIXELS) -> VideoFacts:
@@ -114,6 +128,7 @@ def read_facts(path: Path, max_pixels: int = MAX_PIXELS) -> VideoFacts:
             height=height,
             audio=any(s.codec_context for s in container.streams.audio),
             unread=_unread(container),
+            sound=_sound_span(container, path, start_time(stream)),
         )
 
 

@@ -1,5 +1,7 @@
 """Nothing of a video is left out without a row of the ledger."""
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,9 +10,9 @@ import pytest
 
 from stages.base.config import code_version
 from stages.base.config.subjects import Subject
-from stages.base.io.video_frames import VideoFacts
+from stages.base.io.video_frames import VideoFacts, read_facts
 from stages.clips.clips import run
-from stages.clips.extract import left_out
+from stages.clips.extract import is_slideshow, left_out
 from stages.clips.ledger import LedgerRow
 from stages.clips.shots import Shot
 from tests.stages.clips.settings import PARAMS
@@ -36,6 +38,74 @@ def test_a_hole_an_early_end_and_pictures_out_of_order_have_a_row_each() -> None
     assert "2 pictures" in found[0]
     assert found[1].startswith("no picture for 3.0 s after 2.0 s")
     assert found[2].startswith("no picture after 6.0 s, but its header says 10.0 s")
+
+
+def test_sound_without_pictures_and_a_lost_beginning_have_a_row_each() -> None:
+    early = replace(FACTS, sound=(-3.0, 12.0))
+    first, before, last = reasons(early, (2.5, 9.9))
+    assert first.startswith("no picture for the first 3.0 s of its sound")
+    assert before.startswith("no picture before 2.5 s")
+    assert last.startswith("no picture after 9.9 s, but its header says 12.0 s")
+
+
+def test_only_pictures_that_are_all_apart_are_a_slideshow() -> None:
+    assert is_slideshow([Shot(float(i), i + 0.48) for i in range(3)])
+    assert not is_slideshow([Shot(0.0, 0.4)])
+    assert not is_slideshow([Shot(i / 4, i / 4 + 0.25) for i in range(3)])
+    assert not is_slideshow([Shot(0.0, 0.48), Shot(1.0, 4.0)])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "aac"), ("a.mov", "pcm_s16le"), ("a.mkv", "flac"), ("a.ts", "mp2")],
+)
+def test_the_header_says_when_the_sound_of_a_video_starts_and_ends(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = write_tone(tmp_path / name, codec, pictures_late=3.0, seconds=6.0)
+    start, end = read_facts(path).sound
+    assert start == pytest.approx(-3, abs=0.05)
+    assert end == pytest.approx(3 if name != "a.mkv" else 0, abs=0.05)  # Matroska does not say
+
+
+def write_tone(path: Path, codec: str, pictures_late: float, seconds: float) -> Path:
+    """Write a second of pictures that begins late, s, beside a tone."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg4" if path.suffix != ".ts" else "mpeg2video", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = out.add_stream(codec, rate=48000, layout="mono")
+        for i in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = i + round(25 * pictures_late), Fraction(1, 25)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        tone = (np.sin(np.arange(round(48000 * seconds)) / 10) * 8000).astype(np.int16)
+        size = sound.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(sound.codec_context.format.name, "mono", 48000)
+        for first in range(0, len(tone) - size + 1, size):
+            frame = av.AudioFrame.from_ndarray(tone[None, first : first + size], "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, first, Fraction(1, 48000)
+            for piece in resampler.resample(frame):
+                out.mux(sound.encode(piece))
+        out.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", [b"A_FLAC", b"V_MPEG4/ISO/ASP"])
+def test_a_second_stream_without_a_decoder_is_counted(tmp_path: Path, name: bytes) -> None:
+    video = write_tone(tmp_path / "a.mkv", "flac", 0.0, 1.0)
+    with av.open(str(video)) as read, av.open(str(tmp_path / "b.mkv"), "w") as out:
+        sources = [*read.streams, read.streams[0 if name.startswith(b"V") else 1]]
+        for stream in sources:
+            out.add_stream_from_template(stream)
+        for packet in [p for p in read.demux(0) if p.size]:
+            packet.stream = out.streams[0]
+            out.mux(packet)
+    data = (tmp_path / "b.mkv").read_bytes()
+    before, found, after = data.rpartition(name)
+    (tmp_path / "b.mkv").write_bytes(before + found[:2] + b"X" * len(found[2:]) + after)
+    kind = "pictures" if name.startswith(b"V") else "sound"
+    assert read_facts(tmp_path / "b.mkv").unread == f"1 of {kind}"
 
 
 def copy(video: Path, to: Path, sounds: int = 1, **options: str) -> bytes:

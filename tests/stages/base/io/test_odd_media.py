@@ -1,8 +1,10 @@
 """Pictures and sound that a player shows right in spite of how they are stored."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -76,6 +78,52 @@ def test_pixels_of_every_format_are_shown(tmp_path: Path, codec: str, pixel_form
     found = first(path).astype(float).mean(-1)
     assert found.shape == picture.shape[:2]
     assert abs(found[10, 80] - 90) < 4
+
+
+@pytest.mark.parametrize(("signal_range", "shown"), [(1, (0, 128, 255)), (2, (16, 126, 235))])
+@pytest.mark.parametrize(("codec", "bits"), [("libx265", 8), ("libx265", 10), ("libx264", 8)])
+def test_pictures_without_color_have_the_range_that_they_say(
+    tmp_path: Path, codec: str, bits: int, signal_range: int, shown: tuple[int, ...]
+) -> None:
+    path, kind = tmp_path / "a.mkv", "gray" if bits == 8 else "gray10le"
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    levels = np.repeat(np.array([16, 126, 235], np.uint16) << bits - 8, 32)
+    stored = np.tile(levels, (64, 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = *stored.shape, kind
+        stream.codec_context.color_range = signal_range
+        frame = av.VideoFrame.from_ndarray(stored, format=kind)
+        frame.pts, frame.color_range = 0, signal_range
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert first(path)[32, 16::32, 0] == pytest.approx(shown, abs=2)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_cover_of_a_video_is_not_shown_wherever_it_lies(tmp_path: Path, before: bool) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        streams: list[Any] = [out.add_stream(codec, rate=25) for codec in ("mjpeg", "libx264")]
+        streams[0].disposition = av.stream.Disposition.attached_pic
+        for stream, pixels in zip(streams, ("yuvj420p", "yuv420p"), strict=True):
+            stream.height, stream.width, stream.pix_fmt = 48, 64, pixels
+        for stream, shade in zip(streams, (250, 40), strict=True):
+            picture = np.full((48, 64, 3), shade, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = frame.reformat(format=stream.pix_fmt)
+            frame.pts, frame.time_base = 0, Fraction(1, 25)
+            out.mux(stream.encode(frame) + stream.encode(None))
+    data = path.read_bytes()
+    at = data.rindex(b"moov") - 4  # the last box: nothing moves but what is in it
+    track, cover = (data.index(kind, at) - 4 for kind in (b"trak", b"udta"))
+    if before:
+        path.write_bytes(data[:track] + data[cover:] + data[track:cover])
+    with av.open(str(path)) as read:
+        kinds = [bool(s.disposition & av.stream.Disposition.attached_pic) for s in read.streams]
+    assert kinds == ([True, False] if before else [False, True])
+    assert first(path).mean() == pytest.approx(40, abs=3)
+    assert read_facts(path).unread == ""
 
 
 @pytest.mark.parametrize(

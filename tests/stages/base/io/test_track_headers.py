@@ -15,7 +15,11 @@ from tests.stages.base.io.odd_media import write_pictures
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"}
 _MASTERS = {0x18538067, 0x1654AE6B, 0xAE}
-_DOLBY = bytes([1, 0, 5 << 1, 0]) + bytes(20)
+
+
+def dolby_record(profile: int, fits: int) -> bytes:
+    """Make a configuration of Dolby Vision; `fits` is the standard of its pictures, 0 for none."""
+    return bytes([1, 0, profile << 1, 0b101, fits << 4]) + bytes(19)
 
 
 def bordered() -> np.ndarray[Any, Any]:
@@ -73,6 +77,34 @@ def element(kind: int, body: bytes) -> bytes:
     return name + (len(body) | 1 << 56).to_bytes(8) + body
 
 
+def with_descriptor(data: bytes, descriptor: bytes) -> bytes:
+    """Add a descriptor to the only stream in the program maps of a transport stream."""
+    out, size = b"", 192 if data[4] == 0x47 else 188
+    for at in range(0, len(data), size):
+        head, packet = data[at : at + size - 188], data[at + size - 188 : at + size]
+        if packet[1] & 0x40 and packet[5] == 2:  # its section begins after a pointer of 0
+            length = (packet[6] << 8 | packet[7]) & 0xFFF
+            section = bytearray(packet[5 : 8 + length - 4] + descriptor)
+            inside = 15 + ((section[10] << 8 | section[11]) & 0xFFF)
+            of_stream = (section[inside] << 8 | section[inside + 1]) & 0xFFF
+            struct.pack_into(">H", section, inside, 0xF000 | of_stream + len(descriptor))
+            struct.pack_into(">H", section, 1, 0xB000 | len(section) + 4 - 3)
+            whole = packet[:5] + bytes(section) + checksum(section)
+            packet = whole + b"\xff" * (188 - len(whole))
+        out += head + packet
+    return out
+
+
+def checksum(data: bytes) -> bytes:
+    """Return the CRC-32 of MPEG-2."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ (0x04C11DB7 if value & 1 << 31 else 0)) & 0xFFFFFFFF
+    return value.to_bytes(4)
+
+
 def crops(left: int, top: int, right: int, bottom: int) -> bytes:
     pairs = ((0x54CC, left), (0x54BB, top), (0x54DD, right), (0x54AA, bottom))
     return b"".join(element(kind, value.to_bytes(2)) for kind, value in pairs)
@@ -112,17 +144,27 @@ def test_an_aperture_outside_of_the_picture_hides_nothing(
     assert (read_facts(path).height, read_facts(path).width) == (64, 96)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_dolby_vision_without_another_picture_is_named(tmp_path: Path, name: str) -> None:
-    mapping = element(0x41E7, b"dvcC") + element(0x41ED, _DOLBY)
+@pytest.mark.parametrize(("profile", "fits"), [(5, 0), (10, 0), (8, 1), (10, 4)])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.m2ts"])
+def test_dolby_vision_without_another_picture_is_named(
+    tmp_path: Path, name: str, profile: int, fits: int
+) -> None:
+    record = dolby_record(profile, fits)
+    mapping = element(0x41E7, b"dvcC") + element(0x41ED, record)
 
     def change(data: bytes) -> bytes:
         if name == "a.mkv":
             return with_elements(data, b"", element(0x41E4, mapping))
-        return with_box(data, struct.pack(">I4s", 8 + len(_DOLBY), b"dvcC") + _DOLBY)
+        if name == "a.mp4":
+            return with_box(data, struct.pack(">I4s", 8 + len(record), b"dvcC") + record)
+        return with_descriptor(data, bytes([0xB0, 5]) + record[:5])
 
+    path = write(tmp_path / name, change)
+    if fits:
+        assert read_facts(path).width == 96
+        return
     with pytest.raises(NotAVideo, match="Dolby Vision"):
-        read_facts(write(tmp_path / name, change))
+        read_facts(path)
 
 
 def test_a_frame_smaller_than_its_borders_is_shown_whole(tmp_path: Path) -> None:
