@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 _ANYWHERE = ("doctor", "verify")  # write nothing, and report what is missing themselves
+_SHOWS = ("champion", "compare", "experiments", "metrics")  # do nothing but print
 # Change what a run reads: refused while one is active.
 _CHANGES = ("add", "remove", "sample", "neutral", "preset", "promote", "rollback", "pull")
 
@@ -54,10 +55,12 @@ def _options(
 ) -> None:
     from pipeline.execution import project_files, repair
     from pipeline.execution.project_lock import require_whole_project
-    from pipeline.runtime.machine_settings import use_writable_home
+    from pipeline.runtime.machine_settings import require_output, use_writable_home
 
     if "--help" in sys.argv[1:]:
         return
+    if context.invoked_subcommand in _SHOWS:
+        require_output()
     if context.invoked_subcommand not in _ANYWHERE:
         require_whole_project()
     project_files.check()

@@ -8,12 +8,16 @@ import getpass
 import locale
 import os
 import resource
+import shutil
 import sys
 import warnings
 from pathlib import Path
 
+from pipeline.runtime.user_errors import UserError
+
 HOME = Path(".idiolect/home")  # in the project, where the user's own cannot be written
 _OPEN_FILES = 4096
+_LEAST_COLUMNS = 20  # of a terminal; help in fewer is nothing but frames
 MOST_PIXELS = 100_000_000  # of a picture, which OpenCV holds several times
 
 
@@ -22,8 +26,12 @@ def prepare() -> None:
 
     A process whose locale is not UTF-8 is started again with PYTHONUTF8=1, as are its children.
     """
-    _open_standard_streams()
     _use_utf8()
+    _open_standard_streams()
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else shutil.get_terminal_size().columns
+    if width < _LEAST_COLUMNS:
+        os.environ["TERMINAL_WIDTH"] = "80"  # of typer's help
     limit_pictures()
     if sys.warnoptions:  # `error` stops libraries at warnings that do not concern the user
         warnings.resetwarnings()
@@ -41,12 +49,22 @@ def limit_pictures() -> None:
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 
 
+_closed: set[str] = set()  # standard streams that were closed
+
+
+def require_output() -> None:
+    """Raise UserError where standard output was closed, for commands that only print."""
+    if "stdout" in _closed:
+        raise UserError("standard output", "is closed", "leave it open, or redirect it to a file")
+
+
 def _open_standard_streams() -> None:
     """Open /dev/null in the place of each standard stream that is closed."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
+            _closed.add(name)
             null = os.open(os.devnull, os.O_RDWR)
             if null != number:
                 os.dup2(null, number)
@@ -54,7 +72,11 @@ def _open_standard_streams() -> None:
             os.set_inheritable(number, True)  # noqa: FBT003 - it takes no keyword
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+            setattr(
+                sys,
+                name,
+                os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False),
+            )
 
 
 def _use_utf8() -> None:

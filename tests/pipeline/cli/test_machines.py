@@ -143,6 +143,25 @@ def test_a_command_works_under_settings_of_the_shell(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "env", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_command_that_only_prints_fails_where_nobody_can_read_it(
+    project: Path, env: dict[str, str]
+) -> None:
+    done = idiolect("metrics", shell="exec 1>&-", **env)  # noqa: S604 - it is bash's
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: standard output: is closed; ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", ["0", "1", "19"])
+def test_help_is_readable_in_a_terminal_of_any_width(project: Path, columns: str) -> None:
+    assert "champion" in idiolect("--help", COLUMNS=columns).stdout
+
+
+@pytest.mark.slow
 def test_a_full_disk_and_a_limit_of_file_size_are_one_line(project: Path) -> None:
     for name, shell, message in (
         ("tiny", "exec >/dev/full", "no space left on device; make room"),
