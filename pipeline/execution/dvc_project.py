@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execution.dvc_files import held_by
-from pipeline.runtime.user_errors import UserError
+from pipeline.runtime.user_errors import UserError, limit_error
 
 _CODE, _PARAMS = "versions.yaml", "params.yaml"
 _UNSEEN = "unseen"  # folder of the people whom no training reads
@@ -121,6 +121,11 @@ def load_dag() -> Dag:
     except LockError:
         raise held_by() from None
     except (DvcException, OSError) as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, OSError) and (limit := limit_error(cause)):
+                raise limit from None
+            cause = cause.__cause__ or cause.__context__
         raise UserError("dvc", error_text(error), "repair that file and run again") from None
 
 

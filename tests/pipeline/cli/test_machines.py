@@ -179,6 +179,14 @@ def test_a_full_disk_and_a_limit_of_file_size_are_one_line(project: Path) -> Non
 
 
 @pytest.mark.slow
+def test_too_few_open_files_name_the_limit(project: Path) -> None:
+    done = idiolect("repro", "--dry", shell="ulimit -n 10")  # noqa: S604 - bash
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "too many open files; raise the limit of open files: `ulimit -n 4096`" in done.stderr
+
+
+@pytest.mark.slow
 def test_a_user_id_without_a_name_and_a_home_uses_the_projects(project: Path) -> None:
     from pipeline.runtime.machine_settings import HOME
 
