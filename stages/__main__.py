@@ -63,9 +63,6 @@ def main(arguments: list[str] | None = None) -> None:
     """
     prepare()
     use_writable_home()
-    # Idle OpenMP threads sleep: by default they spin, and two stages in parallel
-    # take twice as long. Set before torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "DVC_STAGE" in os.environ:
         end_with_parent()  # DVC killed must not leave its stage running
     with report_user_errors():

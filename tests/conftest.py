@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: tests run beside each other
+os.environ["GOMP_SPINCOUNT"] = "3000"  # as in `machine_settings.limit_spinning`
 os.environ["DVC_NO_ANALYTICS"] = "true"  # repositories made by tests would report each command
 for variable in list(os.environ):  # tests say whom git names as author, not the machine
     if variable == "EMAIL" or variable.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")):

@@ -24,6 +24,8 @@ MOST_PIXELS = 100_000_000  # of a picture, which OpenCV holds several times
 def prepare() -> None:
     """Open closed standard streams, use UTF-8, raise the limit of files, and keep warnings such.
 
+    Threads of torch that wait for each other soon sleep, which `limit_spinning` explains.
+
     A process whose locale is not UTF-8 is started again with PYTHONUTF8=1, as are its children.
     """
     _use_utf8()
@@ -33,6 +35,7 @@ def prepare() -> None:
     if width < _LEAST_COLUMNS:
         os.environ["TERMINAL_WIDTH"] = "80"  # of typer's help
     limit_pictures()
+    limit_spinning()
     if sys.warnoptions:  # `error` stops libraries at warnings that do not concern the user
         warnings.resetwarnings()
         warnings.simplefilter("ignore")
@@ -47,6 +50,15 @@ def prepare() -> None:
 def limit_pictures() -> None:
     """Let OpenCV refuse larger pictures by their headers; it reads this when it is imported."""
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
+
+
+def limit_spinning() -> None:
+    """Let threads of OpenMP that wait spin for microseconds alone; it is read when torch loads.
+
+    By default they spin for milliseconds: beside other work, a training on all cores is then ten
+    times slower.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 _closed: set[str] = set()  # standard streams that were closed
