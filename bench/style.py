@@ -12,7 +12,7 @@ in the own style, in the mean one (mean style vector, no regression of one perso
 (mean over them), and in the style that the encoder reads from the person's references alone.
 Intervals are of the mean over people and folds, by resampling people and then their folds.
 Re-identification: motion for each voice in another's style is named by the size-free style
-descriptors of docs/method.md; chance is 1/N.
+descriptors of docs/method.md, of the mouth alone and of the whole motion; chance is 1/N.
 """
 
 import argparse
@@ -28,7 +28,13 @@ from typing import Any
 import numpy as np
 import torch
 from head_motion import Heads, measure_heads, print_heads
-from style_owners import lent_track, real_track, reidentified
+from style_owners import (
+    lent_track,
+    real_track,
+    reidentified,
+    whole_real_track,
+    whole_track,
+)
 
 from stages.base.config.params import Training, read_section, seen_subjects
 from stages.base.config.subjects import Subject
@@ -222,6 +228,10 @@ def score(
             if style != name
         }
         row["truth"] = real_track(recordings)
+        row["whole"] = {
+            style: whole_track(model, recordings, style) for style in names if style != name
+        }
+        row["whole_truth"] = whole_real_track(recordings)
         row["people"] = model.people
         rows.append(row)
     return rows
@@ -270,9 +280,10 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         print(f"own - others {interval(rows, own, others)}", end="; ")
         print(f"own - mean {interval(rows, own, mean)}", end="; ")
         print(f"references - others {interval(rows, f'{measure}_references', others)}")
-    share, count = reidentified(rows)
     chance = 1 / len({row["person"] for row in rows})
-    print(f"re-identified: {share:.2f} of {count} lent motions, chance {chance:.2f}")
+    for title, keys in (("mouths", ("lent", "truth")), ("motions", ("whole", "whole_truth"))):
+        share, count = reidentified(rows, *keys)
+        print(f"re-identified: {share:.2f} of {count} lent {title}, chance {chance:.2f}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.motion.head_gain import with_head_gain
+from stages.motion.gains import with_head_gain, with_mouth_gain
 from stages.motion.model import MotionModel
 from stages.motion.person import measure_person
 from stages.motion.recordings import read_recordings
@@ -26,4 +26,6 @@ def lend_style(model: MotionModel, subject: Subject, data: Path = DATA) -> Motio
     candidates = read_candidates(subject, data)
     windows = style_windows(person, recordings, candidates, model.encoder.basis.numpy())
     lent = model.lent(person, windows)
-    return lent.lent(with_head_gain(lent, subject.name, recordings), windows)
+    for enlarge in (with_head_gain, with_mouth_gain):
+        lent = lent.lent(enlarge(lent, subject.name, recordings), windows)
+    return lent

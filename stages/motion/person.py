@@ -48,7 +48,7 @@ class MotionPerson:
         pose_scale: standard deviation of the pose about each clip's rest, (6,).
         velocity_scale: standard deviation of its change from frame to frame, (6,).
         pose_range: lowest and highest pose to sample, (2, 6).
-        head_gain: factors on sampled poses, (6,); 1 until `head_gain.measure_head_gain`.
+        head_gain: factors on sampled poses, (6,); 1 until `gains.measure_head_gain`.
         gaze: mean irises in eye widths, (2, 2).
         gaze_spread: standard deviation of both eyes' mean gaze, (2,).
         torso: factor between the head's translation and the shoulders'.

@@ -32,7 +32,7 @@ from stages.base.training.checkpoint import fingerprint
 from stages.base.training.loop import cosine, train
 from stages.motion import weighing
 from stages.motion.features import PHONE
-from stages.motion.head_gain import with_head_gain
+from stages.motion.gains import with_head_gain
 from stages.motion.model import MODEL, MotionModel, build
 from stages.motion.mouth import MouthNetwork, MouthTcn
 from stages.motion.mouth_space import MouthSpace

@@ -27,6 +27,7 @@ _UNWEIGHED = 0.5  # share of a regression where nothing can be weighed: an avera
 _MOST_GAIN = 2.0  # on a component's amplitude
 _GAINS = (0.7, 1.5)  # on a person's mouth
 _FEWEST = 50  # frames that a person's gain is measured on
+_STILL = 1e-6  # standard deviation of an opening, face heights
 _MOST_POPULATION = 0.5  # share of the regression of all people: the network has style
 
 
@@ -221,21 +222,19 @@ def mouth_gain(
     Returns:
         0.7 to 1.5; 1 with fewer than 50 validation frames.
     """
-    rows = [r.validation for r in recordings]
-    if sum(int(row.sum()) for row in rows) < _FEWEST:
+    parts = [
+        tuple(mouth_opening(person.mean_face + person.mouth_scale * moved[r.validation])
+              for moved in (r.true, found))
+        for r, found in zip(recordings, predicted, strict=True)
+    ]  # fmt: skip
+    return opening_gain(*map(np.concatenate, zip(*parts, strict=True))) if parts else 1.0
+
+
+def opening_gain(true: Floats, found: Floats) -> float:
+    """Return the factor on a mouth, from true and predicted openings, (N,); see `mouth_gain`."""
+    if len(true) < _FEWEST or min(true.std(), found.std()) < _STILL:
         return 1.0
-    each = [r.true for r in recordings], predicted
-    true, found = (
-        mouth_opening(
-            person.mean_face
-            + person.mouth_scale
-            * np.concatenate([moved[row] for moved, row in zip(all_moved, rows, strict=True)])
-        )
-        for all_moved in each
-    )
-    ratio = float(true.std() / max(found.std(), 1e-9))
-    known = float(np.clip(np.mean((true - true.mean()) * (found - found.mean())), 0.0, None))
-    known /= max(float(true.std() * found.std()), 1e-12)
+    ratio, known = true.std() / found.std(), np.clip(np.corrcoef(true, found)[0, 1], 0.0, 1.0)
     return float(np.clip(ratio if ratio < 1 else 1 + known * (ratio - 1), *_GAINS))
 
 

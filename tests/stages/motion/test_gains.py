@@ -1,4 +1,4 @@
-"""A sampled head is enlarged until it moves as far as the person's."""
+"""Generated heads and mouths are enlarged until they move as far as the person's."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from stages.base.config.subjects import Subject
-from stages.motion.head_gain import measure_head_gain, with_head_gain
+from stages.base.face.face_measures import mouth_opening
+from stages.motion.gains import measure_head_gain, with_head_gain, with_mouth_gain
 from stages.motion.model import MotionModel
 from stages.motion.predict import MotionStream, join
 from stages.motion.recordings import Recording, read_recordings
+from stages.motion.weighing import opening_gain
 from tests.stages.motion.people import random_model, write_subject
 from tests.stages.motion.settings import TINY, tiny
 
@@ -75,3 +77,31 @@ def test_a_head_that_keeps_still_has_no_gain(recordings):
     for weight in model.pose.parameters():
         weight.detach().zero_()
     assert np.allclose(measure_head_gain(model, "ann", recordings), 1.0)
+
+
+def opened(model: MotionModel, recording: Recording) -> np.ndarray:
+    """Return the openings of generated frames where the face is known."""
+    frames = len(recording.valid)
+    stream = MotionStream(model, "ann", seed=0)
+    features = recording.features[:frames].reshape(2 * frames, -1)
+    motion = join([stream.push(features, loudness=recording.loudness), stream.finish()])
+    return mouth_opening(model.person("ann").mean_face + motion.displacement)[recording.valid]
+
+
+def test_the_mouth_of_a_lent_style_gets_the_gain_measured_on_its_owners_speech(recordings):
+    model, (recording,) = random_model(tiny()), recordings
+    true = mouth_opening(recording.head[recording.valid])
+    expected = opening_gain(true, opened(model, recording))
+    moving = with_mouth_gain(model, "ann", recordings)
+    assert moving.mouth_gain == pytest.approx(expected)
+    assert expected != pytest.approx(1.0)
+
+
+def test_a_gain_is_on_top_of_the_one_before(recordings):
+    model = random_model(tiny())
+    ann = replace(model.person("ann"), mouth_gain=1.2)
+    raised = replace(model, people={**model.people, "ann": ann})
+    (recording,) = recordings
+    true = mouth_opening(recording.head[recording.valid])
+    expected = 1.2 * opening_gain(true, opened(raised, recording))
+    assert with_mouth_gain(raised, "ann", recordings).mouth_gain == pytest.approx(expected)

@@ -1,7 +1,9 @@
-"""Enlarge a sampled head pose so that the head moves as far as the person's does. Ours.
+"""Enlarge generated motion so that head and mouth move as far as the person's do. Ours.
 
 The pose network is sampled below its spread (`motion.pose.temperature`) and its poses are smoothed,
 so that a head moves less than the true one. More of the spread gives jitter in place of movement.
+What a voice leaves open is averaged away, so that a mouth moves less than the true one; for people
+of the training, `weighing.mouth_gain` measures by how much.
 """
 
 from collections.abc import Sequence
@@ -10,10 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from stages.base.arrays import Floats
+from stages.base.face.face_measures import mouth_opening
 from stages.motion.model import MotionModel
 from stages.motion.person import MotionPerson
-from stages.motion.predict import MotionStream, join
+from stages.motion.predict import Motion, MotionStream, join
 from stages.motion.recordings import Recording
+from stages.motion.weighing import opening_gain
 
 _LIMITS = (0.5, 2.0)
 _SEED = 0
@@ -24,6 +28,17 @@ def with_head_gain(model: MotionModel, name: str, recordings: Sequence[Recording
     return replace(model.person(name), head_gain=measure_head_gain(model, name, recordings))
 
 
+def with_mouth_gain(model: MotionModel, name: str, recordings: Sequence[Recording]) -> MotionPerson:
+    """Return a person whom the model was not trained on with the gain of lips and jaw."""
+    person, true, found = model.person(name), [], []
+    for index, recording in enumerate(recordings):
+        predicted = person.mean_face + _generate(model, name, recording, index).displacement
+        true.append(mouth_opening(recording.head[recording.valid]))
+        found.append(mouth_opening(predicted[recording.valid]))
+    gain = opening_gain(np.concatenate(true), np.concatenate(found))
+    return replace(person, mouth_gain=gain * person.mouth_gain)
+
+
 def measure_head_gain(model: MotionModel, name: str, recordings: Sequence[Recording]) -> Floats:
     """Return the ratio of true to sampled standard deviation of a person's head pose, (6,).
 
@@ -32,16 +47,19 @@ def measure_head_gain(model: MotionModel, name: str, recordings: Sequence[Record
     """
     true, sampled = np.zeros((2, 2))
     for index, recording in enumerate(recordings):
-        frames = len(recording.valid)
-        stream = MotionStream(model, name, seed=_SEED + index)
-        features = recording.features[:frames].reshape(2 * frames, -1)
-        pieces = [stream.push(features, loudness=recording.loudness), stream.finish()]
         known = np.isfinite(recording.pose).all(1)
         true += _power(recording.pose[known])
-        sampled += _power(join(pieces).pose[known])
+        sampled += _power(_generate(model, name, recording, index).pose[known])
     ratio = np.sqrt(true / np.where(sampled > 0, sampled, 1.0))
     gain = np.where(sampled > 0, np.clip(ratio, *_LIMITS), 1.0)
     return np.repeat(gain, 3) * model.person(name).head_gain
+
+
+def _generate(model: MotionModel, name: str, recording: Recording, index: int) -> Motion:
+    frames = len(recording.valid)
+    stream = MotionStream(model, name, seed=_SEED + index)
+    features = recording.features[:frames].reshape(2 * frames, -1)
+    return join([stream.push(features, loudness=recording.loudness), stream.finish()])
 
 
 def _power(pose: Floats) -> Floats:
