@@ -32,7 +32,8 @@ class People:
         chosen = {n: card for n, card in self.cards.items() if name in {n, None}}
         if name is not None and name not in chosen:
             return ""
-        return render_template("people.html.j2", sections={"people": {"cards": chosen}})
+        section = {"cards": chosen, "amplitudes": people.AMPLITUDES}
+        return render_template("people.html.j2", sections={"people": section})
 
     def picture(self, name: str | None) -> str:
         """Return the address of a frame of a person; empty if there is none."""
