@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from pipeline.runtime.atomic_files import write_atomic
@@ -93,23 +94,24 @@ def fit_model(
     """
     fps, ahead = _frame_rate(recordings), params.mouth.look_ahead_s
     offsets = context_offsets(ahead, fps)
-    people = {name: measure_person(name, own) for name, own in recordings.items()}
-    windows = WindowSampler(
-        list(people.values()),
-        list(recordings.values()),
-        frames_in(params.window_s, fps),
-        frames_in(max(ahead, params.pose.look_ahead_s), fps),
-        params.mouth.ridge,
-        offsets,
-        params.mouth.judged,
-        residual=params.mouth.network == "lstm",
-    )
-    space = MouthSpace.of_people(windows.moments(), params.mouth.tcn.components)
-    basis = space.basis.numpy()
-    references = [
-        style_windows(person, recordings[name], candidates[name], basis)
-        for name, person in people.items()
-    ]
+    with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        people = {name: measure_person(name, own) for name, own in recordings.items()}
+        windows = WindowSampler(
+            list(people.values()),
+            list(recordings.values()),
+            frames_in(params.window_s, fps),
+            frames_in(max(ahead, params.pose.look_ahead_s), fps),
+            params.mouth.ridge,
+            offsets,
+            params.mouth.judged,
+            residual=params.mouth.network == "lstm",
+        )
+        space = MouthSpace.of_people(windows.moments(), params.mouth.tcn.components)
+        basis = space.basis.numpy()
+        references = [
+            style_windows(person, recordings[name], candidates[name], basis)
+            for name, person in people.items()
+        ]
     torch.manual_seed(training.seed)
     weights = train(
         MotionTask(params, windows, references, space, fps),
@@ -122,29 +124,30 @@ def fit_model(
         clip=_LARGEST_GRADIENT,
         schedule=cosine(params.steps, warmup=min(20, params.steps // 10), floor=0.05),
     )
-    networks = build(params, len(people), len(windows.feature_mean), fps)
-    for name, state in weights.items():
-        getattr(networks, name).load_state_dict(state)
-    read = torch.stack([networks.encoder.eval().encode(each) for each in references])
-    styles = read + weights["own"]["weight"]
-    shares = _weigh(networks.mouth.eval(), styles, read, windows, basis, params, people, fps)
-    trained = MotionModel(
-        params=params,
-        fps=fps,
-        regression=shares.regression,
-        personal=shares.personal,
-        mouth=networks.mouth,
-        pose=networks.pose.eval(),
-        encoder=networks.encoder,
-        styles=styles,
-        feature_mean=torch.from_numpy(windows.feature_mean),
-        feature_scale=torch.from_numpy(windows.feature_scale),
-        people=people,
-        bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
-    )
-    moving = {name: with_head_gain(trained, name, own) for name, own in recordings.items()}
-    moving = {n: replace(p, mouth_gain=shares.mouths.get(n, 1.0)) for n, p in moving.items()}
-    return replace(trained, people=moving), shares.report
+    with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        networks = build(params, len(people), len(windows.feature_mean), fps)
+        for name, state in weights.items():
+            getattr(networks, name).load_state_dict(state)
+        read = torch.stack([networks.encoder.eval().encode(each) for each in references])
+        styles = read + weights["own"]["weight"]
+        shares = _weigh(networks.mouth.eval(), styles, read, windows, basis, params, people, fps)
+        trained = MotionModel(
+            params=params,
+            fps=fps,
+            regression=shares.regression,
+            personal=shares.personal,
+            mouth=networks.mouth,
+            pose=networks.pose.eval(),
+            encoder=networks.encoder,
+            styles=styles,
+            feature_mean=torch.from_numpy(windows.feature_mean),
+            feature_scale=torch.from_numpy(windows.feature_scale),
+            people=people,
+            bases={name: _base(own, params.manifold.rows) for name, own in recordings.items()},
+        )
+        moving = {name: with_head_gain(trained, name, own) for name, own in recordings.items()}
+        moving = {n: replace(p, mouth_gain=shares.mouths.get(n, 1.0)) for n, p in moving.items()}
+        return replace(trained, people=moving), shares.report
 
 
 @dataclass(frozen=True)
