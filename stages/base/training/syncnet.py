@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stages.base.training import pretrained
 from stages.base.training.user_networks import load_into_network
 
-SIZE, FRAMES, CEPSTRA, HOPS = 224, 5, 13, 20  # px and frames of lips; cepstra and hops of sound
+SIZE, FRAMES, HOPS = 224, 5, 20  # px and frames of lips; cepstra of sound, 10 ms apart
 FEATURES = 1024
 _CODE = 512  # channels behind both convolutional networks
 
