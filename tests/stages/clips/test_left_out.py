@@ -119,6 +119,24 @@ def copy(video: Path, to: Path, sounds: int = 1, **options: str) -> bytes:
     return to.read_bytes()
 
 
+def write_slides(path: Path, count: int) -> None:
+    """Write a picture a second, with noise."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=1)
+        sound = out.add_stream("pcm_s16le", rate=16000, layout="mono")
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for level in range(count):
+            pixels = np.full((240, 320, 3), 20 * level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        out.mux(stream.encode(None))
+        noise = np.random.default_rng(0).integers(-9000, 9000, (1, 16000 * count), np.int16)
+        for first in range(0, noise.shape[1] - 1024, 1024):
+            frame = av.AudioFrame.from_ndarray(noise[:, first : first + 1024], "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, first, Fraction(1, 16000)
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+
+
 @pytest.mark.slow
 def test_joined_cut_and_double_videos_have_their_clip_and_a_row_for_the_rest(
     workdir: Path,
@@ -131,6 +149,7 @@ def test_joined_cut_and_double_videos_have_their_clip_and_a_row_for_the_rest(
     whole = copy(clip, workdir / "whole.mp4", movflags="faststart")
     (raw / "cut.mp4").write_bytes(whole[: int(len(whole) * 0.65)])
     copy(clip, raw / "double.mkv", sounds=2)
+    write_slides(raw / "slides.mov", 12)
     rows: dict[str, list[LedgerRow]] = {}
     for row in run(Subject("seen", "s"), PARAMS):
         rows.setdefault(row.video, []).append(row)
@@ -143,3 +162,5 @@ def test_joined_cut_and_double_videos_have_their_clip_and_a_row_for_the_rest(
         assert shot.status == "ok", shot.reason
         assert np.isfinite(shot.end)
         assert rest.reason.startswith(reason)
+    (slides,) = rows["slides.mov"]
+    assert slides.reason == "its 12 pictures are each more than 0.5 s apart: no lips move"
