@@ -179,5 +179,6 @@ def _exit(found: str) -> NoReturn:
             child.kill()
     sys.stdout.flush()
     error = UserError(_ITEM, found, "run it again; finished stages are kept")
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    # Prefect's log handler reports a lost connection without a line break.
+    print(f"\nerror: {error}", file=sys.stderr, flush=True)
     os._exit(1)
