@@ -101,6 +101,8 @@ class FrameConverter:
         whole = self._picture(
             frame, round(frame.width * scale_x), round(frame.height * scale_y), how
         )
+        if any(component.is_alpha for component in frame.format.components):
+            whole = self._over_black(frame, whole, how)
         first_x = min(round(left * scale_x), whole.shape[1] - width)
         first_y = min(round(top * scale_y), whole.shape[0] - height)
         return orientation.apply(whole[first_y : first_y + height, first_x : first_x + width])
@@ -115,6 +117,17 @@ class FrameConverter:
         # With full chroma, swscale's rgb48 has wrong colors; its planes are right.
         fine = np.asarray(self._rgb(frame, width, height, "gbrp16le", how), np.uint16)
         return colors(_widened(fine) if widen else fine)
+
+    def _over_black(self, frame: Any, rgb: Image, how: int | str) -> Image:
+        """Show a frame's transparent pixels over black, as players do.
+
+        Alpha that is 0 everywhere has no meaning: raw 32-bit video does not set it.
+        """
+        height, width = rgb.shape[:2]
+        alpha = np.asarray(self._rgb(frame, width, height, "rgba", how), np.uint8)[..., 3:]
+        if not alpha.any():
+            return rgb
+        return np.asarray((rgb.astype(np.uint16) * alpha + 127) // 255, np.uint8)
 
     def _rgb(self, frame: Any, width: int, height: int, kind: str, how: int | str) -> Any:
         import av

@@ -39,7 +39,8 @@ class VideoFacts:
         width: after rotation, with square pixels.
         height: the same.
         audio: whether it has sound that can be decoded.
-        unread: streams of pictures and sound beside those that are read, `1 of pictures`.
+        unread: streams of pictures and sound beside those that are read, `1 of pictures`; the
+            transparency of WebM is one.
         sound: start and end of its sound, by its header, in seconds from its first picture; 0 if
             the header does not say.
     """
@@ -91,6 +92,8 @@ def _unread(container: Any) -> str:
     """Describe the streams that are not read, as players show one at a time."""
     kinds = {"pictures": picture_streams(container), "sound": container.streams.audio}
     more = {kind: len(streams) - 1 for kind, streams in kinds.items() if len(streams) > 1}
+    if any(stream.metadata.get("alpha_mode") == "1" for stream in kinds["pictures"]):
+        more["transparency"] = 1  # beside the pictures, where FFmpeg's decoder does not read it
     return " and ".join(f"{count} of {kind}" for kind, count in more.items())
 
 

@@ -75,6 +75,48 @@ def test_progressive_pictures_stay_as_they_are(tmp_path: Path) -> None:
     assert np.array_equal(first(tmp_path / "a.mkv"), rows)
 
 
+@pytest.mark.parametrize(
+    ("kind", "codec", "suffix"),
+    [("yuva444p10le", "prores_ks", "mov"), ("argb", "qtrle", "mov"), ("yuva420p", "ffv1", "mkv")],
+)
+@pytest.mark.parametrize("least", [0, 255])
+def test_transparent_pixels_are_shown_over_black(
+    tmp_path: Path, kind: str, codec: str, suffix: str, least: int
+) -> None:
+    alpha = np.full((64, 96), least, np.uint8)
+    alpha[:, 32:64], alpha[:, 64:] = max(128, least), 255
+    rgba = np.dstack([np.full((64, 96, 3), 200, np.uint8), alpha])
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, kind
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")))
+        out.mux(stream.encode(None))
+    shown = first(path)[32, 16::32, 0].astype(int)
+    assert np.abs(shown - 200 / 255 * alpha[32, 16::32]).max() <= 4
+
+
+def test_transparency_without_meaning_is_not_shown(tmp_path: Path) -> None:
+    rgba = np.dstack([corners(), np.zeros(corners().shape[:2], np.uint8)])
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        stream: Any = out.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *rgba.shape[:2], "bgra"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")))
+        out.mux(stream.encode(None))
+    assert np.array_equal(first(tmp_path / "a.mkv"), corners())
+
+
+def test_transparency_of_webm_is_counted_as_a_stream_that_is_not_read(tmp_path: Path) -> None:
+    for kind in ("yuv420p", "yuva420p"):
+        with av.open(str(tmp_path / f"{kind}.webm"), "w") as out:
+            stream: Any = out.add_stream("libvpx-vp9", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 64, 96, kind
+            out.mux(stream.encode(av.VideoFrame(96, 64, kind)))
+            out.mux(stream.encode(None))
+    assert read_facts(tmp_path / "yuv420p.webm").unread == ""
+    assert read_facts(tmp_path / "yuva420p.webm").unread == "1 of transparency"
+
+
 def test_pictures_without_time_stamps_follow_each_other(tmp_path: Path) -> None:
     write_pictures(tmp_path / "a.h264", corners(), count=20)
     times = [time for time, _ in read_frames(tmp_path / "a.h264")]
