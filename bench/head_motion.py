@@ -13,7 +13,7 @@ from stages.base.arrays import Floats
 from stages.base.io.timebase import to_frames
 from stages.motion.emphasis import NO_EMPHASIS
 from stages.motion.model import MotionModel
-from stages.motion.predict import MotionStream, join
+from stages.motion.predict import predict_recording
 from stages.motion.recordings import Recording
 
 SEEDS, WINDOW_S, RESAMPLES = 4, 0.5, 1000
@@ -82,11 +82,7 @@ def _joined(parts: Sequence[Heads]) -> Heads:
 
 
 def _generated(model: MotionModel, name: str, recording: Recording, seed: int) -> Floats:
-    frames = len(recording.valid)
-    sound = recording.features[:frames].reshape(2 * frames, -1)
-    stream = MotionStream(model, name, seed)
-    pieces = [stream.push(sound, None, recording.loudness), stream.finish()]
-    return _speed(join(pieces).pose)
+    return _speed(predict_recording(model, name, recording, seed).pose)
 
 
 def _speed(pose: Floats) -> Floats:

@@ -11,7 +11,7 @@ from stages.evaluation.style_identity import StylePopulation
 from stages.evaluation.track import Track, track_of_columns
 from stages.motion.model import MotionModel
 from stages.motion.person import MotionPerson
-from stages.motion.predict import MotionStream, join, retarget
+from stages.motion.predict import predict_recording, retarget
 from stages.motion.recordings import Recording
 
 
@@ -45,10 +45,8 @@ def whole_track(model: MotionModel, recordings: Sequence[Recording], style: str)
     """Return mouth, brows, head and lids of a style on its owner's face, as `render` has them."""
     owner, parts = model.person(style), []
     for seed, recording in enumerate(recordings):
-        frames, stream = len(recording.valid), MotionStream(model, style, seed)
-        features = recording.features[:frames].reshape(2 * frames, -1)
-        pieces = [stream.push(features, loudness=recording.loudness), stream.finish()]
-        parts.append(retarget(join(pieces), owner, owner))
+        motion = predict_recording(model, style, recording, seed)
+        parts.append(retarget(motion, owner, owner))
     columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     span = np.repeat(np.arange(len(parts)), [len(r.valid) for r in recordings])
     return track_of_columns(columns, [owner.rest] * len(parts), span, recordings[0].fps)

@@ -15,7 +15,7 @@ from stages.base.arrays import Floats
 from stages.base.face.face_measures import mouth_opening
 from stages.motion.model import MotionModel
 from stages.motion.person import MotionPerson
-from stages.motion.predict import Motion, MotionStream, join
+from stages.motion.predict import predict_recording
 from stages.motion.recordings import Recording
 from stages.motion.weighing import opening_gain
 
@@ -32,7 +32,8 @@ def with_mouth_gain(model: MotionModel, name: str, recordings: Sequence[Recordin
     """Return a person whom the model was not trained on with the gain of lips and jaw."""
     person, true, found = model.person(name), [], []
     for index, recording in enumerate(recordings):
-        predicted = person.mean_face + _generate(model, name, recording, index).displacement
+        motion = predict_recording(model, name, recording, _SEED + index)
+        predicted = person.mean_face + motion.displacement
         true.append(mouth_opening(recording.head[recording.valid]))
         found.append(mouth_opening(predicted[recording.valid]))
     gain = opening_gain(np.concatenate(true), np.concatenate(found))
@@ -49,17 +50,10 @@ def measure_head_gain(model: MotionModel, name: str, recordings: Sequence[Record
     for index, recording in enumerate(recordings):
         known = np.isfinite(recording.pose).all(1)
         true += _power(recording.pose[known])
-        sampled += _power(_generate(model, name, recording, index).pose[known])
+        sampled += _power(predict_recording(model, name, recording, _SEED + index).pose[known])
     ratio = np.sqrt(true / np.where(sampled > 0, sampled, 1.0))
     gain = np.where(sampled > 0, np.clip(ratio, *_LIMITS), 1.0)
     return np.repeat(gain, 3) * model.person(name).head_gain
-
-
-def _generate(model: MotionModel, name: str, recording: Recording, index: int) -> Motion:
-    frames = len(recording.valid)
-    stream = MotionStream(model, name, seed=_SEED + index)
-    features = recording.features[:frames].reshape(2 * frames, -1)
-    return join([stream.push(features, loudness=recording.loudness), stream.finish()])
 
 
 def _power(pose: Floats) -> Floats:

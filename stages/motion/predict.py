@@ -25,7 +25,7 @@ from stages.motion.model import MotionModel
 from stages.motion.networks import POSE
 from stages.motion.person import MOUTH, MotionPerson
 from stages.motion.pose import absolute_from_rest, head_shift, place_shoulders
-from stages.motion.recordings import Rest
+from stages.motion.recordings import Recording, Rest
 from stages.motion.streaming import (
     LoudnessStream,
     MouthStream,
@@ -65,6 +65,14 @@ def join(pieces: Sequence[Motion]) -> Motion:
     """Concatenate pieces of motion."""
     names = [field.name for field in fields(Motion)]
     return Motion(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
+
+
+def predict_recording(model: MotionModel, style: str, recording: Recording, seed: int) -> Motion:
+    """Predict the motion of a recording's sound in a style; one frame for each of its frames."""
+    frames = len(recording.valid)
+    stream = MotionStream(model, style, seed)
+    features = recording.features[:frames].reshape(2 * frames, -1)
+    return join([stream.push(features, loudness=recording.loudness), stream.finish()])
 
 
 class MotionStream:

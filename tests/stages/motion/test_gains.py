@@ -10,7 +10,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face.face_measures import mouth_opening
 from stages.motion.gains import measure_head_gain, with_head_gain, with_mouth_gain
 from stages.motion.model import MotionModel
-from stages.motion.predict import MotionStream, join
+from stages.motion.predict import predict_recording
 from stages.motion.recordings import Recording, read_recordings
 from stages.motion.weighing import opening_gain
 from tests.stages.motion.people import random_model, write_subject
@@ -26,10 +26,7 @@ def recordings(tmp_path: Path) -> tuple[Recording, ...]:
 
 
 def sampled(model: MotionModel, recording: Recording) -> np.ndarray:
-    frames = len(recording.valid)
-    stream = MotionStream(model, "ann", seed=0)
-    features = recording.features[:frames].reshape(2 * frames, -1)
-    return join([stream.push(features, loudness=recording.loudness), stream.finish()]).pose
+    return predict_recording(model, "ann", recording, seed=0).pose
 
 
 def amplitudes(pose: np.ndarray) -> list[float]:
@@ -81,10 +78,7 @@ def test_a_head_that_keeps_still_has_no_gain(recordings):
 
 def opened(model: MotionModel, recording: Recording) -> np.ndarray:
     """Return the openings of generated frames where the face is known."""
-    frames = len(recording.valid)
-    stream = MotionStream(model, "ann", seed=0)
-    features = recording.features[:frames].reshape(2 * frames, -1)
-    motion = join([stream.push(features, loudness=recording.loudness), stream.finish()])
+    motion = predict_recording(model, "ann", recording, seed=0)
     return mouth_opening(model.person("ann").mean_face + motion.displacement)[recording.valid]
 
 
