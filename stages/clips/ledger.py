@@ -108,6 +108,14 @@ def split_in_halves(clip: Clip) -> Clip:
     return replace(clip, train=(0, middle), test=(middle, clip.frames))
 
 
+def style_spans(subject: Subject, clips: Sequence[Clip]) -> list[Clip]:
+    """Return a subject's clips with the spans that the style is known by as training spans.
+
+    Those of training; of an unseen person, who has none, the first halves.
+    """
+    return [split_in_halves(c) for c in clips] if subject.role == "unseen" else list(clips)
+
+
 def clips_of(subject: Subject, root: Path = CLIPS_DIR) -> list[Clip]:
     """List a subject's usable clips in ledger order; raise MissingInput or BadFormat."""
     return read_ledger(root / subject.role / subject.name)

@@ -13,7 +13,7 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.config.params import Subjects, read_section
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
-from stages.clips.ledger import clips_of, split_in_halves
+from stages.clips.ledger import clips_of, style_spans
 from stages.evaluation.lent_styles import MOST_STYLES, SeenStyles, read_real_motion
 from stages.evaluation.motion_rows import score_rows
 from stages.evaluation.styles import StyleComparison, StylePerson
@@ -58,7 +58,7 @@ def read_unseen_person(subject: Subject, seconds: float) -> StylePerson:
     Raises:
         MissingInput: an artifact is missing, or no clip has both a face and its sound.
     """
-    clips = [split_in_halves(clip) for clip in clips_of(subject)]
+    clips = style_spans(subject, clips_of(subject))
     face = measure_person(subject.name, read_recordings(subject, 0.0, DATA, clips))
     spans = held_out_spans(subject, seconds, clips)
     rests = [read_rest(subject, span.clip, DATA) or face.rest for span in spans]
@@ -67,7 +67,7 @@ def read_unseen_person(subject: Subject, seconds: float) -> StylePerson:
 
 
 def _score(subject: Subject, seen: SeenStyles, seconds: float) -> dict[str, Any]:
-    name, clips = subject.name, [split_in_halves(clip) for clip in clips_of(subject)]
+    name, clips = subject.name, style_spans(subject, clips_of(subject))
     face = measure_person(name, read_recordings(subject, 0.0, DATA, clips))
     spans = held_out_spans(subject, seconds, clips)
     places = [(span.clip, span.first, span.end) for span in spans]

@@ -71,7 +71,7 @@ def read_isps(name: str, size: int | None = None, root: Path = DATA / "isp") -> 
     paths = [root / role / name / "isps.parquet" for role in ROLES]
     path = next((path for path in paths if path.is_file()), paths[0])
     if not path.is_file():
-        raise MissingInput(path, f"no ISPs of {name}", "run `idiolect repro`")
+        raise MissingInput(name, "no Intermediate Style Patterns", "run `idiolect repro`")
     columns = tables.read(path, ISPS)
     template = np.array([TEMPLATES.index(key) for key in columns["template"]])
     chosen = columns["chosen"].astype(bool)

@@ -16,7 +16,7 @@ from stages.base.config.subjects import Subject
 from stages.base.face import face_measures, head_pose
 from stages.base.io import tables
 from stages.base.io.timebase import to_frames
-from stages.clips.ledger import Clip, clips_of, split_in_halves
+from stages.clips.ledger import Clip, clips_of, style_spans
 from stages.landmarks.artifacts import LANDMARKS
 
 # Order of the columns of data/templates/templates.csv and of `amplitude` in the references.
@@ -139,12 +139,8 @@ def usable_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
 
 
 def style_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
-    """List a subject's usable clips with the spans that its style is known by.
-
-    Those of training; of an unseen person, who has none, the first halves.
-    """
-    clips = usable_clips(subject, data)
-    return [split_in_halves(clip) for clip in clips] if subject.role == "unseen" else clips
+    """List a subject's usable clips with the spans that its style is known by."""
+    return style_spans(subject, usable_clips(subject, data))
 
 
 def load(

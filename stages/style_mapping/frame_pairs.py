@@ -17,7 +17,7 @@ from stages.base.io import tables
 from stages.base.io.image_io import Image
 from stages.clips.decoded_frames import DecodedFrames
 from stages.clips.frames import Frames
-from stages.clips.ledger import clips_of
+from stages.clips.ledger import clips_of, style_spans
 from stages.landmarks.artifacts import LANDMARKS, read_focals
 from stages.style_mapping.keypoints import GUIDED
 from stages.style_mapping.mesh import Camera, Mesh, MeshPair, build_mesh, pair, retarget
@@ -38,7 +38,7 @@ class ClipFrames:
         id: of the clip.
         frames: images at the size of the networks.
         size: width and height of these, px.
-        train: indices of valid frames of the training span.
+        train: indices of valid frames of the training span, of an unseen person the first half.
         test: indices of valid frames of the held-out span.
         points: landmarks in [-1, 1], (N, 68, 2).
         head: landmarks without the pose, (N, 68, 3), face heights.
@@ -80,7 +80,7 @@ def read_clips(subjects: Sequence[Subject], size: int) -> list[ClipFrames]:
     for subject in subjects:
         folder = DATA / "landmarks" / str(subject)
         focals = read_focals(folder)
-        for clip in clips_of(subject, DATA / "clips"):
+        for clip in style_spans(subject, clips_of(subject, DATA / "clips")):
             columns = ["valid", "points", "head", "rotation", "translation", "box"]
             rows = tables.read(folder / f"{clip.id}.parquet", LANDMARKS, columns)
             clips.append(

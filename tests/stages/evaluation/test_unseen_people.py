@@ -8,12 +8,12 @@ import pytest
 
 from stages.base.config.subjects import Subject
 from stages.base.io import tables
-from stages.clips.ledger import clips_of
+from stages.clips.ledger import clips_of, split_in_halves
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.lent_styles import SeenStyles, lend_styles, styles_lent_to
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.subject_tracks import SubjectTracks
-from stages.evaluation.unseen_people import score_unseen, split_in_halves, unseen_subjects
+from stages.evaluation.unseen_people import score_unseen, unseen_subjects
 from stages.render.artifacts import MOTION, VIDEOS
 from stages.render.held_out_speech import held_out_spans, predict_speech
 from stages.speech.artifacts import PHONES

@@ -14,6 +14,7 @@ from stages.base.config.subjects import Subject
 from stages.base.io import tables
 from stages.base.io.image_io import decode_png, square
 from stages.base.training.model_files import save_model
+from stages.clips.artifacts import LEDGER
 from stages.style_mapping import held_out, isp, train_style_mapping
 from stages.style_mapping.artifacts import ISP_SCORES, ISPS, MODEL
 from stages.style_mapping.frame_pairs import PairSampler, read_clips, to_tensor
@@ -185,6 +186,22 @@ def test_an_isp_for_every_candidate_and_a_contact_sheet(project, keypoints):
     written = Path("data/isp/seen/someone/isps.parquet").read_bytes()
     isp.run(SOMEONE, IspParams(size=64))
     assert Path("data/isp/seen/someone/isps.parquet").read_bytes() == written
+
+
+@pytest.mark.slow
+def test_a_person_who_is_never_trained_on_gets_isps_by_the_first_halves_of_the_clips(project):
+    train_style_mapping.run(MESH, TRAINING, [SOMEONE])
+    for kind in ("clips", "landmarks", "references"):
+        shutil.copytree(f"data/{kind}/seen/someone", f"data/{kind}/unseen/guest")
+    ledger = Path("data/clips/unseen/guest/clips.parquet")
+    columns = tables.read(ledger, LEDGER)
+    tables.write(ledger, LEDGER, columns | {"train": [[0, 0]], "test": [[0, 40]]})
+    guest = Subject("unseen", "guest")
+    (clip,) = read_clips([guest], 32)
+    assert set(clip.train) == set(range(20)) - {3}
+    isp.run(guest, IspParams(size=64))
+    rows = tables.read(Path("data/isp/unseen/guest/isps.parquet"), ISPS)
+    assert list(rows["template"]) == ["None", "None", "M", "M", "R", "R", "O", "O"]
 
 
 def test_images_of_any_size_are_cropped_square_and_scaled():
