@@ -45,7 +45,8 @@ class FaceFinder:
         height, width = image.shape[:2]
         scale = max(height, width) / _LONG_SIDE
         if scale > 1:
-            image = resize(image, (round(height / scale), round(width / scale)))
+            size = (max(1, round(height / scale)), max(1, round(width / scale)))
+            image = resize(image, size)
         found = _boxes(self._near, image) or _boxes(self._far, image)
         boxes = [self._refine(image, box) for box in found]
         scale = max(scale, 1.0)

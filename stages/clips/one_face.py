@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from pipeline.runtime.user_errors import MissingInput, UserError
-from stages.base.io.image_io import Image, decode_jpeg, read_image
+from stages.base.io.image_io import Image, decode_picture, read_image
 from stages.clips.detector import Box, FaceFinder
 
 
 def read_one_face(path: Path, min_face: float, todo: str = "") -> tuple[Image, Box]:
-    """Read a picture, turned as its EXIF says, and detect its only face.
+    """Read a picture as a viewer shows it, and detect its only face.
 
     Args:
         path: any picture that OpenCV reads; it is not changed.
@@ -28,7 +28,7 @@ def read_one_face(path: Path, min_face: float, todo: str = "") -> tuple[Image, B
     if not path.is_file():
         kind = "folder" if path.is_dir() else "device or pipe"
         raise UserError(path, f"expected a picture, found a {kind}", todo)
-    picture = read_image(path, decode_jpeg, todo)
+    picture = read_image(path, decode_picture, todo)
     boxes = FaceFinder()(picture)
     if len(boxes) != 1:
         found = f"expected one face, found {len(boxes) or 'none'}"

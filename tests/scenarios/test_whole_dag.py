@@ -204,6 +204,28 @@ def test_a_new_subject_leaves_the_others_extraction_alone(made: Project) -> None
     assert made.repro() == []
 
 
+def test_a_person_who_is_never_trained_on_lends_a_style_and_no_training_runs_again(
+    made: Project, tmp_path: Path
+) -> None:
+    from stages.sample.sample import make_sample
+
+    make_sample("b", "lively", 8.0, 256, 25, tmp_path / "b.mp4", tmp_path / "truth")
+    made.run("idiolect", "add", str(tmp_path / "b.mp4"), "--subject", "visitor", "--unseen")
+    ended = made.engine()
+    assert set(ended.values()) == {"ran"}
+    assert not [name for name in ended if name.startswith(("train_", "render"))]
+    assert {"references@visitor", "isp@visitor", "features@visitor", "evaluate"} <= set(ended)
+    assert "visitor" in (made.root / "reports/evaluation/tables.md").read_text()
+    wav = next((made.root / "data/clips/seen/sample_calm").glob("*/audio.wav"))
+    talk = ("--identity", "sample_calm", "--style", "visitor", "--audio", str(wav))
+    made.run("idiolect", "render", *talk, "--out", str(tmp_path / "talk.mp4"))
+    with av.open(str(tmp_path / "talk.mp4")) as video:
+        assert {stream.type for stream in video.streams} == {"video", "audio"}
+    made.run("idiolect", "remove", "visitor")
+    assert set(made.engine().values()) == {"restored"}
+    assert made.repro() == []
+
+
 def test_a_subject_of_bad_videos_alone_fails_with_its_reasons(
     made: Project, tmp_path: Path
 ) -> None:

@@ -64,6 +64,21 @@ def decode_jpeg(data: bytes, item: object = "picture") -> Image:
     return _decode(data, cv2.IMREAD_COLOR_RGB, item)
 
 
+def decode_picture(data: bytes, item: object = "picture") -> Image:
+    """Decode a user's picture to RGB (H, W, 3), as a viewer shows it.
+
+    It is turned as its EXIF says, and its transparent pixels are white. Alpha that is 0 everywhere
+    has no meaning: 32-bit BMP does not set it. Errors as those of `decode_jpeg`.
+    """
+    import cv2
+
+    shown, stored = decode_jpeg(data, item), _decode(data, cv2.IMREAD_UNCHANGED, item)
+    if stored.shape != (*shown.shape[:2], 4) or not stored[..., 3].any():
+        return shown
+    alpha = stored[..., 3:] / np.float32(255)
+    return np.asarray(np.round(shown * alpha + 255 * (1 - alpha)), np.uint8)
+
+
 def decode_png(data: bytes, item: object = "picture") -> Image:
     """Decode a PNG as it is stored, (H, W), (H, W, 3) or (H, W, 4); else as `decode_jpeg`."""
     import cv2
@@ -94,6 +109,8 @@ def _decode(data: bytes, how: int, item: object) -> Image:
     if image is None:
         found = f"found {len(data)} bytes that begin with {data[:8]!r}"
         raise BadFormat(item, f"expected a whole JPEG or PNG, {found}")
+    if image.dtype == np.uint16:
+        image = np.round(image / 257)
     return np.asarray(image, np.uint8)
 
 

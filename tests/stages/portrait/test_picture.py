@@ -39,6 +39,7 @@ def test_the_picture_itself_does_not_change(tmp_path):
     ("name", "message"),
     [
         ("none.jpg", r"^\S*none\.jpg: expected one face, found none; give a portrait"),
+        ("thin.png", r"^\S*thin\.png: expected one face, found none; give a portrait"),
         ("two.jpg", r"^\S*two\.jpg: expected one face, found 2; give a portrait of one person"),
         ("small.jpg", r"^\S*small\.jpg: the face is \d+ px high \(at least 64 px\); give a larger"),
         ("text.jpg", r"^\S*text\.jpg: .*; give a picture of one person"),
@@ -50,6 +51,7 @@ def test_a_picture_that_is_no_portrait_is_one_clear_line(tmp_path, name, message
     picture = astronaut_picture()
     write(np.full((300, 300, 3), 90, np.uint8), tmp_path / "none.jpg")
     write(np.concatenate([picture, picture[:, ::-1]], axis=1), tmp_path / "two.jpg")
+    write(np.full((1, 6000, 3), 90, np.uint8), tmp_path / "thin.png")
     write(resize(picture, 200), tmp_path / "small.jpg")
     (tmp_path / "text.jpg").write_text("not a picture")
     (tmp_path / "folder").mkdir()
