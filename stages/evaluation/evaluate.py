@@ -106,6 +106,7 @@ def main() -> None:
     seconds = read_section("render", RenderParams).seconds
     results = {s.name: _evaluate(s, generator, faces, known, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
+    unseen = score_unseen(unseen_subjects(), styles, seconds)
     transferred = score_transfers(owners, styles, seconds)
     absent = absent_measures(params)
     content = {
@@ -120,11 +121,12 @@ def main() -> None:
         },
         "absent": absent,
         "subjects": metrics,
-        "unseen": score_unseen(unseen_subjects(), styles, seconds),
+        "unseen": unseen,
         "transfers": transferred,
     }
     headline.write_scores(content)
-    write_atomic(EVALUATION / "tables.md", page(SPLIT, CROP, metrics, absent, transferred))
+    tables_page = page(SPLIT, CROP, metrics, absent, transferred, unseen)
+    write_atomic(EVALUATION / "tables.md", tables_page)
     with tables.writer(EVALUATION / "frames.parquet", SCORES, 65536) as add:
         for result in results.values():
             add(result.frames)

@@ -174,6 +174,7 @@ def page(
     subjects: Mapping[str, Mapping[str, Any]],
     absent: Mapping[str, str],
     transfers: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    unseen: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> str:
     """Return the page in Markdown.
 
@@ -183,11 +184,14 @@ def page(
         subjects: part of scores.json of each subject.
         absent: why a measure of the field is not computed, by its name.
         transfers: the scores of `score_transfers`.
+        unseen: the scores of `score_unseen`.
     """
     lines = ["# Evaluation", "", f"Split: {split}. Crop: {crop}.", ""]
     lines += ["↑ more is better, ↓ less is better, → 1 is best; the row `truth` is the best value."]
     for name, scores in subjects.items():
-        lines += ["", *_section(name, scores)]
+        lines += ["", *_section(name, scores, _summary(scores))]
+    for name, scores in unseen.items():
+        lines += ["", *_section(name, scores, _unseen_summary(scores))]
     if transfers:
         rows = rows_table(transfer_rows(transfers))
         lines += ["", "## Transferred styles", "", _TRANSFERRED, "", rows]
@@ -195,10 +199,10 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, scores: Mapping[str, Any]) -> Iterator[str]:
+def _section(name: str, scores: Mapping[str, Any], summary: Iterable[str]) -> Iterator[str]:
     yield f"## {name}"
     yield ""
-    yield from _summary(scores)
+    yield from summary
     scores = {**scores, **(style_tables(scores["style"]) if "style" in scores else {})}
     for group in GROUPS:
         present = [table for table in group.tables if scores.get(table.key)]
@@ -220,6 +224,15 @@ def _summary(scores: Mapping[str, Any]) -> Iterator[str]:
     if new:
         yield f"{new} of the drawn frames show a scene that training never saw: their source is"
         yield "the clip's first held-out frame, which is not scored."
+
+
+def _unseen_summary(scores: Mapping[str, Any]) -> Iterator[str]:
+    yield "A person whom no training reads."
+    if reason := scores.get("absent"):
+        yield f"No scores: {reason}."
+    else:
+        yield f"{scores['motion_frames']} frames from the voice, in the styles of seen people and"
+        yield "in the own style, known by the references alone."
 
 
 def rows_table(rows: Rows) -> str:

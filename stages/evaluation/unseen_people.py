@@ -1,12 +1,12 @@
 """Motion for the voices of unseen people, whom no training has read.
 
-A clip's first half measures the person's face; the second half is the held-out speech, generated in
-the styles of seen people. These scores are never mixed with those of seen people.
+A clip's first half measures the person's face and has the style references; the second half is the
+held-out speech, generated in the styles of seen people and in the own one, of the references. These
+scores are never mixed with those of seen people.
 """
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipeline.runtime.user_errors import UserError
@@ -18,6 +18,7 @@ from stages.evaluation.lent_styles import MOST_STYLES, SeenStyles, read_real_mot
 from stages.evaluation.motion_rows import score_rows
 from stages.evaluation.styles import StyleComparison, StylePerson
 from stages.evaluation.track import read_speech, read_track, track_of_columns
+from stages.motion.lending import lend_style
 from stages.motion.person import measure_person
 from stages.motion.recordings import read_recordings, read_rest
 from stages.render.held_out_speech import held_out_spans, predict_speech
@@ -30,7 +31,7 @@ def unseen_subjects() -> list[Subject]:
 
 
 def score_unseen(subjects: Sequence[Subject], seen: SeenStyles, seconds: float) -> dict[str, Any]:
-    """Score the motion of unseen people's speech in the styles of seen people.
+    """Score the motion of unseen people's speech in the styles of seen people and in their own.
 
     Args:
         subjects: the unseen people.
@@ -74,10 +75,9 @@ def _score(subject: Subject, seen: SeenStyles, seconds: float) -> dict[str, Any]
     rests = [read_rest(subject, span.clip, DATA) or face.rest for span in spans]
     truth = read_track(subject, places, rests)
     speech = read_speech(subject, places, [span.late for span in spans])
-    # The last place keeps the order of the style vectors.
-    knowing = replace(seen.model, people={**seen.model.people, name: face})
+    knowing = lend_style(seen.model, subject)
     lent = {}
-    for style in list(seen.people)[:MOST_STYLES]:
+    for style in [*list(seen.people)[:MOST_STYLES], name]:
         columns = predict_speech(knowing, subject, spans, style, seen.seed)
         lent[style] = track_of_columns(columns, rests, truth.span, truth.fps)
     person = StylePerson(name, read_real_motion(subject, clips), truth)

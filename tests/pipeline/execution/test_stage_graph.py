@@ -78,7 +78,7 @@ def test_an_unseen_person_has_references_and_isps_and_reruns_no_training(
     assert {"references@guest", "isp@guest", "features@guest"} <= set(nodes)
     assert "references@guest" in _upstream(nodes, "isp@guest")
     may_fail = {name: node.may_fail for name, node in nodes.items() if node.may_fail}
-    stages = ("clips", "landmarks", "speech", "features")
+    stages = ("clips", "landmarks", "speech", "features", "references")
     assert may_fail == {"evaluate": {f"{stage}@guest" for stage in stages}}
     trainings = [name for name in nodes if name.startswith("train_")]
     assert len(trainings) == 5

@@ -11,6 +11,7 @@ from stages.base.io import tables
 from stages.clips.ledger import clips_of, split_in_halves
 from stages.evaluation.held_out_frames import SubjectFrames
 from stages.evaluation.lent_styles import SeenStyles, lend_styles, styles_lent_to
+from stages.evaluation.page import page
 from stages.evaluation.params import EvaluationParams
 from stages.evaluation.subject_tracks import SubjectTracks
 from stages.evaluation.unseen_people import score_unseen, unseen_subjects
@@ -82,10 +83,27 @@ def test_an_unseen_voice_is_scored_in_every_seen_style_and_against_its_own_truth
     assert scores["motion_frames"] == 150  # the second half of 12 s
     assert scores["motion"]["truth"]["lmd"] == 0
     assert scores["motion"]["as_ann"]["lmd"] > 0
-    assert set(scores["style"]["lent"]) == {"ann", "bob"}
+    assert set(scores["style"]["lent"]) == {"ann", "bob", "carol"}
+    assert set(scores["style"]["lent"]) == {row[3:] for row in scores["motion"] if row != "truth"}
     assert scores["style"]["reidentified"]["chance"] == pytest.approx(1 / 3)
     again = score_unseen([CAROL], seen, seconds=60.0)["carol"]
     assert again["style"] == scores["style"]
+
+
+def test_the_own_style_of_an_unseen_person_is_lent_by_the_references(seen: SeenStyles):
+    assert "as_carol" in score_unseen([CAROL], seen, seconds=60.0)["carol"]["motion"]
+    Path("data/references/unseen/carol/references.parquet").unlink()
+    assert "references" in score_unseen([CAROL], seen, seconds=60.0)["carol"]["absent"]
+
+
+def test_the_page_has_a_section_for_each_unseen_person(seen: SeenStyles):
+    scores = score_unseen([CAROL], seen, seconds=60.0) | {"dave": {"absent": "no sound"}}
+    text = page("held-out", "face", {}, {}, unseen=scores)
+    carol, dave = text.index("## carol"), text.index("## dave")
+    for name in ("150 frames", "as_ann", "as ann", "carol, other time", "### Behaviour"):
+        assert carol < text.index(name) < dave
+    assert "No scores: no sound." in text[dave:]
+    assert "Gap closed" not in text
 
 
 def test_only_as_much_of_an_unseen_voice_is_scored_as_is_rendered(seen: SeenStyles):
