@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.runtime.user_errors import MissingInput, UserError
+from pipeline.runtime.user_errors import MissingInput, UserError, one_line
 
 RUN = Path(".idiolect/run.lock")
 
@@ -51,7 +51,7 @@ def hold(path: Path = RUN) -> Iterator[None]:
         except OSError:
             holder = path.read_text() or "another one"  # which has not written its entry yet
             raise UserError("this project", f"is run by {holder}", "wait or stop it") from None
-        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        command = one_line(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
         file.truncate(0)
         file.write(f"`{command}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         file.flush()

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.execution import project_lock
 from pipeline.execution.dvc_files import RWLOCK
+from pipeline.runtime.user_errors import UserError
 from tests.conftest import REPO
 
 MAIN = "from pipeline.cli.app import main; main()"
@@ -69,6 +70,15 @@ def test_no_command_changes_the_project_beside_a_run(
     assert end.value.code == 1
     assert before == after
     assert capsys.readouterr().err.startswith("error: this project: is run by `idiolect")
+
+
+def test_a_run_whose_arguments_are_no_text_is_named_too(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["idiolect", "add", "caf\udce9.mp4"])
+    named = r"is run by `idiolect add 'caf\\udce9\.mp4'`"
+    with project_lock.hold(), pytest.raises(UserError, match=named), project_lock.hold():
+        pass
 
 
 @pytest.mark.parametrize("command", CHANGES)
