@@ -51,6 +51,7 @@ from stages.evaluation.redetection import join_detections
 from stages.evaluation.subject_tracks import SubjectTracks
 from stages.evaluation.transferred_styles import score_transfers
 from stages.evaluation.unseen_people import score_unseen, unseen_subjects
+from stages.evaluation.unseen_pictures import score_unseen_pictures
 from stages.generator.artifacts import MODEL
 from stages.generator.drawing import Generator
 from stages.render.params import RenderParams
@@ -106,7 +107,10 @@ def main() -> None:
     seconds = read_section("render", RenderParams).seconds
     results = {s.name: _evaluate(s, generator, faces, known, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
-    unseen = score_unseen(unseen_subjects(), styles, seconds)
+    strangers = unseen_subjects()
+    pictures = score_unseen_pictures(strangers, generator, names[0])
+    spoken = score_unseen(strangers, styles, seconds)
+    unseen = {name: pictures[name] | motion for name, motion in spoken.items()}
     transferred = score_transfers(owners, styles, seconds)
     absent = absent_measures(params)
     content = {

@@ -132,10 +132,10 @@ def score_columns(
 
 def mean_scores(scores: Mapping[str, list[FrameScores]]) -> dict[str, dict[str, float]]:
     """Average every method's scores over frames."""
-    return {name: _mean([asdict(score) for score in rows]) for name, rows in scores.items()}
+    return {name: mean_row([asdict(score) for score in rows]) for name, rows in scores.items()}
 
 
-def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mean_row(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Average the finite values of each measure; a measure without any is left out."""
     averages = {}
     for name in rows[0]:
@@ -160,7 +160,7 @@ def network_gain(means: Mapping[str, Mapping[str, float]], measure: str) -> floa
 def change(drawn: Reconstruction, method: str) -> dict[str, float]:
     """Return the mean L1 per region between a method's images and the generator's."""
     pairs = zip(drawn.methods["generator"], drawn.methods[method], drawn.regions, strict=True)
-    return _mean(
+    return mean_row(
         [
             {
                 region: metrics.region_l1(generated, other, mask)

@@ -228,8 +228,14 @@ def _summary(scores: Mapping[str, Any]) -> Iterator[str]:
 
 def _unseen_summary(scores: Mapping[str, Any]) -> Iterator[str]:
     yield "A person whom no training reads."
+    if reason := scores.get("absent_pictures"):
+        yield f"No pictures: {reason}."
+    else:
+        yield "Pictures: frames of the second half of each clip, from their true landmarks, as"
+        yield "`render --portrait` draws the first frame of the clip (`portrait`), and the same"
+        yield "frame warped alone."
     if reason := scores.get("absent"):
-        yield f"No scores: {reason}."
+        yield f"No motion: {reason}."
     else:
         yield f"{scores['motion_frames']} frames from the voice, in the styles of seen people and"
         yield "in the own style, known by the references alone."

@@ -79,42 +79,42 @@ def test_seen_people_are_scored_in_their_own_and_in_lent_styles(seen: SeenStyles
 
 def test_an_unseen_voice_is_scored_in_every_seen_style_and_against_its_own_truth(seen: SeenStyles):
     assert unseen_subjects() == [CAROL, DAVE]
-    scores = score_unseen([CAROL], seen, seconds=60.0)["carol"]
+    scores = score_unseen([CAROL], seen, 60.0)["carol"]
     assert scores["motion_frames"] == 150  # the second half of 12 s
     assert scores["motion"]["truth"]["lmd"] == 0
     assert scores["motion"]["as_ann"]["lmd"] > 0
     assert set(scores["style"]["lent"]) == {"ann", "bob", "carol"}
     assert set(scores["style"]["lent"]) == {row[3:] for row in scores["motion"] if row != "truth"}
     assert scores["style"]["reidentified"]["chance"] == pytest.approx(1 / 3)
-    again = score_unseen([CAROL], seen, seconds=60.0)["carol"]
+    again = score_unseen([CAROL], seen, 60.0)["carol"]
     assert again["style"] == scores["style"]
 
 
 def test_the_own_style_of_an_unseen_person_is_lent_by_the_references(seen: SeenStyles):
-    assert "as_carol" in score_unseen([CAROL], seen, seconds=60.0)["carol"]["motion"]
+    assert "as_carol" in score_unseen([CAROL], seen, 60.0)["carol"]["motion"]
     Path("data/references/unseen/carol/references.parquet").unlink()
-    assert "references" in score_unseen([CAROL], seen, seconds=60.0)["carol"]["absent"]
+    assert "references" in score_unseen([CAROL], seen, 60.0)["carol"]["absent"]
 
 
 def test_the_page_has_a_section_for_each_unseen_person(seen: SeenStyles):
-    scores = score_unseen([CAROL], seen, seconds=60.0) | {"dave": {"absent": "no sound"}}
+    scores = score_unseen([CAROL], seen, 60.0) | {"dave": {"absent": "no sound"}}
     text = page("held-out", "face", {}, {}, unseen=scores)
     carol, dave = text.index("## carol"), text.index("## dave")
     for name in ("150 frames", "as_ann", "as ann", "carol, other time", "### Behaviour"):
         assert carol < text.index(name) < dave
-    assert "No scores: no sound." in text[dave:]
+    assert "No motion: no sound." in text[dave:]
     assert "Gap closed" not in text
 
 
 def test_only_as_much_of_an_unseen_voice_is_scored_as_is_rendered(seen: SeenStyles):
-    assert score_unseen([CAROL], seen, seconds=2.0)["carol"]["motion_frames"] == 50
+    assert score_unseen([CAROL], seen, 2.0)["carol"]["motion_frames"] == 50
 
 
 def test_an_unseen_person_whose_sound_is_not_their_lips_is_absent_with_the_reason(
     seen: SeenStyles,
 ):
     write_sync(Path("data"), "unseen/dave", {"one-001": float("nan")})
-    scores = score_unseen([CAROL, DAVE], seen, seconds=60.0)
+    scores = score_unseen([CAROL, DAVE], seen, 60.0)
     assert "in 1, the sound does not match the lips" in scores["dave"]["absent"]
     assert scores["carol"]["motion_frames"] == 150
 
