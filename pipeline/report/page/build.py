@@ -13,6 +13,7 @@ from pipeline.report.page import data, headline, lineage, people, training, vide
 from pipeline.report.page.media import chart_script
 from pipeline.report.page.project_state import PAGE, ProjectState, read_state
 from pipeline.runtime.atomic_files import write_atomic
+from pipeline.runtime.user_errors import UserError
 
 SECTIONS = {
     "headline": headline.section,
@@ -47,9 +48,14 @@ def write_page(
 
 
 def _read(name: str, state: ProjectState) -> dict[str, Any]:
-    """Read a section; one whose files a stage is replacing right now says so instead."""
+    """Read a section; one that cannot be read says so instead.
+
+    A stage may be replacing its files right now, or an older version has written them.
+    """
     try:
         return SECTIONS[name](state)
+    except UserError as error:
+        return {"unreadable": str(error)}
     except (OSError, ValueError, KeyError) as error:
         return {"unreadable": f"{type(error).__name__}: {error}"}
 

@@ -32,7 +32,7 @@ def section(state: ProjectState) -> dict[str, Any]:
         images = _images(state, name)
         own = subjects.get(name, {})
         if images or own:
-            cards[name] = {"role": role, "templates": images, "behaviour": _behaviour(own)}
+            cards[name] = {"role": role, "templates": images, "behaviour": _behaviour(own, name)}
     return {"cards": cards, "amplitudes": AMPLITUDES}
 
 
@@ -76,10 +76,14 @@ def _bars(amplitudes: Any, scale: Any) -> Iterator[dict[str, Any]]:
         yield {"name": f"{name} {value:+.3f}", "height": height, "group": group}
 
 
-def _behaviour(scores: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Return blink, head and gaze statistics: name, meaning, the truth's and the motion's value."""
+def _behaviour(scores: dict[str, Any], name: str) -> list[tuple[str, str, str, str]]:
+    """Return blink, head and gaze statistics: name, meaning, the truth's and the motion's value.
+
+    The motion of an unseen person, whom no training reads, is in the style of the references.
+    """
     rows = scores.get("behaviour", {})
-    truth, made = rows.get("truth", {}), rows.get("generated", {})
+    truth = rows.get("truth", {})
+    made = rows.get("generated") or rows.get(f"as_{name}", {})
     return [
         (*_described(name), _number(value), _number(made.get(name)))
         for name, value in truth.items()

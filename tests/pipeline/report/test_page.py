@@ -19,7 +19,7 @@ from pipeline.report.page.reasons import group, why
 from pipeline.report.page.updater import PageUpdater
 from pipeline.runtime.user_errors import UserError
 from stages.base.io import tables
-from stages.clips.artifacts import LEDGER
+from stages.clips.artifacts import FRAMES, LEDGER
 from stages.evaluation.artifacts import SCORES_JSON
 from stages.evaluation.page import arrowed
 from stages.references.person import GROUPS, NAMES
@@ -162,6 +162,28 @@ def test_a_style_card_names_the_units_of_its_statistics(project: Path) -> None:
     text = write_page(DAG).read_text()
     assert '<td title="blinks">blink rate, a minute</td><td class="n">12.5</td>' in text
     assert "Not readable" not in text
+
+
+def test_files_of_an_older_version_cost_their_section_alone(project: Path) -> None:
+    clip = Path("data/clips/seen/sample_calm/clips.parquet")
+    rows = tables.read(clip, LEDGER)
+    tables.write(clip, FRAMES, {"frame": [0], "time": [0.0], "jpeg": [b""]}, 25)
+    text = write_page(DAG).read_text()
+    assert text.count("Not readable now: data/clips/seen/sample_calm/clips.parquet: ") >= 1
+    assert "clips.size has changed from 64" in text
+    tables.write(clip, LEDGER, rows)
+    assert "Not readable" not in write_page(DAG).read_text()
+
+
+def test_the_card_of_a_person_never_trained_on_has_the_motion_in_the_own_style(
+    project: Path,
+) -> None:
+    rates = {"truth": 12.5, "as_other": 9.0, "as_sample_calm": 10.25}
+    scores = {"behaviour": {row: {"blink_rate": rate} for row, rate in rates.items()}}
+    SCORES_JSON.parent.mkdir(parents=True)
+    SCORES_JSON.write_text(json.dumps({"unseen": {"sample_calm": scores}}))
+    text = write_page(DAG).read_text()
+    assert '<td class="n">12.5</td><td class="n">10.2</td>' in text
 
 
 def test_the_tables_can_be_read_without_scripts(project: Path) -> None:
