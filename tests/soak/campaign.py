@@ -115,15 +115,20 @@ class Campaign:
                 continues = not wrong
             walk += 1
 
-    def full_disks(self, scenario: Scenario) -> None:
-        """Fill the disk before each write of each command; a sample of those of long ones."""
+    def full_disks(self, scenario: Scenario, first: int) -> None:
+        """Fill the disk before each write of each command; a sample of those of long ones.
+
+        Args:
+            scenario: the commands.
+            first: number of the command to begin with, from 0.
+        """
         with _small_disk(self.folder / "disk") as mount:
             if mount is None:
                 print("skipped: full disks: no right to mount a tmpfs", flush=True)
                 return
             seen = set()
             for number, step in enumerate(scenario.steps):
-                if step.command not in seen:
+                if step.command not in seen and number >= first:
                     self._full_disks_of(scenario, mount, number)
                 seen.add(step.command)
 
@@ -226,6 +231,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--flips", type=int, default=FLIPS)
     parser.add_argument("--no-disks", action="store_true", help="leave out the full disks")
+    parser.add_argument("--first", type=int, default=0, help="first command of the full disks")
     parser.add_argument("--renders", action="store_true", help="only the commands `render`")
     options = parser.parse_args()
     os.environ.update(toy.environment() | {"PREFECT_HOME": str(options.folder / "prefect")})
@@ -246,7 +252,7 @@ def main() -> None:
     if not options.renders:
         campaign.flips(project, options.flips)
     for scenario in scenarios if not options.no_disks else ():
-        campaign.full_disks(scenario)
+        campaign.full_disks(scenario, 0 if scenario is rendered else options.first)
     print(campaign.table())
     sys.exit(any(wrong for _, wrong in campaign.done.values()))
 
