@@ -185,6 +185,7 @@ def select_answer(frames: Mapping[str, Any], answer: str) -> dict[str, Any]:
 
 def _run_experiment(variant: Variant) -> str:
     """Run one variant as a DVC experiment in a folder of its own; return its revision."""
+    from dulwich.file import FileLocked
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from pygit2 import GitError
@@ -200,10 +201,13 @@ def _run_experiment(variant: Variant) -> str:
             done = repo.experiments.run(params=variant.overrides(), tmp_dir=True)
     except DvcException as error:
         raise UserError(variant.name, f"the experiment failed: {error}") from None
-    except (
-        SCMError,
-        GitError,
-    ) as error:  # DVC stashes uncommitted changes while it sets up an experiment
+    except FileLocked as error:  # also of a full disk, on which DVC's first attempt left the lock
+        lock = os.fsdecode(error.lockfilename)
+        found = f"the experiment failed: git cannot write {os.fsdecode(error.filename)}"
+        todo = f"if the disk is full, make room; if no git runs, delete {lock}"
+        raise UserError(variant.name, found, todo) from None
+    except (SCMError, GitError) as error:
+        # DVC stashes uncommitted changes while it sets up an experiment.
         todo = "if your uncommitted changes are gone, git has them: `git stash pop`"
         raise UserError(variant.name, f"the experiment failed: {error}", todo) from None
     finally:

@@ -141,6 +141,26 @@ def test_a_work_tree_that_git_cannot_stash_is_one_line_and_keeps_its_changes(wor
     assert Path("notes").read_text() == before
 
 
+@pytest.mark.slow
+def test_a_ref_that_git_cannot_write_is_one_line(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dulwich import file, refs
+
+    def locked(filename: bytes, *_: object) -> None:  # as after a first attempt on a full disk
+        raise file.FileLocked(filename, filename + b".lock")
+
+    shutil.copy(REPO / ".gitignore", workdir)
+    stage = {"cmd": "echo 1 > out.txt", "params": ["lambda_sp"], "outs": ["out.txt"]}
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"copy": stage}}))
+    for command in ("git init -q", "dvc init -q", "git add .", "git commit -qm base"):
+        _run(command)
+    monkeypatch.setattr(refs, "GitFile", locked)
+    expected = r"git cannot write (\S*); if the disk is full, make room; .* delete \1\.lock$"
+    with pytest.raises(UserError, match=expected):
+        sweep._run_experiment(sweep.Variant("none", {"lambda_sp": "0.0"}))
+
+
 def _run(command: str) -> None:
     name = ("-c", "user.name=a", "-c", "user.email=a@b")
     words = [
