@@ -163,10 +163,29 @@ def added_here(path: str) -> bool:
 
 def is_as_in(commit: str, path: str) -> bool:
     """Return whether a file of the workspace has the bytes of a commit, or is in neither."""
-    blob = _run("rev-parse", "--verify", "--quiet", f"{commit}:./{path}").stdout.strip()
+    blob = _blob(commit, path)
     if not Path(path).is_file():
         return not blob and not os.path.lexists(path)
     return git("hash-object", "--", path).strip() == blob
+
+
+def is_staged_as_in(commit: str, path: str) -> bool:
+    """Return whether a file of the index has the bytes of a commit, or is in neither."""
+    return _blob("", path) == _blob(commit, path)
+
+
+def is_beginning_of(commit: str, path: str) -> bool:
+    """Return whether a text file of the workspace is the beginning of a commit's, or all of it."""
+    blob = _blob(commit, path)
+    if not blob or not Path(path).is_file():
+        return False
+    text = Path(path).read_text(errors="surrogateescape")
+    return git("cat-file", "blob", blob).startswith(text)
+
+
+def _blob(tree: str, path: str) -> str:
+    """Return the hash of a file in a commit, or in the index for ""; empty if it is not there."""
+    return _run("rev-parse", "--verify", "--quiet", f"{tree}:./{path}").stdout.strip()
 
 
 def files_of_commit(commit: str, folder: str) -> list[str]:

@@ -41,6 +41,7 @@ def rollback(number: int | None = None) -> list[str]:
     """
     target, present = _choose(number)
     git.check_no_operation()
+    _mend_unrestored(target.commit)
     here, there = Revision(WORKSPACE), Revision(str(target), target.commit)
     _check_target(there)
     _check_saved(target, here, there)
@@ -71,6 +72,23 @@ def rollback(number: int | None = None) -> list[str]:
         _restore_state("HEAD")
         _checkout()
         raise
+
+
+def _mend_unrestored(commit: str) -> None:
+    """Restore HEAD's files that a failed rollback to a commit could restore in part alone.
+
+    On a full disk, git leaves the beginning of a file in the workspace, beside that of the commit
+    in the index.
+    """
+    torn = [
+        path
+        for path in git.changed(STATE)
+        if git.is_staged_as_in(commit, path)
+        and not git.is_staged_as_in("HEAD", path)
+        and git.is_beginning_of("HEAD", path)
+    ]
+    if torn:
+        git.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *torn)
 
 
 def _choose(number: int | None) -> tuple[Champion, Champion]:

@@ -73,10 +73,28 @@ def decode_picture(data: bytes, item: object = "picture") -> Image:
     import cv2
 
     shown, stored = decode_jpeg(data, item), _decode(data, cv2.IMREAD_UNCHANGED, item)
-    if stored.shape != (*shown.shape[:2], 4) or not stored[..., 3].any():
+    if stored.ndim != 3 or stored.shape[2] != 4 or stored[..., 3].min() == 255:
         return shown
-    alpha = stored[..., 3:] / np.float32(255)
-    return np.asarray(np.round(shown * alpha + 255 * (1 - alpha)), np.uint8)
+    turned = _turned_as(shown, np.ascontiguousarray(stored[..., [2, 1, 0, 3]]))
+    rgb, alpha = turned[..., :3].astype(np.uint16), turned[..., 3:].astype(np.uint16)
+    if not alpha.any():
+        return turned[..., :3]
+    return np.asarray((rgb * alpha + 255 * (255 - alpha) + 127) // 255, np.uint8)
+
+
+def _turned_as(shown: Image, stored: Image) -> Image:
+    """Turn an RGBA picture as EXIF has turned the RGB one: OpenCV drops one or the other.
+
+    Of AVIF, OpenCV's RGB has red and blue exchanged where there is alpha, and no turn agrees.
+    """
+    for mirrored in (stored, stored[:, ::-1]):
+        for quarters in range(4):
+            turned = np.rot90(mirrored, quarters)
+            if turned.shape[:2] == shown.shape[:2]:
+                difference = np.abs(turned[..., :3].astype(np.int16) - shown)
+                if difference.max() <= 1:  # 16 bits are rounded in two ways
+                    return np.ascontiguousarray(turned)
+    return stored
 
 
 def decode_png(data: bytes, item: object = "picture") -> Image:

@@ -126,6 +126,18 @@ def test_files_lost_from_the_cache_are_reported_and_no_file_changes(project: Pat
 
 
 @pytest.mark.slow
+def test_a_file_that_the_user_has_cut_short_is_no_rest_of_a_rollback(project: Path) -> None:
+    retrain(quality=1.0)
+    run("promote")
+    text = Path("params.yaml").read_text()
+    short = "".join(text.splitlines(keepends=True)[:-1])
+    Path("params.yaml").write_text(short)
+    with pytest.raises(UserError, match=r"params\.yaml: not committed; champion 1 would overwrite"):
+        rollback()
+    assert Path("params.yaml").read_text() == short
+
+
+@pytest.mark.slow
 def test_code_that_has_changed_is_reported_and_stays(project: Path) -> None:
     Path("versions.yaml").write_text("train: a2\nevaluate: b1\n")
     git("commit", "-qam", "new code")
@@ -135,9 +147,14 @@ def test_code_that_has_changed_is_reported_and_stays(project: Path) -> None:
     assert "a2" in Path("versions.yaml").read_text()
 
 
-@pytest.mark.parametrize("restored", ["params.yaml", "dvc.lock", "all"])
+@pytest.mark.parametrize(
+    ("restored", "kept"),
+    [("params.yaml", None), ("dvc.lock", None), ("all", None), ("all", 0), ("all", 9999)],
+)
 @pytest.mark.slow
-def test_a_killed_rollback_continues_when_it_is_run_again(project: Path, restored: str) -> None:
+def test_a_rollback_that_was_killed_or_failed_continues_when_it_is_run_again(
+    project: Path, restored: str, kept: int | None
+) -> None:
     first = Path("dvc.lock").read_bytes()
     Path("data/raw/bob").mkdir()
     Path("data/raw/bob/b.mp4").write_text("bob")
@@ -158,6 +175,9 @@ def test_a_killed_rollback_continues_when_it_is_run_again(project: Path, restore
     torn = MODEL.read_text()[:5]
     MODEL.unlink()
     MODEL.write_text(torn)
+    if kept is not None:  # the disk was full when HEAD's were brought back
+        for path in ("data/raw/bob.dvc", "params.yaml"):
+            Path(path).write_text(git("show", f"HEAD:{path}")[:kept])
     run("rollback", "--to", "1")
     assert MODEL.read_text() == "weights 0.0"
     assert tags() == ["champion/1", "champion/2", "champion/3"]

@@ -43,5 +43,32 @@ def test_alpha_without_meaning_does_not_hide_a_users_picture() -> None:
 
 
 def test_a_picture_of_16_bits_keeps_its_levels() -> None:
-    data = cv2.imencode(".png", np.full((4, 4, 3), 200 * 257, np.uint16))[1].tobytes()
-    assert (image_io.decode_png(data) == 200).all()
+    data = cv2.imencode(".png", np.full((4, 4, 3), 51000, np.uint16))[1].tobytes()
+    assert (image_io.decode_png(data) == 198).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_transparency_is_turned_as_the_picture_is(orientation: int) -> None:
+    """Exif orientations 1 to 8: the stored picture is turned so that it shows upright."""
+    picture = np.zeros((8, 12, 4), np.uint8)
+    picture[..., :3] = np.arange(96).reshape(8, 12, 1)
+    picture[:, :6, 3] = 255
+    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([orientation]) + bytes(7)
+    kind, data = [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(exif, np.uint8)]
+    _, encoded = cv2.imencodeWithMetadata(".png", picture, kind, data)
+    shown = image_io.decode_picture(encoded.tobytes())[..., 0]
+    turns = [0, 0, 2, 2, 3, 3, 1, 1]  # quarters, after a mirror for 2, 4, 5, 7
+    mirrored = picture[:, ::-1] if orientation in (2, 4, 5, 7) else picture
+    expected = np.rot90(mirrored, turns[orientation - 1])
+    if orientation in (5, 7):
+        expected = np.rot90(mirrored, 1 if orientation == 5 else 3)
+    white = np.where(expected[..., 3] == 0, 255, expected[..., 0])
+    assert np.array_equal(shown, white)
+
+
+def test_a_transparent_avif_keeps_its_colors() -> None:
+    picture = np.full((16, 16, 4), (10, 20, 200, 255), np.uint8)  # BGRA
+    picture[:8, :, 3] = 0
+    shown = image_io.decode_picture(cv2.imencode(".avif", picture)[1].tobytes())
+    assert np.abs(shown[12, 8].astype(int) - (200, 20, 10)).max() <= 6
+    assert shown[2, 8].min() >= 250
