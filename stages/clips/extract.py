@@ -271,6 +271,11 @@ def left_out(
 def _reasons(facts: VideoFacts, shots: Sequence[Shot], skipped: Sequence[float]) -> Iterator[str]:
     if facts.unread:
         yield f"more streams: {facts.unread}; players show one at a time, the default one"
+    if facts.opaque:
+        yield (
+            "its transparency is not read: transparent pixels have the colors that are stored "
+            "below; convert it to ProRes 4444"
+        )
     if skipped:
         yield (
             f"time stamps go back after {skipped[0]:.1f} s, as in joined recordings: "

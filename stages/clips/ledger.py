@@ -102,14 +102,14 @@ class Clip:
 def split_in_halves(clip: Clip) -> Clip:
     """Return an unseen person's clip with its first half as training span, the second held out.
 
-    Nothing is trained on the first half either: it tells how the person looks and moves.
+    Nothing is trained on the first half either: it shows how the person looks and moves.
     """
     middle = clip.frames // 2
     return replace(clip, train=(0, middle), test=(middle, clip.frames))
 
 
 def style_spans(subject: Subject, clips: Sequence[Clip]) -> list[Clip]:
-    """Return a subject's clips with the spans that the style is known by as training spans.
+    """Return a subject's clips with the spans that define the style as training spans.
 
     Those of training; of an unseen person, who has none, the first halves.
     """

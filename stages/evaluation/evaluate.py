@@ -107,10 +107,9 @@ def main() -> None:
     seconds = read_section("render", RenderParams).seconds
     results = {s.name: _evaluate(s, generator, faces, known, params, styles) for s in subjects}
     metrics = {name: result.metrics for name, result in results.items()}
-    strangers = unseen_subjects()
-    pictures = score_unseen_pictures(strangers, generator, names[0])
-    spoken = score_unseen(strangers, styles, seconds)
-    unseen = {name: pictures[name] | motion for name, motion in spoken.items()}
+    pictures = score_unseen_pictures(unseen_subjects(), generator, names[0])
+    motions = score_unseen(unseen_subjects(), styles, seconds)
+    unseen = {name: pictures[name] | motion for name, motion in motions.items()}
     transferred = score_transfers(owners, styles, seconds)
     absent = absent_measures(params)
     content = {

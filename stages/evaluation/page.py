@@ -48,7 +48,8 @@ GROUPS = (
             Table(
                 "identity",
                 "CSIM-dlib: cosine of dlib's face descriptors to the mean one of the subject's "
-                "training frames, of frames drawn, of true ones, and of other people's.",
+                "training frames (of an unseen person, of the first halves), of frames drawn, of "
+                "true ones, and of other people's.",
                 "csim_dlib",
             ),
             Table("csim", "CSIM: the same by ArcFace's descriptors, weights of the user.", "csim"),
@@ -184,7 +185,7 @@ def page(
         subjects: part of scores.json of each subject.
         absent: why a measure of the field is not computed, by its name.
         transfers: the scores of `score_transfers`.
-        unseen: the scores of `score_unseen`.
+        unseen: the scores of `score_unseen_pictures` and `score_unseen`.
     """
     lines = ["# Evaluation", "", f"Split: {split}. Crop: {crop}.", ""]
     lines += ["↑ more is better, ↓ less is better, → 1 is best; the row `truth` is the best value."]
@@ -232,13 +233,15 @@ def _unseen_summary(scores: Mapping[str, Any]) -> Iterator[str]:
         yield f"No pictures: {reason}."
     else:
         yield "Pictures: frames of the second half of each clip, from their true landmarks, as"
-        yield "`render --portrait` draws the first frame of the clip (`portrait`), and the same"
-        yield "frame warped alone."
+        yield "`render --portrait` draws the clip's first frame with a face (`portrait`), and the"
+        yield "same frame warped alone."
     if reason := scores.get("absent"):
         yield f"No motion: {reason}."
     else:
         yield f"{scores['motion_frames']} frames from the voice, in the styles of seen people and"
-        yield "in the own style, known by the references alone."
+        yield "in the own style, which is encoded from the references."
+    if reason := scores.get("absent_own_style"):
+        yield f"No motion in the own style: {reason}."
 
 
 def rows_table(rows: Rows) -> str:

@@ -7,6 +7,7 @@ scores are never mixed with those of seen people.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.runtime.user_errors import UserError
@@ -41,7 +42,7 @@ def score_unseen(subjects: Sequence[Subject], seen: SeenStyles, seconds: float) 
     Returns:
         By name the rows of each measure of motion, and under `style` those of
         `StyleComparison.score_lent_styles`, among the seen people and this one; or under `absent`
-        why there are none.
+        why there are none, or under `absent_own_style` why the own style is left out.
     """
     scores: dict[str, Any] = {}
     for subject in subjects:
@@ -75,15 +76,23 @@ def _score(subject: Subject, seen: SeenStyles, seconds: float) -> dict[str, Any]
     rests = [read_rest(subject, span.clip, DATA) or face.rest for span in spans]
     truth = read_track(subject, places, rests)
     speech = read_speech(subject, places, [span.late for span in spans])
-    knowing = lend_style(seen.model, subject)
+    styles, unknown = list(seen.people)[:MOST_STYLES], {}
+    try:
+        knowing = lend_style(seen.model, subject)
+        styles.append(name)
+    except UserError as error:
+        unknown = {"absent_own_style": str(error)}
+        # The last place keeps the order of the style vectors.
+        knowing = replace(seen.model, people={**seen.model.people, name: face})
     lent = {}
-    for style in [*list(seen.people)[:MOST_STYLES], name]:
+    for style in styles:
         columns = predict_speech(knowing, subject, spans, style, seen.seed)
         lent[style] = track_of_columns(columns, rests, truth.span, truth.fps)
     person = StylePerson(name, read_real_motion(subject, clips), truth)
     compared = StyleComparison({**seen.people, name: person}, seen.windows)
     rows = {"truth": [truth], **{f"as_{style}": [track] for style, track in lent.items()}}
     return {
+        **unknown,
         "motion_frames": len(truth),
         **score_rows(truth, speech, rows),
         "style": compared.score_lent_styles(name, lent),

@@ -16,7 +16,6 @@ from pipeline.runtime.user_errors import UserError
 from stages.base.config.paths import DATA
 from stages.base.config.subjects import Subject
 from stages.base.io.image_io import Image
-from stages.clips.ledger import style_spans
 from stages.evaluation import metrics
 from stages.evaluation.frame_scores import mean_row
 from stages.evaluation.held_out_frames import FrameRef, SubjectFrames, subsample
@@ -26,6 +25,7 @@ from stages.generator.drawing import Generator
 from stages.generator.driving import Driving
 from stages.landmarks.artifacts import read_focals
 from stages.portrait.picture import Portrait
+from stages.references.person import style_clips
 from stages.render.portrait_frames import open_drawer
 
 FRAMES = 30  # a person, evenly spread
@@ -46,9 +46,13 @@ class PortraitDrawing:
 
 
 def read_halves(subject: Subject) -> SubjectFrames:
-    """Read an unseen person's frames, the first half of each clip as the split `train`."""
+    """Read an unseen person's frames, the first half of each clip as the split `train`.
+
+    Raises:
+        MissingInput: the person has no usable clip.
+    """
     held = SubjectFrames(subject)
-    held.clips = style_spans(subject, held.clips)
+    held.clips = style_clips(subject)
     return held
 
 
@@ -74,9 +78,12 @@ def draw_portraits(
     methods: dict[str, list[Image]] = {"portrait": [], "source_warped": []}
     for clip, group in groupby(frames, lambda frame: frame.clip.id):
         drawer = open_drawer(generator, _portrait(held, portraits[clip]), style)
-        driving = _driving(held, list(group))
-        methods["portrait"] += drawer.draw(driving)
-        methods["source_warped"] += generator.warped_source(drawer.source, driving)
+        for frame in group:
+            driving = _driving(held, frame)
+            if drawer.mouth:
+                drawer.mouth.before.clear()  # the frame before it is not its neighbour in time
+            methods["portrait"] += drawer.draw(driving)
+            methods["source_warped"] += generator.warped_source(drawer.source, driving)
     return PortraitDrawing(frames, {name: np.stack(images) for name, images in methods.items()})
 
 
@@ -105,7 +112,7 @@ def _score(subject: Subject, generator: Generator, style: str) -> dict[str, Any]
     drawn = draw_portraits(held, generator, style)
     truth, points = held.images(drawn.frames, size), held.scaled_points(drawn.frames, size)
     boxes = [metrics.face_box(p, size) for p in points]
-    scores: dict[str, dict[str, float]] = {"truth": {}}
+    scores: dict[str, dict[str, float]] = {}
     for name, images in drawn.methods.items():
         pairs = [ImagePair(*pair) for pair in zip(truth, images, strict=True)]
         rows = score_images(pairs, boxes, range(len(pairs)))
@@ -120,7 +127,7 @@ def _score(subject: Subject, generator: Generator, style: str) -> dict[str, Any]
 def _portrait(held: SubjectFrames, frame: FrameRef) -> Portrait:
     """Return a frame of a video as the portrait, with the landmarks of the video."""
     folder, size = DATA / "landmarks" / str(held.subject), frame.clip.size
-    driving = _driving(held, [frame])
+    driving = _driving(held, frame)
     head, rotation, translation = (
         held.column([frame], name)[0].astype(float) for name in ("head", "rotation", "translation")
     )
@@ -136,11 +143,9 @@ def _portrait(held: SubjectFrames, frame: FrameRef) -> Portrait:
     )
 
 
-def _driving(held: SubjectFrames, frames: Sequence[FrameRef]) -> Driving:
-    """Return the true landmarks of frames of one clip, px of its frames."""
-    rows = list(frames)
-    names = ("points", "irises", "shoulders")
-    columns = {name: held.column(rows, name) for name in names}
-    known = held.column(rows, "shoulders_valid").astype(bool)
-    columns["shoulders"] = np.where(known[:, None, None], columns["shoulders"], np.nan)
+def _driving(held: SubjectFrames, frame: FrameRef) -> Driving:
+    """Return the true landmarks of a frame, px of the clip."""
+    columns = {name: held.column([frame], name) for name in ("points", "irises", "shoulders")}
+    if not held.column([frame], "shoulders_valid")[0]:
+        columns["shoulders"] = np.full_like(columns["shoulders"], np.nan)
     return Driving.from_columns(columns)

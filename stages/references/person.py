@@ -139,7 +139,7 @@ def usable_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
 
 
 def style_clips(subject: Subject, data: Path = DATA) -> list[Clip]:
-    """List a subject's usable clips with the spans that its style is known by."""
+    """List a subject's usable clips with the spans that define the style."""
     return style_spans(subject, usable_clips(subject, data))
 
 

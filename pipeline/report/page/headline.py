@@ -64,7 +64,8 @@ def section(state: ProjectState) -> dict[str, Any]:
     seconds = sum(_seconds(state, name) for name in state.people)
     states = {name: state.state(name) for name in state.stages}
     scores = json.loads(SCORES_JSON.read_text()) if SCORES_JSON.is_file() else {}
-    subjects = scores.get("subjects", {}) | scores.get("unseen", {})
+    unseen = {name: _as_seen(name, own) for name, own in scores.get("unseen", {}).items()}
+    subjects = scores.get("subjects", {}) | unseen
     subjects = {name: own for name, own in subjects.items() if name in state.people}
     return {
         "people": len(state.people),
@@ -77,6 +78,17 @@ def section(state: ProjectState) -> dict[str, Any]:
         "champion": _champion(),
         "commit": _commit(),
         "written": time.strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def _as_seen(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the rows of an unseen person as those of seen people: portrait and own style."""
+    rows = {"portrait": "generator", f"as_{name}": "generated"}
+    return {
+        group: {rows.get(row, row): value for row, value in found.items()}
+        if isinstance(found, dict)
+        else found
+        for group, found in scores.items()
     }
 
 

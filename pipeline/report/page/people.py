@@ -85,8 +85,8 @@ def _behaviour(scores: dict[str, Any], name: str) -> list[tuple[str, str, str, s
     truth = rows.get("truth", {})
     made = rows.get("generated") or rows.get(f"as_{name}", {})
     return [
-        (*_described(name), _number(value), _number(made.get(name)))
-        for name, value in truth.items()
+        (*_described(statistic), _number(value), _number(made.get(statistic)))
+        for statistic, value in truth.items()
     ]
 
 

@@ -71,6 +71,7 @@ class FrameConverter:
         max_pixels: of a frame.
         size: (height, width) that every frame is scaled to, or None for its own.
         header: of its track: borders that players hide, and Dolby Vision.
+        transparent: whether alpha has a meaning: raw 32-bit video may leave it at 0.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class FrameConverter:
     max_pixels: int
     size: tuple[int, int] | None = None
     header: TrackHeader = field(default_factory=TrackHeader)
+    transparent: bool = True
 
     def __call__(self, frame: Any, max_width: int = 0) -> Image:
         """Return RGB (H, W, 3), scaled by area to `max_width` where it is given and smaller.
@@ -101,7 +103,7 @@ class FrameConverter:
         whole = self._picture(
             frame, round(frame.width * scale_x), round(frame.height * scale_y), how
         )
-        if any(component.is_alpha for component in frame.format.components):
+        if self.transparent and _has_alpha(frame):
             whole = self._over_black(frame, whole, how)
         first_x = min(round(left * scale_x), whole.shape[1] - width)
         first_y = min(round(top * scale_y), whole.shape[0] - height)
@@ -119,14 +121,9 @@ class FrameConverter:
         return colors(_widened(fine) if widen else fine)
 
     def _over_black(self, frame: Any, rgb: Image, how: int | str) -> Image:
-        """Show a frame's transparent pixels over black, as players do.
-
-        Alpha that is 0 everywhere has no meaning: raw 32-bit video does not set it.
-        """
+        """Show a frame's transparent pixels over black, as players do."""
         height, width = rgb.shape[:2]
         alpha = np.asarray(self._rgb(frame, width, height, "rgba", how), np.uint8)[..., 3:]
-        if not alpha.any():
-            return rgb
         return np.asarray((rgb.astype(np.uint16) * alpha + 127) // 255, np.uint8)
 
     def _rgb(self, frame: Any, width: int, height: int, kind: str, how: int | str) -> Any:
@@ -164,6 +161,11 @@ class FrameConverter:
             found = f"{max(width, square)}×{height} (limit {self.max_pixels / 1e6:g})"
             raise TooLarge(self.path.name, f"{size}: {found}")
         return square
+
+
+def _has_alpha(frame: Any) -> bool:
+    kind = frame.format
+    return kind.name == "pal8" or any(component.is_alpha for component in kind.components)
 
 
 def _widened(rgb: NDArray[Level]) -> NDArray[Level]:

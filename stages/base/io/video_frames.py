@@ -39,10 +39,10 @@ class VideoFacts:
         width: after rotation, with square pixels.
         height: the same.
         audio: whether it has sound that can be decoded.
-        unread: streams of pictures and sound beside those that are read, `1 of pictures`; the
-            transparency of WebM is one.
+        unread: streams of pictures and sound beside those that are read, `1 of pictures`.
         sound: start and end of its sound, by its header, in seconds from its first picture; 0 if
             the header does not say.
+        opaque: whether transparency beside the pictures, as VP8 and VP9 have it, is not read.
     """
 
     duration: float
@@ -52,6 +52,7 @@ class VideoFacts:
     audio: bool
     unread: str = ""
     sound: tuple[float, float] = (0.0, 0.0)
+    opaque: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ def _open_stream(
     stream = streams[0]
     aspect = float(stream.sample_aspect_ratio or 1)
     header = read_track_header(path, container, stream)
-    converter = FrameConverter(path, aspect, max_pixels, size, header)
     context = stream.codec_context
+    transparent = context.name != "rawvideo"
+    converter = FrameConverter(path, aspect, max_pixels, size, header, transparent)
     converter.square_width(context.width, context.height)
     # Later frames may be larger than the header says: the decoder then refuses to allocate them.
     context.options = {"max_pixels": str(2 * max_pixels)}
@@ -92,8 +94,6 @@ def _unread(container: Any) -> str:
     """Describe the streams that are not read, as players show one at a time."""
     kinds = {"pictures": picture_streams(container), "sound": container.streams.audio}
     more = {kind: len(streams) - 1 for kind, streams in kinds.items() if len(streams) > 1}
-    if any(stream.metadata.get("alpha_mode") == "1" for stream in kinds["pictures"]):
-        more["transparency"] = 1  # beside the pictures, where FFmpeg's decoder does not read it
     return " and ".join(f"{count} of {kind}" for kind, count in more.items())
 
 
@@ -132,6 +132,7 @@ def read_facts(path: Path, max_pixels: int = MAX_PIXELS) -> VideoFacts:
             audio=any(s.codec_context for s in container.streams.audio),
             unread=_unread(container),
             sound=_sound_span(container, path, start_time(stream)),
+            opaque=stream.metadata.get("alpha_mode") == "1",
         )
 
 

@@ -164,12 +164,12 @@ def test_a_style_card_names_the_units_of_its_statistics(project: Path) -> None:
     assert "Not readable" not in text
 
 
-def test_files_of_an_older_version_cost_their_section_alone(project: Path) -> None:
+def test_a_section_whose_files_are_of_an_older_version_says_so(project: Path) -> None:
     clip = Path("data/clips/seen/sample_calm/clips.parquet")
     rows = tables.read(clip, LEDGER)
     tables.write(clip, FRAMES, {"frame": [0], "time": [0.0], "jpeg": [b""]}, 25)
     text = write_page(DAG).read_text()
-    assert text.count("Not readable now: data/clips/seen/sample_calm/clips.parquet: ") >= 1
+    assert text.count("Not readable: data/clips/seen/sample_calm/clips.parquet: ") >= 1
     assert "clips.size has changed from 64" in text
     tables.write(clip, LEDGER, rows)
     assert "Not readable" not in write_page(DAG).read_text()
@@ -180,10 +180,12 @@ def test_the_card_of_a_person_never_trained_on_has_the_motion_in_the_own_style(
 ) -> None:
     rates = {"truth": 12.5, "as_other": 9.0, "as_sample_calm": 10.25}
     scores = {"behaviour": {row: {"blink_rate": rate} for row, rate in rates.items()}}
+    scores["reconstruction"] = {"portrait": {"psnr_face": 23.75}}
     SCORES_JSON.parent.mkdir(parents=True)
     SCORES_JSON.write_text(json.dumps({"unseen": {"sample_calm": scores}}))
     text = write_page(DAG).read_text()
     assert '<td class="n">12.5</td><td class="n">10.2</td>' in text
+    assert "23.8" in text  # the headline's PSNR
 
 
 def test_the_tables_can_be_read_without_scripts(project: Path) -> None:

@@ -31,6 +31,11 @@ def test_a_whole_video_has_no_further_row() -> None:
     assert reasons(FACTS, (0.0, 4.0), (4.0, 9.9)) == []
 
 
+def test_transparency_that_is_not_read_has_a_row() -> None:
+    (found,) = reasons(replace(FACTS, opaque=True), (0.0, 4.0), (4.0, 9.9))
+    assert found.startswith("its transparency is not read: ")
+
+
 def test_a_hole_an_early_end_and_pictures_out_of_order_have_a_row_each() -> None:
     found = reasons(FACTS, (0.0, 2.0), (5.0, 6.0), skipped=(6.0, 6.0))
     assert len(found) == 3

@@ -90,10 +90,12 @@ def test_an_unseen_voice_is_scored_in_every_seen_style_and_against_its_own_truth
     assert again["style"] == scores["style"]
 
 
-def test_the_own_style_of_an_unseen_person_is_lent_by_the_references(seen: SeenStyles):
+def test_the_own_style_of_an_unseen_person_takes_references(seen: SeenStyles):
     assert "as_carol" in score_unseen([CAROL], seen, 60.0)["carol"]["motion"]
     Path("data/references/unseen/carol/references.parquet").unlink()
-    assert "references" in score_unseen([CAROL], seen, 60.0)["carol"]["absent"]
+    without = score_unseen([CAROL], seen, 60.0)["carol"]
+    assert "references" in without["absent_own_style"]
+    assert set(without["style"]["lent"]) == {"ann", "bob"}
 
 
 def test_the_page_has_a_section_for_each_unseen_person(seen: SeenStyles):
@@ -103,6 +105,10 @@ def test_the_page_has_a_section_for_each_unseen_person(seen: SeenStyles):
     for name in ("150 frames", "as_ann", "as ann", "carol, other time", "### Behaviour"):
         assert carol < text.index(name) < dave
     assert "No motion: no sound." in text[dave:]
+    reasons = {"absent_pictures": "no face", "absent_own_style": "no references"}
+    text = page("held-out", "face", {}, {}, unseen={"carol": scores["carol"] | reasons})
+    assert "No pictures: no face." in text
+    assert "No motion in the own style: no references." in text
     assert "Gap closed" not in text
 
 
