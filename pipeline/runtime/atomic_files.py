@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_native_id
 
 from pipeline.runtime.user_errors import UserError
 
@@ -47,7 +48,8 @@ def _partial_file(path: Path) -> Path:
         raise UserError(path, "expected a file to write, found a folder or device", "name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     short = zlib.crc32(path.name.encode(errors="surrogateescape"))  # a name may be 255 bytes long
-    return path.with_name(f".{short:08x}.{os.getpid()}.part{path.suffix}")
+    writer = f"{get_native_id():x}.{os.getpid()}"  # two threads may write one file
+    return path.with_name(f".{short:08x}.{writer}.part{path.suffix}")
 
 
 def check_writable(path: Path) -> None:

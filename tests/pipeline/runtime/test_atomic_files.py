@@ -1,5 +1,7 @@
 import errno
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -31,6 +33,21 @@ def test_a_folder_takes_the_place_of_the_old_one_when_it_is_done(tmp_path: Path)
         (part / "new").touch()
     assert [path.name for path in target.iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_two_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
+    path, both = tmp_path / "a.txt", Barrier(2)
+
+    def write(text: str) -> None:
+        with atomic_file(path) as part:
+            both.wait()
+            part.write_text(text)
+            both.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, ("first", "second")))
+    assert path.read_text() in {"first", "second"}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_device_or_folder_is_never_replaced_by_a_file(tmp_path: Path) -> None:

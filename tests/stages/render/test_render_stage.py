@@ -145,7 +145,7 @@ def test_one_subject_alone_needs_no_other(project):
 
 def test_missing_isps_are_an_error(project):
     Path("data/isp/seen/ann/isps.parquet").unlink()
-    with pytest.raises(UserError, match="ISPs"):
+    with pytest.raises(UserError, match="ann: no Intermediate Style Patterns"):
         render()
 
 
