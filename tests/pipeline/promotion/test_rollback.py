@@ -125,16 +125,22 @@ def test_files_lost_from_the_cache_are_reported_and_no_file_changes(project: Pat
     assert "is not in DVC's cache" in run("champion")
 
 
+@pytest.mark.parametrize("name", ["params.yaml", "data/raw/ann.dvc"])  # the second stays the same
 @pytest.mark.slow
-def test_a_file_that_the_user_has_cut_short_is_no_rest_of_a_rollback(project: Path) -> None:
-    retrain(quality=1.0)
-    run("promote")
-    text = Path("params.yaml").read_text()
-    short = "".join(text.splitlines(keepends=True)[:-1])
-    Path("params.yaml").write_text(short)
-    with pytest.raises(UserError, match=r"params\.yaml: not committed; champion 1 would overwrite"):
+def test_a_file_that_the_user_has_cut_short_is_no_rest_of_a_rollback(
+    project: Path, name: str
+) -> None:
+    text = Path("data/raw/ann.dvc").read_text()
+    Path("data/raw/ann.dvc").write_text(f"{text}# a remark\n")
+    git("commit", "-qam", "remark")
+    for quality in (1.0, 2.0):
+        retrain(quality=quality)
+        run("promote")
+    short = "".join(Path(name).read_text().splitlines(keepends=True)[:-1])
+    Path(name).write_text(short)
+    with pytest.raises(UserError, match=f"{name}: not committed; champion 2 would overwrite"):
         rollback()
-    assert Path("params.yaml").read_text() == short
+    assert Path(name).read_text() == short
 
 
 @pytest.mark.slow
